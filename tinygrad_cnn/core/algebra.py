@@ -1,0 +1,86 @@
+"""The ops that the engine itself calls: to add up gradients, to undo broadcasting, to return to a dtype, to cut."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+
+from .modes import here, state
+from .node import Leaf, Node
+from .op import op
+from .sample import Sample as S
+from .tensor import Tensor, wrap
+
+
+def _sum_to(x: Any, *, shape: tuple[int, ...]) -> Any:
+    """Sum x over the axes that broadcasting to its shape would add or stretch.  x (...) -> shape."""
+    lead = x.ndim - len(shape)
+    axes = (*range(lead), *(k + lead for k, n in enumerate(shape) if n == 1 and x.shape[k + lead] != 1))
+    return x.sum(axis=axes).reshape(shape)
+
+
+@op(broadcasts=True, samples=[S(a=(2, 3), b=(2, 3)), S(a=(2, 1, 3), b=(4, 1))], ref=np.add, numpy=[np.add])
+def add(a: Any, b: Any) -> Any:
+    """a + b, broadcast.  a (...) · b (...) -> (...)"""
+    return np.add(a, b)
+
+
+add.vjp(a=lambda g: g, b=lambda g: g)
+
+
+@op(
+    samples=[S(x=(2, 3, 4), shape=(1, 4)), S(x=(2, 3), shape=(2, 3)), S(x=(2, 3), shape=())],
+    cost=lambda x_shape: np.prod(x_shape),
+    ref=lambda x, *, shape: np.einsum("ijk->k", x)[None] if x.ndim == 3 else (x.sum() if shape == () else x),
+)
+def sum_to(x: Any, *, shape: tuple[int, ...]) -> Any:
+    """Sum x down to a shape that broadcasts to its own; the adjoint of broadcast_to.  x (...) -> shape"""
+    return _sum_to(x, shape=shape)
+
+
+@op(
+    params=["shape"],
+    samples=[S(x=(1, 4), shape=(2, 3, 4)), S(x=(3, 1), shape=(3, 1)), S(x=(), shape=(2, 2))],
+    cost=lambda: 0,
+    ref=lambda x, shape: x + np.zeros(shape),
+    numpy=[np.broadcast_to],
+)
+def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
+    """Repeat x along axes of length 1 and new leading axes.  x (...) -> shape"""
+    return np.broadcast_to(x, shape)
+
+
+sum_to.vjp(x=lambda g, x_shape: broadcast_to(g, x_shape))
+broadcast_to.vjp(x=lambda g, x_shape: sum_to(g, shape=x_shape))
+
+
+@op(samples=[S(x=(2, 3), dtype=np.float64)], ref=lambda x, *, dtype: x * np.ones((), dtype))
+def cast(x: Any, *, dtype: Any) -> Any:
+    """Convert to another dtype.  x (...) -> (...)"""
+    return x.astype(dtype)
+
+
+cast.vjp(x=lambda g, x_dtype: cast(g, dtype=x_dtype))
+
+
+@op(samples=[S(x=(2, 3))], ref=np.array, cost=lambda: 0)
+def alias(x: Any) -> Any:
+    """x itself, under a new node: a place to differentiate at.  x (...) -> (...)"""
+    return x
+
+
+alias.vjp(x=lambda g: g)
+
+
+def stop_gradient(t: Any) -> Any:
+    """The same values, through which no gradient flows; `explain_grad` will say where they were cut off."""
+    if not isinstance(t, Tensor):
+        return t
+    leaf = Leaf(t.shape, t.dtype)
+    if t.requires_grad:
+        leaf.why, leaf.site = "stop_gradient", here()
+        leaf.source = weakref.ref(t.node) if isinstance(t.node, (Node, Leaf)) else None
+    leaf.path = state.path
+    return wrap(t._data, leaf)

@@ -1,0 +1,105 @@
+"""Recompute instead of keep: a stretch of the graph that remembers its inputs only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .engine import grad, in_order, sweep
+from .modes import _set, enable_grad, here, line_of, state
+from .node import Clock, Leaf, Node
+from .op import Plan
+from .tensor import Tensor, wrap
+
+
+class Recompute:
+    """The op of one checkpoint: a function and what it was called with."""
+
+    name = "checkpoint"
+    variadic = True
+    broadcasts = False
+    inputs = ("args",)
+
+    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], generators: list[tuple[Any, Any]]) -> None:
+        self.f, self.args, self.generators = f, args, generators
+
+    def again(self, args: list[Any]) -> Tensor:
+        """Run the function a second time, recorded, drawing the same random numbers, in the module it ran in."""
+        now = [rng.bit_generator.state for rng, _ in self.generators]
+        try:
+            for rng, then in self.generators:
+                rng.bit_generator.state = then
+            with enable_grad(), _set(recomputing=True, generators=None):
+                return self.f(*args)
+        finally:
+            for (rng, _), current in zip(self.generators, now, strict=True):
+                rng.bit_generator.state = current
+
+    def pull_back(self, node: Node, g: Any, create_graph: bool, within: Any) -> Iterator[tuple[int, Any]]:
+        for k, edge in enumerate(node.inputs):
+            if isinstance(edge, Leaf) and edge.assigned > node.clock:
+                raise RuntimeError(
+                    f"checkpoint at {line_of(node.site)}: input {k} was assigned to at {line_of(edge.assigned_at)}, "
+                    "so the recomputed values would differ. Call backward before assign."
+                )
+        fresh = [wrap(a._data, a.node) if create_graph else _leaf(a) for a in self.args]
+        with _set(path=node.path):
+            y = self.again(fresh)
+        # what stands for each input now: itself, or the fresh leaf that an argument was given instead
+        stand_in = {a.node: b.node for a, b in zip(self.args, fresh, strict=True) if isinstance(a, Tensor)}
+        targets = [stand_in.get(e, e) for e in node.inputs]
+        order = in_order([y.node], stop=set(targets))
+        if create_graph:
+            found = dict(zip(targets, grad(y, [_view(e) for e in targets], grad_outputs=g, create_graph=True,
+                                           allow_unused=True), strict=True))  # fmt: skip
+        else:
+            found = sweep({y.node: g}, order, set(targets), create_graph=False, site=here(), partial=True)
+        for k, target in enumerate(targets):
+            if (within is None or node.inputs[k] in within) and found.get(target) is not None:
+                yield k, found[target]
+
+
+def _leaf(a: Any) -> Any:
+    if not isinstance(a, Tensor):
+        return a
+    leaf = Leaf(a.shape, a.dtype)
+    leaf.requires_grad = a.requires_grad
+    return wrap(a._data, leaf)
+
+
+def _view(node: Any) -> Tensor:
+    return wrap(None, node)
+
+
+def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
+    """f(*args), keeping only its inputs for the gradient; backward runs f again.
+
+    f must return one Tensor and give the same result when run again; draws from generators given to the
+    package's ops are repeated exactly.  What f uses from outside (parameters, say) gets its gradient too.
+    """
+    if not state.recording:
+        return f(*args)
+    Clock.now += 1  # so that nodes made inside can be told from those outside
+    start = Clock.now
+    with _set(generators={}):
+        y = f(*args)
+        generators = list((state.generators or {}).values())
+    if not isinstance(y, Tensor):
+        raise TypeError(f"checkpoint: the function must return one Tensor, it returned {type(y).__name__}.")
+    if not isinstance(y.node, Node) or y.node.clock < start:
+        return y
+    given = {a.node for a in args if isinstance(a, Tensor) and a.requires_grad}
+    inside, seen, inputs = [y.node], {y.node}, []
+    while inside:
+        node = inside.pop()
+        for k in node.plan.wrt:
+            edge: Any = node.inputs[k]
+            if edge in seen:
+                continue
+            seen.add(edge)
+            outside = edge in given or edge.op is None or edge.clock < start
+            (inputs if outside else inside).append(edge)
+    op: Any = Recompute(f, args, generators)
+    wrt = tuple(range(len(inputs)))
+    node = Node(op, inputs, {}, Plan((), wrt, (), lambda *_: ()), (), y.shape, y.dtype, Clock.now, state.path, here())
+    return wrap(y._data, node)

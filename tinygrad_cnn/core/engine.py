@@ -1,0 +1,263 @@
+"""Reverse-mode differentiation: one walk over the recorded graph, in linear time, without recursion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .algebra import add, cast, sum_to
+from .errors import GraphError, check_floating
+from .modes import Site, enable_grad, here, line_of, no_grad
+from .node import Edge, Leaf, Node, Released
+from .op import Rule
+from .tensor import Tensor, as_array, wrap
+
+ndarray = np.ndarray
+
+
+def in_order(roots: Iterable[Any], stop: Any = ()) -> list[Any]:
+    """Every node that the roots' gradients flow to, inputs before consumers.
+
+    Why sort at all?  In ``b = a + a; c = b * b`` the two uses of b must both have reported before b passes its
+    gradient on, or a hears from b twice, the first time with half the truth.  Walking path by path instead is
+    exponential: 60 doublings have 2**60 paths, and 60 nodes.
+    """
+    order: list[Any] = []
+    opened: set[Any] = set()
+    done: set[Any] = set()
+    stack = list(roots)
+    while stack:
+        node = stack[-1]
+        if node in opened:
+            stack.pop()
+            if node not in done:
+                done.add(node)
+                order.append(node)
+            continue
+        opened.add(node)
+        if node.op is not None and node not in stop:
+            inputs = node.inputs
+            stack += [inputs[k] for k in node.plan.wrt if inputs[k] not in opened]
+    return order
+
+
+def sweep(
+    seeds: dict[Any, Any], order: Sequence[Any], wanted: Any, *, create_graph: bool, site: Site | None, partial: bool
+) -> dict[Any, Any]:
+    """Push the cotangents of `seeds` back through `order`; the gradients of `wanted` nodes.
+
+    `site` is where the saved arrays are released, None to keep them.  `partial` says that `order` is not the whole
+    graph: inputs outside it get no gradient, and nothing is computed for them.
+    """
+    within = set(order) if partial else None
+    grads: dict[Any, Any] = dict(seeds)
+    own: set[Any] = set()  # nodes whose gradient is a buffer that the engine made, so it may be added to in place
+    found: dict[Any, Any] = {}
+    released = Released(site) if site is not None else None
+    for node in reversed(order):
+        g = grads.pop(node, None)
+        if g is None:
+            continue
+        if node in wanted:
+            found[node] = g if create_graph or node in own else np.copy(g)
+        if node.op is None:
+            continue
+        if (note := node.note) is not None and note.retains_grad and not create_graph:
+            note.grad = np.copy(g) if note.grad is None else note.grad + g
+        inputs = node.inputs
+        for k, gk in pull_back(node, g, create_graph, within):
+            edge = inputs[k]
+            before = grads.get(edge)
+            if before is None:
+                grads[edge] = gk
+                if gk is not g and type(gk) is ndarray and gk.base is None:
+                    own.add(edge)  # the rule made it for us; g itself or a view of it may have other readers
+            elif create_graph:
+                grads[edge] = add(before, gk)
+            elif edge in own:
+                np.add(before, gk, out=before)
+            else:
+                grads[edge] = total = before + gk
+                if type(total) is ndarray:
+                    own.add(edge)
+        if released is not None and any([type(v) is ndarray for args in node.saved for v in args]):
+            node.saved = released
+    return found
+
+
+def pull_back(node: Any, g: Any, create_graph: bool, within: set[Any] | None) -> Iterator[tuple[int, Any]]:
+    """The gradients that one node sends to its inputs, each with the input's number."""
+    if node.saved.__class__ is Released:
+        raise GraphError(
+            f"backward: the arrays that {node.label} (made at {line_of(node.site)}) saved for its gradient were "
+            f"released by the backward at {node.saved}. "
+            "Add the losses up and call backward once, or pass retain_graph=True to the earlier call."
+        )
+    own = getattr(node.op, "pull_back", None)
+    if own is not None:  # an op that finds all its gradients at once, as checkpoint does
+        yield from own(node, g, create_graph, within)
+        return
+    inputs, params = node.inputs, node.params
+    for k in node.plan.watch:
+        if (leaf := inputs[k]) is not None and leaf.version and leaf.assigned > node.clock:
+            raise GraphError(_stale(node, k))
+    for rule, args in zip(node.plan.rules, node.saved):  # noqa: B905 -- a hot loop, equal by construction
+        edge = inputs[rule.index]
+        if within is not None and edge not in within:
+            continue
+        if create_graph:
+            args = [_lift(node, source, value) for source, value in zip(rule.sources, args, strict=True)]
+        try:
+            gk = rule.fn(g, *args) if rule.rest is None else rule.fn(g, *args, **{n: params[n] for n in rule.rest})
+        except Exception as error:
+            _explain(error, node, rule)
+            raise
+        try:
+            fits = gk.shape == edge.shape and gk.dtype == edge.dtype
+        except AttributeError:
+            fits = False
+        yield rule.index, gk if fits else _fit(gk, edge, node, rule)
+
+
+def _lift(node: Node, source: Any, value: Any) -> Any:
+    """A saved array as the Tensor that it was, so that its gradient is recorded too."""
+    if source is None:
+        return value
+    if source == "y":
+        return wrap(value, node)
+    if source == "inputs":
+        return tuple(_lift(node, k, v) for k, v in enumerate(value))
+    edge = node.inputs[source]
+    return wrap(value, edge) if edge is not None and edge.requires_grad else value
+
+
+def _fit(g: Any, edge: Any, node: Node, rule: Rule) -> Any:
+    """Undo broadcasting and mixed precision; refuse any other difference from what the input is."""
+    try:
+        shape, dtype = g.shape, g.dtype
+    except AttributeError:
+        raise GraphError(f"{_who(node, rule)} returned {type(g).__name__}, expected an array of {edge.shape}.") from None
+    if shape != edge.shape and node.op.broadcasts and shape == node.shape:
+        g = sum_to(g, shape=edge.shape)
+    if dtype != edge.dtype and dtype == node.dtype:
+        g = cast(g, dtype=edge.dtype)
+    if g.shape != edge.shape or g.dtype != edge.dtype:
+        raise GraphError(
+            f"{_who(node, rule)} returned {shape} {dtype}, expected {edge.shape} {edge.dtype} like the input. "
+            "Correct the rule, or declare broadcasts=True if the op broadcasts."
+        )
+    return g
+
+
+def _who(node: Node, rule: Rule) -> str:
+    return f"{node.label}: the rule for input {node.op.inputs[0 if node.op.variadic else rule.index]}"
+
+
+def _stale(node: Node, k: int) -> str:
+    leaf: Any = node.inputs[k]
+    name = f"tensor {leaf.name!r}" if leaf.name else f"a tensor of shape {leaf.shape}"
+    return (
+        f"backward: {node.label} at {line_of(node.site)} saved {name}, which was assigned to afterwards at "
+        f"{line_of(leaf.assigned_at)} (now version {leaf.version}). Call backward before assign."
+    )
+
+
+def _explain(error: Exception, node: Node, rule: Rule) -> None:
+    if hasattr(error, "add_note"):  # Python 3.11
+        error.add_note(f"in {_who(node, rule)}, recorded at {line_of(node.site)}")
+
+
+def _seed(y: Tensor, grad: Any, who: str) -> Any:
+    """The cotangent to start from."""
+    if not isinstance(y, Tensor):
+        raise TypeError(f"{who}: differentiates Tensors, got {type(y).__name__}.")
+    check_floating(f"{who}: the output", y.dtype)
+    if grad is None:
+        if y.size != 1:
+            raise ValueError(
+                f"{who}: the output has shape {y.shape}; only one number has a gradient by itself. "
+                "Reduce it (.sum() or .mean()), or say what to weigh it with: grad=... of the same shape."
+            )
+        return np.ones(y.shape, y.dtype)
+    if not isinstance(grad, Tensor):
+        grad = as_array(grad, who)
+        grad = grad.astype(y.dtype, copy=False) if grad.dtype.kind in "iuf" else grad
+    if grad.shape != y.shape or grad.dtype != y.dtype:
+        raise ValueError(f"{who}: the cotangent is {grad.shape} {grad.dtype}, the output {y.shape} {y.dtype}.")
+    return grad
+
+
+def backward(y: Tensor, grad: Any = None, retain_graph: bool = False) -> None:
+    """Add gradients of y to `.grad` of the leaves that it depends on (see `Tensor.backward`)."""
+    from .explain import remember, why_no_gradient
+
+    seed = as_array(_seed(y, grad, "backward"))
+    if not y.requires_grad:
+        raise GraphError(f"backward: this tensor has no gradient to give: {why_no_gradient(y)}.")
+    order = in_order([y.node])
+    leaves = {node for node in order if node.op is None}
+    site = None if retain_graph else here()
+    with no_grad():
+        found = sweep({y.node: seed}, order, leaves, create_graph=False, site=site, partial=False)
+    for leaf, g in found.items():  # the one place where a leaf's gradient becomes final
+        leaf.grad = g if leaf.grad is None else np.add(leaf.grad, g, out=leaf.grad)
+    remember(y.node)
+
+
+def grad(
+    y: Any,
+    xs: Any,
+    *,
+    grad_outputs: Any = None,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+    allow_unused: bool = False,
+) -> Any:
+    """Gradients of y (a Tensor or several) with respect to xs (a Tensor or several).
+
+    Parameters
+    ----------
+    grad_outputs : cotangents, one per output; may be left out for outputs of one element.
+    create_graph : record the gradients, as Tensors that can be differentiated again; plain arrays otherwise.
+    retain_graph : keep what the graph saved for another pass; by default as `create_graph`.
+    allow_unused : give None for an x that y does not depend on, instead of an error.
+    """
+    ys = list(y) if isinstance(y, (list, tuple)) else [y]
+    targets = list(xs) if isinstance(xs, (list, tuple)) else [xs]
+    weights = grad_outputs if isinstance(grad_outputs, (list, tuple)) else [grad_outputs]
+    if len(ys) != len(weights) and grad_outputs is not None:
+        raise ValueError(f"grad: {len(ys)} outputs need as many grad_outputs, got {len(weights)}.")
+    if bad := [type(x).__name__ for x in targets if not isinstance(x, Tensor)]:
+        raise TypeError(f"grad: differentiates with respect to Tensors, got {', '.join(bad)}.")
+    seeds: dict[Any, Any] = {}
+    for out, weight in zip(ys, weights if grad_outputs is not None else [None] * len(ys), strict=True):
+        seed = _seed(out, weight, "grad")
+        seed = (seed if isinstance(seed, Tensor) else Tensor(seed)) if create_graph else as_array(seed)
+        if out.requires_grad:
+            seeds[out.node] = add(seeds[out.node], seed) if out.node in seeds else seed
+    wanted = {x.node for x in targets if x.requires_grad}
+    order = _useful(in_order(seeds), wanted)
+    site = None if (create_graph if retain_graph is None else retain_graph) else here()
+    with enable_grad() if create_graph else no_grad():
+        found = sweep(seeds, order, wanted, create_graph=create_graph, site=site, partial=True)
+    results = [found.get(x.node) for x in targets]
+    if not allow_unused and (missing := [k for k, g in enumerate(results) if g is None]):
+        from .explain import explain_grad
+
+        which = "\n".join(f"  xs[{k}]: {explain_grad(targets[k], ys[0])}" for k in missing)
+        raise GraphError(f"grad: no gradient for\n{which}\nPass allow_unused=True to get None for these.")
+    return results if isinstance(xs, (list, tuple)) else results[0]
+
+
+def _useful(order: list[Any], wanted: set[Any]) -> list[Any]:
+    """The part of `order` through which some wanted node is reached."""
+    useful: set[Any] = set()
+    for node in order:
+        if node in wanted or (node.op is not None and any(node.inputs[k] in useful for k in node.plan.wrt)):
+            useful.add(node)
+    return [node for node in order if node in useful]
+
+
+__all__ = ["Edge", "Leaf", "backward", "grad", "in_order", "sweep"]

@@ -1,0 +1,53 @@
+"""Errors of the engine, and the wording that they share.
+
+Bad arguments raise Python's own ``TypeError`` and ``ValueError``; what is wrong with a *graph* raises `GraphError`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+
+class GraphError(RuntimeError):
+    """The recorded graph cannot do what was asked: released, altered, cut or without a rule."""
+
+
+def describe(value: Any) -> str:
+    """A value in a few words: shape and dtype of arrays and Tensors, the value itself otherwise."""
+    if value is None or isinstance(value, (bool, int, float, complex, str)):
+        return repr(value)
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"{tuple(value.shape)} {value.dtype}"
+    return type(value).__name__
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint that names the closest known names, or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=2, cutoff=0.5)
+    return f" Did you mean {' or '.join(close)}?" if close else ""
+
+
+def located(error: Exception, op: str, path: str, arguments: dict[str, Any]) -> Exception:
+    """The same error, saying which op in which layer failed and on what arguments."""
+    kind = type(error) if type(error) in (ValueError, TypeError, IndexError, ZeroDivisionError) else None
+    message = str(error)
+    if kind is None or message.startswith(f"{op} ("):
+        return error
+    who = f"{op} ({path})" if path else op
+    if message.startswith(f"{op}: "):  # the op has worded it already
+        return error if not path else kind(f"{who}{message[len(op) :]}")
+    given = ", ".join(f"{name} {describe(value)}" for name, value in arguments.items() if value is not None)
+    return kind(f"{who}: {message} Given: {given}.")
+
+
+def check_floating(what: str, dtype: np.dtype[Any]) -> None:
+    """Refuse a gradient for whole numbers, booleans and complex numbers."""
+    if dtype.kind != "f":
+        raise TypeError(
+            f"{what} has dtype {dtype}, which carries no gradient: only floating-point tensors do. "
+            "Convert it first, for example with dtype=np.float32."
+        )

@@ -1,0 +1,86 @@
+"""Why is there no gradient?  The answer in words."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from .modes import line_of
+from .node import Leaf, Node
+from .tensor import Tensor
+
+_last: list[weakref.ref[Node | Leaf]] = []  # what the newest backward started from, as long as somebody has it
+
+
+def remember(root: Node | Leaf) -> None:
+    _last[:] = [weakref.ref(root)]
+
+
+def why_no_gradient(t: Tensor) -> str:
+    """Why this tensor is not part of any graph; empty if it is."""
+    node = t.node
+    if node.requires_grad:
+        return ""
+    if t.dtype.kind != "f":
+        return f"integer dtype: {t.dtype} values carry no gradient"
+    if isinstance(node, Leaf) and node.why == "no_grad":
+        return f"made under no_grad at {line_of(node.site)}"
+    if isinstance(node, Leaf) and node.why == "stop_gradient":
+        return f"cut by stop_gradient at {line_of(node.site)}"
+    return "it does not require gradients (requires_grad=False), nor does anything that it was made from"
+
+
+def explain_grad(t: Tensor, loss: Tensor | None = None) -> str:
+    """Why `t.grad` is missing, in words; or that it is not.
+
+    `loss` is the tensor whose backward was expected to reach t; without it, the newest backward is meant.
+    """
+    if not isinstance(t, Tensor):
+        return f"a {type(t).__name__} is no Tensor and has no gradient"
+    if reason := why_no_gradient(t):
+        return reason
+    root = loss.node if loss is not None else (_last[0]() if _last else None)
+    if loss is None and t.grad is not None:
+        return "it has a gradient"
+    if root is None:
+        return "no backward has run yet, or what it started from is gone; pass the loss: explain_grad(t, loss)"
+    if loss is not None and (reason := why_no_gradient(loss)):
+        return f"the loss itself has no history: {reason}"
+    reached, cuts = _walk(root)
+    if t.node not in reached:
+        through = [cut for cut in cuts if cut.why == "stop_gradient" and _leads_to(cut, t.node)]
+        if through:
+            return "; ".join(f"cut by stop_gradient at {line_of(cut.site)}" for cut in through)
+        words = {"no_grad": "made under no_grad at", "stop_gradient": "cut by stop_gradient at"}
+        hints = [f"a value {words[cut.why or '']} {line_of(cut.site)}" for cut in cuts]
+        return "not on a path to the loss" + (f" (which uses {', and '.join(hints[:3])})" if hints else "")
+    if isinstance(t.node, Node):
+        return (
+            f"it is on a path to the loss, as a result of {t.node.label}; backward keeps gradients of leaves only: "
+            "call retain_grad() on it before backward, or use tg.grad(loss, t)"
+        )
+    if t.grad is None:
+        return "it is on a path to the loss: call loss.backward()"
+    return "it has a gradient"
+
+
+def _walk(root: Any) -> tuple[set[Any], list[Any]]:
+    """All nodes that a gradient reaches from `root`, and the leaves at which a history was cut."""
+    reached, cuts, stack = {root}, [], [root]
+    while stack:
+        node = stack.pop()
+        wrt = node.plan.wrt if node.op is not None else ()
+        for k, edge in enumerate(node.inputs):
+            if edge is None or edge in reached:
+                continue
+            if k in wrt:
+                reached.add(edge)
+                stack.append(edge)
+            elif getattr(edge, "why", None) and edge not in cuts:
+                cuts.append(edge)
+    return reached, cuts
+
+
+def _leads_to(cut: Any, target: Any) -> bool:
+    source = cut.source() if cut.source is not None else None
+    return source is not None and target in _walk(source)[0]

@@ -1,0 +1,287 @@
+"""Tensor: an array, and where it came from.  Thin: every method names an op or reads the node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from . import modes
+from .errors import check_floating, nearest
+from .node import Clock, Leaf, Node, Note
+from .operators import Operators
+from .registry import registry
+
+ARRAYS = (np.ndarray, np.generic)
+
+
+def as_array(value: Any, who: str = "Tensor") -> Any:
+    """An array of any library as it is; Python numbers and lists of them by the house rule (floats are float32)."""
+    if isinstance(value, ARRAYS):
+        array = value
+    elif isinstance(value, Tensor):
+        return value._data
+    elif hasattr(value, "__array_function__") or hasattr(value, "__array_namespace__"):
+        return value
+    else:
+        try:
+            array = np.asarray(value)
+        except (ValueError, TypeError) as error:
+            raise TypeError(f"{who}: cannot make an array of this {type(value).__name__}: {error}") from None
+        if array.dtype == np.float64 and not hasattr(value, "dtype"):
+            array = array.astype(np.float32)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"{who}: needs numbers or booleans, but got dtype {array.dtype} from {type(value).__name__}.")
+    return array
+
+
+class Tensor(Operators):
+    """A value that remembers which op made it.
+
+    Parameters
+    ----------
+    data : array, number or nested list.  Python floats become float32; arrays keep their dtype.
+    dtype : to convert to.
+    requires_grad : whether `backward` fills `.grad`; floating dtypes only.
+    name : for drawings and messages.
+    copy : False to share memory with `data`, which must then not be written to.
+    """
+
+    __slots__ = ("_data", "node", "__weakref__")
+    __array_priority__ = 1000
+    __hash__ = object.__hash__  # identity, since == compares values
+
+    _data: Any
+    node: Node | Leaf
+
+    def __init__(
+        self, data: Any, *, dtype: Any = None, requires_grad: bool = False, name: str | None = None, copy: bool = True
+    ) -> None:
+        array = as_array(data)
+        self._data = np.array(array, dtype=dtype, copy=True if copy else None, subok=False)
+        self.node = leaf = Leaf(self._data.shape, self._data.dtype)
+        leaf.name = name
+        if requires_grad:
+            self.requires_grad = True
+
+    # -- what it is -------------------------------------------------------------------------------------------
+
+    @property
+    def data(self) -> np.ndarray:
+        """The values, as a read-only view; `assign` is the way to change them."""
+        view = self._data.view()
+        view.flags.writeable = False
+        return view
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._data.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._data.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self._data.ndim
+
+    @property
+    def size(self) -> int:
+        return self._data.size
+
+    @property
+    def grad(self) -> np.ndarray | None:
+        """The gradient that `backward` left, a plain array or None; `tg.explain_grad` says why it is None."""
+        return self.node.grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None:
+            value = np.array(as_array(value, "grad"))  # backward adds to it in place
+            if value.shape != self.shape or value.dtype != self.dtype:
+                raise ValueError(f"grad: must be {self.shape} {self.dtype}, got {value.shape} {value.dtype}.")
+        self._noted().grad = value
+
+    @property
+    def requires_grad(self) -> bool:
+        return self.node.requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if isinstance(self.node, Node):
+            raise TypeError(f"requires_grad: this is a result of {self.node.label}, not a leaf; detach() it first.")
+        if value:
+            check_floating(f"Tensor{f' {self.name!r}' if self.name else ''}", self.dtype)
+        self.node.requires_grad = bool(value)
+
+    @property
+    def name(self) -> str | None:
+        return self.node.name
+
+    @name.setter
+    def name(self, value: str | None) -> None:
+        self._noted().name = value
+
+    @property
+    def version(self) -> int:
+        """How often `assign` has written to it."""
+        return self.node.version
+
+    def _noted(self) -> Any:
+        """Where names and gradients are kept: the leaf itself, or a note that few nodes have."""
+        if isinstance(self.node, Leaf):
+            return self.node
+        if self.node.note is None:
+            self.node.note = Note()
+        return self.node.note
+
+    # -- differentiation --------------------------------------------------------------------------------------
+
+    def backward(self, grad: Any = None, retain_graph: bool = False) -> None:
+        """Add the gradient of this scalar (or of ``sum(self * grad)``) to `.grad` of every leaf it depends on."""
+        from .engine import backward  # the engine makes Tensors; only this method looks back at it
+
+        backward(self, grad, retain_graph)
+
+    def retain_grad(self) -> Tensor:
+        """Ask `backward` to keep the gradient of this intermediate result in `.grad`."""
+        self._noted().retains_grad = True
+        return self
+
+    def detach(self) -> Tensor:
+        """The same values without their history."""
+        from .algebra import stop_gradient
+
+        return stop_gradient(self)
+
+    def assign(self, value: Any) -> Tensor:
+        """Replace the values of a leaf, in place where nobody else holds them.  Shape and dtype stay."""
+        from sys import getrefcount
+
+        if isinstance(self.node, Node):
+            raise TypeError(f"assign: this is a result of {self.node.label}; only leaves can be assigned to.")
+        array = as_array(value, "assign")
+        if array.shape != self.shape:
+            raise ValueError(f"assign: {self.name or 'tensor'} has shape {self.shape}, got {array.shape}.")
+        if not np.can_cast(array.dtype, self.dtype, "same_kind"):
+            raise TypeError(f"assign: {self.name or 'tensor'} is {self.dtype}, got {array.dtype}; convert it first.")
+        if self._data.flags.writeable and getrefcount(self._data) <= 2:  # no view, no saved array, no user has it
+            self._data[...] = array
+        else:
+            self._data = np.array(array, dtype=self.dtype)
+        self.node.version += 1
+        Clock.now += 1
+        self.node.assigned, self.node.assigned_at = Clock.now, modes.here()
+        return self
+
+    # -- conversions ------------------------------------------------------------------------------------------
+
+    def numpy(self) -> np.ndarray:
+        """A copy of the values that may be written to."""
+        return np.array(self._data)
+
+    def item(self) -> Any:
+        if self.size != 1:
+            raise ValueError(f"item: only a tensor of one element is a number; this one has shape {self.shape}.")
+        return self._data.item()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        return self._data.__index__()
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(f"The truth of a tensor of shape {self.shape} is ambiguous; reduce it first.")
+        return bool(self._data.item())
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len: a tensor of shape () has no length.")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[k] for k in range(len(self)))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self._data == as_array(value)).any())
+
+    def __repr__(self) -> str:
+        text = np.array2string(self._data, separator=", ", threshold=100, prefix="Tensor(")
+        made = f", from={self.node.label}" if isinstance(self.node, Node) else ""
+        grad = ", requires_grad=True" if self.requires_grad and not made else ""
+        name = f", name={self.name!r}" if self.name else ""
+        return f"Tensor({text}, dtype={self.dtype}{made}{grad}{name})"
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if self.requires_grad:
+            raise TypeError(
+                "a Tensor that is part of a graph was about to become a plain array (an assignment into an ndarray, "
+                "or np.asarray), which would cut its gradient. Use tensor.data for the values, "
+                "or tg.where, tg.concatenate and tg.stack to build the result from tensors."
+            )
+        return np.array(self._data, dtype=dtype, copy=copy)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise TypeError("a Tensor is a value: use tg.where(mask, a, b), or t.assign(array) to replace a leaf's values.")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        plain = all(v is None or v is True for v in kwargs.values())  # out=None, where=True: as if not given
+        if method == "__call__" and plain:
+            if ufunc in QUERIES:
+                return ufunc(*(as_array(a) for a in args))
+            return _op_of(ufunc)(*args)
+        what = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else f"(..., {', '.join(kwargs)}=...)")
+        raise TypeError(f"{what} is not differentiable here; use the tg functions, or tensor.data for plain values.")
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if func in QUERIES:
+            return func(*_plain(args), **_plain(kwargs))
+        return _op_of(func)(*args, **{k: v for k, v in kwargs.items() if v is not None})
+
+
+def _plain(value: Any) -> Any:
+    """Arguments with every Tensor replaced by its array."""
+    if isinstance(value, Tensor):
+        return value._data
+    if isinstance(value, (list, tuple)):
+        return type(value)(_plain(v) for v in value)
+    return {k: _plain(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+# NumPy functions that ask about values: their answers carry no gradient, so plain arrays come back.
+QUERIES: set[Any] = {
+    np.shape, np.ndim, np.size, np.result_type, np.allclose, np.isclose, np.array_equal, np.array_equiv, np.argsort,
+    np.argmax, np.argmin, np.nonzero, np.count_nonzero, np.any, np.all, np.zeros_like, np.ones_like, np.empty_like,
+    np.full_like, np.array_repr, np.array_str, np.array2string, np.isnan, np.isinf, np.isfinite, np.signbit,
+    np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.logical_not, np.logical_and,
+    np.logical_or, np.may_share_memory, np.shares_memory, np.iscomplexobj, np.isrealobj,
+}  # fmt: skip
+
+
+def _op_of(func: Callable[..., Any]) -> Any:
+    """The op that a NumPy function means."""
+    op = registry.of_numpy.get(func)
+    if op is not None:
+        return op
+    name = getattr(func, "__name__", str(func))
+    raise TypeError(
+        f"np.{name} has no op in tinygrad_cnn, so its gradient is unknown.{nearest(name, registry)} "
+        "For plain values use tensor.data; to teach it, register an op with @tg.op(numpy=[...])."
+    )
+
+
+_new = Tensor.__new__
+
+
+def wrap(data: Any, node: Any) -> Tensor:
+    """A Tensor around an array as it is: what ops return."""
+    t = _new(Tensor)
+    t._data = data
+    t.node = node
+    return t

@@ -1,0 +1,142 @@
+"""Functions of functions: gradients, products with Jacobians from either side, whole Jacobians.
+
+Arrays in, arrays out; with recorded Tensors among the arguments, the results are recorded too, so that every
+transform can be differentiated, and nested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .algebra import alias
+from .engine import grad
+from .modes import enable_grad
+from .tensor import Tensor, as_array
+
+Function = Callable[..., Any]
+
+
+def _point(value: Any, who: str) -> Tensor:
+    """A fresh place to differentiate at: a leaf, or an alias of a recorded Tensor."""
+    if isinstance(value, Tensor) and value.requires_grad:
+        return alias(value)
+    return Tensor(value, requires_grad=True, copy=False, name=None) if value is not None else _refuse(who)
+
+
+def _refuse(who: str) -> Any:
+    raise TypeError(f"{who}: cannot differentiate with respect to None.")
+
+
+def _recorded(*values: Any) -> bool:
+    return any(isinstance(v, Tensor) and v.requires_grad for v in values)
+
+
+def _out(value: Any, record: bool) -> Any:
+    return value if record or not isinstance(value, Tensor) else value.numpy()
+
+
+def _output(y: Any, who: str) -> Tensor:
+    if not isinstance(y, Tensor):
+        raise TypeError(f"{who}: the function must return one Tensor, it returned {type(y).__name__}.")
+    return y
+
+
+def value_and_grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
+    """A function that returns f's value and its gradients in the arguments numbered `argnums`.
+
+    >>> value, slope = value_and_grad(lambda x: x * x)(np.array(3.0))
+    """
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+
+    def both(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        record = _recorded(*args)
+        points = list(args)
+        with enable_grad():
+            for k in numbers:
+                points[k] = _point(args[k], "value_and_grad")
+            y = _output(f(*points, **kwargs), "value_and_grad")
+            grads = grad(y, [points[k] for k in numbers], create_graph=record)
+        return _out(y, record), grads[0] if isinstance(argnums, int) else tuple(grads)
+
+    return both
+
+
+def vjp(f: Function, *xs: Any) -> tuple[Any, Function]:
+    """f(*xs), and the function that maps a cotangent of it to the cotangents of xs (a tuple)."""
+    record = _recorded(*xs)
+    with enable_grad():
+        points = [_point(x, "vjp") for x in xs]
+        y = _output(f(*points), "vjp")
+
+    def pull(cotangent: Any) -> tuple[Any, ...]:
+        more = record or _recorded(cotangent)
+        found = grad(y, points, grad_outputs=cotangent, create_graph=more, retain_graph=True, allow_unused=True)
+        return tuple(np.zeros(p.shape, p.dtype) if g is None else g for p, g in zip(points, found, strict=True))
+
+    return _out(y, record), pull
+
+
+def jvp(f: Function, xs: Any, vs: Any) -> tuple[Any, Any]:
+    """f at xs and its derivative along vs, exact; xs and vs are one array each, or tuples of equal length.
+
+    A vector-Jacobian product is linear in the cotangent u, so its own gradient in u, along v, is J v.
+    """
+    several = isinstance(xs, (tuple, list))
+    xs, vs = (tuple(xs), tuple(vs)) if several else ((xs,), (vs,))
+    record = _recorded(*xs, *vs)
+    with enable_grad():
+        points = [_point(x, "jvp") for x in xs]
+        y = _output(f(*points), "jvp")
+        for p, v in zip(points, vs, strict=True):
+            if np.shape(v) != p.shape:
+                raise ValueError(f"jvp: a tangent has shape {np.shape(v)}, its argument {p.shape}.")
+        u = Tensor(np.zeros(y.shape, y.dtype), requires_grad=True)
+        pulled = grad(y, points, grad_outputs=u, create_graph=True, allow_unused=True)
+        parts = [(g, v) for g, v in zip(pulled, vs, strict=True) if g is not None and g.requires_grad]
+        if not parts:
+            return _out(y, record), np.zeros(y.shape, y.dtype)
+        weights = [v if isinstance(v, Tensor) else as_array(v).astype(g.dtype) for g, v in parts]
+        tangent = grad([g for g, _ in parts], u, grad_outputs=weights, create_graph=record)
+    return _out(y, record), tangent
+
+
+def hvp(f: Function, x: Any, v: Any) -> Any:
+    """The Hessian of the scalar function f at x, times v: the derivative of its gradient along v."""
+    return jvp(_gradient(f), x, v)[1]
+
+
+def _gradient(f: Function) -> Function:
+    def gradient(x: Tensor) -> Tensor:
+        found = grad(_output(f(x), "hessian"), x, create_graph=True, allow_unused=True)
+        return alias(x) * 0.0 if found is None else found
+
+    return gradient
+
+
+def jacobian(f: Function, x: Any) -> Any:
+    """All derivatives of f's outputs in x's elements: shape y.shape + x.shape.  One backward per output element."""
+    record = _recorded(x)
+    with enable_grad():
+        point = _point(x, "jacobian")
+        y = _output(f(point), "jacobian")
+        if not y.requires_grad:
+            return np.zeros(y.shape + point.shape, point.dtype)
+        rows = []
+        for k in range(y.size):
+            unit = np.zeros(y.size, y.dtype)
+            unit[k] = 1
+            row = grad(
+                y, point, grad_outputs=unit.reshape(y.shape), create_graph=record, retain_graph=True, allow_unused=True
+            )
+            rows.append(np.zeros(point.shape, point.dtype) if row is None else row)
+    if not rows:
+        return np.zeros(y.shape + point.shape, point.dtype)
+    return np.stack(rows).reshape(y.shape + point.shape)
+
+
+def hessian(f: Function, x: Any) -> Any:
+    """All second derivatives of the scalar function f: shape x.shape + x.shape."""
+    return jacobian(_gradient(f), x)
