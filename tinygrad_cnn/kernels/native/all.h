@@ -1,0 +1,5 @@
+/* Everything that depends on the element type T; included once for each. */
+#include "tile.h"
+#include "conv.h"
+
+#define TABLE(t) {PASTE(conv2d, t), PASTE(conv2d_dx, t), PASTE(conv2d_dw, t)}

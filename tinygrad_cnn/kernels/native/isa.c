@@ -1,0 +1,57 @@
+/* One instruction set: this file is compiled once for each, with -DTG_ISA=<name> and the compiler's flags for it. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels.h"
+#include "threads.h"
+
+#ifndef TG_ISA
+#define TG_ISA base
+#endif
+
+#if defined(__AVX512F__)
+#define VEC_BYTES 64
+#define MANY_REGISTERS 1
+#elif defined(__AVX__)
+#define VEC_BYTES 32
+#define MANY_REGISTERS 0
+#elif defined(__aarch64__)
+#define VEC_BYTES 16
+#define MANY_REGISTERS 1
+#else
+#define VEC_BYTES 16
+#define MANY_REGISTERS 0
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+#define PASTE_(a, b) a##b
+#define PASTE(a, b) PASTE_(a, b)
+#define TEXT_(a) #a
+#define TEXT(a) TEXT_(a)
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 64")
+#endif
+
+INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+#include "walk.h"
+
+#define T float
+#define INT int32_t
+#define FN(name) PASTE(name, _f32)
+#include "all.h"
+#undef T
+#undef INT
+#undef FN
+
+#define T double
+#define INT int64_t
+#define FN(name) PASTE(name, _f64)
+#include "all.h"
+
+const instruction_set PASTE(tg_isa_, TG_ISA) = {TEXT(TG_ISA), TABLE(_f32), TABLE(_f64)};

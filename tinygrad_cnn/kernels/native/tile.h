@@ -1,0 +1,164 @@
+/* The register tile: R output pixels by V vectors of output channels, all kept in registers while taps and input
+ * channels go by.  Everything heavy is this one loop: forward, both gradients, and matrix products. */
+
+#define LANES ((int64_t)(VEC_BYTES / sizeof(T)))
+#define VEC FN(vec)
+#define IVEC FN(ivec)
+typedef T VEC __attribute__((vector_size(VEC_BYTES), aligned(sizeof(T)), may_alias));
+typedef INT IVEC __attribute__((vector_size(VEC_BYTES), aligned(sizeof(T)), may_alias));
+
+#define WIDEST (MANY_REGISTERS ? 4 : 2) /* vectors in the widest tile */
+
+enum { FN(RESUME) = 1, FN(RELU) = 2 };
+
+INLINE VEC FN(load)(const T *p) { return *(const VEC *)p; }
+INLINE void FN(store)(T *p, VEC v) { *(VEC *)p = v; }
+INLINE VEC FN(relu_vec)(VEC v) { return (VEC)((IVEC)v & ~(IVEC)(v < 0)); }
+
+#define TILE_ARGS                                                                                                      \
+    const T *x, const int64_t *xo, int64_t xs, const segment *seg, int64_t nseg, const T *w, int64_t ldw, T *y,        \
+        const int64_t *yo, const T *start, int flags
+typedef void (*FN(tile_fn))(TILE_ARGS);
+
+/* y[r] (+)= sum over steps k of x[xo[r] + k] * w[k]; starts from y (RESUME) or from `start`, the bias. */
+INLINE void FN(tile)(const int R, const int V, TILE_ARGS)
+{
+    VEC acc[R][V];
+    const T *p[R];
+    UNROLL for (int r = 0; r < R; r++)
+    {
+        p[r] = x + xo[r];
+        UNROLL for (int v = 0; v < V; v++) acc[r][v] = FN(load)((flags & FN(RESUME) ? y + yo[r] : start) + v * LANES);
+    }
+    for (int64_t s = 0; s < nseg; s++) {
+        int64_t i = seg[s].x, end = i + seg[s].len * xs;
+        for (; i != end; i += xs, w += ldw) {
+            VEC b[V];
+            UNROLL for (int v = 0; v < V; v++) b[v] = FN(load)(w + v * LANES);
+            UNROLL for (int r = 0; r < R; r++)
+            {
+                UNROLL for (int v = 0; v < V; v++) acc[r][v] += p[r][i] * b[v];
+            }
+        }
+    }
+    UNROLL for (int r = 0; r < R; r++)
+    {
+        UNROLL for (int v = 0; v < V; v++)
+            FN(store)(y + yo[r] + v * LANES, flags & FN(RELU) ? FN(relu_vec)(acc[r][v]) : acc[r][v]);
+    }
+}
+
+#define TILE(R, V)                                                                                                     \
+    static void FN(tile_##R##_##V)(TILE_ARGS)                                                                          \
+    {                                                                                                                  \
+        FN(tile)(R, V, x, xo, xs, seg, nseg, w, ldw, y, yo, start, flags);                                             \
+    }
+#if MANY_REGISTERS
+TILE(1, 4) TILE(2, 4) TILE(3, 4) TILE(4, 4) TILE(5, 4) TILE(6, 4)
+TILE(2, 2) TILE(4, 2) TILE(6, 2) TILE(8, 2) TILE(10, 2) TILE(12, 2)
+TILE(2, 1) TILE(4, 1) TILE(6, 1) TILE(8, 1) TILE(10, 1) TILE(12, 1) TILE(14, 1)
+static const FN(tile_fn) FN(tiles_4)[] = {FN(tile_1_4), FN(tile_2_4), FN(tile_3_4), FN(tile_4_4), FN(tile_5_4), FN(tile_6_4)};
+static const FN(tile_fn) FN(tiles_2)[] = {FN(tile_2_2), FN(tile_4_2), FN(tile_6_2), FN(tile_8_2), FN(tile_10_2), FN(tile_12_2)};
+static const FN(tile_fn) FN(tiles_1)[] = {FN(tile_2_1), FN(tile_4_1), FN(tile_6_1), FN(tile_8_1), FN(tile_10_1), FN(tile_12_1), FN(tile_14_1)};
+#else
+TILE(1, 2) TILE(2, 2) TILE(3, 2) TILE(4, 2) TILE(5, 2) TILE(6, 2)
+TILE(2, 1) TILE(4, 1) TILE(6, 1) TILE(8, 1) TILE(10, 1) TILE(12, 1)
+static const FN(tile_fn) FN(tiles_2)[] = {FN(tile_1_2), FN(tile_2_2), FN(tile_3_2), FN(tile_4_2), FN(tile_5_2), FN(tile_6_2)};
+static const FN(tile_fn) FN(tiles_1)[] = {FN(tile_2_1), FN(tile_4_1), FN(tile_6_1), FN(tile_8_1), FN(tile_10_1), FN(tile_12_1)};
+#endif
+#undef TILE
+
+/* Tiles of V vectors: how many pixels the tallest has, and the tile for `rows` of them (rounded up by `step`). */
+typedef struct {
+    int vectors, tallest, step;
+    const FN(tile_fn) *tiles;
+} FN(tile_set);
+
+#define SET(V, tallest, step) {V, tallest, step, FN(tiles_##V)}
+static const FN(tile_set) FN(sets)[] = {
+#if MANY_REGISTERS
+    SET(4, 6, 1), SET(2, 12, 2), SET(1, 14, 2)
+#else
+    SET(2, 6, 1), SET(1, 12, 2)
+#endif
+};
+#undef SET
+
+/* The tiles for output channels from `at` on. */
+static const FN(tile_set) *FN(tiles_for)(int64_t channels, int64_t at)
+{
+    const FN(tile_set) *s = FN(sets);
+    while (s->vectors > 1 && s->vectors * LANES >= channels - at + LANES) s++;
+    return s;
+}
+
+static int64_t FN(padded)(int64_t channels) { return ceil_div(channels, LANES) * LANES; }
+
+/* Copy n < 4 vectors' worth of elements. */
+INLINE void FN(copy_lanes)(T *to, const T *from, int64_t n)
+{
+    for (; n >= LANES; n -= LANES, to += LANES, from += LANES) FN(store)(to, FN(load)(from));
+    UNROLL for (int64_t part = LANES / 2; part; part /= 2)
+    {
+        if (n & part) memcpy(to, from, part * sizeof(T)), to += part, from += part;
+    }
+}
+
+/* A matrix product whose left operand is gathered: for each pixel p and output channel o
+ *     y[yo[p] + o] (+)= sum over segments and steps k of x[xo[p] + k] * w[k][o].
+ * w is packed: for each block of output channels, all its rows, each `vectors` vectors long. */
+typedef struct {
+    const segment *seg;
+    int64_t nseg, rows, xs, channels;
+    const T *w, *start;
+    int flags;
+} FN(product);
+
+#define ROWS_IN_CACHE 128 /* of w: 32 kB for the widest tile */
+
+static void FN(sweep_block)(const FN(product) *m, const FN(tile_set) *set, int64_t at, const segment *seg, int64_t nseg,
+                            const T *w, const T *x, const int64_t *xo, T *y, const int64_t *yo, int64_t pixels, int flags)
+{
+    enum { tallest = 14, widest = 4 * VEC_BYTES / sizeof(T) };
+    T spill[tallest * widest] __attribute__((aligned(64)));
+    const int64_t width = set->vectors * LANES, valid = least(width, m->channels - at);
+    for (int64_t p = 0; p < pixels;) {
+        int64_t left = pixels - p, rows = left;
+        if (left > set->tallest) rows = left >= 2 * set->tallest ? set->tallest : ceil_div(left, 2);
+        const int64_t taller = ceil_div(rows, set->step) * set->step;
+        int64_t xr[tallest], yr[tallest];
+        for (int64_t r = 0; r < taller; r++) xr[r] = xo[p + least(r, rows - 1)], yr[r] = yo[p + least(r, rows - 1)];
+        FN(tile_fn) tile = set->tiles[taller / set->step - 1];
+        if (valid == width) {
+            tile(x, xr, m->xs, seg, nseg, w, width, y + at, yr, m->start + at, flags);
+        } else {
+            int64_t sr[tallest];
+            for (int64_t r = 0; r < taller; r++) {
+                sr[r] = r * width;
+                if (flags & FN(RESUME)) FN(copy_lanes)(spill + sr[r], y + at + yr[r], valid);
+            }
+            tile(x, xr, m->xs, seg, nseg, w, width, spill, sr, m->start + at, flags);
+            for (int64_t r = 0; r < rows; r++) FN(copy_lanes)(y + at + yr[r], spill + sr[r], valid);
+        }
+        p += rows;
+    }
+}
+
+/* Output channels from `at` to `stop`, both on block borders; pixels stay in the inner loop, a block of w in cache. */
+static void FN(sweep)(const FN(product) *m, int64_t at, int64_t stop, const T *x, const int64_t *xo, T *y,
+                      const int64_t *yo, int64_t pixels)
+{
+    while (at < stop) {
+        const FN(tile_set) *set = FN(tiles_for)(m->channels, at);
+        const T *w = m->w + m->rows * at;
+        int64_t s = 0;
+        do {
+            int64_t first = s, rows = 0;
+            while (s < m->nseg && (rows == 0 || rows + m->seg[s].len <= ROWS_IN_CACHE)) rows += m->seg[s++].len;
+            int flags = (first ? FN(RESUME) : m->flags & FN(RESUME)) | (s == m->nseg ? m->flags & FN(RELU) : 0);
+            FN(sweep_block)(m, set, at, m->seg + first, s - first, w, x, xo, y, yo, pixels, flags);
+            w += rows * set->vectors * LANES;
+        } while (s < m->nseg);
+        at += set->vectors * LANES;
+    }
+}
