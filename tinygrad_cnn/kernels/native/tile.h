@@ -23,8 +23,8 @@ typedef void (*FN(tile_fn))(TILE_ARGS);
 /* y[r] (+)= sum over steps k of x[xo[r] + k] * w[k]; starts from y (RESUME) or from `start`, the bias. */
 INLINE void FN(tile)(const int R, const int V, TILE_ARGS)
 {
-    VEC acc[R][V];
-    const T *p[R];
+    VEC acc[14][4];
+    const T *p[14];
     UNROLL for (int r = 0; r < R; r++)
     {
         p[r] = x + xo[r];
@@ -33,7 +33,7 @@ INLINE void FN(tile)(const int R, const int V, TILE_ARGS)
     for (int64_t s = 0; s < nseg; s++) {
         int64_t i = seg[s].x, end = i + seg[s].len * xs;
         for (; i != end; i += xs, w += ldw) {
-            VEC b[V];
+            VEC b[4];
             UNROLL for (int v = 0; v < V; v++) b[v] = FN(load)(w + v * LANES);
             UNROLL for (int r = 0; r < R; r++)
             {
