@@ -17,3 +17,108 @@ and does not decline (by returning ``NotImplemented``) computes; the NumPy set h
 `win` is a `shapes.Window`.  Ties of max go to the first tap in row-major order, a NaN wins, padding never does.
 Arrays may be strided, read-only or empty in N; all floating inputs of one call share a dtype, and the result has it.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from importlib import import_module
+from os import environ
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from . import numpy_, slow
+
+Kernel = Callable[..., Any]
+Chain = dict[str, tuple[Kernel, ...]]
+
+VARIABLE = "TINYGRAD_CNN_KERNELS"
+
+_present: dict[str, ModuleType] = {"numpy": numpy_, "slow": slow}
+_absent: dict[str, str] = {}
+
+
+def _find_native() -> None:
+    """Put the compiled set among those present, or the reason why not among those absent."""
+    if environ.get(VARIABLE) in ("numpy", "slow"):  # the way out for whoever cannot even load it
+        _absent["native"] = f"the environment says {VARIABLE}={environ[VARIABLE]}"
+        return
+    try:
+        native = import_module(f"{__name__}.native")
+    except ImportError as error:
+        _absent["native"] = f"it cannot be imported: {error}"
+        return
+    if getattr(native, "available", False):
+        _present["native"] = native
+    else:
+        _absent["native"] = getattr(native, "reason", "it is not installed")
+
+
+def _chain(*backends: ModuleType) -> Chain:
+    """For each kernel the functions to try, in order."""
+    return {name: tuple(getattr(b, name) for b in backends if hasattr(b, name)) for name in _names}
+
+
+def _chain_named(name: str) -> Chain:
+    """The chain that `name` forces: that backend and, for what it lacks or declines, the NumPy set."""
+    if name in _present:
+        return _chain(_present[name], *([numpy_] if name == "native" else []))
+    known = ", ".join(map(repr, sorted(_present)))
+    absent = "".join(f" {other!r} is absent: {reason}." for other, reason in _absent.items())
+    raise ValueError(f"use_kernels: there are no kernels {name!r}, only {known}.{absent}")
+
+
+def _kernel(name: str) -> Kernel:
+    _names.append(name)
+
+    def kernel(first: Any, *others: Any) -> Any:
+        chain = _in_use.get() if isinstance(first, np.ndarray) else _portable
+        for function in chain[name]:
+            result = function(first, *others)
+            if result is not NotImplemented:
+                return result
+        raise NotImplementedError(f"{name}: no backend in use has this kernel for these arguments.")
+
+    kernel.__name__ = kernel.__qualname__ = name
+    kernel.__doc__ = f"See the table in `{__name__}`."
+    return kernel
+
+
+_names: list[str] = []
+
+conv2d = _kernel("conv2d")
+conv2d_dx = _kernel("conv2d_dx")
+conv2d_dw = _kernel("conv2d_dw")
+max_pool2d = _kernel("max_pool2d")
+max_pool2d_put = _kernel("max_pool2d_put")
+max_pool2d_take = _kernel("max_pool2d_take")
+avg_pool2d = _kernel("avg_pool2d")
+avg_pool2d_put = _kernel("avg_pool2d_put")
+
+_find_native()
+_portable = _chain(numpy_)  # for arrays of other libraries: NumPy's functions dispatch to theirs
+_default = _chain_named(environ.get(VARIABLE) or ("native" if "native" in _present else "numpy"))
+_in_use: ContextVar[Chain] = ContextVar("kernels in use", default=_default)
+
+
+@contextmanager
+def use_kernels(name: str) -> Iterator[None]:
+    """Compute with the backend "native", "numpy" or "slow" inside the block, in this thread only."""
+    token = _in_use.set(_chain_named(name))
+    try:
+        yield
+    finally:
+        _in_use.reset(token)
+
+
+def backends() -> dict[str, str]:
+    """What became of each backend: "in use", "available", or why it is absent."""
+    used = {function for functions in _in_use.get().values() for function in functions}
+    found = {
+        name: "in use" if any(getattr(module, kernel, None) in used for kernel in _names) else "available"
+        for name, module in _present.items()
+    }
+    return {**found, **{name: f"absent: {reason}" for name, reason in _absent.items()}}
