@@ -93,7 +93,8 @@ def _depthwise(w_shape: tuple[int, ...], groups: int) -> bool:
 
 def _grouped(y: np.ndarray, groups: int) -> np.ndarray:
     """(..., O) as matrices (G, places, O/G); of a contiguous array, a view."""
-    return y.reshape(prod(y.shape[:-1]), groups, y.shape[-1] // groups).swapaxes(0, 1)
+    matrices: np.ndarray = y.reshape(prod(y.shape[:-1]), groups, y.shape[-1] // groups).swapaxes(0, 1)
+    return matrices
 
 
 def _padded(x: np.ndarray, win: Window, planar: bool) -> np.ndarray:
@@ -117,9 +118,12 @@ def _columns(x: np.ndarray, win: Window, groups: int) -> np.ndarray:
     seen = seen[:, ::si, ::sj, :, ::di, ::dj][:, : win.out[0], : win.out[1]]
     seen = seen.reshape(len(x), *win.out, groups, k, *win.window)  # only splits an axis: no copy yet
     places, depth = len(x) * prod(win.out), prod(win.window) * k
+    columns: np.ndarray
     if planar:
-        return seen.transpose(3, 5, 6, 4, 0, 1, 2).reshape(groups, depth, places).swapaxes(1, 2)
-    return seen.transpose(3, 0, 1, 2, 5, 6, 4).reshape(groups, places, depth)
+        columns = seen.transpose(3, 5, 6, 4, 0, 1, 2).reshape(groups, depth, places).swapaxes(1, 2)
+    else:
+        columns = seen.transpose(3, 0, 1, 2, 5, 6, 4).reshape(groups, places, depth)
+    return columns
 
 
 def _place_bytes(x: np.ndarray, win: Window, channels: int) -> int:
@@ -292,7 +296,8 @@ def max_pool2d_take(x: np.ndarray, tap: np.ndarray, win: Window) -> np.ndarray:
     )
     place = np.add.outer(np.add.outer(np.arange(n) * h, p) * w, q) * c
     at = np.add.outer(place, np.arange(c)) + shift[tap]
-    return np.take(x.reshape(-1), at, mode="clip")  # clip: no range check; taps are in range
+    y: np.ndarray = np.take(x.reshape(-1), at, mode="clip")  # clip: no range check; taps are in range
+    return y
 
 
 def avg_pool2d(x: np.ndarray, win: Window, counts: np.ndarray) -> np.ndarray:
@@ -308,7 +313,7 @@ def avg_pool2d(x: np.ndarray, win: Window, counts: np.ndarray) -> np.ndarray:
 
 
 def avg_pool2d_put(dy: np.ndarray, win: Window, counts: np.ndarray) -> np.ndarray:
-    dx = dy / counts[:, :, None].astype(dy.dtype)
+    dx: np.ndarray = dy / counts[:, :, None].astype(dy.dtype)
     for axis in (1, 0):
         shape = [*dx.shape]
         shape[axis + 1] = win.size[axis]
