@@ -1,0 +1,158 @@
+"""`save` and `load`: named arrays in safetensors format, which holds numbers and text and can run nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..core import Tensor
+from .atomic import atomic_write
+from .errors import FileFormatError
+
+# What the format stores and NumPy has.  Complex128, longdouble, text and objects it cannot hold.
+DTYPES = tuple(np.dtype(code) for code in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?", "c8"))
+
+# First bytes of files that people try to load here, and what they are.
+FOREIGN = (
+    (b"PK\x03\x04", "a zip archive (.npz, .keras or PyTorch's .pt)"),
+    (b"\x93NUMPY", "a NumPy .npy file"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\x80", "a pickle (PyTorch's older .pth among them)"),
+    (b"\x1f\x8b", "a gzip file"),
+    (b"\x89PNG", "a PNG image"),
+)
+
+
+def save(path: str | os.PathLike[str], module_or_dict: Any, *, metadata: Mapping[str, str] | None = None) -> None:
+    """Write named arrays to a safetensors file, whole or not at all.
+
+    Parameters
+    ----------
+    path : the file; its folder must exist.
+    module_or_dict : a dict name -> array or Tensor, or anything with `state_dict()` that returns one.
+    metadata : text to keep beside the arrays, read back by `tg.io.read_metadata`.
+
+    Raises
+    ------
+    TypeError : what is not an array, or has a dtype that the format lacks.
+    """
+    arrays = _arrays(module_or_dict)
+    for key, value in (metadata or {}).items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise TypeError(f"save: metadata holds text only, got {key!r}: {value!r}; convert it, e.g. by json.dumps.")
+    from safetensors.numpy import save as serialise
+
+    data = serialise(arrays, metadata=dict(metadata) if metadata else None)
+    with atomic_write(path) as file:
+        file.write(data)
+
+
+def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Read a safetensors file: name -> array, each in its own memory and free to be written to.
+
+    Raises
+    ------
+    FileFormatError : the file is no safetensors file, is cut short or altered; its name and the reason are told.
+    """
+    data = _read(path)
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as parse
+
+    try:
+        return {name: _own(path, name, array) for name, array in parse(data).items()}
+    except SafetensorError as error:
+        raise FileFormatError(f"{os.fspath(path)}: not a valid safetensors file ({_foreign(data, error)}).") from None
+    except KeyError as error:  # a dtype without a NumPy type, such as BF16
+        raise FileFormatError(f"{os.fspath(path)}: holds values of type {error}, which NumPy does not have.") from None
+    except FileFormatError:
+        raise
+    except (ValueError, OverflowError) as error:  # shapes that no array can have
+        raise FileFormatError(f"{os.fspath(path)}: holds a tensor that NumPy cannot make ({error}).") from None
+
+
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
+    """The text that `save(..., metadata=...)` kept; an empty dict if there is none."""
+    data = _read(path)
+    import json
+
+    from safetensors import SafetensorError, deserialize
+
+    try:
+        deserialize(data)  # the library checks the header; then it is safe to look inside
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    except SafetensorError as error:
+        raise FileFormatError(f"{os.fspath(path)}: not a valid safetensors file ({_foreign(data, error)}).") from None
+    return dict(header.get("__metadata__") or {})
+
+
+def _own(path: str | os.PathLike[str], name: str, array: np.ndarray) -> np.ndarray:
+    """A copy in its own memory.  A boolean that is neither 0 nor 1 would make NumPy count wrongly."""
+    if array.dtype == bool and array.size and array.view(np.uint8).max() > 1:
+        raise FileFormatError(f"{os.fspath(path)}: tensor {name!r} is boolean, but holds bytes other than 0 and 1.")
+    return np.array(array)
+
+
+def _read(path: str | os.PathLike[str]) -> bytes:
+    # Read, not mapped: a mapped file that another program cuts short kills the process.
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"{os.fspath(path)}: is a folder; give the name of a safetensors file.")
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{os.fspath(path)}: no such file.")
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _arrays(source: Any) -> dict[str, np.ndarray]:
+    """The dict to write: plain arrays, contiguous, in this machine's byte order."""
+    if hasattr(source, "state_dict"):
+        source = source.state_dict()
+    if not isinstance(source, Mapping):
+        raise TypeError(
+            f"save: needs a dict of arrays, or something with state_dict(), got {type(source).__name__}. "
+            "For one array write save(path, {'name': array})."
+        )
+    return {_check_name(name): _plain(name, value) for name, value in source.items()}
+
+
+def _check_name(name: Any) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"save: names must be text, got {name!r} of type {type(name).__name__}.")
+    if name == "__metadata__":
+        raise ValueError("save: the name '__metadata__' belongs to the file format; use another, or metadata={...}.")
+    return name
+
+
+def _plain(name: str, value: Any) -> np.ndarray:
+    if isinstance(value, Tensor):
+        value = value.data
+    if not isinstance(value, (np.ndarray, np.generic)) or isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"save: {name!r} is of type {type(value).__name__}; only arrays and Tensors can be saved. "
+            "Convert numbers by np.array(...), put text into metadata={...}."
+        )
+    array = np.asarray(value)
+    native = array.dtype.newbyteorder("=")
+    if native not in DTYPES:
+        raise TypeError(
+            f"save: {name!r} has dtype {array.dtype}, which the format cannot hold. "
+            f"It holds {', '.join(d.name for d in DTYPES)}; convert it first."
+        )
+    return np.array(array, dtype=native, order="C", copy=None)
+
+
+def _foreign(data: bytes, error: Exception) -> str:
+    """Why a file is refused: what it seems to be, or what the library says."""
+    for start, what in FOREIGN:
+        if data.startswith(start) and data[8:9] != b"{":  # a header of 128 bytes begins like a pickle
+            return f"it looks like {what}"
+    if not data:
+        return "it is empty"
+    if len(data) < 8:
+        return f"its header size needs 8 bytes, the file has {len(data)}"
+    claimed = int.from_bytes(data[:8], "little")
+    if claimed > len(data) - 8:
+        return f"it claims a header of {claimed} bytes, and {len(data) - 8} bytes follow"
+    return str(error).removeprefix("Error while deserializing: ")
