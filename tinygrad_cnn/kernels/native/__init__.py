@@ -114,8 +114,7 @@ def _run(kernel: Any, inputs: tuple[Any, ...], out: Any, *rest: Any) -> Any:
     """Call `kernel`; inputs that are strided or unaligned are copied.  Returns `out`, or NotImplemented."""
     done = kernel(*inputs, out, *rest)
     if done is False:
-        inputs = tuple(a if a is None else np.require(a, requirements="CA") for a in inputs)
-        done = kernel(*inputs, out, *rest)
+        done = kernel(*_contiguous(inputs), out, *rest)
     return out if done is True else NotImplemented
 
 
@@ -138,3 +137,182 @@ def conv2d_dx(dy: Any, w: Any, win: Window, groups: int) -> Any:
 def conv2d_dw(x: Any, dy: Any, win: Window, groups: int) -> Any:
     dw = np.empty((*win.window, x.shape[3] // groups, dy.shape[3]), x.dtype)
     return _run(_native.conv2d_dw, (x, dy), dw, win, groups)
+
+
+# -- pooling ---------------------------------------------------------------------------------------------------------
+
+_MAX, _TAKE, _AVG, _MAX_PUT, _AVG_PUT = range(5)
+
+
+def max_pool2d(x: Any, win: Window) -> Any:
+    y = np.empty((x.shape[0], *win.out, x.shape[3]), x.dtype)
+    tap = np.empty(y.shape, np.uint8 if win.window[0] * win.window[1] <= 256 else np.int32)
+    done = _native.pool2d(x, tap, y, win, _MAX)
+    if done is False:
+        done = _native.pool2d(np.require(x, requirements="CA"), tap, y, win, _MAX)
+    return (y, tap) if done is True else NotImplemented
+
+
+def max_pool2d_put(dy: Any, tap: Any, win: Window) -> Any:
+    dx = np.empty((dy.shape[0], *win.size, dy.shape[3]), dy.dtype)
+    return _run(_native.pool2d, (dy, tap), dx, win, _MAX_PUT)
+
+
+def max_pool2d_take(x: Any, tap: Any, win: Window) -> Any:
+    y = np.empty(tap.shape, x.dtype)
+    return _run(_native.pool2d, (x, tap), y, win, _TAKE)
+
+
+def avg_pool2d(x: Any, win: Window, counts: Any) -> Any:
+    y = np.empty((x.shape[0], *win.out, x.shape[3]), x.dtype)
+    return _run(_native.pool2d, (x, counts.astype(x.dtype)), y, win, _AVG)
+
+
+def avg_pool2d_put(dy: Any, win: Window, counts: Any) -> Any:
+    dx = np.empty((dy.shape[0], *win.size, dy.shape[3]), dy.dtype)
+    return _run(_native.pool2d, (dy, counts.astype(dy.dtype)), dx, win, _AVG_PUT)
+
+
+# -- matrix product --------------------------------------------------------------------------------------------------
+
+
+def matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, bias: Any = None, relu: bool = False) -> Any:
+    """a @ b of matrices, either one (not both) transposed first; plain products may add a row and clip at zero."""
+    out = np.empty((a.shape[1 if transpose_a else 0], b.shape[0 if transpose_b else 1]), a.dtype)
+    return _run(_native.matmul, (a, b, bias), out, transpose_a, transpose_b, relu)
+
+
+# -- one pass over memory --------------------------------------------------------------------------------------------
+
+_RELU, _RELU_DX, _ADD_RELU, _SGD, _ADAM = range(5)
+_SCALE_SHIFT, _ADD_BIAS, _NORM_DX = range(3)
+_COLUMN_SUMS, _MOMENTS, _NORM_SUMS = range(3)
+
+
+def _contiguous(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(a if a is None else np.require(a, requirements="CA") for a in arrays)
+
+
+def _each(what: int, a: Any, b: Any = None) -> Any:
+    out = np.empty(a.shape, a.dtype)
+    if b is not None and b.shape != a.shape:
+        return NotImplemented
+    done = _native.each(what, out, a, b, None, None, None)
+    if done is False:
+        done = _native.each(what, out, *_contiguous((a, b)), None, None, None)
+    return out if done is True else NotImplemented
+
+
+def relu(x: Any) -> Any:
+    """max(x, 0); NaN stays."""
+    return _each(_RELU, x)
+
+
+def relu_dx(dy: Any, y: Any) -> Any:
+    """dy where y > 0, else 0."""
+    return _each(_RELU_DX, dy, y)
+
+
+def add_relu(a: Any, b: Any) -> Any:
+    """max(a + b, 0) of equal shapes."""
+    return _each(_ADD_RELU, a, b)
+
+
+def _rowwise(what: int, relu: bool, *arrays: Any) -> Any:
+    out = np.empty(arrays[0].shape, arrays[0].dtype)
+    done = _native.rowwise(out, *arrays, what, relu)
+    if done is False:
+        done = _native.rowwise(out, *_contiguous(arrays), what, relu)
+    return out if done is True else NotImplemented
+
+
+def bias_add(x: Any, b: Any, relu: bool = False) -> Any:
+    """x + b along the last axis, then relu if asked."""
+    return _rowwise(_ADD_BIAS, relu, x, None, None, b, None, None, None)
+
+
+def bias_relu(x: Any, b: Any) -> Any:
+    """max(x + b, 0) along the last axis."""
+    return bias_add(x, b, True)
+
+
+def column_sum(x: Any) -> Any:
+    """Sum over all axes but the last: the gradient of a bias."""
+    return _columns(_COLUMN_SUMS, x, None, None, None)
+
+
+def _columns(what: int, *arrays: Any) -> Any:
+    out = np.empty(arrays[0].shape[-1:], arrays[0].dtype)
+    out2 = None if what == _COLUMN_SUMS else np.empty_like(out)
+    done = _native.columns(*arrays, out, out2, what)
+    if done is False:
+        done = _native.columns(*_contiguous(arrays), out, out2, what)
+    return NotImplemented if done is not True else out if out2 is None else (out, out2)
+
+
+# Batch norm, over all axes but the last.  With s = gamma/sqrt(var + eps):
+#     y  = norm_apply(x, s, beta - mean*s, relu)
+#     S0, S1 = norm_sums(dy, x, mean, y if relu else None)
+#     dx = norm_dx(dy, x, mean, s, -s*S1/(m*(var + eps)), -s*S0/m, y if relu else None),   m the number of rows
+
+
+def norm_stats(x: Any) -> Any:
+    """Mean and (biased) variance over all axes but the last, in one pass over memory, without cancellation."""
+    return _columns(_MOMENTS, x, None, None, None)
+
+
+def norm_apply(x: Any, scale: Any, shift: Any, relu: bool = False) -> Any:
+    """x*scale + shift along the last axis, then relu if asked."""
+    return _rowwise(_SCALE_SHIFT, relu, x, None, None, scale, shift, None, None)
+
+
+def norm_sums(dy: Any, x: Any, mean: Any, y: Any = None) -> Any:
+    """Sums of dy and of dy*(x - mean) over all axes but the last; with `y`, dy counts where y > 0 only."""
+    return _columns(_NORM_SUMS, dy, x, y, mean)
+
+
+def norm_dx(dy: Any, x: Any, mean: Any, a: Any, b: Any, c: Any, y: Any = None) -> Any:
+    """dy*a + (x - mean)*b + c along the last axis; with `y`, dy counts where y > 0 only."""
+    return _rowwise(_NORM_DX, False, dy, x, y, a, b, mean, c)
+
+
+def sgd_(
+    p: Any,
+    g: Any,
+    buf: Any,
+    lr: float,
+    momentum: float = 0.0,
+    dampening: float = 0.0,
+    weight_decay: float = 0.0,
+    nesterov: bool = False,
+) -> Any:
+    """One step of SGD in place, in one pass.  `buf` is the momentum, None without.  Returns p, or NotImplemented."""
+    numbers = (lr, momentum, dampening, weight_decay, float(nesterov))
+    return _step(_SGD, p, g, buf, None, numbers)
+
+
+def adam_(
+    p: Any,
+    g: Any,
+    m: Any,
+    v: Any,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+    step: int,
+) -> Any:
+    """One step of Adam (AdamW if decoupled) in place, in one pass; `step` counts from 1.  Returns p, or NotImplemented."""
+    numbers = (lr, beta1, beta2, eps, weight_decay, float(decoupled), 1 - beta1**step, 1 - beta2**step)
+    return _step(_ADAM, p, g, m, v, numbers)
+
+
+def _step(what: int, p: Any, g: Any, m: Any, v: Any, numbers: tuple[float, ...]) -> Any:
+    if any(a is not None and a.shape != p.shape for a in (g, m, v)):
+        return NotImplemented
+    done = _native.each(what, p, g, None, m, v, numbers)
+    if done is False:  # what is written in place cannot be copied
+        done = _native.each(what, p, *_contiguous((g,)), None, m, v, numbers)
+    return p if done is True else NotImplemented

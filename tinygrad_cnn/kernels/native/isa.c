@@ -1,4 +1,5 @@
 /* One instruction set: this file is compiled once for each, with -DTG_ISA=<name> and the compiler's flags for it. */
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,9 @@ INLINE int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 #include "walk.h"
+
+#define root_f32 sqrtf
+#define root_f64 sqrt
 
 #define T float
 #define INT int32_t

@@ -47,7 +47,7 @@ static const instruction_set *const *known(void)
 /* ---- arguments ----------------------------------------------------------------------------------------------------- */
 
 enum { DONE, AGAIN, UNKNOWN, FAILED };
-enum { MOST_ARRAYS = 6 };
+enum { MOST_ARRAYS = 8 };
 
 typedef struct {
     Py_buffer view[MOST_ARRAYS];
@@ -67,7 +67,7 @@ static char letter(const Py_buffer *v)
     return f[0] && !f[1] ? f[0] : 0;
 }
 
-/* Take one array of `ndim` axes; `type` is its letter, or 0 for the floating type of the call. */
+/* Take one array of `ndim` axes (any number if -1); `type` is its letter, or 0 for the floating type of the call. */
 static int take(arrays *a, PyObject *o, int ndim, char type, int writable)
 {
     Py_buffer *v = &a->view[a->count];
@@ -77,7 +77,7 @@ static int take(arrays *a, PyObject *o, int ndim, char type, int writable)
     char t = letter(v);
     if (!type && a->count == 1) a->is_double = t == 'd';
     if (t != (type ? type : a->is_double ? 'd' : 'f')) return UNKNOWN;
-    if (v->ndim != ndim) {
+    if (ndim >= 0 && v->ndim != ndim) {
         PyErr_Format(PyExc_ValueError, "native kernels: array number %d must have %d axes, not %d", a->count, ndim, v->ndim);
         return FAILED;
     }
@@ -213,6 +213,142 @@ static PyObject *conv2d_dw(PyObject *self, PyObject *const *args, Py_ssize_t n)
     return answer(&a, status);
 }
 
+/* pool2d(x or dy, taps or counts, out, win, what): max_pool2d writes the taps, the others read them or the counts. */
+static PyObject *pool2d(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    TAKES(5);
+    conv_shape s;
+    const long what = PyLong_AsLong(args[4]);
+    if (what < MAX_POOL || what > AVG_PUT) return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_ValueError, "what?");
+    const int averages = what == AVG_POOL || what == AVG_PUT, forward = what < MAX_PUT;
+    if (read_window(args[3], &s)) return NULL;
+    TAKE(0, 4, 0, 0);
+    TAKE(1, averages ? 2 : 4, averages ? 0 : s.i * s.j > 256 ? 'i' : 'B', what == MAX_POOL);
+    TAKE(2, 4, 0, 1);
+    const Py_ssize_t *x = SHAPE(forward ? 0 : 2), *y = SHAPE(forward ? 2 : 0), *t = SHAPE(1);
+    s.n = x[0], s.c = s.o = x[3], s.groups = 1;
+    if (x[1] != s.h || x[2] != s.w || y[0] != s.n || y[1] != s.oh || y[2] != s.ow || y[3] != s.c)
+        return refuse("win does not match the arrays"), answer(&a, FAILED);
+    if (averages ? t[0] != s.oh || t[1] != s.ow : t[0] != s.n || t[1] != s.oh || t[2] != s.ow || t[3] != s.c)
+        return refuse("taps or counts do not match the output"), answer(&a, FAILED);
+    CHECK(DONE);
+    if (s.n && s.c) WITHOUT_GIL(table(&a)->pool2d(&s, (int)what, BUF(0), averages ? BUF(1) : NULL, averages ? NULL : BUF(1), BUF(2)));
+    return answer(&a, status);
+}
+
+/* matmul(a, b, bias or None, out, transpose_a, transpose_b, relu): a convolution of 1x1 images, or one of its gradients */
+static PyObject *matmul(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    TAKES(7);
+    const int ta = args[4] == Py_True, tb = args[5] == Py_True, relu = args[6] == Py_True;
+    TAKE(0, 2, 0, 0);
+    TAKE(1, 2, 0, 0);
+    TAKE(3, 2, 0, 1);
+    const int64_t rows = SHAPE(0)[ta], inner = SHAPE(0)[!ta], columns = SHAPE(1)[!tb];
+    if (SHAPE(1)[tb] != inner || SHAPE(2)[0] != rows || SHAPE(2)[1] != columns)
+        return refuse("matrices do not match"), answer(&a, FAILED);
+    const void *b = NULL;
+    if (args[2] != Py_None) {
+        TAKE(2, 1, 0, 0);
+        if (SHAPE(3)[0] != columns) return refuse("one bias per column"), answer(&a, FAILED);
+        b = BUF(3);
+    }
+    if (!rows || !inner || !columns || (ta && tb) || ((ta || tb) && (b || relu))) return answer(&a, UNKNOWN);
+    CHECK(DONE);
+    conv_shape s = {.h = 1, .w = 1, .i = 1, .j = 1, .oh = 1, .ow = 1, .sh = 1, .sw = 1, .dh = 1, .dw = 1, .groups = 1, .relu = relu};
+    s.n = ta ? inner : rows, s.c = ta ? rows : tb ? columns : inner, s.o = tb ? inner : columns;
+    const kernel_table *k = table(&a);
+    if (ta) WITHOUT_GIL(k->conv2d_dw(&s, BUF(0), BUF(1), BUF(2)));
+    else if (tb) WITHOUT_GIL(k->conv2d_dx(&s, BUF(0), BUF(1), BUF(2)));
+    else WITHOUT_GIL(k->conv2d(&s, BUF(0), BUF(1), b, BUF(2)));
+    return answer(&a, status);
+}
+
+static int numbers(PyObject *tuple, double *to, Py_ssize_t count)
+{
+    if (!PyTuple_Check(tuple) || PyTuple_GET_SIZE(tuple) != count) return refuse("wrong count of numbers");
+    for (Py_ssize_t i = 0; i < count; i++) to[i] = PyFloat_AsDouble(PyTuple_GET_ITEM(tuple, i));
+    return PyErr_Occurred() ? FAILED : DONE;
+}
+
+/* each(what, out, a, b or None, out2 or None, out3 or None, numbers): arrays of one size, element by element */
+static PyObject *each(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    TAKES(7);
+    double k[8] = {0};
+    void *p[5] = {NULL};
+    const long what = PyLong_AsLong(args[0]);
+    if (what < RELU || what > ADAM) return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_ValueError, "what?");
+    if (what >= SGD && numbers(args[6], k, what == SGD ? 5 : 8)) return NULL;
+    for (int i = 0; i < 5; i++) {
+        if (i > 1 && args[1 + i] == Py_None) continue;
+        TAKE(1 + i, -1, 0, i != 1 && i != 2);
+        const Py_buffer *v = &a.view[a.count - 1];
+        if (v->len != a.view[0].len) return refuse("arrays of different sizes"), answer(&a, FAILED);
+        p[i] = v->buf;
+    }
+    if ((what == ADAM && (!p[3] || !p[4])) || ((what == RELU_DX || what == ADD_RELU) && !p[2]))
+        return refuse("an array is missing"), answer(&a, FAILED);
+    CHECK(DONE);
+    const int64_t size = a.view[0].len / a.view[0].itemsize;
+    if (size) WITHOUT_GIL(table(&a)->each((int)what, size, p[1], p[2], p[0], p[3], p[4], k));
+    return answer(&a, status);
+}
+
+/* Take `count` arrays of rows (any shape, last axis the columns), then values per column; None is NULL. */
+static int take_rows(arrays *a, PyObject *const *args, int count, int vectors, int outs, void **p)
+{
+    int again = DONE;
+    for (int i = 0; i < count + vectors; i++) {
+        p[i] = NULL;
+        if (args[i] == Py_None) continue;
+        int status = take(a, args[i], i < count ? -1 : 1, 0, i >= count + vectors - outs || (i == 0 && outs == 0));
+        if (status == AGAIN) again = AGAIN;
+        else if (status != DONE) return status;
+        const Py_buffer *v = &a->view[a->count - 1], *first = &a->view[0];
+        if (first->ndim < 1) return refuse("rows need an axis");
+        if (i < count ? v->len != first->len : v->shape[0] != first->shape[first->ndim - 1])
+            return refuse("arrays do not match");
+        p[i] = v->buf;
+    }
+    return again;
+}
+
+static int64_t columns_of(const arrays *a) { return a->view[0].shape[a->view[0].ndim - 1]; }
+static int64_t rows_of(const arrays *a) { return a->view[0].len / a->view[0].itemsize / columns_of(a); }
+
+/* rowwise(out, a, b or None, mask or None, p, q or None, r or None, shift or None, what, relu) */
+static PyObject *rowwise(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    TAKES(10);
+    void *p[8];
+    const long what = PyLong_AsLong(args[8]);
+    CHECK(take_rows(&a, args, 4, 4, 0, p));
+    const int needs = what == SCALE_SHIFT ? 2 : what == ADD_BIAS ? 1 : 4;
+    int missing = !p[0] || !p[1] || what < SCALE_SHIFT || what > NORM_DX || (what == NORM_DX && !p[2]);
+    for (int i = 0; i < needs; i++) missing |= !p[4 + i];
+    if (missing) return refuse("an array is missing"), answer(&a, FAILED);
+    if (a.view[0].len)
+        WITHOUT_GIL(table(&a)->rowwise((int)what, args[9] == Py_True, rows_of(&a), columns_of(&a), p[1], p[2], p[3], p[4], p[5],
+                                       p[6], p[7], p[0]));
+    return answer(&a, status);
+}
+
+/* columns(a, b or None, mask or None, mean or None, out, out2 or None, what) */
+static PyObject *columns(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    TAKES(7);
+    void *p[6];
+    const long what = PyLong_AsLong(args[6]);
+    CHECK(take_rows(&a, args, 3, 3, 2, p));
+    if (!p[0] || !p[4] || what < COLUMN_SUMS || what > NORM_SUMS || (what != COLUMN_SUMS && !p[5]) ||
+        (what == NORM_SUMS && (!p[1] || !p[3])))
+        return refuse("an array is missing"), answer(&a, FAILED);
+    if (!a.view[0].len) return answer(&a, UNKNOWN);
+    WITHOUT_GIL(table(&a)->columns((int)what, rows_of(&a), columns_of(&a), p[0], p[1], p[2], p[3], p[4], p[5]));
+    return answer(&a, status);
+}
+
 /* ---- the module ---------------------------------------------------------------------------------------------------- */
 
 static PyObject *set_num_threads(PyObject *self, PyObject *n)
@@ -259,9 +395,10 @@ static PyObject *use_isa(PyObject *self, PyObject *name)
 }
 
 static PyMethodDef methods[] = {
-    {"conv2d", (PyCFunction)(void (*)(void))conv2d, METH_FASTCALL, NULL},
-    {"conv2d_dx", (PyCFunction)(void (*)(void))conv2d_dx, METH_FASTCALL, NULL},
-    {"conv2d_dw", (PyCFunction)(void (*)(void))conv2d_dw, METH_FASTCALL, NULL},
+#define KERNEL(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
+    KERNEL(conv2d), KERNEL(conv2d_dx), KERNEL(conv2d_dw), KERNEL(pool2d), KERNEL(matmul), KERNEL(each), KERNEL(rowwise),
+    KERNEL(columns),
+#undef KERNEL
     {"set_num_threads", set_num_threads, METH_O, NULL},
     {"get_num_threads", get_num_threads, METH_NOARGS, NULL},
     {"isas", isas, METH_NOARGS, NULL},

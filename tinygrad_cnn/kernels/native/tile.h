@@ -104,6 +104,26 @@ INLINE void FN(copy_lanes)(T *to, const T *from, int64_t n)
     }
 }
 
+/* Lanes from p on, of which `n` count; reads whole vectors wherever they lie within the array, which ends at `end`. */
+INLINE VEC FN(load_some)(const T *p, int64_t n, const T *end)
+{
+    if (n >= LANES || end - p >= LANES) return FN(load)(p);
+    T lanes[VEC_BYTES / sizeof(T)] __attribute__((aligned(VEC_BYTES))) = {0};
+    FN(copy_lanes)(lanes, p, n);
+    return FN(load)(lanes);
+}
+
+INLINE void FN(store_some)(T *p, VEC v, int64_t n)
+{
+    if (n >= LANES) {
+        FN(store)(p, v);
+        return;
+    }
+    T lanes[VEC_BYTES / sizeof(T)] __attribute__((aligned(VEC_BYTES)));
+    FN(store)(lanes, v);
+    FN(copy_lanes)(p, lanes, n);
+}
+
 /* A matrix product whose left operand is gathered: for each pixel p and output channel o
  *     y[yo[p] + o] (+)= sum over segments and steps k of x[xo[p] + k] * w[k][o].
  * w is packed: for each block of output channels, all its rows, each `vectors` vectors long. */

@@ -102,3 +102,31 @@ static int64_t tap_segments(const walk *k, int64_t longest, segment *out)
         }
     return count;
 }
+
+/* ---- pooling ---- */
+
+/* The taps of the window at `start` that fall on 0..size. */
+INLINE void inside(int64_t start, int64_t size, int64_t dilation, int64_t count, int64_t *first, int64_t *last)
+{
+    *first = start < 0 ? ceil_div(-start, dilation) : 0;
+    *last = start >= size ? 0 : start + (count - 1) * dilation < size ? count : ceil_div(size - start, dilation);
+}
+
+/* The windows over each of the input columns (or rows) from..upto: number of the tap, and of the output column. */
+typedef struct {
+    int64_t tap, at;
+} owed;
+
+static void list_owed(int64_t from, int64_t upto, int64_t pad, int64_t stride, int64_t dilation, int64_t taps,
+                      int64_t outs, int64_t most_each, owed *list, int64_t *count)
+{
+    for (int64_t w = from; w < upto; w++, list += most_each) {
+        int64_t found = 0;
+        for (int64_t j = 0; j < taps && w + pad - j * dilation >= 0; j++) {
+            const int64_t t = w + pad - j * dilation;
+            if (t % stride == 0 && t / stride < outs) list[found++] = (owed){j, t / stride};
+        }
+        count[w - from] = found;
+    }
+}
+

@@ -1,0 +1,151 @@
+/* Pooling.  Forward passes go over output pixels, backward passes over input pixels and gather what each is owed, so that
+ * every pixel is written once, by one thread, in an order that depends on the shapes alone.  Vectors run over channels. */
+
+typedef uint8_t FN(bytes) __attribute__((vector_size(VEC_BYTES / sizeof(T)), aligned(1), may_alias));
+typedef int32_t FN(ints) __attribute__((vector_size(VEC_BYTES / sizeof(T) * 4), aligned(4), may_alias));
+
+/* Numbers of taps, one or four bytes each. */
+INLINE IVEC FN(load_taps)(const char *p, int wide, int64_t n)
+{
+    if (n >= LANES)
+        return wide ? __builtin_convertvector(*(const FN(ints) *)p, IVEC) : __builtin_convertvector(*(const FN(bytes) *)p, IVEC);
+    IVEC v = {0};
+    for (int64_t i = 0; i < n; i++) v[i] = wide ? ((const int32_t *)p)[i] : ((const uint8_t *)p)[i];
+    return v;
+}
+
+INLINE void FN(store_taps)(char *p, int wide, IVEC v, int64_t n)
+{
+    if (n >= LANES) {
+        if (wide) *(FN(ints) *)p = __builtin_convertvector(v, FN(ints));
+        else *(FN(bytes) *)p = __builtin_convertvector(v, FN(bytes));
+        return;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        if (wide) ((int32_t *)p)[i] = (int32_t)v[i];
+        else p[i] = (char)v[i];
+    }
+}
+
+typedef struct {
+    const conv_shape *s;
+    const T *in, *counts; /* x or dy; what averages divide by */
+    T *out;
+    const char *tap;
+    char *tap_out;
+    int what, wide;
+    int64_t rows, cols, across; /* a piece: rows, columns; pieces across one row */
+} FN(pooling);
+
+/* ---- over output pixels --------------------------------------------------------------------------------------------- */
+
+/* One vector of channels of one output pixel whose window starts at pixel (h, w); taps i0..i1 x j0..j1 are inside. */
+INLINE void FN(pool_pixel)(const FN(pooling) *v, const int what, const T *image, int64_t pixel, int64_t c, int64_t h, int64_t w,
+                           int64_t i0, int64_t i1, int64_t j0, int64_t j1, T count)
+{
+    const conv_shape *s = v->s;
+    const T *end = v->in + s->n * s->h * s->w * s->c;
+    const int64_t n = s->c - c, at = pixel * s->c + c;
+    const int64_t bytes = v->wide ? 4 : 1;
+    VEC best = {0};
+    IVEC tap = {0};
+    if (what == TAKE_POOL) tap = FN(load_taps)(v->tap + at * bytes, v->wide, n);
+    for (int64_t i = i0; i < i1; i++)
+        for (int64_t j = j0; j < j1; j++) {
+            const VEC a = FN(load_some)(image + ((h + i * s->dh) * s->w + w + j * s->dw) * s->c + c, n, end);
+            const IVEC number = (IVEC){0} + (INT)(i * s->j + j);
+            if (what == MAX_POOL) {
+                const IVEC more = ~(IVEC)(a <= best) & (IVEC)(best == best), first = (IVEC){0} - (i == i0 && j == j0);
+                const IVEC wins = more | first;
+                best = (VEC)(((IVEC)a & wins) | ((IVEC)best & ~wins));
+                tap = (number & wins) | (tap & ~wins);
+            } else if (what == TAKE_POOL) best = (VEC)((IVEC)best | ((IVEC)a & (IVEC)(tap == number)));
+            else best += a;
+        }
+    if (what == AVG_POOL) best /= count;
+    if (what == MAX_POOL && (i0 >= i1 || j0 >= j1)) best -= INFINITY, tap += (INT)(s->i * s->j - 1); /* padding only */
+    FN(store_some)(v->out + at, best, n);
+    if (what == MAX_POOL) FN(store_taps)(v->tap_out + at * bytes, v->wide, tap, n);
+}
+
+INLINE void FN(pool_rows)(const FN(pooling) *v, const int what, int64_t piece)
+{
+    const conv_shape *s = v->s;
+    const int64_t r0 = piece % v->across * v->cols, r1 = least(s->ow, r0 + v->cols);
+    const int64_t q0 = piece / v->across * v->rows, q1 = least(s->n * s->oh, q0 + v->rows);
+    for (int64_t row = q0; row < q1; row++) {
+        const int64_t q = row % s->oh, h = q * s->sh - s->ph;
+        const T *image = v->in + row / s->oh * s->h * s->w * s->c;
+        int64_t i0, i1, j0, j1;
+        inside(h, s->h, s->dh, s->i, &i0, &i1);
+        for (int64_t r = r0; r < r1; r++) {
+            const int64_t w = r * s->sw - s->pw;
+            inside(w, s->w, s->dw, s->j, &j0, &j1);
+            for (int64_t c = 0; c < s->c; c += LANES)
+                FN(pool_pixel)(v, what, image, row * s->ow + r, c, h, w, i0, i1, j0, j1, what == AVG_POOL ? v->counts[q * s->ow + r] : 1);
+        }
+    }
+}
+
+/* ---- over input pixels ---------------------------------------------------------------------------------------------- */
+
+INLINE void FN(put_rows)(const FN(pooling) *v, const int what, int64_t piece, char *scratch)
+{
+    const conv_shape *s = v->s;
+    const T *end = v->in + s->n * s->oh * s->ow * s->c;
+    const int64_t w0 = piece % v->across * v->cols, w1 = least(s->w, w0 + v->cols);
+    const int64_t h0 = piece / v->across * v->rows, h1 = least(s->n * s->h, h0 + v->rows);
+    const int64_t bytes = v->wide ? 4 : 1;
+    owed *row_list = (owed *)scratch, *lists = row_list + s->i;
+    int64_t rows_owed, *cols_owed = (int64_t *)(lists + v->cols * s->j);
+    list_owed(w0, w1, s->pw, s->sw, s->dw, s->j, s->ow, s->j, lists, cols_owed);
+    for (int64_t row = h0; row < h1; row++) {
+        const int64_t h = row % s->h, n = row / s->h;
+        list_owed(h, h + 1, s->ph, s->sh, s->dh, s->i, s->oh, s->i, row_list, &rows_owed);
+        for (int64_t w = w0; w < w1; w++) {
+            const owed *list = lists + (w - w0) * s->j;
+            for (int64_t c = 0; c < s->c; c += LANES) {
+                VEC sum = {0};
+                for (int64_t a = 0; a < rows_owed; a++)
+                    for (int64_t b = 0; b < cols_owed[w - w0]; b++) {
+                        const int64_t pixel = row_list[a].at * s->ow + list[b].at, at = (n * s->oh * s->ow + pixel) * s->c + c;
+                        const VEC dy = FN(load_some)(v->in + at, s->c - c, end);
+                        if (what == MAX_PUT) {
+                            const IVEC tap = FN(load_taps)(v->tap + at * bytes, v->wide, s->c - c);
+                            const INT number = (INT)(row_list[a].tap * s->j + list[b].tap);
+                            sum += (VEC)((IVEC)dy & (IVEC)(tap == number));
+                        } else sum += dy / v->counts[pixel];
+                    }
+                FN(store_some)(v->out + (row * s->w + w) * s->c + c, sum, s->c - c);
+            }
+        }
+    }
+}
+
+static void FN(pool_piece)(const void *job, int64_t piece, char *scratch)
+{
+    const FN(pooling) *v = job;
+    switch (v->what) {
+    case MAX_POOL: FN(pool_rows)(v, MAX_POOL, piece); break;
+    case TAKE_POOL: FN(pool_rows)(v, TAKE_POOL, piece); break;
+    case AVG_POOL: FN(pool_rows)(v, AVG_POOL, piece); break;
+    case MAX_PUT: FN(put_rows)(v, MAX_PUT, piece, scratch); break;
+    default: FN(put_rows)(v, AVG_PUT, piece, scratch);
+    }
+}
+
+/* `in` is x forward and dy backward; `tap` is written by MAX_POOL and read by TAKE_POOL and MAX_PUT. */
+static int FN(pool2d)(const conv_shape *s, int what, const void *in, const void *counts, void *tap, void *out)
+{
+    const int64_t piece = 16384, forward = what < MAX_PUT, width = forward ? s->ow : s->w, height = s->n * (forward ? s->oh : s->h);
+    FN(pooling) v = {s, in, counts, out, tap, tap, what, s->i * s->j > 256};
+    cut(width, most(1, piece / s->c), &v.cols, &v.across);
+    int64_t down;
+    cut(height, v.across > 1 ? 1 : most(1, piece / (width * s->c)), &v.rows, &down);
+    const size_t lists = (s->i + v.cols * s->j) * sizeof(owed) + v.cols * sizeof(int64_t);
+    lease l;
+    if (pool_open(&l, 0, forward ? 0 : lists, (double)width * height * s->c * 4)) return -1;
+    pool_run(&l, FN(pool_piece), &v, v.across * down);
+    pool_close(&l);
+    return 0;
+}
