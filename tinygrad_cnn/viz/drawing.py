@@ -1,0 +1,165 @@
+"""`draw`: the graph behind a result, as a picture."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core import Tensor, enable_grad
+from ..core.errors import describe
+from ..core.modes import _set, state
+from .dot import dot_text
+from .fold import fold
+from .graph import read
+from .render import RenderError, render, suffix_of, write
+
+DIRECTIONS = ("TB", "LR")
+
+
+class Drawing:
+    """A drawn graph: its DOT text, and ways to see it.  A notebook shows it by itself."""
+
+    def __init__(self, source: str, summary: str) -> None:
+        self.source = source
+        self.summary = summary
+
+    def __repr__(self) -> str:
+        return f"<Drawing of {self.summary}; .render('graph.svg') makes a file, .source is the DOT text>"
+
+    def render(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture to a file and return its path; the suffix says the format: svg, png, pdf or dot.
+
+        Raises
+        ------
+        ValueError : the suffix is none of these.
+        RenderError : no Graphviz program is installed, or it could not draw this.
+        OSError : the file cannot be written; what stood there before still does.
+        """
+        where = Path(path)
+        form = suffix_of(where)
+        write(where, self.source.encode() if form == "dot" else render(self.source, form))
+        return where
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        try:
+            return {"image/svg+xml": render(self.source, "svg").decode(), "text/plain": repr(self)}
+        except RenderError as error:  # a notebook shows the reason in place of the picture
+            return {"text/plain": f"{self!r}\n{error}"}
+
+
+def draw(
+    y: Any,
+    *inputs: Any,
+    direction: str = "TB",
+    title: str | None = None,
+    constants: bool = False,
+    depth: int | None = None,
+) -> Drawing:
+    """Draw the recorded graph that leads to y.
+
+    Parameters
+    ----------
+    y : a Tensor, several (list, tuple or dict), or a module or function, which is called with `inputs` and recorded.
+    direction : "TB" draws from top to bottom, "LR" from left to right.
+    title : a line above the picture.
+    constants : True to show Python numbers, and arrays that have neither name nor gradient, too.
+    depth : modules nested deeper than this many levels are drawn as one box each.  None draws every op, unless that
+        makes more than 150 boxes; the picture then says what it left out.
+
+    >>> draw(model, images).render("graph.svg")
+    """
+    if direction not in DIRECTIONS:
+        raise ValueError(f"draw: direction must be 'TB' (top to bottom) or 'LR' (left to right), got {direction!r}.")
+    if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
+        raise ValueError(f"draw: depth counts levels of modules from 1, got {depth!r}. Leave it out to draw every op.")
+    names: dict[Any, str] = {}
+    given: dict[Any, str] = {}
+    if _is_model(y):
+        y, names, given = _call(y, inputs)
+    elif inputs:
+        raise TypeError(f"draw: only a module or function takes example inputs, but the first is {describe(y)}.")
+    outputs = list(_outputs(y, "output"))
+    if not outputs:
+        raise ValueError("draw: there is nothing to draw in an empty list. Pass at least one Tensor.")
+    picture = fold(read(outputs, names=names, inputs=given, constants=constants), depth)
+    if not picture.ops:
+        picture.notes.append(_no_history(outputs[0][1]))
+    summary = f"{picture.ops} op{'s' if picture.ops != 1 else ''}"
+    return Drawing(dot_text(picture, direction=direction, title=title), summary)
+
+
+def _is_model(y: Any) -> bool:
+    return callable(y) and not isinstance(y, Tensor)
+
+
+def _outputs(y: Any, label: str) -> Iterator[tuple[str, Any]]:
+    """Each Tensor in y, with the word that marks it."""
+    if isinstance(y, Tensor):
+        yield label, y.node
+    elif isinstance(y, dict):
+        for key, value in y.items():
+            yield from _outputs(value, f"{label} {key}")
+    elif isinstance(y, (list, tuple)):
+        for k, value in enumerate(y):
+            yield from _outputs(value, f"{label} {k}" if len(y) > 1 else label)
+    else:
+        raise TypeError(
+            f"draw: expected a Tensor, several of them, or a module with an example input; got {describe(y)}, "
+            "which has no history. Pass the Tensor that the ops returned."
+        )
+
+
+def _no_history(node: Any) -> str:
+    reasons = {"no_grad": "it was made under no_grad", "stop_gradient": "it was cut off by stop_gradient"}
+    return f"no ops were recorded: {reasons.get(node.why, 'this is a leaf')}"
+
+
+def _call(model: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[Any, dict[Any, str], dict[Any, str]]:
+    """Run a model, recorded, and leave no trace in it: running statistics and random numbers stay as they were."""
+    who = getattr(model, "__name__", None) or type(model).__name__
+    if not inputs:
+        raise TypeError(f"draw: {who} needs an example input to be drawn: draw({who}, x).")
+    points = [_example(x) for x in inputs]
+    words = _argument_names(model, len(points))
+    given = {p.node: word for p, word in zip(points, words, strict=True) if isinstance(p, Tensor)}
+    with enable_grad(), _set(recomputing=True, generators={}, path=""):
+        try:
+            y = model(*points)
+        finally:
+            for rng, before in (state.generators or {}).values():
+                rng.bit_generator.state = before
+    names: dict[Any, str] = {}
+    for kind in ("named_parameters", "named_buffers"):
+        for name, value in dict(getattr(model, kind, dict)()).items():
+            if isinstance(value, Tensor):
+                names[value.node] = name
+    return y, names, given
+
+
+def _example(x: Any) -> Any:
+    """An input as a leaf of its own, which requires a gradient so that every op is recorded."""
+    if isinstance(x, Tensor) and x.requires_grad:
+        return x
+    values = x.data if isinstance(x, Tensor) else x
+    if not isinstance(values, (np.ndarray, np.generic, list, float)):
+        return x
+    point = Tensor(values, name=x.name if isinstance(x, Tensor) else None)
+    if point.dtype.kind == "f":
+        point.requires_grad = True
+    return point
+
+
+def _argument_names(model: Any, count: int) -> list[str]:
+    """What the model calls its inputs: the names of its first positional arguments."""
+    try:
+        signature = inspect.signature(getattr(model, "forward", model))
+    except (TypeError, ValueError):
+        return [f"input {k}" for k in range(count)]
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    words = [p.name for p in signature.parameters.values() if p.kind in kinds][:count]
+    return words + [f"input {k}" for k in range(len(words), count)]

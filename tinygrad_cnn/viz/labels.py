@@ -1,0 +1,102 @@
+"""The words in a picture: shapes, parameters and names, cut to a length that can be read."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from typing import Any
+
+import numpy as np
+
+LONGEST = 40  # characters of a name or of one parameter
+WIDEST = 34  # characters of a line of parameters
+
+# What XML forbids, which an SVG is, and halves of characters, which UTF-8 forbids.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def cut(text: str, longest: int = LONGEST) -> str:
+    """One printable line; the middle of a long one gives way, since names differ at their ends."""
+    text = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
+    if len(text) <= longest:
+        return text
+    head = (longest - 1) // 2
+    return f"{text[:head]}…{text[head + 1 - longest :]}"
+
+
+def shape_text(shape: tuple[int, ...], dtype: Any) -> str:
+    """``(64, 14, 14, 6)``, with the dtype where it is not the usual float32."""
+    return f"{tuple(int(n) for n in shape)}" + ("" if dtype == np.float32 else f" {dtype}")
+
+
+def parameters(node: Any) -> list[str]:
+    """``name=value`` of each parameter that differs from the op's default."""
+    defaults = getattr(node.op, "defaults", {})
+    return [cut(f"{k}={value_text(v)}") for k, v in node.params.items() if k not in defaults or _differs(v, defaults[k])]
+
+
+def _differs(value: Any, default: Any) -> bool:
+    if value is default:
+        return False
+    if isinstance(value, np.ndarray) or isinstance(default, np.ndarray):
+        return True
+    try:
+        return bool(value != default)
+    except Exception:  # whatever a user's parameter does when it is compared, the picture is drawn
+        return True
+
+
+def value_text(value: Any) -> str:
+    """A parameter as one would write it; never an address, or equal graphs would give unequal texts."""
+    if isinstance(value, str):
+        return f'"{value}"'
+    if value is None or value is Ellipsis or isinstance(value, (bool, int, float, complex)):
+        return "..." if value is Ellipsis else repr(value)
+    if isinstance(value, np.generic):
+        return repr(value.item())
+    if isinstance(value, slice):
+        ends = ["" if v is None else value_text(v) for v in (value.start, value.stop, value.step)]
+        return ":".join(ends if ends[2] else ends[:2])
+    if isinstance(value, (tuple, list)):
+        inner = ", ".join(value_text(v) for v in value[:8]) + (", …" if len(value) > 8 else "")
+        return f"[{inner}]" if isinstance(value, list) else f"({inner}{',' if len(value) == 1 else ''})"
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"array{shape_text(value.shape, value.dtype)}"
+    if isinstance(value, (np.dtype, type)):
+        return np.dtype(value).name if isinstance(value, np.dtype) else value.__name__
+    return getattr(value, "__name__", None) or type(value).__name__
+
+
+def lines_of(parts: list[str], widest: int = WIDEST) -> list[str]:
+    """The parts, separated by commas, in as few lines as hold them."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(lines[-1]) + 2 + len(part) <= widest:
+            lines[-1] += f", {part}"
+        else:
+            if lines:
+                lines[-1] += ","
+            lines.append(part)
+    return lines
+
+
+def markup(title: str, lines: list[str], last: str, *, bold: bool = True) -> str:
+    """A label in Graphviz's HTML: the title, small grey lines, and the shape."""
+    rows = [f"<b>{_escape(title)}</b>" if bold else _escape(title)]
+    rows += [f'<font point-size="11" color="#444444">{_escape(line)}</font>' for line in lines]
+    if last:
+        rows.append(f'<font point-size="11">{_escape(last)}</font>')
+    return f"<{'<br/>'.join(rows)}>"
+
+
+def _escape(text: str) -> str:
+    return html.escape(text, quote=False) or " "
+
+
+def least_width(texts: list[str], size: float = 13) -> float | None:
+    """Inches that the longest line needs, if it has characters whose width a renderer without fonts cannot know."""
+    if all(text.isascii() for text in texts):
+        return None
+    ems = max(sum(1.05 if unicodedata.east_asian_width(c) in "WF" else 0.62 for c in text) for text in texts)
+    return round((ems * size + 16) / 72, 2)

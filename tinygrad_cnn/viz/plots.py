@@ -1,0 +1,167 @@
+"""The pictures of a run: curves and the confusion matrix.  Each returns a matplotlib Figure for the caller to save.
+
+Figures are made without pyplot, so no window system, global state or backend of the user's is touched.  Six inches
+wide, they are 600 pixels at matplotlib's 100 per inch, and fit a page's column.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TRAINING, VALIDATION = "#0072B2", "#D55E00"  # blue and vermilion of Okabe and Ito; line styles differ as well
+GRID = "#DDDDDD"
+
+
+def _figure(width: float, height: float) -> Figure:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("plots need matplotlib. Install it with: pip install 'tinygrad-cnn[app]'") from error
+    return Figure(figsize=(width, height), dpi=100, layout="constrained", facecolor="white")
+
+
+def curves(history: Iterable[Mapping[str, Any]]) -> Figure:
+    """Loss and accuracy by epoch, for training and validation where there are such columns.
+
+    `history` has one mapping per epoch, as the rows of metrics.csv: "epoch" (else they are counted from 1), "loss",
+    "accuracy", "val_loss", "val_accuracy"; numbers or their text.  What is missing or not finite leaves a gap.
+
+    Raises
+    ------
+    ValueError : no epoch, or no column that can be drawn, or a value that is no number.
+    """
+    rows = list(history)
+    if not rows:
+        raise ValueError("curves: the history is empty. Train for at least one epoch.")
+    epochs = _column(rows, "epoch")
+    if not np.isfinite(epochs).all():
+        epochs = np.arange(1.0, len(rows) + 1)
+    kinds = [kind for kind in ("loss", "accuracy") if any(f"{p}{kind}" in row for p in ("", "val_") for row in rows)]
+    if not kinds:
+        raise ValueError(f"curves: no column is loss, accuracy, val_loss or val_accuracy; got {', '.join(rows[0])}.")
+    figure = _figure(6, 2.6 * len(kinds) + 0.2)
+    axes = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
+    for ax, kind in zip(axes, kinds, strict=True):
+        for prefix, word, color, style in (("", "training", TRAINING, "-"), ("val_", "validation", VALIDATION, "--")):
+            values = _column(rows, prefix + kind)
+            if np.isfinite(values).any():
+                marker = "o" if len(rows) <= 30 else None
+                ax.plot(epochs, values, style, color=color, marker=marker, ms=4, lw=1.8, label=word)
+        _dress(ax, kind, epochs)
+    axes[-1].set_xlabel("epoch")
+    return figure
+
+
+def _column(rows: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
+    values = []
+    for k, row in enumerate(rows):
+        value = row.get(name)
+        try:
+            values.append(math.nan if value is None or value == "" else float(value))
+        except (TypeError, ValueError):
+            raise ValueError(f"curves: {name} of row {k + 1} is {value!r}, which is no number.") from None
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _dress(ax: Axes, kind: str, epochs: np.ndarray) -> None:
+    """Title, units, grid and legend; accuracy in percent, whole epochs only."""
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    ax.set_title(kind.capitalize(), loc="left", fontsize=12, fontweight="bold")
+    ax.set_ylabel("mean cross-entropy (nats)" if kind == "loss" else "images classified correctly", fontsize=9)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(epochs) == 1:
+        ax.set_xlim(epochs[0] - 1, epochs[0] + 1)
+    if kind == "accuracy":
+        ax.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    ax.grid(color=GRID, lw=0.8)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
+    if ax.lines:
+        ax.legend(frameon=False, fontsize=10)
+    else:
+        ax.text(0.5, 0.5, "no finite value", transform=ax.transAxes, ha="center", va="center", color="#777777")
+
+
+def confusion_matrix(labels: Any, predictions: Any, classes: Sequence[Any] | int | None = None) -> Figure:
+    """How many images of each true class (row) were taken for each class (column).
+
+    Parameters
+    ----------
+    labels, predictions : class indices, shape (N,), integers.
+    classes : the classes' names, or how many there are; by default as many as the indices need.
+
+    Raises
+    ------
+    ValueError : lengths differ, nothing to count, or an index without a class.
+    TypeError : indices that are no integers.
+    """
+    truth, guess = _indices(labels, "labels"), _indices(predictions, "predictions")
+    if len(truth) != len(guess):
+        raise ValueError(f"confusion_matrix: {len(truth)} labels, but {len(guess)} predictions.")
+    if not len(truth):
+        raise ValueError("confusion_matrix: there are no labels to count.")
+    highest = int(max(truth.max(), guess.max()))
+    if classes is None:
+        classes = highest + 1
+    names = [str(c) for c in (range(classes) if isinstance(classes, int) else classes)]
+    n = len(names)
+    if highest >= n or min(truth.min(), guess.min()) < 0:
+        worst = highest if highest >= n else int(min(truth.min(), guess.min()))
+        raise ValueError(f"confusion_matrix: class {worst} is outside 0..{n - 1}, the {n} classes given.")
+    counts = np.bincount(truth * n + guess, minlength=n * n).reshape(n, n)
+    return _matrix(counts, names)
+
+
+def _indices(values: Any, who: str) -> np.ndarray:
+    array = np.asarray(getattr(values, "data", values) if not isinstance(values, np.ndarray) else values)
+    if array.size and array.dtype.kind not in "iu":
+        raise TypeError(f"confusion_matrix: {who} must be integers, got {array.dtype}. Pass logits.argmax(axis=-1).")
+    if array.ndim != 1:
+        raise ValueError(f"confusion_matrix: {who} must have shape (N,), got {array.shape}.")
+    return array.astype(np.int64)
+
+
+def _matrix(counts: np.ndarray, names: list[str]) -> Figure:
+    """Shade by share of the row, so that rare classes count; write the numbers where they can be read."""
+    n, side = len(names), min(6 + 0.25 * max(0, len(names) - 12), 14)
+    figure = _figure(side, side * 0.95)
+    ax = figure.add_subplot()
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    image = ax.imshow(share, cmap="cividis_r", vmin=0, vmax=1)
+    size = max(5.0, min(11.0, 95 / n))
+    if n <= 30:
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                shade = "white" if share[row, column] > 0.5 else "black"
+                ax.text(column, row, f"{count}", ha="center", va="center", color=shade, fontsize=size)
+    right, total = int(np.trace(counts)), int(counts.sum())
+    ax.set_title(
+        f"Confusion matrix: {right:,} of {total:,} correct ({right / total:.1%})", fontsize=12, fontweight="bold"
+    )
+    ax.set_xlabel("predicted class")
+    ax.set_ylabel("true class")
+    step = max(1, math.ceil(n / 40))
+    ticks = list(range(0, n, step))
+    words = [name if len(name) <= 16 else f"{name[:15]}…" for name in (names[k] for k in ticks)]
+    slanted = max(map(len, words)) > 3
+    slant: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
+    ax.set_xticks(ticks, words, fontsize=max(size, 7), parse_math=False, **slant)
+    ax.set_yticks(ticks, words, fontsize=max(size, 7), parse_math=False)
+    ax.set_xticks(np.arange(-0.5, n), minor=True)
+    ax.set_yticks(np.arange(-0.5, n), minor=True)
+    ax.grid(which="minor", color="white", lw=0.8)
+    ax.tick_params(which="both", length=0)
+    ax.spines[:].set_visible(False)
+    bar = figure.colorbar(image, ax=ax, shrink=0.8, label="share of the true class")
+    bar.ax.yaxis.set_major_formatter("{x:.0%}")
+    bar.outline.set_visible(False)
+    return figure
