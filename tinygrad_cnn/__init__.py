@@ -1,2 +1,76 @@
-"""tinygrad_cnn: convolutional networks as tensor expressions, with gradients of every order."""
-from .core import *  # noqa
+"""tinygrad_cnn: convolutional networks as tensor expressions, with gradients of every order.
+
+    import tinygrad_cnn as tg
+
+    x = tg.randn(8, 28, 28, 1, rng=0)
+    w = tg.randn(3, 3, 1, 16, rng=1, requires_grad=True, name="w")
+    loss = tg.relu(tg.conv2d(x, w, padding="same")).mean()
+    loss.backward()                     # w.grad
+    tg.draw(loss).render("graph.svg")   # the picture
+    tg.testing.check_op(tg.conv2d)      # the proof
+
+What is not needed at once (layers, data, drawing) is imported when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .core import (
+    GraphError,
+    Op,
+    Sample,
+    Tensor,
+    checkpoint,
+    enable_grad,
+    explain_grad,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    no_grad,
+    op,
+    registry,
+    scope,
+    stop_gradient,
+    value_and_grad,
+    vjp,
+)
+from .kernels import use_kernels
+from .ops import *  # noqa: F403
+from .ops import __all__ as _ops
+
+if TYPE_CHECKING:
+    from . import data, io, models, nn, optim, testing, viz
+    from .io import load, save
+    from .train import evaluate, fit
+    from .viz import draw
+
+__version__ = "0.1.0"
+
+_LATER = {  # public name -> the module to import it from when it is first used
+    "nn": ".nn", "optim": ".optim", "data": ".data", "models": ".models", "testing": ".testing", "viz": ".viz",
+    "io": ".io", "train": ".train",
+}  # fmt: skip
+_LATER_NAMES = {"save": ".io", "load": ".io", "draw": ".viz", "fit": ".train", "evaluate": ".train"}
+
+__all__ = [
+    "GraphError", "Op", "Sample", "Tensor", "checkpoint", "data", "draw", "enable_grad", "evaluate", "explain_grad",
+    "fit", "grad", "hessian", "hvp", "io", "jacobian", "jvp", "load", "models", "nn", "no_grad", "op", "optim",
+    "registry", "save", "scope", "stop_gradient", "testing", "use_kernels", "value_and_grad", "viz", "vjp",
+    *_ops,
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return import_module(_LATER[name], __name__)
+    if name in _LATER_NAMES:
+        return getattr(import_module(_LATER_NAMES[name], __name__), name)
+    raise AttributeError(f"module 'tinygrad_cnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

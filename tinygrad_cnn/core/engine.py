@@ -138,7 +138,9 @@ def _fit(g: Any, edge: Any, node: Node, rule: Rule) -> Any:
     try:
         shape, dtype = g.shape, g.dtype
     except AttributeError:
-        raise GraphError(f"{_who(node, rule)} returned {type(g).__name__}, expected an array of {edge.shape}.") from None
+        raise GraphError(
+            f"{_who(node, rule)} returned {type(g).__name__}, expected an array of {edge.shape}."
+        ) from None
     if shape != edge.shape and node.op.broadcasts and shape == node.shape:
         g = sum_to(g, shape=edge.shape)
     if dtype != edge.dtype and dtype == node.dtype:

@@ -305,4 +305,3 @@ def op(fn: Callable[..., Any] | None = None, *, name: str | None = None, **optio
     registry[made.name] = made
     registry.of_numpy.update(dict.fromkeys(made.numpy, made))
     return made
-

@@ -1,0 +1,55 @@
+"""The ops, one file per family that is closed under differentiation."""
+
+from ..core.algebra import add as add
+from ..core.algebra import broadcast_to as broadcast_to
+from ..core.algebra import cast as cast
+from .activation import clip, elu, gelu, hard_sigmoid, hard_swish, leaky_relu, prelu, relu, relu6, selu, silu
+from .arithmetic import div, maximum, minimum, mul, neg, pow, sub, where
+from .conv import conv2d, conv2d_dw, conv2d_dx
+from .creation import arange, eye, full, ones, rand, randn, tensor, zeros
+from .elementwise import abs, cos, erf, exp, expm1, log, log1p, sigmoid, sin, softplus, sqrt, tanh
+from .indexing import getitem, put, take
+from .linalg import einsum, matmul, outer, tensordot
+from .losses import (
+    binary_cross_entropy_with_logits,
+    huber_loss,
+    l1_loss,
+    log_softmax,
+    mse_loss,
+    nll_loss,
+    softmax,
+    softmax_cross_entropy,
+)
+from .norm import batch_norm, group_norm, instance_norm, layer_norm, normalize
+from .pool import avg_pool2d, global_avg_pool2d, max_pool2d
+from .random import dropout
+from .reduce import argmax, argmin, cumsum, logsumexp, max, mean, min, norm, prod, std, sum, var
+from .shape import (
+    concatenate,
+    expand_dims,
+    flatten,
+    flip,
+    moveaxis,
+    pad,
+    repeat,
+    reshape,
+    roll,
+    split,
+    squeeze,
+    stack,
+    swapaxes,
+    transpose,
+)
+
+__all__ = [
+    "abs", "add", "arange", "argmax", "argmin", "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits",
+    "broadcast_to", "cast", "clip", "concatenate", "conv2d", "conv2d_dw", "conv2d_dx", "cos", "cumsum", "div",
+    "dropout", "einsum", "elu", "erf", "exp", "expand_dims", "expm1", "eye", "flatten", "flip", "full", "gelu",
+    "getitem", "global_avg_pool2d", "group_norm", "hard_sigmoid", "hard_swish", "huber_loss", "instance_norm",
+    "l1_loss", "layer_norm", "leaky_relu", "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "max_pool2d",
+    "maximum", "mean", "min", "minimum", "moveaxis", "mse_loss", "mul", "neg", "nll_loss", "norm", "normalize", "ones",
+    "outer", "pad", "pow", "prelu", "prod", "put", "rand", "randn", "relu", "relu6", "repeat", "reshape", "roll",
+    "selu", "sigmoid", "silu", "sin", "softmax", "softmax_cross_entropy", "softplus", "split", "sqrt", "squeeze",
+    "stack", "std", "sub", "sum", "swapaxes", "take", "tanh", "tensor", "tensordot", "transpose", "var", "where",
+    "zeros",
+]  # fmt: skip

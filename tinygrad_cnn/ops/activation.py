@@ -1,0 +1,174 @@
+"""Activations: what follows a convolution or a dense layer."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..core import Sample as S
+from ..core import op
+from ..core.sample import apart, uniform
+from ._help import scalarwise
+from .arithmetic import where
+from .elementwise import erf, exp, sigmoid, tanh
+
+_APART = [S(x=apart(2, 3)), S(x=apart(1, 5))]
+_WIDE = [S(x=uniform(-5, 5, 4, 5))]
+
+
+@op(samples=_APART, ref=scalarwise(lambda x: max(x, 0.0)))
+def relu(x: Any) -> Any:
+    """max(x, 0); its derivative at 0 is 0, NaN stays NaN.  x (...) -> (...)"""
+    return np.maximum(x, 0)
+
+
+relu.vjp(x=lambda g, y: where(y > 0, g, 0))
+
+
+@op(samples=[*_APART, S(x=apart(6), slope=0.3)], ref=scalarwise(lambda x, slope=0.01: x if x > 0 else slope * x))
+def leaky_relu(x: Any, *, slope: float = 0.01) -> Any:
+    """x where positive, slope * x elsewhere (at 0 too).  x (...) -> (...)"""
+    return np.where(x > 0, x, x * slope)
+
+
+leaky_relu.vjp(x=lambda g, x, slope: where(x > 0, g, g * slope))
+
+
+@op(
+    broadcasts=True,
+    samples=[S(x=apart(2, 3), slope=uniform(0.1, 0.4, 3)), S(x=apart(4), slope=uniform(0.1, 0.4))],
+    ref=scalarwise(lambda x, slope: x if x > 0 else slope * x),
+)
+def prelu(x: Any, slope: Any) -> Any:
+    """leaky_relu with a learned slope, one for all or one per channel.  x (..., C) · slope (C,) -> (..., C)"""
+    return np.where(x > 0, x, x * slope)
+
+
+prelu.vjp(x=lambda g, x, slope: where(x > 0, g, g * slope), slope=lambda g, x: where(x > 0, 0, g * x))
+
+
+@op(samples=_WIDE, ref=scalarwise(lambda x: min(max(x, 0.0), 6.0)))
+def relu6(x: Any) -> Any:
+    """min(max(x, 0), 6); flat at both ends.  x (...) -> (...)"""
+    return np.minimum(np.maximum(x, 0), 6)
+
+
+relu6.vjp(x=lambda g, y: where((y > 0) & (y < 6), g, 0))
+
+
+@op(samples=_WIDE, ref=scalarwise(lambda x: min(max(x / 6 + 0.5, 0.0), 1.0)))
+def hard_sigmoid(x: Any) -> Any:
+    """min(max(x/6 + 1/2, 0), 1).  x (...) -> (...)"""
+    return np.clip(x / 6 + 0.5, 0, 1)
+
+
+hard_sigmoid.vjp(x=lambda g, y: where((y > 0) & (y < 1), g * (1 / 6), 0))
+
+
+@op(samples=_WIDE, ref=scalarwise(lambda x: x * min(max(x / 6 + 0.5, 0.0), 1.0)))
+def hard_swish(x: Any) -> Any:
+    """x * hard_sigmoid(x).  x (...) -> (...)"""
+    return x * np.clip(x / 6 + 0.5, 0, 1)
+
+
+hard_swish.vjp(x=lambda g, x: where(x >= 3, g, where(x <= -3, 0, g * (x / 3 + 0.5))))
+
+
+@op(
+    samples=[*_APART, S(x=apart(6), alpha=0.5)],
+    ref=scalarwise(lambda x, alpha=1.0: x if x > 0 else alpha * math.expm1(x)),
+)
+def elu(x: Any, *, alpha: float = 1.0) -> Any:
+    """x where positive, alpha * (e**x - 1) elsewhere.  x (...) -> (...)"""
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+elu.vjp(x=lambda g, x, y, alpha: where(x > 0, g, g * (y + alpha)))
+
+_ALPHA, _SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et al. 2017: fixed point of mean 0, variance 1
+
+
+@op(samples=_APART, ref=scalarwise(lambda x: _SCALE * (x if x > 0 else _ALPHA * math.expm1(x))))
+def selu(x: Any) -> Any:
+    """The self-normalising elu of Klambauer et al. (2017).  x (...) -> (...)"""
+    return _SCALE * np.where(x > 0, x, _ALPHA * np.expm1(np.minimum(x, 0)))
+
+
+selu.vjp(x=lambda g, x, y: where(x > 0, g * _SCALE, g * (y + _SCALE * _ALPHA)))
+
+
+@op(samples=[S(x=(2, 3))], ref=scalarwise(lambda x: x / (1 + math.exp(-x))))
+def silu(x: Any) -> Any:
+    """x * sigmoid(x), also called swish.  x (...) -> (...)"""
+    return x * sigmoid(x)
+
+
+def _silu_x(g: Any, x: Any) -> Any:
+    s = sigmoid(x)
+    return g * (s * (x * (1 - s) + 1))
+
+
+silu.vjp(x=_silu_x)
+
+_ROOT_2, _ROOT_2_PI = math.sqrt(2), math.sqrt(2 * math.pi)
+
+
+def _gelu_ref(x: float, approximate: str = "none") -> float:
+    if approximate == "tanh":
+        return 0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    return 0.5 * x * (1 + math.erf(x / _ROOT_2))
+
+
+@op(samples=[S(x=(2, 3)), S(x=(2, 3), approximate="tanh")], ref=scalarwise(_gelu_ref))
+def gelu(x: Any, *, approximate: str = "none") -> Any:
+    """x times the normal distribution function at x; ``approximate="tanh"`` as Hendrycks and Gimpel.
+
+    x (...) -> (...)
+    """
+    return x * _normal(x, approximate)
+
+
+def _normal(x: Any, approximate: str) -> Any:
+    """The normal distribution function, exact or by tanh."""
+    if approximate == "none":
+        return (erf(x * (1 / _ROOT_2)) + 1) * 0.5
+    if approximate == "tanh":
+        return (tanh((x + x * x * x * 0.044715) * (2 / _ROOT_2_PI)) + 1) * 0.5
+    raise ValueError(f'gelu: approximate={approximate!r} must be "none" or "tanh".')
+
+
+def _gelu_x(g: Any, x: Any, approximate: str) -> Any:
+    p = _normal(x, approximate)
+    if approximate == "none":
+        return g * (p + x * exp(x * x * -0.5) * (1 / _ROOT_2_PI))
+    return g * (p + x * (p * (1 - p)) * ((1 + x * x * (3 * 0.044715)) * (4 / _ROOT_2_PI)))
+
+
+gelu.vjp(x=_gelu_x)
+
+
+@op(
+    params=["low", "high"],
+    samples=[S(x=uniform(-2, 2, 4, 5), low=-1.0, high=0.5), S(x=(5,), low=0.1), S(x=(5,), high=0.1)],
+    ref=scalarwise(lambda x, low=None, high=None: min(max(x, low if low is not None else x), high or math.inf)),
+    numpy=[np.clip],
+)
+def clip(x: Any, low: Any = None, high: Any = None) -> Any:
+    """x held within [low, high]; the gradient passes where x lies within, borders included.  x (...) -> (...)"""
+    if low is not None and high is not None and np.any(np.asarray(low) > np.asarray(high)):
+        raise ValueError(f"clip: low={low} is above high={high}; swap them.")
+    return np.clip(x, low, high)
+
+
+def _clip_x(g: Any, x: Any, low: Any, high: Any) -> Any:
+    inside = np.ones(x.shape, bool)
+    if low is not None:
+        inside &= x >= low
+    if high is not None:
+        inside &= x <= high
+    return where(inside, g, 0)
+
+
+clip.vjp(x=_clip_x)

@@ -1,0 +1,142 @@
+"""Arithmetic of two operands, broadcast by NumPy's rule; the engine sums the gradients back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import Sample as S
+from ..core import op
+from ..core.sample import apart, booleans, positive
+from ._help import scalarwise
+
+_PAIRS = [S(a=(2, 3), b=(2, 3)), S(a=(2, 1, 3), b=(4, 1)), S(a=(), b=(3,)), S(a=(2, 3), b=2.5), S(a=-1.5, b=(2, 3))]
+
+
+@op(broadcasts=True, samples=_PAIRS, ref=scalarwise(lambda a, b: a - b), numpy=[np.subtract])
+def sub(a: Any, b: Any) -> Any:
+    """a - b.  a (...) · b (...) -> (...)"""
+    return np.subtract(a, b)
+
+
+sub.vjp(a=lambda g: g, b=lambda g: -g)
+
+
+@op(broadcasts=True, samples=_PAIRS, ref=scalarwise(lambda a, b: a * b), numpy=[np.multiply])
+def mul(a: Any, b: Any) -> Any:
+    """a * b.  a (...) · b (...) -> (...)"""
+    return np.multiply(a, b)
+
+
+mul.vjp(a=lambda g, b: g * b, b=lambda g, a: g * a)
+
+
+@op(
+    broadcasts=True,
+    samples=[
+        S(a=(2, 3), b=positive(2, 3)),
+        S(a=(2, 1, 3), b=positive(4, 1)),
+        S(a=(2, 3), b=2.5),
+        S(a=1.5, b=positive(3)),
+    ],
+    ref=scalarwise(lambda a, b: a / b),
+    numpy=[np.divide, np.true_divide],
+)
+def div(a: Any, b: Any) -> Any:
+    """a / b.  a (...) · b (...) -> (...)"""
+    return np.divide(a, b)
+
+
+div.vjp(a=lambda g, b: g / b, b=lambda g, b, y: -(g * y) / b)
+
+
+@op(samples=[S(x=(2, 3))], ref=scalarwise(lambda x: -x), numpy=[np.negative])
+def neg(x: Any) -> Any:
+    """-x.  x (...) -> (...)"""
+    return np.negative(x)
+
+
+neg.vjp(x=lambda g: -g)
+
+
+@op(
+    broadcasts=True,
+    samples=[
+        S(a=positive(2, 3), b=(2, 3)), S(a=positive(2, 1, 3), b=(4, 1)), S(a=(2, 3), b=2), S(a=(2, 3), b=3),
+        S(a=positive(3), b=-0.5), S(a=1.5, b=(2, 2)), S(a=(2, 3), b=0), S(a=(2, 3), b=1),
+    ],
+    ref=scalarwise(lambda a, b: a**b),
+    numpy=[np.power],
+)  # fmt: skip
+def pow(a: Any, b: Any) -> Any:
+    """a ** b.  a (...) · b (...) -> (...)
+
+    The gradient in a at a = 0, b = 0 is 0, and the gradient in b is 0 where a = 0.
+    """
+    return a**b
+
+
+def _pow_a(g: Any, a: Any, b: Any) -> Any:
+    if isinstance(b, (int, float)):
+        return g * 0.0 if b == 0 else g if b == 1 else g * (a * 2) if b == 2 else g * (b * a ** (b - 1))
+    zero = b == 0
+    return g * where(zero, 0, b * a ** where(zero, 1, b - 1))
+
+
+def _pow_b(g: Any, a: Any, y: Any) -> Any:
+    from .elementwise import log  # log's family stands on this one
+
+    zero = a == 0
+    return where(zero, 0, g * y * log(where(zero, 1, a)))
+
+
+pow.vjp(a=_pow_a, b=_pow_b)
+
+
+@op(
+    broadcasts=True,
+    samples=[S(condition=booleans(2, 3), a=(2, 3), b=(2, 3)), S(condition=booleans(3), a=(2, 1), b=0.5),
+             S(condition=booleans(2, 1), a=0.0, b=(2, 3))],
+    ref=lambda condition, a, b: scalarwise(lambda c, a, b: a if c else b)(condition, a, b),
+    numpy=[np.where],
+)  # fmt: skip
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """a where the condition holds, else b.  condition (...) bool · a (...) · b (...) -> (...)"""
+    return np.where(condition, a, b)
+
+
+where.vjp(a=lambda g, condition: where(condition, g, 0), b=lambda g, condition: where(condition, 0, g))
+
+
+def _larger(g: Any, mine: Any, other: Any) -> Any:
+    """g where mine wins, half of it at a tie."""
+    return where(mine > other, g, where(mine == other, g * 0.5, 0))
+
+
+@op(
+    broadcasts=True,
+    samples=[S(a=apart(2, 3), b=0.01), S(a=(2, 1, 3), b=(4, 1)), S(a=apart(4), b=apart(1))],
+    ref=scalarwise(max),
+    numpy=[np.maximum],
+)
+def maximum(a: Any, b: Any) -> Any:
+    """The larger of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)"""
+    return np.maximum(a, b)
+
+
+maximum.vjp(a=lambda g, a, b: _larger(g, a, b), b=lambda g, a, b: _larger(g, b, a))
+
+
+@op(
+    broadcasts=True,
+    samples=[S(a=apart(2, 3), b=0.01), S(a=(2, 1, 3), b=(4, 1)), S(a=apart(4), b=apart(1))],
+    ref=scalarwise(min),
+    numpy=[np.minimum],
+)
+def minimum(a: Any, b: Any) -> Any:
+    """The smaller of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)"""
+    return np.minimum(a, b)
+
+
+minimum.vjp(a=lambda g, a, b: _larger(g, b, a), b=lambda g, a, b: _larger(g, a, b))

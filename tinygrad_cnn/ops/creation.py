@@ -1,0 +1,55 @@
+"""Making tensors.  float32 unless told otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import Tensor
+from .random import generator
+
+
+def tensor(data: Any, *, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """A Tensor of a copy of `data`; Python floats become float32."""
+    return Tensor(data, dtype=dtype, requires_grad=requires_grad, name=name)
+
+
+def full(shape: Any, value: Any, *, dtype: Any = np.float32, **options: Any) -> Tensor:
+    """`value` everywhere."""
+    return Tensor(np.full(shape, value, dtype), copy=False, **options)
+
+
+def zeros(shape: Any, *, dtype: Any = np.float32, **options: Any) -> Tensor:
+    return full(shape, 0, dtype=dtype, **options)
+
+
+def ones(shape: Any, *, dtype: Any = np.float32, **options: Any) -> Tensor:
+    return full(shape, 1, dtype=dtype, **options)
+
+
+def arange(*bounds: Any, dtype: Any = None, **options: Any) -> Tensor:
+    """``arange(stop)`` or ``arange(start, stop, step)``; whole numbers unless a bound or dtype is floating."""
+    array = np.arange(*bounds, dtype=dtype)
+    if dtype is None and array.dtype == np.float64:
+        array = array.astype(np.float32)
+    return Tensor(array, copy=False, **options)
+
+
+def eye(n: int, m: int | None = None, *, dtype: Any = np.float32, **options: Any) -> Tensor:
+    """Ones on the diagonal of an (n, m) matrix, zeros elsewhere."""
+    return Tensor(np.eye(n, m, dtype=dtype), copy=False, **options)
+
+
+def randn(*shape: int, rng: Any = None, dtype: Any = np.float32, **options: Any) -> Tensor:
+    """Normal random numbers of mean 0, variance 1.  `rng`: a ``np.random.Generator`` or an int seed."""
+    return Tensor(generator(rng, "randn").standard_normal(_shape(shape)).astype(dtype), copy=False, **options)
+
+
+def rand(*shape: int, rng: Any = None, dtype: Any = np.float32, **options: Any) -> Tensor:
+    """Uniform random numbers in [0, 1).  `rng`: a ``np.random.Generator`` or an int seed."""
+    return Tensor(generator(rng, "rand").random(_shape(shape)).astype(dtype), copy=False, **options)
+
+
+def _shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
+    return tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape

@@ -1,0 +1,226 @@
+"""Products of matrices and tensors: bilinear families, each its own rule."""
+
+from __future__ import annotations
+
+import math
+import string
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from ..core import Sample as S
+from ..core import op
+from ..core.algebra import sum_to
+from .shape import expand_dims, reshape, swapaxes
+
+
+def _matmul_ref(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Sums of products, one result at a time."""
+    A, B = (a[None] if a.ndim == 1 else a), (b[:, None] if b.ndim == 1 else b)
+    lead = np.broadcast_shapes(A.shape[:-2], B.shape[:-2])
+    A, B = np.broadcast_to(A, lead + A.shape[-2:]), np.broadcast_to(B, lead + B.shape[-2:])
+    out = np.empty(lead + (A.shape[-2], B.shape[-1]))
+    for p in np.ndindex(out.shape):
+        out[p] = math.fsum(A[(*p[:-2], p[-2], k)] * B[(*p[:-2], k, p[-1])] for k in range(A.shape[-1]))
+    return out.reshape(lead + (a.shape[-2:-1] if a.ndim > 1 else ()) + (b.shape[-1:] if b.ndim > 1 else ()))
+
+
+@op(
+    samples=[S(a=(2, 3), b=(3, 4)), S(a=(5, 2, 3), b=(3, 4)), S(a=(2, 1, 2, 3), b=(4, 3, 2)), S(a=(3,), b=(3,)),
+             S(a=(3,), b=(3, 2)), S(a=(2, 3), b=(3,)), S(a=(2, 2, 3), b=(3,)), S(a=(3,), b=(2, 3, 2))],
+    ref=_matmul_ref,
+    cost=lambda a_shape, y_shape: 2 * a_shape[-1] * math.prod(y_shape),
+    numpy=[np.matmul, np.dot],
+)  # fmt: skip
+def matmul(a: Any, b: Any) -> Any:
+    """The matrix product, by NumPy's rules for vectors and batches.  a (..., N, K) · b (..., K, M) -> (..., N, M)"""
+    if not a.ndim or not b.ndim or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
+        raise ValueError(
+            f"matmul: a {a.shape} and b {b.shape} do not chain: the last axis of a has length "
+            f"{a.shape[-1] if a.ndim else 'none'}, the first of b's matrix {b.shape[-2 if b.ndim > 1 else 0] if b.ndim else 'none'}. "
+            "Transpose or reshape one of them."
+        )
+    return np.matmul(a, b)
+
+
+def _as_matrices(g: Any, a: Any, b: Any, a_shape: Any, b_shape: Any) -> tuple[Any, Any, Any]:
+    """The three with a vector operand written as a matrix, and g to match."""
+    if len(b_shape) == 1:
+        g, b = expand_dims(g, -1), None if b is None else expand_dims(b, -1)
+    if len(a_shape) == 1:
+        g, a = expand_dims(g, -2), None if a is None else expand_dims(a, 0)
+    return g, a, b
+
+
+def _fold(x: Any, shape: tuple[int, ...], matrix: tuple[int, ...]) -> Any:
+    """Sum over the batch axes that broadcasting added, and write a vector as it was."""
+    full = shape if len(shape) > 1 else matrix
+    x = x if x.shape == full else sum_to(x, shape=full)
+    return x if full == shape else reshape(x, shape)
+
+
+def _matmul_a(g: Any, b: Any, a_shape: Any, b_shape: Any) -> Any:
+    g, _, b = _as_matrices(g, None, b, a_shape, b_shape)
+    return _fold(matmul(g, swapaxes(b, -1, -2)), a_shape, (1, a_shape[-1]))
+
+
+def _matmul_b(g: Any, a: Any, a_shape: Any, b_shape: Any) -> Any:
+    g, a, _ = _as_matrices(g, a, None, a_shape, b_shape)
+    if len(b_shape) <= 2 and len(a.shape) > 2:  # one product instead of a batch of them and a sum
+        a, g = reshape(a, (-1, a.shape[-1])), reshape(g, (-1, g.shape[-1]))
+    return _fold(matmul(swapaxes(a, -1, -2), g), b_shape, (b_shape[0], 1))
+
+
+matmul.vjp(a=_matmul_a, b=_matmul_b)
+
+
+@op(
+    samples=[S(a=(2, 3), b=(4,)), S(a=(3,), b=(2,))],
+    ref=lambda a, b: np.array([[x * y for y in b.ravel()] for x in a.ravel()]),
+    numpy=[np.outer],
+)
+def outer(a: Any, b: Any) -> Any:
+    """All products of an element of a and an element of b.  a (...) · b (...) -> (a.size, b.size)"""
+    return np.outer(a, b)
+
+
+outer.vjp(
+    a=lambda g, b, a_shape: reshape(matmul(g, reshape(b, -1)), a_shape),
+    b=lambda g, a, b_shape: reshape(matmul(reshape(a, -1), g), b_shape),
+)
+
+
+def _parse(subscripts: str, shapes: Any) -> tuple[list[str], str]:
+    """Explicit einsum subscripts, one string per operand and one for the result; "..." spelled out."""
+    text = subscripts.replace(" ", "")
+    left, arrow, out = text.partition("->")
+    terms = left.split(",")
+    if len(terms) != len(shapes):
+        raise ValueError(f"einsum: {subscripts!r} names {len(terms)} operands, got {len(shapes)}.")
+    if bad := set(left + out) - set(string.ascii_letters + ",."):
+        raise ValueError(f"einsum: {subscripts!r} has {sorted(bad)}; subscripts are letters, commas, '->' and '...'.")
+    spare = [c for c in string.ascii_letters if c not in text]
+    most = max((len(s) - len(t) + 3 for t, s in zip(terms, shapes, strict=True) if "..." in t), default=0)
+    dots = "".join(spare[:most])
+    for k, (t, s) in enumerate(zip(terms, shapes, strict=True)):
+        rank = len(s) - len(t) + 3 if "..." in t else 0
+        terms[k] = t.replace("...", dots[most - rank :])
+        if len(terms[k]) != len(s):
+            raise ValueError(f"einsum: subscript {t!r} names {len(terms[k])} axes, operand {k} has shape {s}.")
+    if not arrow:
+        letters = left.replace(",", "").replace(".", "")
+        out = ("..." if dots else "") + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
+    return terms, out.replace("...", dots)
+
+
+def _einsum_ref(*xs: np.ndarray, subscripts: str) -> np.ndarray:
+    terms, out = _parse(subscripts, [x.shape for x in xs])
+    size = {c: n for t, x in zip(terms, xs, strict=True) for c, n in zip(t, x.shape, strict=True)}
+    y = np.zeros([size[c] for c in out])
+    for p in np.ndindex(*size.values()):
+        at = dict(zip(size, p, strict=True))
+        y[tuple(at[c] for c in out)] += math.prod(x[tuple(at[c] for c in t)] for t, x in zip(terms, xs, strict=True))
+    return y
+
+
+def _einsum_cost(xs_shape: Any, subscripts: str) -> int:
+    terms, _ = _parse(subscripts, xs_shape)
+    size = {c: n for t, s in zip(terms, xs_shape, strict=True) for c, n in zip(t, s, strict=True)}
+    return len(terms) * math.prod(size.values())
+
+
+@op(
+    name="einsum",
+    samples=[
+        S(xs=[(2, 3), (3, 4)], subscripts="ij,jk->ik"), S(xs=[(2, 3)], subscripts="ij->j"),
+        S(xs=[(3, 3)], subscripts="ii->i"), S(xs=[(3, 3)], subscripts="ii"), S(xs=[(2,), (3,)], subscripts="i,j->ji"),
+        S(xs=[(2, 3), (2, 3), (3,)], subscripts="ij,ij,j->i"), S(xs=[(2, 3, 4), (4, 2)], subscripts="...i,ij->...j"),
+    ],
+    ref=_einsum_ref,
+    cost=_einsum_cost,
+)  # fmt: skip
+def _einsum(*xs: Any, subscripts: str) -> Any:
+    """Einstein's summation: products over named axes, summed over those the result does not name.
+
+    xs (...), ... -> (...)
+    """
+    terms, out = _parse(subscripts, [x.shape for x in xs])
+    return np.einsum(f"{','.join(terms)}->{out}", *xs, optimize=len(xs) > 2)
+
+
+def _einsum_x(g: Any, xs: Any, xs_shape: Any, i: int, subscripts: str) -> Any:
+    """Another einsum: the cotangent takes the operand's place; ones fill axes that it alone summed over."""
+    terms, out = _parse(subscripts, xs_shape)
+    size = {c: n for t, s in zip(terms, xs_shape, strict=True) for c, n in zip(t, s, strict=True) if n != 1}
+    spare = iter(c for c in string.ascii_letters if c not in "".join(terms) + out)
+    names, operands = [out], [g]
+    for k, (t, x) in enumerate(zip(terms, xs, strict=True)):
+        if k != i:
+            names.append(t)
+            operands.append(x)
+    mine = ""
+    for c in terms[i]:  # "ii" takes a diagonal: its gradient is on the diagonal only
+        if c in mine:
+            twin = next(spare)
+            names.append(c + twin)
+            operands.append(np.eye(size.get(c, 1), dtype=g.dtype))
+            c = twin
+        mine += c
+    if alone := [c for c in mine if c not in "".join(names)]:
+        names.append("".join(alone))
+        operands.append(np.ones([size.get(c, 1) for c in alone], g.dtype))
+    return sum_to(_einsum(*operands, subscripts=f"{','.join(names)}->{mine}"), shape=xs_shape[i])
+
+
+_einsum.vjp(xs=_einsum_x)
+
+
+def einsum(subscripts: str, *xs: Any) -> Any:
+    """Einstein's summation, as ``np.einsum`` spells it: ``einsum("ij,jk->ik", a, b)``."""
+    if not isinstance(subscripts, str):
+        raise TypeError(
+            f"einsum: the first argument is the subscripts, as in 'ij,jk->ik'; got {type(subscripts).__name__}."
+        )
+    return _einsum(*xs, subscripts=subscripts)
+
+
+def _letters(a_ndim: int, b_ndim: int, axes: Any) -> str:
+    """The einsum subscripts of a tensordot."""
+    try:
+        n = index(axes)
+        pairs = (list(range(a_ndim - n, a_ndim)), list(range(n)))
+    except TypeError:
+        pairs = tuple([v] if isinstance(v, int) else list(v) for v in axes)  # type: ignore[assignment]
+    a, b = list(string.ascii_letters[:a_ndim]), list(string.ascii_letters[a_ndim : a_ndim + b_ndim])
+    for p, q in zip(*pairs, strict=True):
+        b[q] = a[p]
+    summed = {a[p] for p in pairs[0]}
+    return f"{''.join(a)},{''.join(b)}->{''.join(c for c in a + b if c not in summed)}"
+
+
+@op(
+    params=["axes"],
+    samples=[S(a=(2, 3, 4), b=(3, 4, 2)), S(a=(2, 3), b=(4, 2), axes=((0,), (1,))), S(a=(2,), b=(3,), axes=0)],
+    ref=lambda a, b, axes=2: _einsum_ref(a, b, subscripts=_letters(a.ndim, b.ndim, axes)),
+    cost=lambda a_shape, b_shape, axes: _einsum_cost([a_shape, b_shape], _letters(len(a_shape), len(b_shape), axes)),
+    numpy=[np.tensordot],
+)
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    """Products summed over the last `axes` axes of a and first of b, or over two lists of axes.
+
+    a (...) · b (...) -> (...)
+    """
+    return np.tensordot(a, b, axes)
+
+
+def _tensordot_rule(g: Any, other: Any, i: int, a_shape: Any, b_shape: Any, axes: Any) -> Any:
+    left, out = _letters(len(a_shape), len(b_shape), axes).split("->")
+    terms = left.split(",")
+    return _einsum(g, other, subscripts=f"{out},{terms[1 - i]}->{terms[i]}")
+
+
+tensordot.vjp(
+    a=lambda g, b, a_shape, b_shape, axes: _tensordot_rule(g, b, 0, a_shape, b_shape, axes),
+    b=lambda g, a, a_shape, b_shape, axes: _tensordot_rule(g, a, 1, a_shape, b_shape, axes),
+)

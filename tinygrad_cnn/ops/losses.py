@@ -1,0 +1,261 @@
+"""Softmax and the losses; every one stable row by row, whatever the size of the logits."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..core import Sample as S
+from ..core import op
+from ..core.sample import probabilities
+from ._help import values
+from .activation import relu
+from .arithmetic import where
+from .elementwise import abs, exp, log1p
+from .reduce import mean, sum
+from .shape import reshape
+
+_ROWS = [S(x=(2, 3)), S(x=(2, 3, 2), axis=1), S(x=(4,))]
+
+
+def _softmax_ref(x: np.ndarray, *, axis: int = -1, log: bool = False) -> np.ndarray:
+    def row(r: np.ndarray) -> np.ndarray:
+        total = math.fsum(math.exp(v) for v in r)
+        return np.array([v - math.log(total) if log else math.exp(v) / total for v in r])
+
+    return np.apply_along_axis(row, axis, x)
+
+
+@op(params=["axis"], samples=_ROWS, ref=_softmax_ref, cost=lambda x_shape: 4 * math.prod(x_shape))
+def softmax(x: Any, axis: int = -1) -> Any:
+    """exp(x) / sum(exp(x)) along an axis.  x (..., C) -> (..., C)"""
+    e = np.exp(x - np.max(x, axis=axis, keepdims=True)) if x.size else x
+    return e / np.sum(e, axis=axis, keepdims=True)
+
+
+softmax.vjp(x=lambda g, y, axis: y * (g - sum(g * y, axis=axis, keepdims=True)))
+
+
+@op(
+    params=["axis"],
+    samples=_ROWS,
+    ref=lambda x, axis=-1: _softmax_ref(x, axis=axis, log=True),
+    cost=lambda x_shape: 4 * math.prod(x_shape),
+)
+def log_softmax(x: Any, axis: int = -1) -> Any:
+    """log(softmax(x)) along an axis, without overflow.  x (..., C) -> (..., C)"""
+    if not x.size:
+        return np.copy(x)
+    x = x - np.max(x, axis=axis, keepdims=True)
+    return x - np.log(np.sum(np.exp(x), axis=axis, keepdims=True))
+
+
+log_softmax.vjp(x=lambda g, y, axis: g - exp(y) * sum(g, axis=axis, keepdims=True))
+
+
+def _check_reduction(who: str, reduction: str) -> None:
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f'{who}: reduction={reduction!r} must be "mean", "sum" or "none".')
+
+
+def _targets(
+    who: str, shape: Any, labels: Any, dtype: Any, weight: Any, ignore_index: Any, smoothing: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The weight of every log-probability, (rows, C), and what a mean divides by, per row (rows,)."""
+    classes = shape[-1] if shape else 0
+    if not classes:
+        raise ValueError(f"{who}: logits have shape {shape}; the last axis must hold at least one class.")
+    if not 0 <= smoothing <= 1:
+        raise ValueError(f"{who}: label_smoothing={smoothing!r} must be from 0 to 1.")
+    w = np.ones(classes, dtype) if weight is None else np.asarray(values(weight), dtype)
+    if w.shape != (classes,):
+        raise ValueError(f"{who}: weight has shape {w.shape}, expected ({classes},): one number per class.")
+    if labels.shape == shape:
+        rows = labels.reshape(-1, classes).astype(dtype)
+        return (rows * (1 - smoothing) + smoothing / classes) * w, np.ones(len(rows), dtype)
+    if labels.shape != shape[:-1] or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"{who}: logits {shape} need labels of shape {shape[:-1]} (whole numbers, class indices) or {shape} "
+            f"(rows of probabilities), got {labels.shape} {labels.dtype}."
+        )
+    flat = labels.ravel()
+    used = np.ones(flat.shape, bool) if ignore_index is None else flat != ignore_index
+    if (wrong := np.flatnonzero(used & ((flat < 0) | (flat >= classes)))).size:
+        place = np.unravel_index(wrong[0], labels.shape)
+        raise ValueError(
+            f"{who}: labels[{', '.join(str(int(k)) for k in place)}] = {flat[wrong[0]]} is no class: logits {shape} "
+            f"have {classes}, numbered 0 to {classes - 1}. Mark labels to be skipped with ignore_index."
+        )
+    safe = np.where(used, flat, 0)
+    rows = np.tile(w * (smoothing / classes), (len(flat), 1))
+    rows[np.arange(len(flat)), safe] += (1 - smoothing) * w[safe]
+    return np.where(used[:, None], rows, 0), np.where(used, w[safe], 0)
+
+
+def _scale(counts: np.ndarray, reduction: str) -> Any:
+    """What every row's loss is multiplied by; nothing to average over gives 0."""
+    total = counts.sum()
+    return (1 / total if total else 0.0) if reduction == "mean" else 1.0
+
+
+def _cross_entropy_ref(
+    logits: np.ndarray, labels: Any, *, weight: Any = None, ignore_index: Any = None, label_smoothing: float = 0.0,
+    reduction: str = "mean",
+) -> np.ndarray:  # fmt: skip
+    """The definition, in Python numbers, row by row."""
+    classes, losses, total = logits.shape[-1], [], 0.0
+    w = [1.0] * classes if weight is None else [float(v) for v in weight]
+    index = labels.shape != logits.shape
+    for row, label in zip(logits.reshape(-1, classes), labels.reshape(-1, *(() if index else (classes,))), strict=True):
+        if index and ignore_index is not None and label == ignore_index:
+            losses.append(0.0)
+            continue
+        top = math.log(math.fsum(math.exp(v) for v in row))
+        p = [float(c == label) for c in range(classes)] if index else list(label)
+        p = [(1 - label_smoothing) * v + label_smoothing / classes for v in p]
+        losses.append(-math.fsum(w[c] * p[c] * (row[c] - top) for c in range(classes)))
+        total += w[label] if index else 1.0
+    if reduction == "none":
+        return np.array(losses).reshape(logits.shape[:-1])
+    return np.array(math.fsum(losses) / ((total or 1.0) if reduction == "mean" else 1.0))
+
+
+_W = np.array([0.5, 2.0, 1.0])
+
+
+@op(
+    samples=[
+        S(logits=(4, 3), labels=np.array([0, 2, 1, 1])), S(logits=(4, 3), labels=probabilities(4, 3), reduction="sum"),
+        S(logits=(4, 3), labels=np.array([0, 2, -1, 1]), ignore_index=-1, weight=_W, label_smoothing=0.2),
+        S(logits=(2, 2, 3), labels=np.array([[0, 1], [2, 2]]), reduction="none", label_smoothing=0.1),
+        S(logits=(2, 3), labels=probabilities(2, 3), weight=_W, label_smoothing=0.3),
+        S(logits=(3,), labels=np.array(2)), S(logits=(2, 3), labels=np.array([9, 9]), ignore_index=9),
+    ],
+    ref=_cross_entropy_ref,
+    cost=lambda logits_shape: 5 * math.prod(logits_shape),
+)  # fmt: skip
+def softmax_cross_entropy(
+    logits: Any, labels: Any, *, weight: Any = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
+    reduction: str = "mean",
+) -> Any:  # fmt: skip
+    """-log softmax(logits)[label], reduced.  logits (..., C) · labels (...) int, or (..., C) -> () or (...)
+
+    Parameters
+    ----------
+    labels : class indices, or rows of probabilities.
+    weight : (C,), of each class; the mean is then weighted too (for class indices).
+    ignore_index : rows with this label count nothing; if all rows do, the mean is 0, and so is its gradient.
+    label_smoothing : this share of each target is spread evenly over all classes.
+    reduction : "mean" (over rows, by weight), "sum" or "none".
+
+    Raises
+    ------
+    ValueError : a label is no class, or shapes do not match.
+
+    Source: the definitions of PyTorch's cross_entropy, but for the mean over no rows.
+    """
+    who = "softmax_cross_entropy"
+    _check_reduction(who, reduction)
+    rows, counts = _targets(who, logits.shape, labels, logits.dtype, weight, ignore_index, label_smoothing)
+    logp = log_softmax(logits.reshape(rows.shape))
+    losses = -np.sum(np.where(rows != 0, rows * logp, 0), axis=1)
+    if reduction == "none":
+        return losses.reshape(logits.shape[:-1])
+    return np.asarray(losses.sum() * _scale(counts, reduction), logits.dtype)
+
+
+def _by_row(g: Any, counts: Any, reduction: str) -> Any:
+    """The cotangent of each row's loss, (rows, 1), or one for all."""
+    return reshape(g, (-1, 1)) if reduction == "none" else g * float(_scale(counts, reduction))
+
+
+def _logits_rule(
+    g: Any, logits: Any, labels: Any, weight: Any, ignore_index: Any, label_smoothing: float, reduction: str
+) -> Any:
+    fixed = logits.shape, values(labels), logits.dtype, weight, ignore_index, label_smoothing
+    rows, counts = _targets("softmax_cross_entropy", *fixed)
+    if labels is not values(labels):  # probabilities that are differentiated too: in terms of the Tensor
+        rows = _probability_rows(labels, logits.shape[-1], weight, label_smoothing)
+    p = softmax(reshape(logits, counts.shape + logits.shape[-1:]))
+    return reshape((p * sum(rows, axis=1, keepdims=True) - rows) * _by_row(g, counts, reduction), logits.shape)
+
+
+def _probability_rows(labels: Any, classes: int, weight: Any, smoothing: float) -> Any:
+    rows = reshape(labels, (-1, classes)) * (1 - smoothing) + smoothing / classes
+    return rows if weight is None else rows * np.asarray(values(weight), labels.dtype)
+
+
+def _labels_rule(
+    g: Any, logits: Any, labels_shape: Any, weight: Any, ignore_index: Any, label_smoothing: float, reduction: str
+) -> Any:
+    classes = labels_shape[-1]
+    logp = log_softmax(reshape(logits, (-1, classes)))
+    if weight is not None:
+        logp = logp * np.asarray(values(weight), logits.dtype)
+    counts = np.ones(math.prod(labels_shape[:-1]))
+    return reshape(logp * _by_row(g, counts, reduction) * -(1 - label_smoothing), labels_shape)
+
+
+softmax_cross_entropy.vjp(logits=_logits_rule, labels=_labels_rule)
+
+
+def _reduce(who: str, losses: Any, reduction: str) -> Any:
+    _check_reduction(who, reduction)
+    return losses if reduction == "none" else sum(losses) if reduction == "sum" else mean(losses)
+
+
+def _check_pair(who: str, a: Any, b: Any) -> None:
+    if np.shape(a) != np.shape(b):
+        raise ValueError(f"{who}: predictions {np.shape(a)} and targets {np.shape(b)} must have one shape.")
+
+
+def nll_loss(
+    log_probabilities: Any, labels: Any, *, weight: Any = None, ignore_index: int | None = None, reduction: str = "mean"
+) -> Any:
+    """-log_probabilities[label], reduced as in `softmax_cross_entropy`.  (..., C) · (...) int -> () or (...)"""
+    _check_reduction("nll_loss", reduction)
+    x, labels = log_probabilities, np.asarray(values(labels))
+    rows, counts = _targets("nll_loss", x.shape, labels, x.dtype, weight, ignore_index, 0.0)
+    losses = -sum(where(rows != 0, reshape(x, rows.shape) * rows, 0), axis=1)
+    if reduction == "none":
+        return reshape(losses, x.shape[:-1])
+    return sum(losses) * float(_scale(counts, reduction))
+
+
+def mse_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
+    """(predictions - targets)**2, reduced.  (...) · (...) -> () or (...)"""
+    _check_pair("mse_loss", predictions, targets)
+    d = predictions - targets
+    return _reduce("mse_loss", d * d, reduction)
+
+
+def l1_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
+    """|predictions - targets|, reduced.  (...) · (...) -> () or (...)"""
+    _check_pair("l1_loss", predictions, targets)
+    return _reduce("l1_loss", abs(predictions - targets), reduction)
+
+
+def huber_loss(predictions: Any, targets: Any, *, delta: float = 1.0, reduction: str = "mean") -> Any:
+    """d**2 / 2 where |d| <= delta, else delta * (|d| - delta/2); reduced.  (...) · (...) -> () or (...)"""
+    _check_pair("huber_loss", predictions, targets)
+    if not delta > 0:
+        raise ValueError(f"huber_loss: delta={delta!r} must be above 0.")
+    d = abs(predictions - targets)
+    return _reduce("huber_loss", where(d <= delta, d * d * 0.5, (d - 0.5 * delta) * delta), reduction)
+
+
+def binary_cross_entropy_with_logits(
+    logits: Any, targets: Any, *, pos_weight: Any = None, reduction: str = "mean"
+) -> Any:
+    """-(t log s + (1-t) log(1-s)) with s = sigmoid(logits), stable; reduced.  (...) · (...) -> () or (...)
+
+    `pos_weight` multiplies the first term.
+    """
+    who = "binary_cross_entropy_with_logits"
+    _check_pair(who, logits, targets)
+    tail = log1p(exp(-abs(logits))) + relu(-logits)  # -log s
+    if pos_weight is None:
+        return _reduce(who, logits * (1 - targets) + tail, reduction)
+    return _reduce(who, logits * (1 - targets) + tail * (1 + (pos_weight - 1) * targets), reduction)

@@ -1,0 +1,47 @@
+"""Ops that draw random numbers, from an explicit generator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import Sample as S
+from ..core import op
+from ..core.modes import drawn_from
+from .arithmetic import where
+
+
+def generator(rng: Any, who: str) -> np.random.Generator:
+    """A generator from itself or from an int seed; a fresh, unseeded one from None."""
+    if isinstance(rng, np.random.Generator):
+        drawn_from(rng)
+        return rng
+    if rng is None or (isinstance(rng, (int, np.integer)) and not isinstance(rng, bool)):
+        return np.random.default_rng(rng)
+    raise TypeError(f"{who}: rng={rng!r} must be a np.random.Generator, an int seed or None.")
+
+
+@op(
+    params=["rate"],
+    aux=["keep"],
+    samples=[S(x=(4, 5), rate=0.4, rng=0), S(x=(4, 5), rate=0.5, training=False), S(x=(3,), rate=0.0, rng=1)],
+    ref=lambda x, rate, training=True, rng=None: (
+        x if not training else np.where(np.random.default_rng(rng).random(x.shape) >= rate, x / (1 - rate), 0)
+    ),
+)
+def dropout(x: Any, rate: float, *, training: bool = True, rng: Any = None) -> Any:
+    """Set a share `rate` of the elements to zero and scale the rest by 1/(1 - rate).  x (...) -> (...)
+
+    Nothing happens unless `training`.  `rng`: a ``np.random.Generator`` or an int seed.
+    Source: Srivastava et al. (2014), inverted.
+    """
+    if not 0 <= rate < 1:
+        raise ValueError(f"dropout: rate={rate!r} must be at least 0 and below 1.")
+    if not training or rate == 0:
+        return x, np.ones((1,) * x.ndim, bool)
+    keep = generator(rng, "dropout").random(x.shape) >= rate
+    return np.where(keep, x * (1 / (1 - rate)), 0), keep
+
+
+dropout.vjp(x=lambda g, keep, rate, training: where(keep, g * (1 / (1 - rate)) if training else g, 0))

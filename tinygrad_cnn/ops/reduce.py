@@ -1,0 +1,248 @@
+"""Reductions over axes, with NumPy's `axis` and `keepdims`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..core import Sample as S
+from ..core import op
+from ..core.sample import apart
+from ._help import axes_of, kept, spread, values
+from .arithmetic import where
+from .elementwise import exp, over
+from .indexing import getitem
+from .shape import concatenate, flip, moveaxis, reshape
+
+_AXES = [S(x=(2, 3, 4)), S(x=(2, 3, 4), axis=1), S(x=(2, 3, 4), axis=(0, -1), keepdims=True), S(x=())]
+_APART = [S(x=apart(2, 3, 4)), S(x=apart(2, 3), axis=1), S(x=apart(2, 3, 4), axis=(0, -1), keepdims=True)]
+
+
+def _by_rows(fn: Any) -> Any:
+    """A reference: gather the elements of each result into a Python list, and reduce that."""
+
+    def ref(x: np.ndarray, axis: Any = None, keepdims: bool = False, **params: Any) -> np.ndarray:
+        axes = axes_of("ref", axis, x.ndim)
+        rest = [k for k in range(x.ndim) if k not in axes]
+        out = np.empty([x.shape[k] for k in rest])
+        for place in np.ndindex(out.shape):
+            where_ = [slice(None)] * x.ndim
+            for k, p in zip(rest, place, strict=True):
+                where_[k] = p  # type: ignore[call-overload]
+            out[place] = fn([float(v) for v in x[tuple(where_)].ravel()], **params)
+        return out.reshape(kept(x.shape, axes)) if keepdims else out
+
+    return ref
+
+
+def _count(shape: tuple[int, ...], axis: Any) -> int:
+    return math.prod(shape[k] for k in axes_of("mean", axis, len(shape)))
+
+
+def _elements(x_shape: tuple[int, ...]) -> int:
+    return math.prod(x_shape)
+
+
+@op(params=["axis", "keepdims"], samples=_AXES, ref=_by_rows(math.fsum), cost=_elements, numpy=[np.sum])
+def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The sum over axes.  x (...) -> (...)"""
+    return np.sum(x, axis=axes_of("sum", axis, x.ndim), keepdims=keepdims)
+
+
+sum.vjp(x=lambda g, x_shape, axis: spread(g, x_shape, axis))
+
+
+@op(
+    params=["axis", "keepdims"],
+    samples=_AXES,
+    ref=_by_rows(lambda v: math.fsum(v) / len(v)),
+    cost=_elements,
+    numpy=[np.mean],
+)
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The mean over axes, which must not be empty.  x (...) -> (...)"""
+    if not _count(x.shape, axis):
+        raise ValueError(f"mean: axis={axis!r} of shape {x.shape} holds no elements to average.")
+    return np.mean(x, axis=axes_of("mean", axis, x.ndim), keepdims=keepdims)
+
+
+mean.vjp(x=lambda g, x_shape, axis: spread(g * (1 / _count(x_shape, axis)), x_shape, axis))
+
+
+def _var_ref(v: list[float], ddof: int = 0) -> float:
+    m = math.fsum(v) / len(v)
+    return math.fsum((e - m) ** 2 for e in v) / (len(v) - ddof)
+
+
+@op(
+    params=["axis", "keepdims"],
+    samples=[*_AXES, S(x=(4, 3), axis=0, ddof=1)],
+    ref=_by_rows(_var_ref),
+    cost=lambda x_shape: 3 * _elements(x_shape),
+    numpy=[np.var],
+)
+def var(x: Any, axis: Any = None, keepdims: bool = False, *, ddof: int = 0) -> Any:
+    """The variance: mean square distance from the mean, divided by count - ddof.  x (...) -> (...)"""
+    _check_ddof("var", x.shape, axis, ddof)
+    return np.var(x, axis=axes_of("var", axis, x.ndim), keepdims=keepdims, ddof=ddof)
+
+
+def _check_ddof(who: str, shape: tuple[int, ...], axis: Any, ddof: int) -> None:
+    if _count(shape, axis) - ddof <= 0:
+        raise ValueError(f"{who}: {_count(shape, axis)} elements with ddof={ddof} leave nothing to divide by.")
+
+
+def _var_x(g: Any, x: Any, x_shape: Any, axis: Any, ddof: int) -> Any:
+    scale = 2 / (_count(x_shape, axis) - ddof)
+    return spread(g * scale, x_shape, axis) * (x - mean(x, axis=axis if axis is not None else None, keepdims=True))
+
+
+var.vjp(x=_var_x)
+
+
+@op(
+    params=["axis", "keepdims"],
+    samples=[*_AXES[:3], S(x=(4, 3), axis=0, ddof=1)],
+    ref=_by_rows(lambda v, ddof=0: math.sqrt(_var_ref(v, ddof))),
+    cost=lambda x_shape: 3 * _elements(x_shape),
+    numpy=[np.std],
+)
+def std(x: Any, axis: Any = None, keepdims: bool = False, *, ddof: int = 0) -> Any:
+    """The square root of the variance; where that is 0, so is the derivative.  x (...) -> (...)"""
+    _check_ddof("std", x.shape, axis, ddof)
+    return np.std(x, axis=axes_of("std", axis, x.ndim), keepdims=keepdims, ddof=ddof)
+
+
+std.vjp(x=lambda g, x, y, x_shape, axis, ddof: _var_x(over(g * 0.5, y), x, x_shape, axis, ddof))
+
+
+def _share(g: Any, x: Any, y: Any, axis: Any) -> Any:
+    """g for the winner of each row, in equal parts where several tie."""
+    x_, axes = values(x), axes_of("max", axis, x.ndim)
+    won = x_ == values(y).reshape(kept(x.shape, axes))
+    count = won.sum(axis=axes).reshape(g.shape).astype(x_.dtype)
+    return where(won, spread(g / count, x.shape, axis), 0)
+
+
+@op(params=["axis", "keepdims"], samples=_APART, ref=_by_rows(max), cost=_elements, numpy=[np.max, np.amax])
+def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The largest element over axes; ties share the gradient equally.  x (...) -> (...)"""
+    return np.max(x, axis=axes_of("max", axis, x.ndim), keepdims=keepdims)
+
+
+max.vjp(x=_share)
+
+
+@op(params=["axis", "keepdims"], samples=_APART, ref=_by_rows(min), cost=_elements, numpy=[np.min, np.amin])
+def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The smallest element over axes; ties share the gradient equally.  x (...) -> (...)"""
+    return np.min(x, axis=axes_of("min", axis, x.ndim), keepdims=keepdims)
+
+
+min.vjp(x=_share)
+
+
+@op(params=["axis", "keepdims"], samples=_AXES, ref=_by_rows(math.prod), cost=_elements, numpy=[np.prod])
+def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The product over axes; its gradient is right at zeros too.  x (...) -> (...)"""
+    return np.prod(x, axis=axes_of("prod", axis, x.ndim), keepdims=keepdims)
+
+
+def _before(x: Any) -> Any:
+    """The product of all rows before each row along axis 0, in log2(n) multiplications."""
+    n = x.shape[0]
+    ones = np.ones((1, *x.shape[1:]), x.dtype)
+    y = concatenate([ones, getitem(x, key=slice(0, n - 1))], axis=0)
+    step = 1
+    while step < n:
+        shifted = concatenate([np.repeat(ones, step, axis=0), getitem(y, key=slice(0, n - step))], axis=0)
+        y, step = y * shifted, step * 2
+    return y
+
+
+def _prod_x(g: Any, x: Any, x_shape: Any, axis: Any) -> Any:
+    axes = axes_of("prod", axis, len(x_shape))
+    front = moveaxis(x, axes, tuple(range(len(axes))))
+    rows = reshape(front, (_count(x_shape, axis), -1)) if 0 not in x_shape else reshape(front, (0, 0))
+    if not rows.shape[0]:
+        return g * x if x_shape == () else spread(g, x_shape, axis)
+    others = _before(rows) * flip(_before(flip(rows, axis=0)), axis=0)
+    back = moveaxis(reshape(others, front.shape), tuple(range(len(axes))), axes)
+    return spread(g, x_shape, axis) * back
+
+
+prod.vjp(x=_prod_x)
+
+
+@op(
+    params=["axis"],
+    samples=[S(x=(2, 3), axis=0), S(x=(2, 3), axis=-1), S(x=(2, 3))],
+    ref=lambda x, axis=None: np.apply_along_axis(
+        lambda r: np.array([math.fsum(r[: k + 1]) for k in range(len(r))]), -1 if axis is None else axis,
+        x.ravel() if axis is None else x),
+    numpy=[np.cumsum],
+)  # fmt: skip
+def cumsum(x: Any, axis: Any = None) -> Any:
+    """Running sums along an axis, of the flattened array if None.  x (...) -> (...), or (size,) for axis=None"""
+    return np.cumsum(x, axis=axis)
+
+
+def _cumsum_x(g: Any, x_shape: Any, axis: Any) -> Any:
+    along = 0 if axis is None else axis
+    return reshape(flip(cumsum(flip(g, axis=along), axis=along), axis=along), x_shape)
+
+
+cumsum.vjp(x=_cumsum_x)
+
+
+@op(params=["axis", "keepdims"], samples=_APART[:2], ref=lambda x, axis=None: np.argmax(x, axis), numpy=[np.argmax])
+def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Where the largest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64"""
+    return np.argmax(x, axis=axis, keepdims=keepdims)
+
+
+@op(params=["axis", "keepdims"], samples=_APART[:2], ref=lambda x, axis=None: np.argmin(x, axis), numpy=[np.argmin])
+def argmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Where the smallest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64"""
+    return np.argmin(x, axis=axis, keepdims=keepdims)
+
+
+@op(
+    params=["axis", "keepdims"],
+    samples=_AXES,
+    ref=_by_rows(lambda v: math.log(math.fsum(math.exp(e) for e in v))),
+    cost=lambda x_shape: 4 * _elements(x_shape),
+)
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """log(sum(exp(x))) without overflow.  x (...) -> (...)"""
+    axes = axes_of("logsumexp", axis, x.ndim)
+    top = np.max(x, axis=axes, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    with np.errstate(divide="ignore"):  # all minus infinity: the logarithm of 0 is right
+        y = np.log(np.sum(np.exp(x - top), axis=axes, keepdims=True)) + top
+    return y if keepdims else y.reshape([n for k, n in enumerate(x.shape) if k not in axes])
+
+
+def _logsumexp_x(g: Any, x: Any, y: Any, x_shape: Any, axis: Any) -> Any:
+    finite = np.isfinite(values(y))
+    y = y if finite.all() else where(finite, y, 0)
+    return spread(g, x_shape, axis) * exp(x - spread(y, x_shape, axis))
+
+
+logsumexp.vjp(x=_logsumexp_x)
+
+
+@op(
+    params=["axis", "keepdims"],
+    samples=_AXES[:3],
+    ref=_by_rows(lambda v: math.hypot(*v)),
+    cost=lambda x_shape: 2 * _elements(x_shape),
+)
+def norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The Euclidean norm over axes; its derivative at 0 is 0.  x (...) -> (...)"""
+    return np.sqrt(np.sum(x * x, axis=axes_of("norm", axis, x.ndim), keepdims=keepdims))
+
+
+norm.vjp(x=lambda g, x, y, x_shape, axis: spread(over(g, y), x_shape, axis) * x)

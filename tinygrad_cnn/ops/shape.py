@@ -1,0 +1,302 @@
+"""Shape: the same numbers elsewhere.  Every op here is linear, so its rule is another op of this family."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from ..core import Sample as S
+from ..core import op
+from ._help import axes_of
+from .indexing import _put_ref, getitem, put
+
+
+def free() -> int:
+    """No arithmetic."""
+    return 0
+
+
+def _by_place(place: Any) -> Any:
+    """A reference that asks, for each element of the result, where in x it came from."""
+
+    def ref(x: np.ndarray, *args: Any, **params: Any) -> np.ndarray:
+        shape, source = place(x.shape, *args, **params)
+        out = np.empty(shape, x.dtype)
+        for p in itertools.product(*map(range, shape)):
+            out[p] = x[source(p)]
+        return out
+
+    return ref
+
+
+def _reshape_ref(shape: tuple[int, ...], to: Any) -> Any:
+    to = (to,) if isinstance(to, int) else tuple(to)
+    full = tuple(n if n >= 0 else math.prod(shape) // -math.prod(to) for n in to)
+    return full, lambda p: np.unravel_index(np.ravel_multi_index(p, full) if p else 0, shape)
+
+
+@op(
+    params=["shape"],
+    samples=[S(x=(2, 3, 4), shape=(6, -1)), S(x=(2, 3), shape=(3, 2)), S(x=(6,), shape=-1), S(x=(1,), shape=())],
+    ref=_by_place(lambda s, shape: _reshape_ref(s, shape)),
+    cost=free,
+    numpy=[np.reshape],
+)
+def reshape(x: Any, shape: Any) -> Any:
+    """The same elements in another shape; one length may be -1.  x (...) -> shape"""
+    return np.reshape(x, shape)
+
+
+reshape.vjp(x=lambda g, x_shape: reshape(g, x_shape))
+
+
+@op(
+    params=["axes"],
+    samples=[S(x=(2, 3, 4), axes=(2, 0, 1)), S(x=(2, 3)), S(x=(2, 3, 4), axes=(0, -1, 1))],
+    ref=_by_place(lambda s, axes=None: _transposed(s, axes)),
+    cost=free,
+    numpy=[np.transpose, np.permute_dims] if hasattr(np, "permute_dims") else [np.transpose],
+)
+def transpose(x: Any, axes: Any = None) -> Any:
+    """Axes in another order, reversed if None.  x (...) -> (...)"""
+    return np.transpose(x, axes)
+
+
+def _inverse(axes: Any, ndim: int) -> Any:
+    return None if axes is None else tuple(int(k) for k in np.argsort([a % ndim for a in axes]))
+
+
+def _transposed(s: tuple[int, ...], axes: Any) -> Any:
+    axes = tuple(range(len(s)))[::-1] if axes is None else tuple(a % len(s) for a in axes)
+    return tuple(s[a] for a in axes), lambda p: tuple(p[axes.index(k)] for k in range(len(s)))
+
+
+transpose.vjp(x=lambda g, axes, x_shape: transpose(g, _inverse(axes, len(x_shape))))
+
+
+@op(
+    params=["axis1", "axis2"],
+    samples=[S(x=(2, 3, 4), axis1=0, axis2=-1), S(x=(2, 3), axis1=1, axis2=0)],
+    ref=lambda x, axis1, axis2: np.moveaxis(np.moveaxis(x, axis1, -1), axis2 if axis2 >= 0 else axis2 - 1, axis1)
+    if x.ndim == 2 else x.transpose(2, 1, 0),
+    cost=free,
+    numpy=[np.swapaxes],
+)  # fmt: skip
+def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+    """Two axes exchanged.  x (...) -> (...)"""
+    return np.swapaxes(x, axis1, axis2)
+
+
+swapaxes.vjp(x=lambda g, axis1, axis2: swapaxes(g, axis1, axis2))
+
+
+@op(
+    params=["source", "destination"],
+    samples=[S(x=(2, 3, 4), source=0, destination=-1), S(x=(2, 3, 4), source=(0, 2), destination=(1, 0))],
+    ref=lambda x, source, destination: x.transpose(1, 2, 0) if source == 0 else x.transpose(2, 0, 1),
+    cost=free,
+    numpy=[np.moveaxis],
+)
+def moveaxis(x: Any, source: Any, destination: Any) -> Any:
+    """Axes moved to other places, the rest in order.  x (...) -> (...)"""
+    return np.moveaxis(x, source, destination)
+
+
+moveaxis.vjp(x=lambda g, source, destination: moveaxis(g, destination, source))
+
+
+@op(
+    params=["axis"],
+    samples=[S(x=(2, 3), axis=1), S(x=(2, 3), axis=(0, -1)), S(x=(), axis=0)],
+    ref=lambda x, axis: x.reshape((2, 1, 3) if axis == 1 else (1, 2, 3, 1) if x.ndim else (1,)),
+    cost=free,
+    numpy=[np.expand_dims],
+)
+def expand_dims(x: Any, axis: Any) -> Any:
+    """New axes of length 1 at these places of the result.  x (...) -> (...)"""
+    return np.expand_dims(x, axis)
+
+
+@op(
+    params=["axis"],
+    samples=[S(x=(2, 1, 3, 1)), S(x=(2, 1, 3, 1), axis=1), S(x=(1, 3), axis=(0,))],
+    ref=lambda x, axis=None: x.reshape({None: (2, 3), 1: (2, 3, 1), (0,): (3,)}[axis]),
+    cost=free,
+    numpy=[np.squeeze],
+)
+def squeeze(x: Any, axis: Any = None) -> Any:
+    """Without these axes of length 1, without all of them if None.  x (...) -> (...)"""
+    return np.squeeze(x, axis)
+
+
+@op(
+    samples=[S(x=(2, 3, 4), start=1), S(x=(2, 3)), S(x=())],
+    ref=lambda x, *, start=0: x.reshape((2, 12) if start else (x.size,)),
+    cost=free,
+)
+def flatten(x: Any, *, start: int = 0) -> Any:
+    """All axes from `start` on as one; start=1 keeps the batch.  x (...) -> (..., size)"""
+    if not 0 <= start <= x.ndim:
+        raise ValueError(f"flatten: start={start} is not an axis of shape {x.shape}.")
+    return x.reshape(*x.shape[:start], math.prod(x.shape[start:]))
+
+
+for _op in (expand_dims, squeeze, flatten):
+    _op.vjp(x=lambda g, x_shape: reshape(g, x_shape))
+
+
+@op(
+    samples=[S(xs=[(2, 3), (1, 3)]), S(xs=[(2, 3), (2, 1), (2, 2)], axis=-1), S(xs=[(2,)])],
+    ref=lambda *xs, axis=0: _concatenate_ref(xs, axis),
+    cost=free,
+    numpy=[np.concatenate],
+)
+def concatenate(*xs: Any, axis: int = 0) -> Any:
+    """Arrays joined along an axis that exists; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)"""
+    return np.concatenate(xs, axis=axis)
+
+
+def _concatenate_ref(xs: Any, axis: int) -> np.ndarray:
+    axis %= xs[0].ndim
+    rows = [np.take(x, k, axis) for x in xs for k in range(x.shape[axis])]
+    return np.moveaxis(np.array(rows), 0, axis)
+
+
+def _piece(g: Any, xs_shape: Any, i: int, axis: int) -> Any:
+    axis %= len(xs_shape[i])
+    start = sum(s[axis] for s in xs_shape[:i])
+    return getitem(g, key=(slice(None),) * axis + (slice(start, start + xs_shape[i][axis]),))
+
+
+concatenate.vjp(xs=_piece)
+
+
+@op(
+    samples=[S(xs=[(2, 3), (2, 3)]), S(xs=[(2, 3), (2, 3), (2, 3)], axis=-1), S(xs=[(), ()])],
+    ref=lambda *xs, axis=0: np.moveaxis(np.array([x.tolist() for x in xs]), 0, axis),
+    cost=free,
+    numpy=[np.stack],
+)
+def stack(*xs: Any, axis: int = 0) -> Any:
+    """Arrays of one shape side by side along a new axis; ``stack([a, b], axis=0)``.  xs (...), ... -> (...)"""
+    return np.stack(xs, axis=axis)
+
+
+stack.vjp(xs=lambda g, i, axis: getitem(g, key=(slice(None),) * (axis % g.ndim) + (i,)))
+
+
+def split(x: Any, sections: Any, *, axis: int = 0) -> list[Any]:
+    """Cut along an axis into equal parts (an int), or before each of a list of indices, as ``np.split`` does."""
+    n = np.shape(x)[axis]
+    if isinstance(sections, (int, np.integer)):
+        if sections < 1 or n % sections:
+            raise ValueError(f"split: {n} along axis {axis} does not divide into {sections} equal parts.")
+        cuts = list(range(n // sections, n, n // sections)) if n else []
+    else:
+        cuts = [index(c) for c in sections]
+    lead = (slice(None),) * (axis % len(np.shape(x)))
+    return [getitem(x, key=(*lead, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n], strict=True)]
+
+
+def _widths(who: str, width: Any, ndim: int) -> list[tuple[int, int]]:
+    """NumPy's pad widths: an int, a pair, or a pair per axis."""
+    try:
+        pairs = np.broadcast_to(np.asarray(width), (ndim, 2))
+        if pairs.dtype.kind not in "iu" or (pairs < 0).any():
+            raise ValueError
+    except ValueError:
+        raise ValueError(
+            f"{who}: width={width!r} must be ints of at least 0: one, a pair, or a pair per axis."
+        ) from None
+    return [(int(a), int(b)) for a, b in pairs]
+
+
+def _inner(width: Any, shape: tuple[int, ...]) -> tuple[slice, ...]:
+    return tuple(slice(a, a + n) for (a, _), n in zip(_widths("pad", width, len(shape)), shape, strict=True))
+
+
+@op(
+    params=["width"],
+    samples=[S(x=(2, 3), width=1), S(x=(2, 3), width=((1, 0), (0, 2)), value=0.5), S(x=(2, 3), width=(0, 0)),
+             S(x=(3,), width=(2, 1))],
+    ref=lambda x, width, value=0.0: _put_ref(
+        x - value, key=_inner(width, x.shape),
+        shape=tuple(n + a + b for n, (a, b) in zip(x.shape, _widths("pad", width, x.ndim), strict=True))) + value,
+    cost=free,
+    numpy=[np.pad],
+)  # fmt: skip
+def pad(x: Any, width: Any, *, value: float = 0.0) -> Any:
+    """A border of `value` around x; `width` as in ``np.pad``: one int, a pair, or a pair per axis.  x (...) -> (...)"""
+    widths = _widths("pad", width, x.ndim)
+    shape = tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True))
+    out = np.full_like(x, value, shape=shape)
+    out[_inner(width, x.shape)] = x
+    return out
+
+
+pad.vjp(x=lambda g, x_shape, width: getitem(g, key=_inner(width, x_shape)))
+
+
+@op(
+    params=["axis"],
+    samples=[S(x=(2, 3)), S(x=(2, 3), axis=1), S(x=(2, 3, 2), axis=(0, -1))],
+    ref=_by_place(lambda s, axis=None: (s, lambda p: tuple(
+        n - 1 - k if a in axes_of("flip", axis, len(s)) else k for a, (k, n) in enumerate(zip(p, s, strict=True))))),
+    cost=free,
+    numpy=[np.flip],
+)  # fmt: skip
+def flip(x: Any, axis: Any = None) -> Any:
+    """The order along axes reversed, along all of them if None.  x (...) -> (...)"""
+    return np.flip(x, axis)
+
+
+flip.vjp(x=lambda g, axis: flip(g, axis))
+
+
+@op(
+    params=["shift", "axis"],
+    samples=[S(x=(2, 3), shift=1), S(x=(2, 3), shift=-4, axis=1), S(x=(3, 3), shift=(1, 2), axis=(0, 1))],
+    ref=lambda x, shift, axis=None: np.concatenate([x.ravel()[-1:], x.ravel()[:-1]]).reshape(x.shape)
+    if axis is None else x[:, [1, 2, 0]] if axis == 1 else x[[2, 0, 1]][:, [1, 2, 0]],
+    cost=free,
+    numpy=[np.roll],
+)  # fmt: skip
+def roll(x: Any, shift: Any, axis: Any = None) -> Any:
+    """Elements moved along axes, round the end.  x (...) -> (...)"""
+    return np.roll(x, shift, axis)
+
+
+def _negative(shift: Any) -> Any:
+    return tuple(-s for s in shift) if isinstance(shift, (tuple, list)) else -shift
+
+
+roll.vjp(x=lambda g, shift, axis: roll(g, _negative(shift), axis))
+
+
+@op(
+    params=["repeats", "axis"],
+    samples=[S(x=(2, 3), repeats=2, axis=1), S(x=(2, 2), repeats=3), S(x=(2, 3), repeats=(1, 2), axis=0)],
+    ref=lambda x, repeats, axis=None: np.array(
+        [[v for v in row for _ in range(2)] for row in x] if axis == 1
+        else [v for v in x.ravel() for _ in range(3)] if axis is None else [x[0], x[1], x[1]]),
+    cost=free,
+    numpy=[np.repeat],
+)  # fmt: skip
+def repeat(x: Any, repeats: Any, axis: Any = None) -> Any:
+    """Each element (or slice along an axis) several times in a row.  x (...) -> (...)"""
+    return np.repeat(x, repeats, axis)
+
+
+def _repeat_x(g: Any, x_shape: Any, repeats: Any, axis: Any) -> Any:
+    n = math.prod(x_shape) if axis is None else x_shape[axis]
+    places = np.repeat(np.arange(n), repeats)
+    if axis is None:
+        return reshape(put(g, key=(places,), shape=(n,)), x_shape)
+    return put(g, key=(slice(None),) * (axis % len(x_shape)) + (places,), shape=x_shape)
+
+
+repeat.vjp(x=_repeat_x)
