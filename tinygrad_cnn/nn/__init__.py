@@ -1,0 +1,34 @@
+"""Layers: modules that hold parameters and call ops.  No layer knows a derivative."""
+
+from . import init as init
+from .activation import ELU as ELU
+from .activation import GELU as GELU
+from .activation import SELU as SELU
+from .activation import HardSigmoid as HardSigmoid
+from .activation import HardSwish as HardSwish
+from .activation import Identity as Identity
+from .activation import Lambda as Lambda
+from .activation import LeakyReLU as LeakyReLU
+from .activation import LogSoftmax as LogSoftmax
+from .activation import PReLU as PReLU
+from .activation import ReLU as ReLU
+from .activation import ReLU6 as ReLU6
+from .activation import Sigmoid as Sigmoid
+from .activation import SiLU as SiLU
+from .activation import Softmax as Softmax
+from .activation import Softplus as Softplus
+from .activation import Tanh as Tanh
+from .containers import ModuleDict as ModuleDict
+from .containers import ModuleList as ModuleList
+from .containers import Sequential as Sequential
+from .linear import Conv2d as Conv2d
+from .linear import Linear as Linear
+from .module import Module as Module
+from .parameter import Parameter as Parameter
+from .pooling import AvgPool2d as AvgPool2d
+from .pooling import Flatten as Flatten
+from .pooling import GlobalAvgPool2d as GlobalAvgPool2d
+from .pooling import MaxPool2d as MaxPool2d
+from .regularise import BatchNorm2d as BatchNorm2d
+from .regularise import Dropout as Dropout
+from .seed import manual_seed as manual_seed

@@ -1,0 +1,175 @@
+"""Element-wise functions, and softmax, as layers: each names one op."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from . import checks
+from .module import Module
+from .parameter import Parameter
+
+
+class Identity(Module):
+    """x itself."""
+
+    def forward(self, x: Any) -> Any:
+        return x
+
+
+class Lambda(Module):
+    """Any function of one value as a layer: ``Lambda(tg.abs)``."""
+
+    def __init__(self, fn: Any) -> None:
+        if not callable(fn) or isinstance(fn, type):
+            raise TypeError(f"Lambda: needs a function, got {fn!r}.")
+        self.fn = fn
+
+    def forward(self, x: Any) -> Any:
+        return self.fn(x)
+
+    def extra_repr(self) -> str:
+        return getattr(self.fn, "__name__", type(self.fn).__name__)
+
+
+class ReLU(Module):
+    """max(x, 0)."""
+
+    def forward(self, x: Any) -> Any:
+        return ops.relu(x)
+
+
+class ReLU6(Module):
+    """min(max(x, 0), 6)."""
+
+    def forward(self, x: Any) -> Any:
+        return ops.relu6(x)
+
+
+class LeakyReLU(Module):
+    """x where positive, slope * x elsewhere."""
+
+    def __init__(self, slope: float = 0.01) -> None:
+        self.slope = checks.number("LeakyReLU", "slope", slope)
+
+    def forward(self, x: Any) -> Any:
+        return ops.leaky_relu(x, slope=self.slope)
+
+    def extra_repr(self) -> str:
+        return f"{self.slope}"
+
+
+class PReLU(Module):
+    """LeakyReLU with learned slopes: one for all, or one for each of `channels`.  ``weight`` (channels,)."""
+
+    def __init__(self, channels: int = 1, *, slope: float = 0.25) -> None:
+        self.channels = checks.whole("PReLU", "channels", channels)
+        start = checks.number("PReLU", "slope", slope)
+        self.weight = Parameter(np.full(channels, start, np.float32), copy=False)
+
+    def forward(self, x: Any) -> Any:
+        if self.channels > 1 and getattr(x, "shape", ())[-1:] != (self.channels,):
+            raise checks.misfit("PReLU", f"values (..., {self.channels})", x)
+        return ops.prelu(x, self.weight)
+
+    def extra_repr(self) -> str:
+        return f"{self.channels}"
+
+
+class ELU(Module):
+    """x where positive, alpha * (e**x - 1) elsewhere."""
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = checks.number("ELU", "alpha", alpha)
+
+    def forward(self, x: Any) -> Any:
+        return ops.elu(x, alpha=self.alpha)
+
+    def extra_repr(self) -> str:
+        return f"{self.alpha}"
+
+
+class SELU(Module):
+    """The self-normalising ELU of Klambauer et al. (2017); use with ``init="lecun_normal"``."""
+
+    def forward(self, x: Any) -> Any:
+        return ops.selu(x)
+
+
+class GELU(Module):
+    """x times the normal distribution function at x; ``approximate="tanh"`` for the usual shortcut."""
+
+    def __init__(self, approximate: str = "none") -> None:
+        if approximate not in ("none", "tanh"):
+            raise ValueError(f'GELU: approximate={approximate!r} must be "none" or "tanh".')
+        self.approximate = approximate
+
+    def forward(self, x: Any) -> Any:
+        return ops.gelu(x, approximate=self.approximate)
+
+    def extra_repr(self) -> str:
+        return "" if self.approximate == "none" else f"approximate={self.approximate!r}"
+
+
+class SiLU(Module):
+    """x * sigmoid(x)."""
+
+    def forward(self, x: Any) -> Any:
+        return ops.silu(x)
+
+
+class HardSwish(Module):
+    """x * min(max(x/6 + 1/2, 0), 1)."""
+
+    def forward(self, x: Any) -> Any:
+        return ops.hard_swish(x)
+
+
+class HardSigmoid(Module):
+    """min(max(x/6 + 1/2, 0), 1)."""
+
+    def forward(self, x: Any) -> Any:
+        return ops.hard_sigmoid(x)
+
+
+class Sigmoid(Module):
+    """1 / (1 + e**-x)."""
+
+    def forward(self, x: Any) -> Any:
+        return ops.sigmoid(x)
+
+
+class Tanh(Module):
+    """The hyperbolic tangent."""
+
+    def forward(self, x: Any) -> Any:
+        return ops.tanh(x)
+
+
+class Softplus(Module):
+    """log(1 + e**x)."""
+
+    def forward(self, x: Any) -> Any:
+        return ops.softplus(x)
+
+
+class Softmax(Module):
+    """e**x over its sum along `axis`."""
+
+    def __init__(self, axis: int = -1) -> None:
+        self.axis = checks.whole(type(self).__name__, "axis", axis, least=-32)
+
+    def forward(self, x: Any) -> Any:
+        return ops.softmax(x, axis=self.axis)
+
+    def extra_repr(self) -> str:
+        return "" if self.axis == -1 else f"axis={self.axis}"
+
+
+class LogSoftmax(Softmax):
+    """The logarithm of softmax, exact where softmax itself would round to 0."""
+
+    def forward(self, x: Any) -> Any:
+        return ops.log_softmax(x, axis=self.axis)

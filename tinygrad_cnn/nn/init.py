@@ -1,0 +1,166 @@
+"""Starting values of weights.
+
+Each takes a shape and an explicit ``rng`` (a `np.random.Generator`, an int seed, or None for the package's generator,
+see `tinygrad_cnn.nn.seed`) and returns a float32 array.  Fans are read off the shape: dense weights (in, out) have
+fan_in = in, fan_out = out; filters (I, J, C, O) have fan_in = I*J*C, fan_out = I*J*O, where C is what one filter
+sees, so the channels of one group.
+
+The scale keeps the variance of signals the same from layer to layer:
+
+- He (2015), for relu, which halves it:      variance = 2 / fan_in
+- LeCun (1998), for linear and selu layers:  variance = 1 / fan_in
+- Glorot (2010), a compromise between the signals' way forward and the gradients' way back: 2 / (fan_in + fan_out)
+
+A uniform distribution over [-a, a] has variance a*a / 3.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .seed import Rng, generator
+
+Shape = Sequence[int]
+Initialiser = Callable[..., np.ndarray]
+
+
+def _shape(who: str, shape: Any) -> tuple[int, ...]:
+    sizes = shape if isinstance(shape, (tuple, list)) else (shape,)
+    if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 0 for n in sizes):
+        raise ValueError(f"{who}: shape={shape!r} must be ints of at least 0.")
+    return tuple(int(n) for n in sizes)
+
+
+def _number(who: str, name: str, value: Any, positive: bool = False) -> float:
+    good = isinstance(value, (int, float, np.number)) and math.isfinite(value) and not (positive and value < 0)
+    if not good:
+        raise ValueError(f"{who}: {name}={value!r} must be a finite number{' of at least 0' if positive else ''}.")
+    return float(value)
+
+
+def fans(shape: Shape, who: str = "fans") -> tuple[int, int]:
+    """How many numbers one output sums over, and how many outputs one input reaches: (fan_in, fan_out)."""
+    sizes = _shape(who, shape)
+    if len(sizes) < 2:
+        raise ValueError(
+            f"{who}: fans need weights (in, out) or filters (I, J, C, O), got shape {sizes}. "
+            "For biases and scales use zeros, ones, normal or uniform."
+        )
+    window = math.prod(sizes[:-2])
+    return max(window * sizes[-2], 1), max(window * sizes[-1], 1)
+
+
+def constant(shape: Shape, value: float, *, rng: Rng = None) -> np.ndarray:
+    """Every element is `value`."""
+    return np.full(_shape("constant", shape), _number("constant", "value", value), np.float32)
+
+
+def zeros(shape: Shape, *, rng: Rng = None) -> np.ndarray:
+    """All zero."""
+    return np.zeros(_shape("zeros", shape), np.float32)
+
+
+def ones(shape: Shape, *, rng: Rng = None) -> np.ndarray:
+    """All one."""
+    return np.ones(_shape("ones", shape), np.float32)
+
+
+def normal(shape: Shape, mean: float = 0.0, std: float = 1.0, *, rng: Rng = None) -> np.ndarray:
+    """Normal with the given mean and standard deviation."""
+    mean, std = _number("normal", "mean", mean), _number("normal", "std", std, positive=True)
+    return generator(rng, "normal").normal(mean, std, _shape("normal", shape)).astype(np.float32)
+
+
+def uniform(shape: Shape, low: float = 0.0, high: float = 1.0, *, rng: Rng = None) -> np.ndarray:
+    """Uniform in [low, high)."""
+    low, high = _number("uniform", "low", low), _number("uniform", "high", high)
+    if high < low:
+        raise ValueError(f"uniform: low={low} must not exceed high={high}.")
+    return generator(rng, "uniform").uniform(low, high, _shape("uniform", shape)).astype(np.float32)
+
+
+def _scaled(who: str, shape: Shape, rng: Rng, variance: Callable[[int, int], float]) -> np.ndarray:
+    """Random weights of the given variance, of the distribution that the initialiser's name ends with."""
+    sizes, scale = _shape(who, shape), variance(*fans(shape, who))
+    source = generator(rng, who)
+    if who.endswith("normal"):
+        values = source.normal(0.0, math.sqrt(scale), sizes)
+    else:
+        limit = math.sqrt(3.0 * scale)
+        values = source.uniform(-limit, limit, sizes)
+    return values.astype(np.float32)
+
+
+def he_normal(shape: Shape, *, rng: Rng = None) -> np.ndarray:
+    """Normal with variance 2 / fan_in: for layers before a relu."""
+    return _scaled("he_normal", shape, rng, lambda i, o: 2.0 / i)
+
+
+def he_uniform(shape: Shape, *, rng: Rng = None) -> np.ndarray:
+    """Uniform with variance 2 / fan_in, so in ±sqrt(6 / fan_in): for layers before a relu."""
+    return _scaled("he_uniform", shape, rng, lambda i, o: 2.0 / i)
+
+
+def lecun_normal(shape: Shape, *, rng: Rng = None) -> np.ndarray:
+    """Normal with variance 1 / fan_in."""
+    return _scaled("lecun_normal", shape, rng, lambda i, o: 1.0 / i)
+
+
+def lecun_uniform(shape: Shape, *, rng: Rng = None) -> np.ndarray:
+    """Uniform with variance 1 / fan_in, so in ±sqrt(3 / fan_in)."""
+    return _scaled("lecun_uniform", shape, rng, lambda i, o: 1.0 / i)
+
+
+def glorot_normal(shape: Shape, *, rng: Rng = None) -> np.ndarray:
+    """Normal with variance 2 / (fan_in + fan_out)."""
+    return _scaled("glorot_normal", shape, rng, lambda i, o: 2.0 / (i + o))
+
+
+def glorot_uniform(shape: Shape, *, rng: Rng = None) -> np.ndarray:
+    """Uniform with variance 2 / (fan_in + fan_out), so in ±sqrt(6 / (fan_in + fan_out))."""
+    return _scaled("glorot_uniform", shape, rng, lambda i, o: 2.0 / (i + o))
+
+
+def orthogonal(shape: Shape, gain: float = 1.0, *, rng: Rng = None) -> np.ndarray:
+    """Orthonormal columns (or rows, if those are fewer) times `gain`, of the matrix (fan_in, out)."""
+    sizes = _shape("orthogonal", shape)
+    rows, _ = fans(sizes, "orthogonal")
+    columns = sizes[-1]
+    tall = generator(rng, "orthogonal").normal(size=(max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(tall)
+    q *= np.sign(np.diagonal(r))  # makes the distribution uniform over orthogonal matrices
+    matrix = q if rows >= columns else q.T
+    return (_number("orthogonal", "gain", gain) * matrix).reshape(sizes).astype(np.float32)
+
+
+kaiming_normal, kaiming_uniform = he_normal, he_uniform
+xavier_normal, xavier_uniform = glorot_normal, glorot_uniform
+
+BY_NAME: dict[str, Initialiser] = {
+    f.__name__: f
+    for f in (
+        zeros, ones, normal, uniform, he_normal, he_uniform, lecun_normal, lecun_uniform, glorot_normal,
+        glorot_uniform, orthogonal,
+    )
+} | {
+    "kaiming_normal": he_normal, "kaiming_uniform": he_uniform,
+    "xavier_normal": glorot_normal, "xavier_uniform": glorot_uniform,
+}  # fmt: skip
+
+
+def draw(who: str, init: str | Initialiser, shape: Shape, rng: Rng) -> np.ndarray:
+    """Starting values for a layer: `init` is a name from this module, or a function of (shape, rng=...)."""
+    if isinstance(init, str):
+        if init not in BY_NAME:
+            raise ValueError(f"{who}: init={init!r} is not known; there are {', '.join(BY_NAME)}.")
+        init = BY_NAME[init]
+    if not callable(init):
+        raise TypeError(f"{who}: init={init!r} must be a name or a function of (shape, rng=...).")
+    values = np.asarray(init(shape, rng=generator(rng, who)))
+    if values.shape != tuple(shape):
+        raise ValueError(f"{who}: init returned shape {values.shape}, the weights have {tuple(shape)}.")
+    return values

@@ -1,0 +1,283 @@
+"""Module: a function with parameters, made of modules.
+
+Attributes are the registry: whatever Parameter, buffer or Module an instance has as an attribute belongs to it, in
+the order of assignment.  No list is kept beside them, so nothing can get out of step, and a subclass that forgets
+``super().__init__()`` works all the same.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..core import Tensor
+from ..core.modes import state
+from .loading import LoadReport, load
+from .parameter import Parameter
+
+
+class _Structure:
+    """Counts changes to any module's attributes: what was read off a tree of modules holds until it moves."""
+
+    version = 0
+
+
+class _Running(threading.local):
+    """The module that the user called, as seen by those that it calls in turn: their paths below it."""
+
+    paths: Mapping[Module, str] = {}
+    prefix = ""
+
+
+running = _Running()
+
+
+def _join(prefix: str, name: str) -> str:
+    return f"{prefix}.{name}" if prefix and name else prefix or name
+
+
+class Module:
+    """A layer or a whole network.  Subclasses define ``forward``; users call the module itself.
+
+    ::
+
+        class Net(nn.Module):
+            def __init__(self, rng=None):
+                self.conv = nn.Conv2d(1, 8, 3, rng=rng)
+                self.out = nn.Linear(8, 10, rng=rng)
+
+            def forward(self, x):
+                return self.out(tg.global_avg_pool2d(tg.relu(self.conv(x))))
+
+    Arrays or Tensors go in.  What is recorded while a module runs is filed under its path below the module that
+    the user called ("features.3"), the same path that its parameters have in `state_dict`; drawings and error
+    messages show it.  A module that stands under several names has the first one.
+    """
+
+    training = True
+    _buffers: frozenset[str] = frozenset()
+    _mapped: tuple[int, dict[Module, str]] = (-1, {})
+    _seen_at = ""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes."""
+        raise NotImplementedError(f"{type(self).__name__}: has no forward. Define forward(self, x) in the class.")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        before = running.paths, running.prefix, state.path
+        path = running.paths.get(self)
+        if path is None:  # called by the user, or kept by the caller where registration does not see it
+            # A checkpoint runs a part again, after the whole has returned: it is where it was the first time.
+            prefix = self._seen_at if state.recomputing else state.path
+            running.paths, running.prefix, path = self._paths(), prefix, ""
+        state.path = _join(running.prefix, path)
+        if state.path != self._seen_at:
+            object.__setattr__(self, "_seen_at", state.path)
+        try:
+            return self.forward(*args, **kwargs)
+        finally:
+            running.paths, running.prefix, state.path = before
+
+    def _paths(self) -> dict[Module, str]:
+        """The path of every module below this one.  Reading it off also names the parameters."""
+        version, paths = self._mapped
+        if version != _Structure.version:
+            paths = {module: name for name, module in self.named_modules() if module is not self}
+            for _ in self.named_parameters():
+                pass
+            object.__setattr__(self, "_mapped", (_Structure.version, paths))
+        return paths
+
+    # -- attributes -------------------------------------------------------------------------------------------
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, (Module, Parameter)):
+            self._check_name(name)
+            _Structure.version += 1
+        elif name in self._buffers:
+            value = _as_buffer(value)
+        elif isinstance(value, (list, tuple, dict)) and not name.startswith("_"):
+            inside = value.values() if isinstance(value, dict) else value
+            if any(isinstance(v, (Module, Parameter)) for v in inside):
+                raise TypeError(
+                    f"{type(self).__name__}.{name}: modules and parameters in a {type(value).__name__} would not be "
+                    f"found. Use nn.ModuleList or nn.ModuleDict, or call it _{name} to leave them out on purpose."
+                )
+        if isinstance(vars(self).get(name), (Module, Parameter)):
+            _Structure.version += 1
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        object.__setattr__(self, "_buffers", self._buffers - {name})
+        _Structure.version += 1
+
+    def _check_name(self, name: str) -> None:
+        who = type(self).__name__
+        if not name or "." in name:
+            raise ValueError(f"{who}: {name!r} cannot be a name in a module; a name is not empty and has no dot.")
+        if hasattr(Module, name):
+            raise ValueError(f"{who}: the name {name!r} would hide Module.{name}. Choose another.")
+
+    def register_buffer(self, name: str, value: Any) -> None:
+        """Keep an array that belongs to the module but is not trained, as running statistics do."""
+        self._check_name(name)
+        object.__setattr__(self, "_buffers", self._buffers | {name})
+        setattr(self, name, value)
+
+    # -- what it is made of -----------------------------------------------------------------------------------
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly below, with their names."""
+        for name, value in list(vars(self).items()):
+            if isinstance(value, Module):
+                yield name, value
+
+    def children(self) -> Iterator[Module]:
+        """The modules directly below."""
+        for _, module in self.named_children():
+            yield module
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module and all below, parents first, each once, with their paths."""
+        seen: set[Module] = set()
+        stack: list[tuple[str, Module]] = [(prefix, self)]
+        while stack:
+            path, module = stack.pop()
+            if module in seen:
+                continue
+            seen.add(module)
+            yield path, module
+            stack += reversed([(_join(path, name), child) for name, child in module.named_children()])
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all below, each once."""
+        for _, module in self.named_modules():
+            yield module
+
+    def _named(self, kind: Callable[[Module, str, Any], bool], prefix: str) -> Iterator[tuple[str, Any]]:
+        seen: set[int] = set()
+        for path, module in self.named_modules(prefix):
+            for name, value in list(vars(module).items()):
+                if kind(module, name, value) and id(value) not in seen:
+                    seen.add(id(value))
+                    yield _join(path, name), value
+
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+        """All parameters, each once, with their paths; the path becomes the name of those without one."""
+        for path, parameter in self._named(lambda m, k, v: isinstance(v, Parameter), prefix):
+            parameter.file_under(path)
+            yield path, parameter
+
+    def parameters(self) -> Iterator[Parameter]:
+        """All parameters, each once."""
+        for _, parameter in self.named_parameters():
+            yield parameter
+
+    def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+        """All buffers, each once, with their paths."""
+        yield from self._named(lambda m, k, v: k in m._buffers and v is not None, prefix)
+
+    def buffers(self) -> Iterator[Tensor]:
+        """All buffers, each once."""
+        for _, buffer in self.named_buffers():
+            yield buffer
+
+    def generators(self) -> Iterator[np.random.Generator]:
+        """The random generators that modules keep (dropout does), each once: what a resumed run must restore."""
+        for _, rng in self._named(lambda m, k, v: isinstance(v, np.random.Generator), ""):
+            yield rng
+
+    def num_parameters(self) -> int:
+        """How many numbers are trained; a shared parameter counts once."""
+        return sum(parameter.size for parameter in self.parameters())
+
+    # -- changing all of it -----------------------------------------------------------------------------------
+
+    def train(self, mode: bool = True) -> Module:
+        """Switch everything to training behaviour (dropout draws, batch norm uses the batch); returns itself."""
+        for module in self.modules():
+            object.__setattr__(module, "training", bool(mode))
+        return self
+
+    def eval(self) -> Module:
+        """Switch everything to the behaviour of a finished network; returns itself."""
+        return self.train(False)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients: sets `.grad` of every parameter to None, touches no memory."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def requires_grad_(self, value: bool = True) -> Module:
+        """Train all parameters, or freeze them; returns itself."""
+        for parameter in self.parameters():
+            parameter.requires_grad = value
+            if not value:
+                parameter.grad = None
+        return self
+
+    def apply(self, fn: Callable[[Module], Any]) -> Module:
+        """Call ``fn(module)`` on every module below and last on this one; returns itself."""
+        for module in reversed(list(self.modules())):
+            fn(module)
+        return self
+
+    def to(self, dtype: Any) -> Module:
+        """Convert parameters and floating buffers to a floating dtype, in place; drops gradients; returns itself."""
+        try:
+            target = np.dtype(dtype)
+        except TypeError:
+            raise TypeError(f"{type(self).__name__}.to: {dtype!r} is no dtype; for example np.float64.") from None
+        if target.kind != "f":
+            raise TypeError(f"{type(self).__name__}.to: {target} carries no gradient; use np.float32 or np.float64.")
+        for parameter in self.parameters():
+            if parameter.dtype != target:
+                parameter.convert(target)
+        for module in self.modules():
+            for name in module._buffers:
+                value = getattr(module, name)
+                if value is not None and value.dtype.kind == "f" and value.dtype != target:
+                    setattr(module, name, value.data.astype(target))
+        return self
+
+    # -- values -----------------------------------------------------------------------------------------------
+
+    def _state(self) -> dict[str, Tensor]:
+        return dict(self._named(lambda m, k, v: isinstance(v, Parameter) or (k in m._buffers and v is not None), ""))
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Copies of all parameters and buffers, by path; what stands under several names has the first only."""
+        return {name: value.numpy() for name, value in self._state().items()}
+
+    def load_state_dict(self, values: Mapping[str, Any], strict: bool = True) -> LoadReport:
+        """Write the arrays of a `state_dict` into this module; nothing is written unless all fits.
+
+        With ``strict=False`` names on one side only are passed over (the report lists them) and values of
+        another floating dtype are converted; shapes must fit all the same.
+
+        Raises
+        ------
+        ValueError : names, shapes or dtypes differ; the message lists every difference.
+        """
+        return load(type(self).__name__, self._state(), values, strict)
+
+    def __repr__(self) -> str:
+        lines = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
+        settings = self.extra_repr()
+        if not lines:
+            return f"{type(self).__name__}({settings})"
+        return f"{type(self).__name__}({settings}\n  " + "\n  ".join(lines) + "\n)"
+
+    def extra_repr(self) -> str:
+        """The settings that `repr` shows in brackets; subclasses say what theirs are."""
+        return ""
+
+
+def _as_buffer(value: Any) -> Tensor | None:
+    if value is None or (isinstance(value, Tensor) and not value.requires_grad):
+        return value
+    return Tensor(value.data if isinstance(value, Tensor) else value)

@@ -1,0 +1,74 @@
+"""Layers that shrink images, and what leads from images to rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import ops
+from . import checks
+from .module import Module
+
+
+class _Pool(Module):
+    """What max and average pooling share: the window and where it goes."""
+
+    def __init__(self, window: Any, stride: Any, **options: Any) -> None:
+        self.window = window
+        self.stride = stride
+        self.options = options
+        placed = {k: v for k, v in options.items() if k != "count_include_pad"}
+        checks.window(type(self).__name__, window, pooling=True, stride=stride, **placed)
+
+    def extra_repr(self) -> str:
+        set_ = {"stride": self.stride, **self.options}
+        usual = {"stride": None, "padding": 0, "dilation": 1, "ceil_mode": False, "count_include_pad": True}
+        return ", ".join([f"{self.window}"] + [f"{k}={v!r}" for k, v in set_.items() if v != usual[k]])
+
+
+class MaxPool2d(_Pool):
+    """The largest value in each window: x (N,H,W,C) -> (N,H',W',C).  `stride` defaults to the window."""
+
+    def __init__(
+        self, window: Any, *, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
+    ) -> None:
+        super().__init__(window, stride, padding=padding, dilation=dilation, ceil_mode=bool(ceil_mode))
+
+    def forward(self, x: Any) -> Any:
+        return ops.max_pool2d(x, self.window, stride=self.stride, **self.options)
+
+
+class AvgPool2d(_Pool):
+    """The mean of each window: x (N,H,W,C) -> (N,H',W',C).  `stride` defaults to the window.
+
+    Padding counts as zeros unless ``count_include_pad=False``.
+    """
+
+    def __init__(
+        self,
+        window: Any,
+        *,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        super().__init__(
+            window, stride, padding=padding, ceil_mode=bool(ceil_mode), count_include_pad=bool(count_include_pad)
+        )
+
+    def forward(self, x: Any) -> Any:
+        return ops.avg_pool2d(x, self.window, stride=self.stride, **self.options)
+
+
+class GlobalAvgPool2d(Module):
+    """The mean of each channel over the image: x (N,H,W,C) -> (N,C)."""
+
+    def forward(self, x: Any) -> Any:
+        return ops.global_avg_pool2d(x)
+
+
+class Flatten(Module):
+    """Everything but the first axis in one row: x (N,...) -> (N,M)."""
+
+    def forward(self, x: Any) -> Any:
+        return ops.flatten(x, start=1)
