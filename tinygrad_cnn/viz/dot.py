@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Any
 
 from .graph import Arrow, Box, Path, Picture
-from .labels import cut, least_width, markup
+from .labels import cut, frame_label, least_width, markup
 
 FONT = "Helvetica"  # the one sans-serif family whose widths every renderer knows
 BLUE, ORANGE, GREEN, VERMILION, BLACK = "#0072B2", "#B37400", "#00805C", "#C04E00", "#222222"
@@ -33,7 +33,7 @@ def dot_text(picture: Picture, *, direction: str, title: str | None) -> str:
 
     dot = graphviz.Digraph()
     dot.attr("graph", rankdir=direction, bgcolor="white", fontname=FONT, nodesep="0.25", ranksep="0.3", pad="0.15")
-    dot.attr("node", LOOKS["op"], fontname=FONT, fontsize="13", fontcolor="#111111", margin="0.13,0.07", height="0.3")
+    dot.attr("node", **LOOKS["op"], fontname=FONT, fontsize="13", fontcolor="#111111", margin="0.13,0.07", height="0.3")
     dot.attr("edge", fontname=FONT, fontsize="11", fontcolor="#444444", color="#555555", arrowsize="0.7")
     if title or picture.notes:
         head = cut(title, 100) if title else ""
@@ -42,7 +42,7 @@ def dot_text(picture: Picture, *, direction: str, title: str | None) -> str:
     for number, box in enumerate(picture.boxes):
         box.key = f"n{number}"
     rows = _rows(picture)
-    _place(dot, picture.boxes, rows)
+    _place(dot, picture, rows)
     on_right = {row[2].key for row in rows.values() if row[2]}
     beside = on_right | {row[0].key for row in rows.values() if row[0]}
     for arrow in picture.arrows:
@@ -85,8 +85,9 @@ def _rows(picture: Picture) -> dict[str, Row]:
     return rows
 
 
-def _place(dot: Any, boxes: list[Box], rows: dict[str, Row]) -> None:
+def _place(dot: Any, picture: Picture, rows: dict[str, Row]) -> None:
     """Write every box into the cluster of its module; clusters nest as paths do, without recursion."""
+    boxes = picture.boxes
     held = Counter(box.path[:depth] for box in boxes for depth in range(1, len(box.path) + 1))
     modules: dict[Path, list[Box | Path]] = {(): []}
     for box in boxes:
@@ -115,13 +116,13 @@ def _place(dot: Any, boxes: list[Box], rows: dict[str, Row]) -> None:
                 dot.body.append(f"{indent}{{rank=same {keys}}}\n")
         else:
             dot.body.append(f"{indent}subgraph cluster_{clusters} {{\n")
-            dot.body.append(f"{indent}\tgraph [{_cluster(item)}]\n")
+            dot.body.append(f"{indent}\tgraph [{_cluster(item, picture.classes.get(item))}]\n")
             clusters += 1
             stack.append(iter(modules[item]))
 
 
-def _cluster(path: Path) -> str:
-    label = markup(cut(".".join(path)), [], "", bold=True)
+def _cluster(path: Path, kind: str | None) -> str:
+    label = frame_label(cut(".".join(path)), cut(kind or ""))
     fill = "#F6F6F6" if len(path) % 2 else "#ECECEC"
     return (
         f'label={label} labeljust=l fontsize=11 fontcolor="#555555" style="rounded,filled" '
@@ -134,5 +135,6 @@ def _write(dot: Any, box: Box, indent: str, alone: bool) -> None:
     lines = [cut(".".join(box.path)), *box.lines] if alone and box.kind == "op" else box.lines
     width = least_width([box.title, *lines])
     look = LOOKS[box.kind] if box.kind != "op" else {}  # the default
-    dot.node(box.key, markup(box.title, lines, box.shape), look | ({"width": str(width)} if width else {}))
+    look = look | {"width": str(width)} if width else look
+    dot.node(box.key, label=markup(box.title, lines, box.shape), **look)
     dot.body[-1] = indent[1:] + dot.body[-1]

@@ -77,24 +77,19 @@ def draw(
         raise ValueError(f"draw: direction must be 'TB' (top to bottom) or 'LR' (left to right), got {direction!r}.")
     if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
         raise ValueError(f"draw: depth counts levels of modules from 1, got {depth!r}. Leave it out to draw every op.")
-    names: dict[Any, str] = {}
-    given: dict[Any, str] = {}
-    if _is_model(y):
-        y, names, given = _call(y, inputs)
+    known: dict[str, dict[Any, str]] = {"names": {}, "inputs": {}, "classes": {}}
+    if callable(y) and not isinstance(y, Tensor):
+        y, known = _call(y, inputs)
     elif inputs:
         raise TypeError(f"draw: only a module or function takes example inputs, but the first is {describe(y)}.")
     outputs = list(_outputs(y, "output"))
     if not outputs:
         raise ValueError("draw: there is nothing to draw in an empty list. Pass at least one Tensor.")
-    picture = fold(read(outputs, names=names, inputs=given, constants=constants), depth)
+    picture = fold(read(outputs, **known, constants=constants), depth)
     if not picture.ops:
         picture.notes.append(_no_history(outputs[0][1]))
     summary = f"{picture.ops} op{'s' if picture.ops != 1 else ''}"
     return Drawing(dot_text(picture, direction=direction, title=title), summary)
-
-
-def _is_model(y: Any) -> bool:
-    return callable(y) and not isinstance(y, Tensor)
 
 
 def _outputs(y: Any, label: str) -> Iterator[tuple[str, Any]]:
@@ -119,8 +114,11 @@ def _no_history(node: Any) -> str:
     return f"no ops were recorded: {reasons.get(node.why, 'this is a leaf')}"
 
 
-def _call(model: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[Any, dict[Any, str], dict[Any, str]]:
-    """Run a model, recorded, and leave no trace in it: running statistics and random numbers stay as they were."""
+def _call(model: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[Any, dict[str, dict[Any, str]]]:
+    """Run a model, recorded; its result, and what `read` wants to know about it.
+
+    No trace is left in the model: running statistics and random generators stay as they were.
+    """
     who = getattr(model, "__name__", None) or type(model).__name__
     if not inputs:
         raise TypeError(f"draw: {who} needs an example input to be drawn: draw({who}, x).")
@@ -133,12 +131,13 @@ def _call(model: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[Any, dict
         finally:
             for rng, before in (state.generators or {}).values():
                 rng.bit_generator.state = before
-    names: dict[Any, str] = {}
-    for kind in ("named_parameters", "named_buffers"):
-        for name, value in dict(getattr(model, kind, dict)()).items():
-            if isinstance(value, Tensor):
-                names[value.node] = name
-    return y, names, given
+    leaves = [pair for kind in ("named_parameters", "named_buffers") for pair in getattr(model, kind, tuple)()]
+    modules = list(getattr(model, "named_modules", tuple)())
+    return y, {
+        "names": {value.node: name for name, value in leaves if isinstance(value, Tensor)},
+        "inputs": given,
+        "classes": {name: type(module).__name__ for name, module in modules if name},
+    }
 
 
 def _example(x: Any) -> Any:

@@ -46,7 +46,8 @@ def _fold(picture: Picture, depth: int) -> Picture:
         stand_in[id(box)] = modules[path]
     for path, box in modules.items():
         n = counts.get(path, 0)
-        box.lines = [f"{n} op{'s' if n != 1 else ''}"]
+        kind = [picture.classes[path]] if path in picture.classes else []
+        box.lines = [*kind, f"{n} op{'s' if n != 1 else ''}"]
     arrows: list[Arrow] = []
     seen: set[tuple[int, int, bool]] = set()
     for arrow in picture.arrows:
@@ -57,4 +58,4 @@ def _fold(picture: Picture, depth: int) -> Picture:
             continue
         seen.add(key)
         arrows.append(Arrow(tail, head, "" if folded else arrow.label, arrow.dashed))
-    return Picture(boxes, arrows, picture.ops, list(picture.notes))
+    return Picture(boxes, arrows, picture.ops, list(picture.notes), picture.classes)

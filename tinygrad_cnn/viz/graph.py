@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from .labels import cut, lines_of, parameters, shape_text
 
 Path = tuple[str, ...]
 
-CUTS = {"stop_gradient": "stop_gradient", "no_grad": "no_grad"}
+CUTS = ("stop_gradient", "no_grad")
 COMMUTATIVE = {"add", "mul", "maximum", "minimum"}  # which input is which says nothing there
 
 
@@ -43,21 +45,32 @@ class Picture:
     arrows: list[Arrow]
     ops: int  # before any were folded into modules
     notes: list[str] = field(default_factory=list)
+    classes: Mapping[Path, str] = field(default_factory=dict)  # of the modules, where they are known
 
 
 def read(
-    outputs: Sequence[tuple[str, Any]], *, names: Mapping[Any, str], inputs: Mapping[Any, str], constants: bool
+    outputs: Sequence[tuple[str, Any]],
+    *,
+    names: Mapping[Any, str],
+    inputs: Mapping[Any, str],
+    classes: Mapping[str, str],
+    constants: bool,
 ) -> Picture:
     """The picture of what leads to `outputs`, pairs of a label and a node.
 
-    `names` are names of leaves (a module's parameters), `inputs` those that the user passed in.
+    `names` are names of leaves (a module's parameters), `inputs` those that the user passed in, `classes` the
+    classes of modules by path.
     """
     order = walk([node for _, node in outputs])
     roots = {node for _, node in outputs}
     hidden = set() if constants else _constants(order, {*names, *inputs, *roots})
     shown = [node for node in order if node not in hidden]
     homes = _homes(shown)
-    boxes: dict[Any, Box] = {node: _box(node, names, inputs, homes) for node in shown}
+    usual = outputs[0][1].dtype
+    boxes: dict[Any, Box] = {}
+    for node in shown:
+        boxes[node] = _op_box(node) if node.op is not None else _leaf_box(node, names, inputs, homes.get(node))
+        boxes[node].shape = shape_text(node.shape, node.dtype, usual)
     all_boxes, arrows = list(boxes.values()), []
     for node in shown:
         for k, edge in enumerate(node.inputs):
@@ -70,9 +83,10 @@ def read(
         if source in boxes:  # drawn only if it is in the graph anyway: what else is alive is chance
             arrows.append(Arrow(boxes[source], boxes[node], dashed=True))
     for label, node in outputs:
-        all_boxes.append(Box("output", cut(label)))
+        all_boxes.append(Box("output", cut(label), shape="" if node.dtype == np.float32 else str(node.dtype)))
         arrows.append(Arrow(boxes[node], all_boxes[-1]))
-    return Picture(all_boxes, arrows, sum(node.op is not None for node in order))
+    ops = sum(node.op is not None for node in order)
+    return Picture(all_boxes, arrows, ops, classes={_path(path): name for path, name in classes.items()})
 
 
 def walk(roots: Sequence[Any]) -> list[Any]:
@@ -95,15 +109,24 @@ def walk(roots: Sequence[Any]) -> list[Any]:
 
 
 def _constants(order: Sequence[Any], known: set[Any]) -> set[Any]:
-    """Leaves that nobody named and no gradient needs: numbers, masks, and arrays that are not an op's first input."""
-    data = {node.inputs[0] for node in order if node.inputs}
+    """Leaves that nobody named and no gradient needs: numbers, masks, scales, what a gradient starts from.
+
+    Data is told from them by where it goes: a plain array is shown as the first input of an op that does not
+    broadcast (a convolution, say).  What somebody made a Tensor of is shown too.
+    """
+    data = {node.inputs[0] for node in order if node.inputs and not node.op.broadcasts}
     return {
         leaf
         for leaf in order
         if leaf.op is None
         and not (leaf.requires_grad or leaf.name or leaf.why or leaf in known)
-        and (leaf not in data or leaf.dtype.kind == "b" or all(n == 1 for n in leaf.shape))
+        and (all(n == 1 for n in leaf.shape) or leaf.dtype.kind == "b" or not (leaf in data or _is_tensor(leaf)))
     }
+
+
+def _is_tensor(leaf: Any) -> bool:
+    """Whether `Tensor(...)` made it, which sets a name, if only to None; ops leave the default of the class."""
+    return "name" in vars(leaf)
 
 
 def _path(text: str) -> Path:
@@ -128,24 +151,26 @@ def _common(a: Path, b: Path) -> Path:
     return a[:n]
 
 
-def _box(node: Any, names: Mapping[Any, str], inputs: Mapping[Any, str], homes: Mapping[Any, Path]) -> Box:
-    shape = shape_text(node.shape, node.dtype)
-    if node.op is not None:
-        lines = lines_of(parameters(node))
-        named = [f"“{cut(node.name)}”"] if node.name else []
-        return Box("op", cut(node.op.name), named + lines, shape, _path(node.path))
-    home = homes.get(node, ())
-    if node in inputs:
-        return Box("input", cut(node.name or inputs[node]), [], shape)
-    name = names.get(node) or node.name
-    if node.why in CUTS:
-        return Box("cut", CUTS[node.why], [f"“{cut(name)}”"] if name else [], shape, home)
-    if not name and not node.requires_grad and node in homes:
-        return Box("constant", "array", [], shape, home)
-    within = name is not None and bool(home) and name.startswith(".".join(home) + ".")
-    title = name[len(".".join(home)) + 1 :] if within and name else name or "tensor"
-    kind = "parameter" if node.requires_grad or node in names else "input"
-    return Box(kind, cut(title), [], shape, home if within or kind == "parameter" else ())
+def _op_box(node: Any) -> Box:
+    named = [f'"{cut(node.name)}"'] if node.name else []
+    return Box("op", cut(node.op.name), named + lines_of(parameters(node)), path=_path(node.path))
+
+
+def _leaf_box(leaf: Any, names: Mapping[Any, str], inputs: Mapping[Any, str], home: Path | None) -> Box:
+    """A leaf in the module that uses it (`home`); data stands outside all modules."""
+    if leaf in inputs:
+        return Box("input", cut(leaf.name or inputs[leaf]))
+    prefix = ".".join(home) + "." if home else ""
+    known = [name for name in (leaf.name, names.get(leaf)) if name]
+    within = [name[len(prefix) :] for name in known if prefix and name.startswith(prefix)]
+    title = (within or known or [""])[0]
+    if leaf.why in CUTS:
+        return Box("cut", leaf.why, [f'"{cut(title)}"'] if title else [], path=home or ())
+    if leaf.requires_grad or leaf in names:
+        return Box("parameter", cut(title or "tensor"), path=home or ())
+    if title or home is None or _is_tensor(leaf):
+        return Box("input", cut(title or "tensor"), path=home if home and within else ())
+    return Box("constant", "array", path=home)
 
 
 def _role(node: Any, k: int) -> str:

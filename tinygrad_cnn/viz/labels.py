@@ -21,19 +21,21 @@ def cut(text: str, longest: int = LONGEST) -> str:
     text = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
     if len(text) <= longest:
         return text
-    head = (longest - 1) // 2
-    return f"{text[:head]}…{text[head + 1 - longest :]}"
+    head = (longest - 3) // 2
+    return f"{text[:head]}...{text[head + 3 - longest :]}"
 
 
-def shape_text(shape: tuple[int, ...], dtype: Any) -> str:
-    """``(64, 14, 14, 6)``, with the dtype where it is not the usual float32."""
-    return f"{tuple(int(n) for n in shape)}" + ("" if dtype == np.float32 else f" {dtype}")
+def shape_text(shape: tuple[int, ...], dtype: Any, usual: Any = np.float32) -> str:
+    """``(64, 14, 14, 6)``, with the dtype where it is not the usual one."""
+    return f"{tuple(int(n) for n in shape)}" + ("" if dtype == usual else f" {dtype}")
 
 
 def parameters(node: Any) -> list[str]:
     """``name=value`` of each parameter that differs from the op's default."""
     defaults = getattr(node.op, "defaults", {})
-    return [cut(f"{k}={value_text(v)}") for k, v in node.params.items() if k not in defaults or _differs(v, defaults[k])]
+    return [
+        cut(f"{k}={value_text(v)}") for k, v in node.params.items() if k not in defaults or _differs(v, defaults[k])
+    ]
 
 
 def _differs(value: Any, default: Any) -> bool:
@@ -59,7 +61,7 @@ def value_text(value: Any) -> str:
         ends = ["" if v is None else value_text(v) for v in (value.start, value.stop, value.step)]
         return ":".join(ends if ends[2] else ends[:2])
     if isinstance(value, (tuple, list)):
-        inner = ", ".join(value_text(v) for v in value[:8]) + (", …" if len(value) > 8 else "")
+        inner = ", ".join(value_text(v) for v in value[:8]) + (", ..." if len(value) > 8 else "")
         return f"[{inner}]" if isinstance(value, list) else f"({inner}{',' if len(value) == 1 else ''})"
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"array{shape_text(value.shape, value.dtype)}"
@@ -88,6 +90,11 @@ def markup(title: str, lines: list[str], last: str, *, bold: bool = True) -> str
     if last:
         rows.append(f'<font point-size="11">{_escape(last)}</font>')
     return f"<{'<br/>'.join(rows)}>"
+
+
+def frame_label(path: str, kind: str) -> str:
+    """The label of a module's frame: its path, and its class if known."""
+    return f"<<b>{_escape(path)}</b>{'  ' + _escape(kind) if kind else ''}>"
 
 
 def _escape(text: str) -> str:

@@ -23,9 +23,11 @@ GRID = "#DDDDDD"
 def _figure(width: float, height: float) -> Figure:
     try:
         from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
     except ImportError as error:
         raise ImportError("plots need matplotlib. Install it with: pip install 'tinygrad-cnn[app]'") from error
-    return Figure(figsize=(width, height), dpi=100, layout="constrained", facecolor="white")
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
+    return Figure(figsize=(width, height), dpi=100, layout=layout, facecolor="white")
 
 
 def curves(history: Iterable[Mapping[str, Any]]) -> Figure:
@@ -133,10 +135,10 @@ def _indices(values: Any, who: str) -> np.ndarray:
 def _matrix(counts: np.ndarray, names: list[str]) -> Figure:
     """Shade by share of the row, so that rare classes count; write the numbers where they can be read."""
     n, side = len(names), min(6 + 0.25 * max(0, len(names) - 12), 14)
-    figure = _figure(side, side * 0.95)
+    figure = _figure(side, side * 0.92)
     ax = figure.add_subplot()
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    image = ax.imshow(share, cmap="cividis_r", vmin=0, vmax=1)
+    image = ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
     size = max(5.0, min(11.0, 95 / n))
     if n <= 30:
         for (row, column), count in np.ndenumerate(counts):
@@ -144,9 +146,8 @@ def _matrix(counts: np.ndarray, names: list[str]) -> Figure:
                 shade = "white" if share[row, column] > 0.5 else "black"
                 ax.text(column, row, f"{count}", ha="center", va="center", color=shade, fontsize=size)
     right, total = int(np.trace(counts)), int(counts.sum())
-    ax.set_title(
-        f"Confusion matrix: {right:,} of {total:,} correct ({right / total:.1%})", fontsize=12, fontweight="bold"
-    )
+    headline = f"Confusion matrix: {right:,} of {total:,} correct ({right / total:.1%})"
+    figure.suptitle(headline, fontsize=12, fontweight="bold")
     ax.set_xlabel("predicted class")
     ax.set_ylabel("true class")
     step = max(1, math.ceil(n / 40))
@@ -158,7 +159,7 @@ def _matrix(counts: np.ndarray, names: list[str]) -> Figure:
     ax.set_yticks(ticks, words, fontsize=max(size, 7), parse_math=False)
     ax.set_xticks(np.arange(-0.5, n), minor=True)
     ax.set_yticks(np.arange(-0.5, n), minor=True)
-    ax.grid(which="minor", color="white", lw=0.8)
+    ax.grid(which="minor", color=GRID, lw=0.8)
     ax.tick_params(which="both", length=0)
     ax.spines[:].set_visible(False)
     bar = figure.colorbar(image, ax=ax, shrink=0.8, label="share of the true class")

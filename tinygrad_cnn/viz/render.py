@@ -65,9 +65,7 @@ def render(source: str, form: str) -> bytes:
 
 def _run(program: str, source: str, form: str) -> bytes:
     command = [program, f"-T{form}", *([f"-Gdpi={PNG_DPI}"] if form == "png" else [])]
-    done = subprocess.run(
-        command, input=source.encode(), capture_output=True, creationflags=_NO_WINDOW, check=False
-    )
+    done = subprocess.run(command, input=source.encode(), capture_output=True, creationflags=_NO_WINDOW, check=False)
     if done.returncode or not done.stdout:
         words = " ".join(done.stderr.decode(errors="replace").split())[:300]
         raise RenderError(f"exit status {done.returncode}{': ' + words if words else ''}")
@@ -95,8 +93,5 @@ def write(path: Path, data: bytes) -> None:
             part.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise type(error)(
-            error.errno,
-            f"render: cannot write the picture ({error.strerror or error}). Choose a folder that exists and is writable",
-            str(path),
-        ) from error
+        words = f"render: cannot write the picture ({error.strerror or error}). Name a folder that you can write to"
+        raise type(error)(error.errno, words, str(path)) from error
