@@ -47,18 +47,21 @@ def slope(path: Path, size: Any, goal: Any) -> Estimate:
 
 
 def kink(path: Path, size: float, scale: float) -> bool:
-    """Whether the slopes to the left and right of 0 differ, however near one looks: no gradient exists there.
+    """Whether there is a kink or a jump at 0, however near one looks: then no gradient exists there.
 
-    For a smooth function their gap shrinks in proportion to the step; across a kink it stays, across a jump it grows.
+    For a smooth function the gap between the slopes to the left and right, and that between the values, shrink in
+    proportion to the step.  Across a kink the first stays, across a jump the second.
     """
     origin = path(0.0)
-
-    def gap(h: float) -> float:
-        return abs(path(h) - 2 * origin + path(-h)) / h
-
-    wide, narrow = gap(1e-4), gap(1e-6)
     significant = max(1e-3 * scale, 100 * EPS * size / 1e-6)
-    return not np.isfinite(narrow) or (narrow > significant and narrow > 0.3 * wide)
+
+    def stays(gap: Callable[[float], float]) -> bool:
+        wide, narrow = abs(gap(1e-4)), abs(gap(1e-6))
+        return not np.isfinite(narrow) or (narrow > significant and narrow > 0.3 * wide)
+
+    return stays(lambda h: (path(h) - 2 * origin + path(-h)) / h) or (
+        abs(path(1e-6) - path(-1e-6)) > 0.3 * abs(path(1e-4) - path(-1e-4)) and stays(lambda h: central(path, h))
+    )
 
 
 def complex_step(f: Callable[..., Any], points: list[np.ndarray], k: int, v: np.ndarray) -> Any:

@@ -1,0 +1,381 @@
+"""The contracts that every op keeps, run over its samples."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..core.engine import grad
+from ..core.node import Node
+from ..core.op import Op
+from ..core.sample import Sample
+from ..core.tensor import Tensor
+from .gradcheck import gradcheck
+
+SEED = 0
+
+
+class ContractError(AssertionError):
+    """An op breaks one of its contracts; the message names op, contract and sample."""
+
+
+@dataclass
+class OpReport:
+    """The contracts that an op kept: checks by contract, and the names of what it keeps alive for its rules."""
+
+    op: str
+    counts: Counter[str] = field(default_factory=Counter)
+    kept: tuple[str, ...] = ()
+
+    @property
+    def checks(self) -> int:
+        return sum(self.counts.values())
+
+    def __str__(self) -> str:
+        kinds = "\n".join(f"  {n:5d}  {name}" for name, n in self.counts.items())
+        return f"{self.op}: {self.checks} checks hold; keeps {', '.join(self.kept) or 'nothing'}\n{kinds}"
+
+
+def check_op(op: Op, *, orders: Sequence[int] = (1, 2)) -> OpReport:
+    """Run all contracts of `op` on all its samples; gradients at the given orders.
+
+    Raises
+    ------
+    ContractError : one is broken; the message names the op, the contract and the sample.
+    """
+    if not orders or min(orders) < 1:
+        raise ValueError(f"check_op: orders={orders!r} must be positive whole numbers.")
+    report = OpReport(op.name)
+    _held(op, "documented", None, lambda: report.counts.update(documented=_documented(op)))
+    kept: set[str] = set()
+    for sample in op.samples:
+        case = Case(op, sample, max(orders))
+        for name, contract in CONTRACTS.items():
+            _held(op, name, sample, lambda c=contract, n=name, s=case: report.counts.update({n: c(s)}))
+        kept |= set(case.kept)
+    if op.rules and not report.counts["gradients"]:
+        raise ContractError(f"{op.name}: it has rules, but on no sample are they used. Add a sample that needs them.")
+    report.kept = tuple(sorted(kept))
+    return report
+
+
+def _held(op: Op, name: str, sample: Sample | None, run: Callable[[], Any]) -> None:
+    """Run one contract; say of whatever goes wrong where it was."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            run()
+    except Exception as error:
+        kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
+        where = f" on {sample!r}" if sample is not None else ""
+        raise ContractError(f"{op.name}: the contract {name!r} is broken{where}.\n{kind}{error}") from error
+
+
+def _documented(op: Op) -> int:
+    assert op.samples, "it has no samples. Add @tg.op(samples=[tg.testing.Sample(x=(2, 3), ...)])."
+    assert op.ref is not None, "it has no reference. Add @tg.op(ref=...): a slow or other way to the same result."
+    assert op.__doc__ and "->" in op.__doc__, (
+        "its docstring gives no shapes. Write them as in: x (N, C) · w (C, O) -> (N, O)."
+    )
+    return 3
+
+
+class Case:
+    """One op on one sample."""
+
+    def __init__(self, op: Op, sample: Sample, order: int) -> None:
+        self.op, self.order, self.sample = op, order, sample
+        self.inputs, self.params = sample.draw(op, SEED)
+        self.moving = [k for k, a in enumerate(self.inputs) if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
+        self.rng = np.random.default_rng(SEED)
+        self.kept: dict[str, Any] = {}
+
+    def __call__(self, inputs: Sequence[Any], fn: Callable[..., Any] | None = None) -> Any:
+        """The op, or another function of the same arguments; generators start afresh each time."""
+        params = {k: copy.deepcopy(v) if isinstance(v, np.random.Generator) else v for k, v in self.params.items()}
+        return (fn or self.op)(*inputs, **params)
+
+    def run(
+        self, inputs: Sequence[Any], g: np.ndarray | None = None, *, create_graph: bool = False
+    ) -> tuple[np.ndarray, dict[int, Any]]:
+        """The op's result on recorded Tensors, and the gradients of its floating inputs for the cotangent g."""
+        tensors = [
+            Tensor(a, requires_grad=a.dtype.kind == "f", copy=False) if isinstance(a, np.ndarray) else a for a in inputs
+        ]
+        y = self(tensors)
+        assert isinstance(y, Tensor), f"on Tensors it returned {type(y).__name__}, expected a Tensor."
+        if y.dtype.kind != "f" or not self.moving:
+            return y.data, {}
+        assert isinstance(y.node, Node), "on recorded Tensors it left no node."
+        g = cotangent(y) if g is None else g
+        xs = [tensors[k] for k in self.moving]
+        found = grad(y, xs, grad_outputs=g, create_graph=create_graph, allow_unused=True)
+        return y.data, dict(zip(self.moving, found, strict=True))
+
+    def replaced(self, **changes: Any) -> list[Any]:
+        """The inputs, those at _0, _1, ... replaced."""
+        return [changes.get(f"_{k}", a) for k, a in enumerate(self.inputs)]
+
+    def arrays(self, change: Callable[[np.ndarray], np.ndarray]) -> list[Any]:
+        """The inputs with a change made to each array."""
+        return [np.asarray(change(a)) if isinstance(a, np.ndarray) else a for a in self.inputs]
+
+
+def cotangent(y: Any) -> np.ndarray:
+    """A random cotangent, the same for the same shape, of y's dtype."""
+    return np.random.default_rng(SEED + 1).standard_normal(y.shape).astype(y.dtype)
+
+
+def same(got: Any, want: Any, what: str, rtol: float = 0.0) -> None:
+    """Equal in shape, and in value up to rtol times the largest; bit for bit and in dtype if rtol is 0."""
+    got, want = np.asarray(got), np.asarray(want)
+    assert got.shape == want.shape, f"{what}: shape {got.shape}, expected {want.shape}."
+    if rtol == 0 or got.dtype.kind != "f":
+        equal = np.array_equal(got, want, equal_nan=got.dtype.kind == "f") and (rtol > 0 or got.dtype == want.dtype)
+        assert equal, f"{what}: {got!r} {got.dtype}, expected {want!r} {want.dtype}, bit for bit."
+        return
+    finite = np.abs(want[np.isfinite(want)])
+    close = np.isclose(got, want, rtol=rtol, atol=rtol * np.max(finite, initial=0.0), equal_nan=True)
+    if not close.all():
+        where = tuple(int(i) for i in np.argwhere(~close)[0])
+        raise AssertionError(f"{what}: at index {where} it is {got[where]!r}, expected {want[where]!r}.")
+
+
+def same_gradients(got: dict[int, Any], want: dict[int, Any], what: str, rtol: float = 0.0) -> None:
+    for k, g in want.items():
+        assert (g is None) == (got[k] is None), f"{what}: input {k} has a gradient in one way and none in the other."
+        if g is not None:
+            same(got[k], g, f"{what}, gradient in input {k}", rtol)
+
+
+def equals_reference(case: Case) -> int:
+    """The forward, on arrays, gives what the op's reference gives."""
+    want = case(copy.deepcopy(case.inputs), case.op.ref)
+    same(case(case.inputs), want, "the op and its reference differ", rtol=1e-10)
+    return 1
+
+
+def gradients(case: Case) -> int:
+    """Gradients in all floating inputs hold against differences, at all orders; <J^T u, v> = <u, J v>."""
+    if not case.moving or np.asarray(case(case.inputs)).dtype.kind != "f":
+        return 0
+
+    def f(*moving: Any) -> Any:
+        return case(case.replaced(**{f"_{k}": t for k, t in zip(case.moving, moving, strict=True)}))
+
+    report = gradcheck(f, [case.inputs[k] for k in case.moving], order=case.order, seed=SEED)
+    assert not report.notes, report.notes[0]
+    return report.checks
+
+
+def both_worlds(case: Case) -> int:
+    """Arrays and Tensors give the same bits, forward and backward, and arrays give arrays."""
+    plain = case(case.inputs)
+    assert not isinstance(plain, Tensor), "on arrays it returned a Tensor, expected an array."
+    y, first = case.run(case.inputs)
+    same(y, plain, "Tensor world and array world differ")
+    _, recorded = case.run(case.inputs, create_graph=True)
+    for k, g in first.items():
+        assert g is None or type(g) is np.ndarray, f"gradient in input {k} is a {type(g).__name__}, expected an array."
+        assert recorded[k] is None or isinstance(recorded[k], Tensor), f"gradient in input {k} is no Tensor."
+    as_arrays = {k: None if g is None else g.data for k, g in recorded.items()}
+    same_gradients(first, as_arrays, "first-order backward and create_graph=True differ")
+    return 1 + len(first)
+
+
+def keeps_float32(case: Case) -> int:
+    """float32 in, float32 out, float32 gradients; an op with a parameter `dtype` decides for itself."""
+    if "dtype" in case.op.defaults or not case.moving:
+        return 0
+    inputs, _ = case.sample.draw(case.op, SEED, np.float32)
+    plain = np.asarray(case(inputs))
+    y, found = case.run(inputs)
+    for got in (plain, y):
+        assert got.dtype.kind != "f" or got.dtype == np.float32, f"float32 in, {got.dtype} out."
+    for k, g in found.items():
+        assert g is None or g.dtype == np.float32, f"float32 in, but the gradient in input {k} is {g.dtype}."
+    return 2 + len(found)
+
+
+def _spaced(a: np.ndarray) -> np.ndarray:
+    """The same values, with a gap after each."""
+    return np.repeat(a[..., None], 2, axis=-1)[..., 0]
+
+
+def _read_only(a: np.ndarray) -> np.ndarray:
+    a = a.copy()
+    a.setflags(write=False)
+    return a
+
+
+LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "transposed": lambda a: a.T.copy(order="C").T,
+    "negative strides": lambda a: np.flip(np.flip(a).copy()),
+    "spaced": _spaced,
+    "read-only": _read_only,
+}
+
+
+def any_layout(case: Case) -> int:
+    """The memory layout of inputs and cotangent does not matter, nor whether they may be written to."""
+    y, found = case.run(case.inputs)
+    for name, change in LAYOUTS.items():
+        g = np.asarray(change(cotangent(y))) if found else None
+        got, other = case.run(case.arrays(change), g)
+        same(got, y, f"{name} inputs", rtol=1e-12)
+        same_gradients(other, found, f"{name} inputs", rtol=1e-12)
+        same(case(case.arrays(change)), y, f"{name} inputs, as arrays", rtol=1e-12)
+    return len(LAYOUTS) * (2 + len(found))
+
+
+def leaves_inputs_alone(case: Case) -> int:
+    """Neither forward nor backward writes to inputs or cotangent."""
+    inputs = case.arrays(np.copy)
+    case(inputs)
+    y, found = case.run(inputs)
+    g = cotangent(y)
+    if found:
+        case.run(inputs, g)
+        same(g, cotangent(y), "the cotangent was changed in place")
+    for k, (now, before) in enumerate(zip(inputs, case.inputs, strict=True)):
+        if isinstance(now, np.ndarray):
+            same(now, before, f"input {k} was changed in place")
+    return len(inputs) + bool(found)
+
+
+def empty_batch(case: Case) -> int:
+    """No images at all: a result of the right shape, or an error that names the op."""
+    arrays = [k for k, a in enumerate(case.inputs) if isinstance(a, np.ndarray) and a.ndim]
+    if not arrays:
+        return 0
+    batch = case.inputs[arrays[0]].shape[0]
+    alike = [k for k in arrays if case.inputs[k].shape[0] == batch]
+    for members in (arrays[:1], alike):
+        inputs = _batch_of(case, members, 0)
+        try:
+            plain = np.asarray(case(inputs))
+        except (ValueError, IndexError) as error:
+            assert str(error).startswith(case.op.name), f"empty batch: the error does not name the op: {error}"
+            continue
+        y, found = case.run(inputs)
+        same(y, plain, "empty batch, Tensor world and array world differ")
+        expected = _empty_shapes(case, members)
+        assert not expected or y.shape in expected, f"empty batch: gave shape {y.shape}, expected {expected[0]}."
+        for k, g in found.items():
+            assert g is None or (g.shape == inputs[k].shape and np.isfinite(g).all()), (
+                f"empty batch: the gradient in input {k} is {g!r}, expected finite values of shape {inputs[k].shape}."
+            )
+    return 2
+
+
+def _batch_of(case: Case, members: Sequence[int], n: int) -> list[Any]:
+    return [np.repeat(a[:1], n, axis=0) if k in members else a for k, a in enumerate(case.inputs)]
+
+
+def _empty_shapes(case: Case, members: Sequence[int]) -> list[tuple[int, ...]]:
+    """The shapes that the reference gives for an empty batch, and that batches of one and two lead one to expect."""
+    shapes = []
+    for function in (case.op.ref, None):
+        try:
+            zero, one, two = (np.shape(case(_batch_of(case, members, n), function)) for n in (0, 1, 2))
+        except (ValueError, IndexError):  # a reference need not know empty arrays, nor an op other sizes
+            continue
+        if function is not None:
+            shapes.append(zero)
+        elif len(one) == len(two):  # squeeze, for one, drops an axis of length 1
+            shapes.append(tuple(2 * a - b for a, b in zip(one, two, strict=True)))
+    return shapes
+
+
+def broadcasting(case: Case) -> int:
+    """Stretching the operands beforehand changes nothing, and gradients are sums over what was stretched."""
+    if not case.op.broadcasts:
+        return 0
+    count = 0
+    for k, a in enumerate(case.inputs):
+        if not isinstance(a, np.ndarray):
+            continue
+        parts = [a[0], a[:1], a[..., :1]] if a.ndim else []
+        full = np.broadcast_shapes(*(np.shape(v) for v in case.inputs if v is not None))
+        for small in map(np.asarray, [a, np.broadcast_to(a, (2, *full)).copy(), a.ravel()[0], *parts]):
+            inputs = case.replaced(**{f"_{k}": small})
+            shape = np.broadcast_shapes(*(np.shape(v) for v in inputs if v is not None))
+            y, found = case.run(inputs)
+            big = [np.broadcast_to(v, shape).copy() if isinstance(v, np.ndarray) else v for v in inputs]
+            stretched, sums = case.run(big)
+            what = f"input {k} of shape {small.shape} broadcast to {shape}"
+            same(y, stretched, what, rtol=1e-12)
+            summed = {n: None if g is None else _summed(g, np.shape(inputs[n])) for n, g in sums.items()}
+            same_gradients(found, summed, what, rtol=1e-12)
+            count += 1 + len(found)
+    return count
+
+
+def _summed(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Add up what broadcasting from `shape` had copied: one element at a time, as no op does it."""
+    total = np.zeros(shape)
+    index = np.broadcast_to(np.arange(total.size).reshape(shape), g.shape)
+    np.add.at(total.reshape(-1), index.ravel(), g.ravel())
+    return total
+
+
+def shared_operand(case: Case) -> int:
+    """f(x, x): the gradient in x is the sum of the gradients in both places."""
+    if len(case.moving) < 2:
+        return 0
+    one, two = case.moving[:2]
+    if case.inputs[one].shape != case.inputs[two].shape:
+        return 0
+    inputs = case.replaced(**{f"_{two}": case.inputs[one]})
+    y, apart = case.run(inputs)
+    if not apart:
+        return 0
+    x = Tensor(case.inputs[one], requires_grad=True)
+    shared = case([x if k in (one, two) else a for k, a in enumerate(inputs)])
+    want = sum(g for g in (apart[one], apart[two]) if g is not None)
+    same(grad(shared, x, grad_outputs=cotangent(y)), want, "f(x, x) against the sum of both gradients", rtol=1e-12)
+    return 1
+
+
+def keeps_only_named(case: Case) -> int:
+    """What a node keeps is an input, the output, a parameter, or a whole-number or boolean side result."""
+    tensors = [Tensor(a, requires_grad=a.dtype.kind == "f") if isinstance(a, np.ndarray) else a for a in case.inputs]
+    y = case(tensors)
+    case.kept = y.node.kept() if isinstance(y.node, Node) else {}
+    for name in case.op.aux:
+        value = np.asarray(case.kept.get(name, False))
+        assert value.dtype.kind in "biu", (
+            f"its side result {name} is {value.dtype}: gradients would not flow through it, and second derivatives "
+            "would go wrong in silence. Name the inputs or the output in the rule and compute it there."
+        )
+    return 1 + len(case.op.aux)
+
+
+def costed(case: Case) -> int:
+    """The cost is known from shapes alone."""
+    shapes = [np.shape(a) if a is not None else None for a in case.inputs]
+    defaults = {**case.op.defaults, **case.params}
+    cost = case.op.cost(shapes, np.shape(case(case.inputs)), defaults)
+    assert cost.flop >= 0 and cost.bytes >= 0, f"its cost is negative: {cost}."
+    return 1
+
+
+CONTRACTS: dict[str, Callable[[Case], int]] = {
+    "equals its reference": equals_reference,
+    "gradients": gradients,
+    "both worlds": both_worlds,
+    "float32 stays": keeps_float32,
+    "any layout": any_layout,
+    "inputs unmodified": leaves_inputs_alone,
+    "empty batch": empty_batch,
+    "broadcasting": broadcasting,
+    "same operand twice": shared_operand,
+    "keeps what rules name": keeps_only_named,
+    "cost from shapes": costed,
+}
