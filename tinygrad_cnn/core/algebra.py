@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .modes import here, state
-from .node import Leaf, Node
+from .node import Leaf
 from .op import op
 from .sample import Sample as S
 from .tensor import Tensor, wrap
@@ -81,6 +81,6 @@ def stop_gradient(t: Any) -> Any:
     leaf = Leaf(t.shape, t.dtype)
     if t.requires_grad:
         leaf.why, leaf.site = "stop_gradient", here()
-        leaf.source = weakref.ref(t.node) if isinstance(t.node, (Node, Leaf)) else None
+        leaf.source = weakref.ref(t.node)
     leaf.path = state.path
     return wrap(t._data, leaf)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .engine import grad, in_order, sweep
-from .modes import _set, enable_grad, here, line_of, state
+from .engine import in_order, sweep
+from .errors import GraphError
+from .modes import _set, enable_grad, here, line_of, no_grad, state
 from .node import Clock, Leaf, Node
 from .op import Plan
 from .tensor import Tensor, wrap
@@ -30,7 +31,8 @@ class Recompute:
             for rng, then in self.generators:
                 rng.bit_generator.state = then
             with enable_grad(), _set(recomputing=True, generators=None):
-                return self.f(*args)
+                y: Tensor = self.f(*args)
+                return y
         finally:
             for (rng, _), current in zip(self.generators, now, strict=True):
                 rng.bit_generator.state = current
@@ -38,7 +40,7 @@ class Recompute:
     def pull_back(self, node: Node, g: Any, create_graph: bool, within: Any) -> Iterator[tuple[int, Any]]:
         for k, edge in enumerate(node.inputs):
             if isinstance(edge, Leaf) and edge.assigned > node.clock:
-                raise RuntimeError(
+                raise GraphError(
                     f"checkpoint at {line_of(node.site)}: input {k} was assigned to at {line_of(edge.assigned_at)}, "
                     "so the recomputed values would differ. Call backward before assign."
                 )
@@ -46,14 +48,14 @@ class Recompute:
         with _set(path=node.path):
             y = self.again(fresh)
         # what stands for each input now: itself, or the fresh leaf that an argument was given instead
-        stand_in = {a.node: b.node for a, b in zip(self.args, fresh, strict=True) if isinstance(a, Tensor)}
+        pairs = [(a, b) for a, b in zip(self.args, fresh, strict=True) if isinstance(a, Tensor)]
+        stand_in: dict[Any, Any] = {a.node: b.node for a, b in pairs}
         targets = [stand_in.get(e, e) for e in node.inputs]
-        order = in_order([y.node], stop=set(targets))
-        if create_graph:
-            found = dict(zip(targets, grad(y, [_view(e) for e in targets], grad_outputs=g, create_graph=True,
-                                           allow_unused=True), strict=True))  # fmt: skip
-        else:
-            found = sweep({y.node: g}, order, set(targets), create_graph=False, site=here(), partial=True)
+        stop = set(targets)  # beyond them the outer walk goes on by itself
+        order = in_order([y.node], stop)
+        site = None if create_graph else here()
+        with enable_grad() if create_graph else no_grad():
+            found = sweep({y.node: g}, order, stop, create_graph=create_graph, site=site, partial=True, stop=stop)
         for k, target in enumerate(targets):
             if (within is None or node.inputs[k] in within) and found.get(target) is not None:
                 yield k, found[target]
@@ -65,10 +67,6 @@ def _leaf(a: Any) -> Any:
     leaf = Leaf(a.shape, a.dtype)
     leaf.requires_grad = a.requires_grad
     return wrap(a._data, leaf)
-
-
-def _view(node: Any) -> Tensor:
-    return wrap(None, node)
 
 
 def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
@@ -89,7 +87,9 @@ def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
     if not isinstance(y.node, Node) or y.node.clock < start:
         return y
     given = {a.node for a in args if isinstance(a, Tensor) and a.requires_grad}
-    inside, seen, inputs = [y.node], {y.node}, []
+    inside: list[Any] = [y.node]
+    seen: set[Any] = {y.node}
+    inputs: list[Any] = []
     while inside:
         node = inside.pop()
         for k in node.plan.wrt:

@@ -44,12 +44,19 @@ def in_order(roots: Iterable[Any], stop: Any = ()) -> list[Any]:
 
 
 def sweep(
-    seeds: dict[Any, Any], order: Sequence[Any], wanted: Any, *, create_graph: bool, site: Site | None, partial: bool
+    seeds: dict[Any, Any],
+    order: Sequence[Any],
+    wanted: Any,
+    *,
+    create_graph: bool,
+    site: Site | None,
+    partial: bool,
+    stop: Any = (),
 ) -> dict[Any, Any]:
     """Push the cotangents of `seeds` back through `order`; the gradients of `wanted` nodes.
 
     `site` is where the saved arrays are released, None to keep them.  `partial` says that `order` is not the whole
-    graph: inputs outside it get no gradient, and nothing is computed for them.
+    graph: inputs outside it get no gradient, and nothing is computed for them.  Nodes in `stop` pass nothing on.
     """
     within = set(order) if partial else None
     grads: dict[Any, Any] = dict(seeds)
@@ -62,7 +69,7 @@ def sweep(
             continue
         if node in wanted:
             found[node] = g if create_graph or node in own else np.copy(g)
-        if node.op is None:
+        if node.op is None or node in stop:
             continue
         if (note := node.note) is not None and note.retains_grad and not create_graph:
             note.grad = np.copy(g) if note.grad is None else note.grad + g
@@ -104,7 +111,7 @@ def pull_back(node: Any, g: Any, create_graph: bool, within: set[Any] | None) ->
         if (leaf := inputs[k]) is not None and leaf.version and leaf.assigned > node.clock:
             raise GraphError(_stale(node, k))
     for rule, args in zip(node.plan.rules, node.saved):  # noqa: B905 -- a hot loop, equal by construction
-        edge = inputs[rule.index]
+        edge = inputs[rule.k]
         if within is not None and edge not in within:
             continue
         if create_graph:
@@ -118,7 +125,7 @@ def pull_back(node: Any, g: Any, create_graph: bool, within: set[Any] | None) ->
             fits = gk.shape == edge.shape and gk.dtype == edge.dtype
         except AttributeError:
             fits = False
-        yield rule.index, gk if fits else _fit(gk, edge, node, rule)
+        yield rule.k, gk if fits else _fit(gk, edge, node, rule)
 
 
 def _lift(node: Node, source: Any, value: Any) -> Any:
@@ -154,7 +161,7 @@ def _fit(g: Any, edge: Any, node: Node, rule: Rule) -> Any:
 
 
 def _who(node: Node, rule: Rule) -> str:
-    return f"{node.label}: the rule for input {node.op.inputs[0 if node.op.variadic else rule.index]}"
+    return f"{node.label}: the rule for input {node.op.inputs[0 if node.op.variadic else rule.k]}"
 
 
 def _stale(node: Node, k: int) -> str:

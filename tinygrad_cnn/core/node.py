@@ -40,7 +40,7 @@ class Leaf:
     path = ""
     site: Site | None = None
     why: str | None = None
-    source: weakref.ref[Node] | None = None
+    source: weakref.ref[Node | Leaf] | None = None
 
     def __init__(self, shape: Shape, dtype: np.dtype[Any]) -> None:
         self.shape = shape

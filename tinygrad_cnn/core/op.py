@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -30,7 +30,7 @@ PLAIN = (ndarray, bool, int, float, type(None))
 class Rule(NamedTuple):
     """How to pull a cotangent back to one input."""
 
-    index: int  # of the input
+    k: int  # the input's number
     fn: Callable[..., Any]
     names: tuple[str, ...]  # of its arguments after g
     sources: tuple[Any, ...]  # where each comes from: an input's index, "y", "inputs", or None for what is no array
@@ -272,6 +272,10 @@ def _read(op: Op, own: str, k: int, fn: Callable[..., Any]) -> tuple[Rule, list[
     return Rule(k, fn, tuple(names), tuple(sources), others), expressions
 
 
+@overload
+def op(fn: Callable[..., Any]) -> Op: ...
+@overload
+def op(*, name: str | None = None, **options: Any) -> Callable[[Callable[..., Any]], Op]: ...
 def op(fn: Callable[..., Any] | None = None, *, name: str | None = None, **options: Any) -> Any:
     """Register a function on raw arrays as an op; a decorator.
 
@@ -294,8 +298,12 @@ def op(fn: Callable[..., Any] | None = None, *, name: str | None = None, **optio
     ValueError : the name is taken by an op from somewhere else.
     """
     if fn is None:
-        return lambda f: op(f, name=name, **options)
-    made = Op(fn, name=name or fn.__name__, **options)
+        return lambda f: _register(Op(f, name=name or f.__name__, **options))
+    return _register(Op(fn, name=fn.__name__))
+
+
+def _register(made: Op) -> Op:
+    fn = made.fn
     old = registry.get(made.name)
     if old is not None and (old.fn.__module__, old.fn.__qualname__) != (fn.__module__, fn.__qualname__):
         raise ValueError(

@@ -53,7 +53,8 @@ class _Domain:
         return self.text
 
     def __call__(self, rng: np.random.Generator, dtype: Any) -> np.ndarray:
-        return self.draw(rng, dtype)
+        array: np.ndarray = self.draw(rng, dtype)
+        return array
 
 
 def uniform(low: float, high: float, *shape: int) -> Draw:
@@ -92,6 +93,7 @@ def probabilities(*shape: int) -> Draw:
 
     def draw(rng: np.random.Generator, dtype: Any) -> np.ndarray:
         e = np.exp(rng.standard_normal(shape))
-        return (e / e.sum(-1, keepdims=True)).astype(dtype)
+        rows: np.ndarray = (e / e.sum(-1, keepdims=True)).astype(dtype)
+        return rows
 
     return _Domain(f"probabilities{shape}", draw)

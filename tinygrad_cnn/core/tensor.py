@@ -52,7 +52,7 @@ class Tensor(Operators):
     __array_priority__ = 1000
     __hash__ = object.__hash__  # identity, since == compares values
 
-    _data: Any
+    _data: np.ndarray
     node: Node | Leaf
 
     def __init__(
@@ -70,7 +70,7 @@ class Tensor(Operators):
     @property
     def data(self) -> np.ndarray:
         """The values, as a read-only view; `assign` is the way to change them."""
-        view = self._data.view()
+        view: np.ndarray = self._data.view()
         view.flags.writeable = False
         return view
 
@@ -93,7 +93,8 @@ class Tensor(Operators):
     @property
     def grad(self) -> np.ndarray | None:
         """The gradient that `backward` left, a plain array or None; `tg.explain_grad` says why it is None."""
-        return self.node.grad
+        grad: np.ndarray | None = self.node.grad
+        return grad
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -153,7 +154,8 @@ class Tensor(Operators):
         """The same values without their history."""
         from .algebra import stop_gradient
 
-        return stop_gradient(self)
+        cut: Tensor = stop_gradient(self)
+        return cut
 
     def assign(self, value: Any) -> Tensor:
         """Replace the values of a leaf, in place where nobody else holds them.  Shape and dtype stay."""
@@ -193,7 +195,7 @@ class Tensor(Operators):
         return int(self.item())
 
     def __index__(self) -> int:
-        return self._data.__index__()
+        return int(self._data.__index__())
 
     def __bool__(self) -> bool:
         if self.size != 1:

@@ -22,12 +22,11 @@ Function = Callable[..., Any]
 def _point(value: Any, who: str) -> Tensor:
     """A fresh place to differentiate at: a leaf, or an alias of a recorded Tensor."""
     if isinstance(value, Tensor) and value.requires_grad:
-        return alias(value)
-    return Tensor(value, requires_grad=True, copy=False, name=None) if value is not None else _refuse(who)
-
-
-def _refuse(who: str) -> Any:
-    raise TypeError(f"{who}: cannot differentiate with respect to None.")
+        point: Tensor = alias(value)
+        return point
+    if value is None:
+        raise TypeError(f"{who}: cannot differentiate with respect to None.")
+    return Tensor(value, requires_grad=True, copy=False)
 
 
 def _recorded(*values: Any) -> bool:
@@ -109,7 +108,7 @@ def hvp(f: Function, x: Any, v: Any) -> Any:
 
 
 def _gradient(f: Function) -> Function:
-    def gradient(x: Tensor) -> Tensor:
+    def gradient(x: Tensor) -> Any:
         found = grad(_output(f(x), "hessian"), x, create_graph=True, allow_unused=True)
         return alias(x) * 0.0 if found is None else found
 

@@ -178,6 +178,11 @@ def pool_window(
                 f"{op}: padding={padding!r} must be smaller than the window's reach of {reach} pixels, "
                 "or a window would see padding only."
             )
+    if not tap_counts(win, False).all():
+        raise ValueError(
+            f"{op}: with padding={padding!r} and dilation={dilation!r} some {win.window[0]}x{win.window[1]} window "
+            f"touches no pixel of the {win.size[0]}x{win.size[1]} image. Use less padding or dilation."
+        )
     return win
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from ..core import Sample as S
 from ..core import op
-from ..core.sample import apart, booleans, positive
+from ..core.sample import apart, booleans, positive, uniform
 from ._help import scalarwise
 
 _PAIRS = [S(a=(2, 3), b=(2, 3)), S(a=(2, 1, 3), b=(4, 1)), S(a=(), b=(3,)), S(a=(2, 3), b=2.5), S(a=-1.5, b=(2, 3))]
@@ -87,6 +88,8 @@ def _pow_a(g: Any, a: Any, b: Any) -> Any:
 def _pow_b(g: Any, a: Any, y: Any) -> Any:
     from .elementwise import log  # log's family stands on this one
 
+    if isinstance(a, (int, float)):
+        return g * y * math.log(a) if a > 0 else where(y == 0, 0, g * math.nan)
     zero = a == 0
     return where(zero, 0, g * y * log(where(zero, 1, a)))
 
@@ -116,7 +119,7 @@ def _larger(g: Any, mine: Any, other: Any) -> Any:
 
 @op(
     broadcasts=True,
-    samples=[S(a=apart(2, 3), b=0.01), S(a=(2, 1, 3), b=(4, 1)), S(a=apart(4), b=apart(1))],
+    samples=[S(a=apart(2, 3), b=0.01), S(a=(2, 1, 3), b=(4, 1)), S(a=apart(4), b=uniform(0.01, 0.03, 1))],
     ref=scalarwise(max),
     numpy=[np.maximum],
 )
@@ -130,7 +133,7 @@ maximum.vjp(a=lambda g, a, b: _larger(g, a, b), b=lambda g, a, b: _larger(g, b, 
 
 @op(
     broadcasts=True,
-    samples=[S(a=apart(2, 3), b=0.01), S(a=(2, 1, 3), b=(4, 1)), S(a=apart(4), b=apart(1))],
+    samples=[S(a=apart(2, 3), b=0.01), S(a=(2, 1, 3), b=(4, 1)), S(a=apart(4), b=uniform(0.01, 0.03, 1))],
     ref=scalarwise(min),
     numpy=[np.minimum],
 )

@@ -33,8 +33,12 @@ def _cost(y_shape: Any, w_shape: Any) -> int:
     return 2 * math.prod(y_shape) * math.prod(w_shape[:3])
 
 
+def _slow_window(x_shape: Any, w_shape: Any, **options: Any) -> shapes.Window:
+    return shapes.conv_window("conv2d", x_shape, w_shape, **options)
+
+
 def _conv2d_ref(x: Any, w: Any, b: Any = None, *, groups: int = 1, **options: Any) -> Any:
-    return slow.conv2d(x, w, b, shapes.conv_window("conv2d", x.shape, w.shape, groups=groups, **options), groups)
+    return slow.conv2d(x, w, b, _slow_window(x.shape, w.shape, groups=groups, **options), groups)
 
 
 _SAMPLES = [
@@ -73,12 +77,13 @@ def conv2d(
 
 @op(
     samples=[
-        S(dy=(2, 3, 4, 3), w=(3, 3, 2, 3), size=(5, 6)), S(dy=(2, 3, 3, 2), w=(2, 3, 3, 2), size=(5, 5), stride=2, padding=1),
+        S(dy=(2, 3, 4, 3), w=(3, 3, 2, 3), size=(5, 6)),
+        S(dy=(2, 3, 3, 2), w=(2, 3, 3, 2), size=(5, 5), stride=2, padding=1),
         S(dy=(2, 2, 3, 6), w=(3, 3, 2, 6), size=(4, 5), groups=2), S(dy=(1, 3, 3, 2), w=(3, 3, 2, 2), size=(6, 6),
         stride=2, padding="same"), S(dy=(2, 4, 4, 3), w=(3, 3, 1, 3), size=(4, 4), groups=3, padding=1),
     ],
     ref=lambda dy, w, *, size, groups=1, **options: slow.conv2d_dx(
-        dy, w, shapes.conv_window("conv2d", (len(dy), *size, w.shape[2] * groups), w.shape, groups=groups, **options), groups),
+        dy, w, _slow_window((len(dy), *size, w.shape[2] * groups), w.shape, groups=groups, **options), groups),
     cost=lambda dy_shape, w_shape: _cost(dy_shape, w_shape),
 )  # fmt: skip
 def conv2d_dx(
@@ -98,12 +103,13 @@ def _check_dy(who: str, got: Any, expected: Any) -> None:
 
 @op(
     samples=[
-        S(x=(2, 5, 6, 2), dy=(2, 3, 4, 3), window=(3, 3)), S(x=(2, 5, 5, 3), dy=(2, 3, 3, 2), window=(2, 3), stride=2, padding=1),
+        S(x=(2, 5, 6, 2), dy=(2, 3, 4, 3), window=(3, 3)),
+        S(x=(2, 5, 5, 3), dy=(2, 3, 3, 2), window=(2, 3), stride=2, padding=1),
         S(x=(2, 4, 5, 4), dy=(2, 2, 3, 6), window=(3, 3), groups=2), S(x=(1, 6, 6, 2), dy=(1, 3, 3, 2), window=(3, 3),
         stride=2, padding="same"), S(x=(2, 4, 4, 3), dy=(2, 4, 4, 3), window=(3, 3), groups=3, padding=1),
     ],
     ref=lambda x, dy, *, window, groups=1, **options: slow.conv2d_dw(
-        x, dy, shapes.conv_window("conv2d", x.shape, (*window, x.shape[3] // groups, dy.shape[3]), groups=groups, **options), groups),
+        x, dy, _slow_window(x.shape, (*window, x.shape[3] // groups, dy.shape[3]), groups=groups, **options), groups),
     cost=lambda x_shape, dy_shape, window, groups: _cost(dy_shape, (*window, x_shape[3] // groups)),
 )  # fmt: skip
 def conv2d_dw(

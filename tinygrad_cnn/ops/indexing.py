@@ -109,7 +109,8 @@ def _key(axis: int | None, indices: Any, ndim: int) -> Any:
 
 @op(
     params=["axis"],
-    samples=[S(x=(4, 3), indices=np.array([[0, 2], [2, -1]]), axis=0), S(x=(2, 4), indices=np.array([1, 1, 3]), axis=-1),
+    samples=[S(x=(4, 3), indices=np.array([[0, 2], [2, -1]]), axis=0),
+             S(x=(2, 4), indices=np.array([1, 1, 3]), axis=-1),
              S(x=(2, 3), indices=np.array([5, 0, 5]))],
     ref=lambda x, indices, axis=None: _getitem_ref(
         x.ravel() if axis is None else x, key=_key(axis or 0, indices, 1 if axis is None else x.ndim)),

@@ -35,11 +35,13 @@ def _matmul_ref(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 )  # fmt: skip
 def matmul(a: Any, b: Any) -> Any:
     """The matrix product, by NumPy's rules for vectors and batches.  a (..., N, K) · b (..., K, M) -> (..., N, M)"""
-    if not a.ndim or not b.ndim or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
+    if not a.ndim or not b.ndim:
+        raise ValueError(f"matmul: a {a.shape} and b {b.shape} must each have an axis; use * for plain numbers.")
+    inner = b.shape[-2 if b.ndim > 1 else 0]
+    if a.shape[-1] != inner:
         raise ValueError(
-            f"matmul: a {a.shape} and b {b.shape} do not chain: the last axis of a has length "
-            f"{a.shape[-1] if a.ndim else 'none'}, the first of b's matrix {b.shape[-2 if b.ndim > 1 else 0] if b.ndim else 'none'}. "
-            "Transpose or reshape one of them."
+            f"matmul: a {a.shape} and b {b.shape} do not chain: the last axis of a has length {a.shape[-1]}, "
+            f"the first of b's matrix {inner}. Transpose or reshape one of them."
         )
     return np.matmul(a, b)
 
@@ -114,9 +116,20 @@ def _parse(subscripts: str, shapes: Any) -> tuple[list[str], str]:
     return terms, out.replace("...", dots)
 
 
+def _sizes(terms: list[str], shapes: Any) -> dict[str, int]:
+    """The length of each named axis; one of length 1 is stretched to its namesakes."""
+    size: dict[str, int] = {}
+    for t, s in zip(terms, shapes, strict=True):
+        for c, n in zip(t, s, strict=True):
+            if n != size.get(c, n) and 1 not in (n, size[c]):
+                raise ValueError(f"einsum: axis {c} has length {size[c]} and {n} in {list(shapes)}; make them equal.")
+            size[c] = n if size.get(c, 1) == 1 else size[c]
+    return size
+
+
 def _einsum_ref(*xs: np.ndarray, subscripts: str) -> np.ndarray:
     terms, out = _parse(subscripts, [x.shape for x in xs])
-    size = {c: n for t, x in zip(terms, xs, strict=True) for c, n in zip(t, x.shape, strict=True)}
+    size = _sizes(terms, [x.shape for x in xs])
     y = np.zeros([size[c] for c in out])
     for p in np.ndindex(*size.values()):
         at = dict(zip(size, p, strict=True))
@@ -126,8 +139,7 @@ def _einsum_ref(*xs: np.ndarray, subscripts: str) -> np.ndarray:
 
 def _einsum_cost(xs_shape: Any, subscripts: str) -> int:
     terms, _ = _parse(subscripts, xs_shape)
-    size = {c: n for t, s in zip(terms, xs_shape, strict=True) for c, n in zip(t, s, strict=True)}
-    return len(terms) * math.prod(size.values())
+    return len(terms) * math.prod(_sizes(terms, xs_shape).values())
 
 
 @op(
@@ -146,13 +158,14 @@ def _einsum(*xs: Any, subscripts: str) -> Any:
     xs (...), ... -> (...)
     """
     terms, out = _parse(subscripts, [x.shape for x in xs])
+    _sizes(terms, [x.shape for x in xs])
     return np.einsum(f"{','.join(terms)}->{out}", *xs, optimize=len(xs) > 2)
 
 
 def _einsum_x(g: Any, xs: Any, xs_shape: Any, i: int, subscripts: str) -> Any:
     """Another einsum: the cotangent takes the operand's place; ones fill axes that it alone summed over."""
     terms, out = _parse(subscripts, xs_shape)
-    size = {c: n for t, s in zip(terms, xs_shape, strict=True) for c, n in zip(t, s, strict=True) if n != 1}
+    size = _sizes(terms, xs_shape)
     spare = iter(c for c in string.ascii_letters if c not in "".join(terms) + out)
     names, operands = [out], [g]
     for k, (t, x) in enumerate(zip(terms, xs, strict=True)):
@@ -160,16 +173,16 @@ def _einsum_x(g: Any, xs: Any, xs_shape: Any, i: int, subscripts: str) -> Any:
             names.append(t)
             operands.append(x)
     mine = ""
-    for c in terms[i]:  # "ii" takes a diagonal: its gradient is on the diagonal only
+    for k, c in enumerate(terms[i]):  # "ii" takes a diagonal: its gradient is on the diagonal only
         if c in mine:
             twin = next(spare)
             names.append(c + twin)
-            operands.append(np.eye(size.get(c, 1), dtype=g.dtype))
+            operands.append(np.eye(size[terms[i][k]], dtype=g.dtype))
             c = twin
         mine += c
     if alone := [c for c in mine if c not in "".join(names)]:
         names.append("".join(alone))
-        operands.append(np.ones([size.get(c, 1) for c in alone], g.dtype))
+        operands.append(np.ones([size[c] for c in alone], g.dtype))
     return sum_to(_einsum(*operands, subscripts=f"{','.join(names)}->{mine}"), shape=xs_shape[i])
 
 

@@ -55,7 +55,8 @@ def _ref(kernel: Any, op_name: str) -> Any:
     aux=["tap"],
     samples=[
         S(x=apart(2, 4, 6, 2), window=2), S(x=apart(1, 5, 5, 2), window=3, stride=2, padding=1),
-        S(x=apart(1, 6, 5, 1), window=(2, 3), stride=1, dilation=(2, 1)), S(x=apart(1, 5, 6, 2), window=2, ceil_mode=True),
+        S(x=apart(1, 6, 5, 1), window=(2, 3), stride=1, dilation=(2, 1)),
+        S(x=apart(1, 5, 6, 2), window=2, ceil_mode=True),
         S(x=apart(1, 5, 5, 1), window=3, stride=2, padding="same"),
     ],
     ref=lambda x, window, **options: _ref(slow.max_pool2d, "max_pool2d")(x, window=window, **options)[0],
@@ -128,7 +129,8 @@ max_pool2d_take.vjp(x=lambda g, tap, x_shape, **p: max_pool2d_put(g, tap, size=x
     samples=[
         S(x=(2, 4, 6, 2), window=2), S(x=(1, 5, 5, 2), window=3, stride=2, padding=1),
         S(x=(1, 5, 5, 2), window=3, stride=2, padding=1, count_include_pad=False),
-        S(x=(1, 5, 6, 1), window=2, ceil_mode=True), S(x=(1, 5, 5, 1), window=2, padding="same", count_include_pad=False),
+        S(x=(1, 5, 6, 1), window=2, ceil_mode=True),
+        S(x=(1, 5, 5, 1), window=2, padding="same", count_include_pad=False),
     ],
     ref=lambda x, window, count_include_pad=True, **options: _ref(slow.avg_pool2d, "avg_pool2d")(
         x, window=window, count_include_pad=count_include_pad, **options),
