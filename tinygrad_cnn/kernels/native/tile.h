@@ -20,6 +20,24 @@ INLINE VEC FN(relu_vec)(VEC v) { return (VEC)((IVEC)v & ~(IVEC)(v < 0)); }
         const int64_t *yo, const T *start, int flags
 typedef void (*FN(tile_fn))(TILE_ARGS);
 
+/* U steps: load V vectors of w for each, then broadcast and multiply for R pixels. */
+INLINE void FN(steps)(const int R, const int V, const int U, VEC acc[14][4], const T *const p[14], int64_t i, int64_t xs,
+                      const T *w, int64_t ldw)
+{
+    VEC b[2][4];
+    UNROLL for (int u = 0; u < U; u++)
+    {
+        UNROLL for (int v = 0; v < V; v++) b[u][v] = FN(load)(w + u * ldw + v * LANES);
+    }
+    UNROLL for (int r = 0; r < R; r++)
+    {
+        UNROLL for (int u = 0; u < U; u++)
+        {
+            UNROLL for (int v = 0; v < V; v++) acc[r][v] += p[r][i + u * xs] * b[u][v];
+        }
+    }
+}
+
 /* y[r] (+)= sum over steps k of x[xo[r] + k] * w[k]; starts from y (RESUME) or from `start`, the bias. */
 INLINE void FN(tile)(const int R, const int V, TILE_ARGS)
 {
@@ -30,16 +48,11 @@ INLINE void FN(tile)(const int R, const int V, TILE_ARGS)
         p[r] = x + xo[r];
         UNROLL for (int v = 0; v < V; v++) acc[r][v] = FN(load)((flags & FN(RESUME) ? y + yo[r] : start) + v * LANES);
     }
+    const int U = V < 4 && MANY_REGISTERS ? 2 : 1; /* steps side by side, where registers are left */
     for (int64_t s = 0; s < nseg; s++) {
-        int64_t i = seg[s].x, end = i + seg[s].len * xs;
-        for (; i != end; i += xs, w += ldw) {
-            VEC b[4];
-            UNROLL for (int v = 0; v < V; v++) b[v] = FN(load)(w + v * LANES);
-            UNROLL for (int r = 0; r < R; r++)
-            {
-                UNROLL for (int v = 0; v < V; v++) acc[r][v] += p[r][i] * b[v];
-            }
-        }
+        int64_t i = seg[s].x, left = seg[s].len;
+        for (; left >= U; left -= U, i += U * xs, w += U * ldw) FN(steps)(R, V, U, acc, p, i, xs, w, ldw);
+        if (U > 1 && left) FN(steps)(R, V, 1, acc, p, i, xs, w, ldw), w += ldw;
     }
     UNROLL for (int r = 0; r < R; r++)
     {
@@ -134,7 +147,9 @@ typedef struct {
     int flags;
 } FN(product);
 
-#define ROWS_IN_CACHE 128 /* of w: 32 kB for the widest tile */
+#ifndef ROWS_IN_CACHE
+#define ROWS_IN_CACHE 384 /* rows of w between two visits of y; they come from the second-level cache */
+#endif
 
 static void FN(sweep_block)(const FN(product) *m, const FN(tile_set) *set, int64_t at, const segment *seg, int64_t nseg,
                             const T *w, const T *x, const int64_t *xo, T *y, const int64_t *yo, int64_t pixels, int flags)
