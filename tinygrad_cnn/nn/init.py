@@ -1,9 +1,13 @@
 """Starting values of weights.
 
-Each takes a shape and an explicit ``rng`` (a `np.random.Generator`, an int seed, or None for the package's generator,
-see `tinygrad_cnn.nn.seed`) and returns a float32 array.  Fans are read off the shape: dense weights (in, out) have
-fan_in = in, fan_out = out; filters (I, J, C, O) have fan_in = I*J*C, fan_out = I*J*O, where C is what one filter
-sees, so the channels of one group.
+Each takes a shape and an explicit ``rng`` and returns a float32 array.  Fans are read off the shape: dense weights
+(in, out) have fan_in = in, fan_out = out; filters (I, J, C, O) have fan_in = I*J*C, fan_out = I*J*O, where C is what
+one filter sees, so the channels of one group.
+
+Seeding is explicit, here and in every layer: there is no global generator that other code could move.  ``rng`` is a
+`np.random.Generator`, an int seed, or None for a fresh generator that nobody can repeat.  Pass one Generator along
+while a model is built, and the model is reproducible.  An int starts afresh each time, so giving the same int to two
+layers of one shape gives them the same weights.
 
 The scale keeps the variance of signals the same from layer to layer:
 
@@ -22,8 +26,9 @@ from typing import Any
 
 import numpy as np
 
-from .seed import Rng, generator
+from ..ops.random import generator
 
+Rng = np.random.Generator | int | None
 Shape = Sequence[int]
 Initialiser = Callable[..., np.ndarray]
 

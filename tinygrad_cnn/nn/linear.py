@@ -6,10 +6,9 @@ from typing import Any
 
 from .. import ops
 from . import checks
-from .init import Initialiser, draw, zeros
+from .init import Initialiser, Rng, draw, zeros
 from .module import Module
 from .parameter import Parameter
-from .seed import Rng, generator
 
 
 class Conv2d(Module):
@@ -108,4 +107,4 @@ class Linear(Module):
 
 
 def _weight(who: str, shape: tuple[int, ...], rng: Rng, init: str | Initialiser) -> Parameter:
-    return Parameter(draw(who, init, shape, generator(rng, who)), copy=False)
+    return Parameter(draw(who, init, shape, rng), copy=False)

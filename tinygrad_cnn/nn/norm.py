@@ -1,0 +1,128 @@
+"""Layers that normalise: over the batch, over each sample, over groups of channels."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..core import Tensor
+from ..core.modes import state
+from . import checks
+from .init import ones, zeros
+from .module import Module
+from .parameter import Parameter
+
+
+class _Norm(Module):
+    """What they share: a scale and a shift per channel.  ``weight`` starts at one, ``bias`` at zero, (channels,)."""
+
+    axes = 4
+
+    def __init__(self, channels: int, eps: float) -> None:
+        who = type(self).__name__
+        self.channels = checks.whole(who, "channels", channels)
+        self.eps = checks.number(who, "eps", eps, 0.0)
+        self.weight = Parameter(ones((self.channels,)), copy=False)
+        self.bias = Parameter(zeros((self.channels,)), copy=False)
+
+    def _check(self, x: Any) -> None:
+        shape = getattr(x, "shape", ())
+        if len(shape) < 2 or shape[-1] != self.channels or (self.axes and len(shape) != self.axes):
+            form = f"images (N, H, W, {self.channels})" if self.axes else f"samples (N, ..., {self.channels})"
+            raise checks.misfit(type(self).__name__, form, x)
+
+    def extra_repr(self) -> str:
+        return f"{self.channels}" + (f", eps={self.eps}" if self.eps != 1e-5 else "")
+
+
+class BatchNorm2d(_Norm):
+    """Normalise each channel: x (N,H,W,C) -> (x - mean) / sqrt(var + eps) * weight + bias.
+
+    In training mean and variance are the batch's, and the running averages move towards them,
+    ``running = (1 - momentum) * running + momentum * batch`` (the variance with N*H*W - 1 in the denominator, as
+    in PyTorch).  In `eval` the running averages are used.
+
+    Attributes: ``weight``, ``bias`` (channels,) parameters; ``running_mean``, ``running_var`` (channels,) buffers.
+    """
+
+    def __init__(self, channels: int, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        super().__init__(channels, eps)
+        self.momentum = checks.number("BatchNorm2d", "momentum", momentum, 0.0, 1.0)
+        self.register_buffer("running_mean", zeros((self.channels,)))
+        self.register_buffer("running_var", ones((self.channels,)))
+
+    def forward(self, x: Any) -> Any:
+        self._check(x)
+        if self.training:
+            if not state.recomputing:  # a checkpoint's second pass sees the same batch again
+                self._observe(x.data if isinstance(x, Tensor) else np.asarray(x))
+            return ops.batch_norm(x, self.weight, self.bias, eps=self.eps)
+        scale = self.weight / ops.sqrt(self.running_var + self.eps)
+        return x * scale + (self.bias - self.running_mean * scale)
+
+    def _observe(self, x: np.ndarray) -> None:
+        """Move the running averages towards this batch's."""
+        count = math.prod(x.shape[:-1])
+        if count < 2:
+            raise checks.misfit(
+                "BatchNorm2d", f"at least 2 values per channel in training, (N, H, W, {self.channels})", x,
+                f" That is {count}. Use a larger batch, or eval().",
+            )  # fmt: skip
+        for running, batch in (
+            (self.running_mean, x.mean(axis=(0, 1, 2))),
+            (self.running_var, x.var(axis=(0, 1, 2), ddof=1)),
+        ):
+            moved = (1 - self.momentum) * running.data + self.momentum * batch
+            running.assign(moved.astype(running.dtype))
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + (f", momentum={self.momentum}" if self.momentum != 0.1 else "")
+
+
+class LayerNorm(_Norm):
+    """Normalise each place over its channels: x (N,...,C), over the last axis, then scale and shift."""
+
+    axes = 0
+
+    def __init__(self, channels: int, *, eps: float = 1e-5) -> None:
+        super().__init__(channels, eps)
+
+    def forward(self, x: Any) -> Any:
+        self._check(x)
+        return ops.layer_norm(x, self.weight, self.bias, eps=self.eps)
+
+
+class GroupNorm(_Norm):
+    """Normalise each sample over place and the channels of each of `groups`: x (N,...,C), then scale and shift."""
+
+    axes = 0
+
+    def __init__(self, groups: int, channels: int, *, eps: float = 1e-5) -> None:
+        super().__init__(channels, eps)
+        self.groups = checks.whole("GroupNorm", "groups", groups)
+        if self.channels % self.groups:
+            raise ValueError(f"GroupNorm: channels={channels} must be divisible by groups={groups}.")
+
+    def forward(self, x: Any) -> Any:
+        self._check(x)
+        return ops.group_norm(x, self.groups, self.weight, self.bias, eps=self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.groups}, {super().extra_repr()}"
+
+
+class InstanceNorm2d(_Norm):
+    """Normalise each channel of each image: x (N,H,W,C), then scale and shift.
+
+    PyTorch's layer of that name has no scale and shift unless asked with ``affine=True``; this one always has.
+    """
+
+    def __init__(self, channels: int, *, eps: float = 1e-5) -> None:
+        super().__init__(channels, eps)
+
+    def forward(self, x: Any) -> Any:
+        self._check(x)
+        return ops.instance_norm(x, self.weight, self.bias, eps=self.eps)
