@@ -102,8 +102,13 @@ class Node:
             name: value
             for rule, values in zip(self.plan.rules, self.saved, strict=True)
             for name, value in zip(rule.names, values, strict=True)
-            if isinstance(value, np.ndarray)
+            if holds_array(value)
         }
+
+
+def holds_array(value: Any) -> bool:
+    """Whether a saved value is an array, or all inputs of an op of any number of them."""
+    return type(value) is np.ndarray or (type(value) is tuple and any([type(v) is np.ndarray for v in value]))
 
 
 class Note:
