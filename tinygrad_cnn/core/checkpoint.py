@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from .engine import in_order, sweep
@@ -37,7 +37,7 @@ class Recompute:
             for (rng, _), current in zip(self.generators, now, strict=True):
                 rng.bit_generator.state = current
 
-    def pull_back(self, node: Node, g: Any, create_graph: bool, within: Any) -> Iterator[tuple[int, Any]]:
+    def own_pull_back(self, node: Node, g: Any, create_graph: bool, within: Any) -> list[tuple[Any, Any]]:
         for k, edge in enumerate(node.inputs):
             if isinstance(edge, Leaf) and edge.assigned > node.clock:
                 raise GraphError(
@@ -56,9 +56,11 @@ class Recompute:
         site = None if create_graph else here()
         with enable_grad() if create_graph else no_grad():
             found = sweep({y.node: g}, order, stop, create_graph=create_graph, site=site, partial=True, stop=stop)
-        for k, target in enumerate(targets):
-            if (within is None or node.inputs[k] in within) and found.get(target) is not None:
-                yield k, found[target]
+        return [
+            (edge, found[target])
+            for edge, target in zip(node.inputs, targets, strict=True)
+            if target in found and (within is None or edge in within)
+        ]
 
 
 def _leaf(a: Any) -> Any:
@@ -101,5 +103,6 @@ def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
             (inputs if outside else inside).append(edge)
     op: Any = Recompute(f, args, generators)
     wrt = tuple(range(len(inputs)))
-    node = Node(op, inputs, {}, Plan((), wrt, (), lambda *_: ()), (), y.shape, y.dtype, Clock.now, state.path, here())
+    plan = Plan((), wrt, (), (), lambda *_: ())
+    node = Node(op, inputs, {}, plan, (), y.shape, y.dtype, Clock.now, state.path, here())
     return wrap(y._data, node)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from .algebra import add, cast, sum_to
 from .errors import GraphError, check_floating
 from .modes import Site, enable_grad, here, line_of, no_grad
-from .node import Edge, Leaf, Node, Released
+from .node import Clock, Edge, Leaf, Node, Released
 from .op import Rule
 from .tensor import Tensor, as_array, wrap
 
@@ -25,21 +25,22 @@ def in_order(roots: Iterable[Any], stop: Any = ()) -> list[Any]:
     exponential: 60 doublings have 2**60 paths, and 60 nodes.
     """
     order: list[Any] = []
-    opened: set[Any] = set()
-    done: set[Any] = set()
+    finished: dict[Any, bool] = {}  # False: opened, its inputs are being walked; True: in the order
     stack = list(roots)
     while stack:
         node = stack[-1]
-        if node in opened:
+        if node in finished:
             stack.pop()
-            if node not in done:
-                done.add(node)
+            if not finished[node]:
+                finished[node] = True
                 order.append(node)
             continue
-        opened.add(node)
+        finished[node] = False
         if node.op is not None and node not in stop:
             inputs = node.inputs
-            stack += [inputs[k] for k in node.plan.wrt if inputs[k] not in opened]
+            for k in node.plan.wrt:
+                if inputs[k] not in finished:
+                    stack.append(inputs[k])
     return order
 
 
@@ -73,9 +74,7 @@ def sweep(
             continue
         if (note := node.note) is not None and note.retains_grad and not create_graph:
             note.grad = np.copy(g) if note.grad is None else note.grad + g
-        inputs = node.inputs
-        for k, gk in pull_back(node, g, create_graph, within):
-            edge = inputs[k]
+        for edge, gk in pull_back(node, g, create_graph, within):
             before = grads.get(edge)
             if before is None:
                 grads[edge] = gk
@@ -89,43 +88,54 @@ def sweep(
                 grads[edge] = total = before + gk
                 if type(total) is ndarray:
                     own.add(edge)
-        if released is not None and any([type(v) is ndarray for args in node.saved for v in args]):
-            node.saved = released
+        if released is not None:
+            saved = node.saved
+            for r, a in node.plan.held:
+                if type(saved[r][a]) is ndarray:
+                    node.saved = released
+                    break
     return found
 
 
-def pull_back(node: Any, g: Any, create_graph: bool, within: set[Any] | None) -> Iterator[tuple[int, Any]]:
-    """The gradients that one node sends to its inputs, each with the input's number."""
-    if node.saved.__class__ is Released:
+def pull_back(node: Any, g: Any, create_graph: bool, within: set[Any] | None) -> list[tuple[Any, Any]]:
+    """The gradients that one node sends to its inputs: pairs of an input's node and what it gets."""
+    saved, inputs = node.saved, node.inputs
+    if saved.__class__ is Released:
         raise GraphError(
             f"backward: the arrays that {node.label} (made at {line_of(node.site)}) saved for its gradient were "
-            f"released by the backward at {node.saved}. "
+            f"released by the backward at {saved}. "
             "Add the losses up and call backward once, or pass retain_graph=True to the earlier call."
         )
-    own = getattr(node.op, "pull_back", None)
-    if own is not None:  # an op that finds all its gradients at once, as checkpoint does
-        yield from own(node, g, create_graph, within)
-        return
-    inputs, params = node.inputs, node.params
-    for k in node.plan.watch:
-        if (leaf := inputs[k]) is not None and leaf.version and leaf.assigned > node.clock:
-            raise GraphError(_stale(node, k))
-    for rule, args in zip(node.plan.rules, node.saved):  # noqa: B905 -- a hot loop, equal by construction
-        edge = inputs[rule.k]
+    if node.op.own_pull_back is not None:  # an op that finds all its gradients at once, as checkpoint does
+        return node.op.own_pull_back(node, g, create_graph, within)  # type: ignore[no-any-return]
+    if Clock.now != node.clock:
+        _check_versions(node)
+    sent = []
+    for rule, args in zip(node.plan.rules, saved):  # noqa: B905 -- a hot loop, equal by construction
+        k, fn, _, sources, rest = rule
+        edge = inputs[k]
         if within is not None and edge not in within:
             continue
         if create_graph:
-            args = [_lift(node, source, value) for source, value in zip(rule.sources, args, strict=True)]
+            args = [_lift(node, source, value) for source, value in zip(sources, args, strict=True)]
         try:
-            gk = rule.fn(g, *args) if rule.rest is None else rule.fn(g, *args, **{n: params[n] for n in rule.rest})
+            gk = fn(g, *args) if rest is None else fn(g, *args, **{n: node.params[n] for n in rest})
         except Exception as error:
             _explain(error, node, rule)
             raise
         try:
-            fits = gk.shape == edge.shape and gk.dtype == edge.dtype
+            fits = gk.dtype is edge.dtype and gk.shape == edge.shape
         except AttributeError:
             fits = False
-        yield rule.k, gk if fits else _fit(gk, edge, node, rule)
+        sent.append((edge, gk if fits else _fit(gk, edge, node, rule)))
+    return sent
+
+
+def _check_versions(node: Any) -> None:
+    """Refuse to use a saved leaf that was assigned to after it was saved."""
+    for k in node.plan.watch:
+        if (leaf := node.inputs[k]) is not None and leaf.version and leaf.assigned > node.clock:
+            raise GraphError(_stale(node, k))
 
 
 def _lift(node: Node, source: Any, value: Any) -> Any:

@@ -43,6 +43,7 @@ class Plan(NamedTuple):
     rules: tuple[Rule, ...]
     wrt: tuple[int, ...]
     watch: tuple[int, ...]  # inputs whose values are saved
+    held: tuple[tuple[int, int], ...]  # which arguments of which rules can be arrays
     save: Callable[..., tuple[tuple[Any, ...], ...]]
 
 
@@ -55,6 +56,8 @@ class Cost(NamedTuple):
 
 class Op:
     """A differentiable operation.  Call it with arrays and it returns an array; with Tensors, it records."""
+
+    own_pull_back: Callable[..., Any] | None = None  # stands in for all rules at once, as in checkpoint
 
     def __init__(
         self,
@@ -202,7 +205,13 @@ class Op:
         save = eval(f"lambda a, y, p, aux: ({', '.join(saves)},)", {"shape": np.shape, "dtype": np.result_type})
         named = {source for rule in rules for source in rule.sources}
         watch = range(count) if "inputs" in named else {source for source in named if isinstance(source, int)}
-        plan = self.plans[mask, count] = Plan(tuple(rules), wrt, tuple(sorted(watch)), save)
+        held = tuple(
+            (r, a)
+            for r, rule in enumerate(rules)
+            for a, (name, source) in enumerate(zip(rule.names, rule.sources, strict=True))
+            if source is not None or name in self.aux
+        )
+        plan = self.plans[mask, count] = Plan(tuple(rules), wrt, tuple(sorted(watch)), held, save)
         return plan
 
     def cost(self, shapes: Sequence[Any], y_shape: tuple[int, ...], params: dict[str, Any], itemsize: int = 4) -> Cost:
@@ -273,7 +282,7 @@ def _read(op: Op, own: str, k: int, fn: Callable[..., Any]) -> tuple[Rule, list[
 
 
 @overload
-def op(fn: Callable[..., Any]) -> Op: ...
+def op(fn: Callable[..., Any], *, name: str | None = None, **options: Any) -> Op: ...
 @overload
 def op(*, name: str | None = None, **options: Any) -> Callable[[Callable[..., Any]], Op]: ...
 def op(fn: Callable[..., Any] | None = None, *, name: str | None = None, **options: Any) -> Any:
@@ -299,7 +308,7 @@ def op(fn: Callable[..., Any] | None = None, *, name: str | None = None, **optio
     """
     if fn is None:
         return lambda f: _register(Op(f, name=name or f.__name__, **options))
-    return _register(Op(fn, name=fn.__name__))
+    return _register(Op(fn, name=name or fn.__name__, **options))
 
 
 def _register(made: Op) -> Op:
