@@ -1,0 +1,39 @@
+"""Train a small network on the embedded digits, stop early, save it, load it again.
+
+    python examples/train_digits.py [weights.safetensors]
+"""
+
+import sys
+
+import numpy as np
+
+import tinygrad_cnn as tg
+from tinygrad_cnn import nn
+
+
+class Net(nn.Module):
+    """Two convolutions and a dense layer; images (N,8,8,1) -> logits (N,10)."""
+
+    def __init__(self, rng):
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 8, 3, padding=1, rng=rng), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(8, 16, 3, padding=1, rng=rng), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Flatten(),
+        )  # fmt: skip
+        self.classify = nn.Linear(2 * 2 * 16, 10, rng=rng)
+
+    def forward(self, x):
+        return self.classify(self.features(x))
+
+
+train, test = tg.data.digits()
+train, validation = tg.data.random_split(train, [0.9, 0.1])
+model = Net(np.random.default_rng(0))
+history = tg.fit(model, train, validation=validation, epochs=8, lr=5e-3, early_stop=3)
+print(f"{len(history)} epochs, {history.stopped}; the weights of epoch {history.best_epoch} were kept")
+
+path = sys.argv[1] if len(sys.argv) > 1 else "digits.safetensors"
+tg.save(path, model)
+again = Net(np.random.default_rng(1))
+again.load_state_dict(tg.load(path))
+print(f"accuracy {tg.evaluate(again, test)['accuracy']:.4f} on {len(test)} digits that it never saw, from {path}")

@@ -1,0 +1,87 @@
+"""The commands and their options; what they do is in the module of the same name, imported when it is called."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .. import __version__
+
+
+def _positive(_context: click.Context, option: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise click.BadParameter(f"{value} is not a positive number.", param=option)
+    return value
+
+
+COUNT = click.IntRange(min=1)
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="tinygrad-cnn %(version)s")
+@click.pass_context
+def app(context: click.Context) -> None:
+    """Convolutional networks as tensor expressions: train one, look at its graph, check every gradient."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@app.command()
+@click.option("--data", metavar="NAME", help="digits (in the package), mnist, fashion_mnist.  [default: digits]")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Where the files of --data are.")
+@click.option("--model", metavar="NAME", help="A network of tg.models.  [default: lenet]")
+@click.option("--epochs", type=COUNT, help="How often to go through the data.")
+@click.option("--batch-size", type=COUNT, help="Examples in one update.")
+@click.option("--lr", type=float, callback=_positive, help="Step size at the start.")
+@click.option("--seed", type=click.IntRange(min=0), help="Of weights, order and augmentation.  [default: 0]")
+@click.option("--threads", type=click.IntRange(1, 256), help="Of the computing libraries.  [default: every core]")
+@click.option("--out", metavar="RUN", type=click.Path(path_type=Path), help="The run's folder, new or empty.")
+@click.option("--resume", metavar="RUN", type=click.Path(path_type=Path), help="Go on with a run that was stopped.")
+@click.option("--quiet", is_flag=True, help="Print the last line only.")
+def train(**options: Any) -> int:
+    """Train a network; without options, a LeNet-style one on handwritten digits."""
+    from .train import train
+
+    return train(**options)
+
+
+@app.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("images", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--data", metavar="NAME", help="Predict the test part of a data set instead of images.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Where the files of --data are.")
+def predict(run: Path, images: tuple[Path, ...], data: str | None, data_dir: Path | None) -> None:
+    """Classify images (PNG or JPEG, any size) with the network of RUN."""
+    from .predict import predict
+
+    predict(run, images, data, data_dir)
+
+
+@app.command()
+@click.argument("what", metavar="RUN|MODULE:FUNCTION")
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="svg, png, dot, ... by suffix.")
+def draw(what: str, out: Path | None) -> None:
+    """Draw the graph of a run's network, or of the Tensor that MODULE:FUNCTION() returns."""
+    from .draw import draw
+
+    draw(what, out)
+
+
+@app.command()
+@click.argument("ops", metavar="[OP]...", nargs=-1)
+def check(ops: tuple[str, ...]) -> int:
+    """Check ops against their references and their gradients by differences; without OP, all of them."""
+    from .check import check
+
+    return check(ops)
+
+
+@app.command()
+def info() -> None:
+    """Versions, kernels in use, threads, renderers; and why something is absent."""
+    from .info import info
+
+    info()

@@ -1,0 +1,48 @@
+"""What `train` does when it is not told otherwise: settings found by trial, one row for each data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .. import data as sets
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Default settings of a data set."""
+
+    model: str
+    epochs: int
+    batch_size: int
+    lr: float  # of Adam, at its highest; it warms up over the first twentieth and falls to 0 along a cosine
+    shift: int  # images are moved by up to so many pixels each way, anew in every epoch
+
+
+RECIPES = {
+    "digits": Recipe(model="lenet", epochs=20, batch_size=64, lr=4e-3, shift=1),
+    "mnist": Recipe(model="lenet", epochs=3, batch_size=64, lr=2e-3, shift=1),
+    "fashion_mnist": Recipe(model="lenet", epochs=3, batch_size=64, lr=2e-3, shift=0),
+}
+
+
+def load(name: str, data_dir: Path | None) -> tuple[Any, Any]:
+    """(train, test) of a data set by name."""
+    known(name, RECIPES, "data set")
+    if name == "digits":
+        if data_dir is not None:
+            raise click.UsageError("--data-dir: the digits are inside the package; the option is for mnist and others.")
+        return sets.digits()
+    return getattr(sets, name)(data_dir=data_dir)
+
+
+def known(name: str, names: Sequence[str] | dict[str, Any], what: str) -> None:
+    """Refuse a name that is not among those known."""
+    from ..core.errors import nearest
+
+    if name not in names:
+        raise click.UsageError(f"there is no {what} {name!r}; known are {', '.join(names)}.{nearest(name, names)}")

@@ -1,0 +1,129 @@
+"""``tinygrad-cnn train``: from a name of a data set to a run folder with a trained network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from .. import optim, viz
+from ..data import DataLoader
+from ..data.transforms import RandomCrop
+from ..runs import Run
+from ..train import fit, predict
+from ..train.history import History
+from . import network, recipes
+from .threads import set_threads
+
+SETTINGS = ("data", "data_dir", "model", "epochs", "batch_size", "lr", "seed")
+
+
+def train(*, out: Path | None, resume: Path | None, quiet: bool, threads: int | None, **given: Any) -> int:
+    """Train, write the run folder, print the accuracy; the exit code."""
+    if threads is not None and (complaint := set_threads(threads)):
+        click.echo(f"tinygrad-cnn: --threads: {complaint}", err=True)
+    say = (lambda _: None) if quiet else click.echo
+    if resume is not None:
+        run = _resumed(resume, out, given)
+        parts = recipes.load(run.config["data"], _path(run.config["data_dir"]))
+    else:
+        config, parts = _configure(given)
+        run = Run.create(out, config) if out else Run.numbered("runs", f"{config['data']}-{config['model']}", config)
+    model = network.build(run.config)
+    count = sum(p.size for p in model.parameters())
+    say(f"{run.config['model']}, {count:,} parameters, on {len(parts[0]):,} images of {run.config['data']}; "
+        f"{len(parts[1]):,} held out")  # fmt: skip
+    if resume is None:
+        _draw(run, model, say)
+    try:
+        history = _fit(model, parts, run, quiet)
+    except FloatingPointError as error:
+        raise click.ClickException(f"{error} The last checkpoint is in {run.path}.") from error
+    if history.stopped == "interrupted":
+        click.echo(f"stopped by Ctrl-C; go on with: tinygrad-cnn train --resume {run.path}", err=True)
+        return 130
+    _finish(run, model, parts[1], history, say)
+    return 0
+
+
+def _configure(given: dict[str, Any]) -> tuple[dict[str, Any], tuple[Any, Any]]:
+    """The settings of a new run, defaults filled in from its recipe, and its data."""
+    from .. import models
+
+    name = given["data"] or "digits"
+    parts = recipes.load(name, given["data_dir"])
+    recipe = recipes.RECIPES[name]
+    model = given["model"] or recipe.model
+    recipes.known(model, models.names(), "model")
+    seed = given["seed"] or 0
+    config = {
+        "data": name,
+        "data_dir": None if given["data_dir"] is None else str(Path(given["data_dir"]).resolve()),
+        "model": model,
+        "input_shape": list(parts[0].image_shape),
+        "classes": list(parts[0].classes),
+        "epochs": given["epochs"] or recipe.epochs,
+        "batch_size": given["batch_size"] or recipe.batch_size,
+        "lr": given["lr"] or recipe.lr,
+        "shift": recipe.shift,
+        "seed": seed,
+    }
+    return config, parts
+
+
+def _resumed(path: Path, out: Path | None, given: dict[str, Any]) -> Run:
+    """The run to go on with; its settings are its own."""
+    more = [name for name in SETTINGS if given[name] is not None] + ["out"] * (out is not None)
+    if more:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in more)
+        raise click.UsageError(f"--resume goes on with the run's own settings; leave out {options}.")
+    return Run.open(path)
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
+
+
+def _fit(model: Any, parts: tuple[Any, Any], run: Run, quiet: bool) -> History:
+    config = run.config
+    shift = config["shift"]
+    move = RandomCrop(tuple(config["input_shape"][:2]), padding=shift) if shift else None
+    loader = DataLoader(parts[0], config["batch_size"], shuffle=True, seed=config["seed"], transform=move)
+    steps = config["epochs"] * len(loader)
+    optimizer = optim.Adam(model.parameters(), config["lr"])
+    warmup = max(1, steps // 20)
+    schedule = optim.WarmupLR(optim.CosineLR(optimizer, max(1, steps - warmup)), warmup)
+    return fit(
+        model, loader, validation=parts[1], epochs=config["epochs"], optimizer=optimizer, schedule=schedule,
+        progress=not quiet, run=run,
+    )  # fmt: skip
+
+
+def _draw(run: Run, model: Any, say: Any) -> None:
+    """The network's graph; without a renderer the training goes on and the DOT text is kept."""
+    x = np.zeros((1, *run.config["input_shape"]), np.float32)
+    drawing = viz.draw(model, x, title=run.config["model"])
+    try:
+        run.draw("graph.svg", drawing.render)
+    except viz.RenderError as error:
+        run.draw("graph.dot", drawing.render)
+        say(f"graph.svg was left out, graph.dot written: {error}")
+
+
+def _finish(run: Run, model: Any, test: Any, history: History, say: Any) -> None:
+    """Pictures of the training, and the last words."""
+    predictions = predict(model, test.images).argmax(axis=-1)
+    try:
+        curves = viz.curves(history)
+        matrix = viz.confusion_matrix(test.labels, predictions, run.config["classes"])
+        run.draw("curves.png", curves.savefig)
+        run.draw("confusion.png", matrix.savefig)
+    except ImportError as error:
+        say(f"curves.png and confusion.png were left out: {error}")
+    say(f"the run is in {run.path}: weights, metrics, the graph, curves, the confusion matrix")
+    say(f"try next: tinygrad-cnn predict {run.path} --data {run.config['data']}")
+    say(f"          tinygrad-cnn draw {run.path}")
+    say("          tinygrad-cnn check conv2d")
+    click.echo(f"accuracy {np.mean(predictions == test.labels):.4f}")

@@ -1,0 +1,7 @@
+"""Training: a loop to call or to ignore, and a model's outputs, loss and metrics on a data set."""
+
+from .evaluation import accuracy as accuracy
+from .evaluation import evaluate as evaluate
+from .evaluation import predict as predict
+from .history import History as History
+from .loop import fit as fit

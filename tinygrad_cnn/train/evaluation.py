@@ -1,0 +1,101 @@
+"""A model over a whole data set, without recording: its outputs, its loss, its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..core import Tensor, no_grad
+from ..data import DataLoader
+from ..ops import softmax_cross_entropy
+
+Metric = Callable[[np.ndarray, np.ndarray], float]
+
+
+def accuracy(outputs: np.ndarray, labels: np.ndarray) -> float:
+    """The share of rows whose largest output is the label's.  outputs (N,C) · labels (N,) or (N,C) -> [0, 1]"""
+    if np.ndim(labels) > 1:
+        labels = np.argmax(labels, axis=-1)
+    return float(np.mean(np.argmax(outputs, axis=-1) == labels))
+
+
+@contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    """Inside: evaluation mode, nothing recorded; after: each layer in the mode it was in before."""
+    before = [(module, module.training) for module in model.modules()] if hasattr(model, "modules") else []
+    for module, _ in before:
+        module.training = False
+    try:
+        with no_grad():
+            yield
+    finally:
+        for module, mode in before:
+            module.training = mode
+
+
+def plain(value: Any) -> np.ndarray:
+    """A Tensor's values, or the array itself."""
+    return value.data if isinstance(value, Tensor) else np.asarray(value)
+
+
+def predict(model: Any, images: Any, *, batch_size: int = 256) -> np.ndarray:
+    """The model's outputs (logits) for images (N,H,W,C), in evaluation mode, nothing recorded -> (N, ...)."""
+    images = plain(images)
+    if images.ndim == 0:
+        raise ValueError("predict: images must be an array (N, H, W, C), got a number.")
+    with evaluating(model):
+        starts = range(0, max(len(images), 1), batch_size)  # one empty batch says what shape no outputs have
+        return np.concatenate([plain(model(images[k : k + batch_size])) for k in starts])
+
+
+def evaluate(
+    model: Any,
+    data: Any,
+    *,
+    loss: Callable[[Any, Any], Any] | None = None,
+    metrics: Mapping[str, Metric] | None = None,
+    batch_size: int = 256,
+) -> dict[str, float]:
+    """The loss and the metrics of a model on a whole data set.
+
+    Parameters
+    ----------
+    data : a Dataset or a DataLoader of (inputs, labels).
+    loss : function of (outputs, labels) that gives a mean; default `softmax_cross_entropy`.
+    metrics : functions of (outputs, labels) on the whole set, by name; default accuracy, for the default loss.
+
+    Returns
+    -------
+    ``{"loss": ..., "accuracy": ...}``, Python numbers.
+
+    Raises
+    ------
+    ValueError : the data set is empty.
+    """
+    loss, metrics = defaults(loss, metrics)
+    loader = data if isinstance(data, DataLoader) else DataLoader(data, batch_size=batch_size)
+    total, outputs, labels = 0.0, [], []
+    with evaluating(model):
+        for x, y in loader:
+            out = model(x)
+            total += float(plain(loss(out, y))) * len(x)
+            outputs.append(plain(out))
+            labels.append(plain(y))
+    count = sum(map(len, outputs))
+    out, y = np.concatenate(outputs), np.concatenate(labels)
+    return {"loss": total / count, **{name: float(metric(out, y)) for name, metric in metrics.items()}}
+
+
+def defaults(
+    loss: Callable[[Any, Any], Any] | None, metrics: Mapping[str, Metric] | None
+) -> tuple[Callable[[Any, Any], Any], dict[str, Metric]]:
+    """What a missing loss and missing metrics stand for."""
+    if metrics is None:
+        metrics = {"accuracy": accuracy} if loss is None or loss is softmax_cross_entropy else {}
+    for name in metrics:
+        if name in ("epoch", "step", "lr", "seconds", "loss") or name.startswith("val_"):
+            raise ValueError(f"metrics: the name {name!r} is taken by a column of the history; choose another.")
+    return loss or softmax_cross_entropy, dict(metrics)

@@ -1,0 +1,239 @@
+"""The training loop: use it, or write your own around `optimizer.step()`; nothing else here depends on it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..data import DataLoader
+from ..optim import Adam, ReduceLROnPlateau
+from .evaluation import Metric, defaults, evaluate, plain
+from .history import History, Row
+from .interrupt import Interrupt
+from .progress import Progress
+from .state import generator_states, restore_generators
+
+
+def fit(
+    model: Any,
+    data: Any,
+    *,
+    validation: Any = None,
+    epochs: int = 10,
+    batch_size: int = 64,
+    lr: float = 1e-3,
+    optimizer: Any = None,
+    schedule: Any = None,
+    loss: Callable[[Any, Any], Any] | None = None,
+    metrics: Mapping[str, Metric] | None = None,
+    seed: int = 0,
+    early_stop: int | None = None,
+    on_epoch: Callable[[Row], Any] | None = None,
+    progress: bool = True,
+    run: Any = None,
+) -> History:
+    """Train a model on a data set; the model is changed in place.
+
+    Parameters
+    ----------
+    data : a Dataset of (inputs, labels), shuffled with `seed` into batches of `batch_size`; or a DataLoader, as it is.
+    validation : a Dataset or DataLoader that is evaluated after each epoch.
+    epochs : how often to go through the data, in all (a resumed run counts those it has behind it).
+    lr, optimizer : the step size of an Adam made here; or an optimiser of `tg.optim`, which has its own.
+    schedule : one of `tg.optim`'s schedules of this optimiser, or a function that makes one from
+        ``(optimizer, steps)``, steps in all; it moves on after each update (`ReduceLROnPlateau`: after each epoch).
+    loss : function of (outputs, labels) that gives a mean; default `tg.softmax_cross_entropy`.
+    metrics : functions of (outputs, labels) by name; default accuracy, for the default loss.
+    early_stop : stop after so many epochs without a lower loss (on `validation` where given), and keep the best weights.
+    on_epoch : called after each epoch with its row of numbers; what it returns is ignored, except False: stop.
+    progress : a bar on a terminal (if tqdm is installed), a line an epoch elsewhere; False for silence.
+    run : a `tg.Run` that keeps a checkpoint after each epoch; if it holds one already, training goes on from there.
+
+    Returns
+    -------
+    The `History`; its `.stopped` says why training ended.  The first Ctrl-C ends it after the update under way,
+    with a checkpoint; the second one at once.
+
+    Raises
+    ------
+    FloatingPointError : the loss is not finite; the message names the step and the step size.
+    """
+    check_settings(epochs, batch_size, early_stop)
+    loader = data if isinstance(data, DataLoader) else DataLoader(data, batch_size=batch_size, shuffle=True, seed=seed)
+    if optimizer is None:
+        optimizer = Adam(model.parameters(), lr=lr)
+    if callable(schedule) and not hasattr(schedule, "step"):
+        schedule = schedule(optimizer, epochs * len(loader))
+    loss, metrics = defaults(loss, metrics)
+    trainer = Trainer(model, loader, optimizer, schedule, loss, metrics, validation, early_stop, run)
+    return trainer.train(epochs, on_epoch, progress)
+
+
+def check_settings(epochs: Any, batch_size: Any, early_stop: Any = None) -> None:
+    """Refuse numbers that cannot mean anything."""
+    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("early_stop", early_stop)):
+        if value is None and name == "early_stop":
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"fit: {name} must be a whole number of at least 1, got {value!r}.")
+
+
+class Trainer:
+    """The pieces of one training, and where it stands."""
+
+    def __init__(
+        self, model: Any, loader: Any, optimizer: Any, schedule: Any, loss: Any, metrics: dict[str, Metric],
+        validation: Any, early_stop: int | None, run: Any,
+    ) -> None:  # fmt: skip
+        self.model, self.loader, self.optimizer, self.schedule = model, loader, optimizer, schedule
+        self.loss, self.metrics, self.validation, self.run = loss, metrics, validation, run
+        self.early_stop = early_stop
+        self.history = History()
+        self.epoch = 0  # epochs that are over
+        self.step = 0  # updates in all
+        self.last_lr = self._lr()  # of the last update
+        self.sums = self._zero()  # of the epoch under way
+        self.best: dict[str, Any] = {"value": math.inf, "epoch": 0, "weights": {}}
+
+    def _zero(self) -> dict[str, float]:
+        return {"batches": 0, "examples": 0, "seconds": 0.0, "loss": 0.0, **dict.fromkeys(self.metrics, 0.0)}
+
+    # -- the loop ---------------------------------------------------------------------------------------------
+
+    def train(self, epochs: int, on_epoch: Callable[[Row], Any] | None, show: bool) -> History:
+        """Go on until `epochs` are over, an early stop, or Ctrl-C."""
+        if self.run is not None and (state := self.run.load_state()) is not None:
+            self.load_state_dict(state)
+            if self.history.stopped != "early stop":
+                self.history.stopped = ""  # what ended it then was a wish of then
+        self.model.train()  # evaluation in between leaves every layer as it found it
+        bar = Progress(show, epochs, len(self.loader))
+        with Interrupt() as interrupt:
+            while self.epoch < epochs and not self.history.stopped:
+                bar.start(self.epoch + 1, int(self.sums["batches"]))
+                try:
+                    over = self._epoch(bar, interrupt)
+                finally:
+                    bar.close()
+                if not over:
+                    break
+                row = self._row()
+                self.history.rows.append(row)
+                self.epoch, self.sums = self.epoch + 1, self._zero()
+                bar.close(row)
+                self._judge(row)
+                if on_epoch is not None and on_epoch(row) is False:
+                    self.history.stopped = "on_epoch"
+                if interrupt.wished or self.history.stopped:
+                    break
+                if self.epoch < epochs:
+                    self._save()
+            self.history.stopped = self.history.stopped or ("interrupted" if self.epoch < epochs else "finished")
+            self._save()
+            self._keep_best()
+        return self.history
+
+    def _epoch(self, bar: Progress, interrupt: Interrupt) -> bool:
+        """The rest of the epoch; False if Ctrl-C cut it short."""
+        began = time.perf_counter()
+        for x, y in self.loader:
+            bar.step(self._update(x, y))
+            now = time.perf_counter()
+            self.sums["seconds"], began = self.sums["seconds"] + now - began, now
+            if interrupt.wished and self.sums["batches"] < len(self.loader):
+                return False
+        return True
+
+    def _update(self, x: Any, y: Any) -> float:
+        outputs = self.model(x)
+        loss = self.loss(outputs, y)
+        value = float(plain(loss))
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"fit: the loss is {value} at step {self.step + 1} (epoch {self.epoch + 1}, lr {self._lr():g}). "
+                "Use a smaller lr, or look for inputs that are not finite."
+            )
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.last_lr = self._lr()
+        self.optimizer.step()
+        if self.schedule is not None and not isinstance(self.schedule, ReduceLROnPlateau):
+            self.schedule.step()
+        self.step += 1
+        self.sums["batches"] += 1
+        self.sums["examples"] += len(x)
+        self.sums["loss"] += value * len(x)
+        out, labels = plain(outputs), plain(y)
+        for name, metric in self.metrics.items():
+            self.sums[name] += float(metric(out, labels)) * len(x)
+        return value
+
+    def _lr(self) -> float:
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    # -- the end of an epoch ----------------------------------------------------------------------------------
+
+    def _row(self) -> Row:
+        count = self.sums["examples"]
+        row: Row = {"epoch": self.epoch + 1, "step": self.step, "lr": self.last_lr, "seconds": self.sums["seconds"]}
+        row |= {name: self.sums[name] / count for name in ("loss", *self.metrics)}
+        if self.validation is not None:
+            found = evaluate(self.model, self.validation, loss=self.loss, metrics=self.metrics)
+            row |= {f"val_{name}": value for name, value in found.items()}
+        return row
+
+    def _judge(self, row: Row) -> None:
+        """Lower the step size where the schedule asks for it; stop when the best weights are too long ago."""
+        value = row.get("val_loss", row["loss"])
+        if isinstance(self.schedule, ReduceLROnPlateau):
+            self.schedule.step(value)
+        if self.early_stop is None:
+            return
+        if value < self.best["value"]:
+            weights = {name: np.array(v) for name, v in self.model.state_dict().items()}
+            self.best = {"value": value, "epoch": self.epoch, "weights": weights}
+        elif self.epoch - self.best["epoch"] >= self.early_stop:
+            self.history.stopped = "early stop"
+
+    def _keep_best(self) -> None:
+        """End with the best weights; the checkpoint, from which training may go on, has the last ones."""
+        if self.best["weights"]:
+            self.model.load_state_dict(self.best["weights"])
+            self.history.best_epoch = self.best["epoch"]
+            if self.run is not None:
+                self.run.save_weights(self.best["weights"])
+
+    # -- stopping and going on --------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next update depends on."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": None if self.schedule is None else self.schedule.state_dict(),
+            "loader": self.loader.state_dict(),
+            "generators": generator_states(self.model),
+            "epoch": self.epoch, "step": self.step, "last_lr": self.last_lr, "sums": self.sums, "best": self.best,
+            "history": self.history.to_json(),
+        }  # fmt: skip
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Stand where `state_dict` was taken."""
+        if (state["schedule"] is None) != (self.schedule is None):
+            raise ValueError("fit: the checkpoint and this call disagree on whether there is a schedule.")
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.schedule is not None:
+            self.schedule.load_state_dict(state["schedule"])
+        self.loader.load_state_dict(state["loader"])
+        restore_generators(self.model, state["generators"])
+        self.epoch, self.step, self.last_lr = state["epoch"], state["step"], state["last_lr"]
+        self.sums, self.best, self.history = state["sums"], state["best"], History(**state["history"])
+
+    def _save(self) -> None:
+        if self.run is not None:
+            self.run.save(self.state_dict(), self.history)

@@ -1,0 +1,60 @@
+"""All that a training needs to go on as if it had never stopped, as one tree of arrays and plain values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+ARRAY = "__array__"  # stands in the plain tree for an array that is stored beside it
+
+
+def split(tree: Any, path: str = "", arrays: dict[str, np.ndarray] | None = None) -> tuple[Any, dict[str, np.ndarray]]:
+    """A tree of dicts, lists and arrays as one that JSON can write, and the arrays by their paths in it."""
+    arrays = {} if arrays is None else arrays
+    if isinstance(tree, np.ndarray):
+        arrays[path] = tree
+        return {ARRAY: path}, arrays
+    if isinstance(tree, dict):
+        return {str(k): split(v, f"{path}/{k}" if path else str(k), arrays)[0] for k, v in tree.items()}, arrays
+    if isinstance(tree, (list, tuple)):
+        return [split(v, f"{path}/{k}", arrays)[0] for k, v in enumerate(tree)], arrays
+    return (tree.item() if isinstance(tree, np.generic) else tree), arrays
+
+
+def join(tree: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """The tree that `split` took apart; tuples come back as lists, keys as strings."""
+    if isinstance(tree, dict):
+        if tree.keys() == {ARRAY}:
+            return arrays[tree[ARRAY]]
+        return {k: join(v, arrays) for k, v in tree.items()}
+    return [join(v, arrays) for v in tree] if isinstance(tree, list) else tree
+
+
+def generator_states(model: Any) -> list[Any]:
+    """The states of the generators that layers keep, as JSON can write them (whole numbers of up to 128 bits)."""
+    return [_listed(rng.bit_generator.state) for rng in model.generators()]
+
+
+def restore_generators(model: Any, states: list[Any]) -> None:
+    """Set the generators of a model to states that `generator_states` gave.
+
+    Raises
+    ------
+    ValueError : their number or kind differs; none is changed then.
+    """
+    generators = [rng.bit_generator for rng in model.generators()]
+    own, saved = [g.state["bit_generator"] for g in generators], [s["bit_generator"] for s in states]
+    if own != saved:
+        raise ValueError(
+            f"fit: the model keeps the random generators {own}, the checkpoint has {saved}. "
+            "Build the model as it was built for the run."
+        )
+    for generator, state in zip(generators, states, strict=True):
+        generator.state = state
+
+
+def _listed(state: Any) -> Any:
+    if isinstance(state, dict):
+        return {k: _listed(v) for k, v in state.items()}
+    return state.tolist() if isinstance(state, (np.ndarray, np.generic)) else state
