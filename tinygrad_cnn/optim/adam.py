@@ -1,0 +1,156 @@
+"""Adam and its relatives: steps scaled by running moments of the gradient."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..core import Tensor
+from .optimizer import Optimizer, Slot
+from .settings import Group
+
+Betas = tuple[float, float]
+
+
+def average(running: np.ndarray, rate: float, new: np.ndarray, scratch: np.ndarray) -> None:
+    """running = rate * running + (1 - rate) * new, in place; `scratch` may be `new`."""
+    running *= rate
+    running += np.multiply(new, 1 - rate, out=scratch)
+
+
+class Adam(Optimizer):
+    """p -= lr * m' / (sqrt(v') + eps), with m and v the running means of g and g*g, and the primes for
+
+    m / (1 - beta1**t) and v / (1 - beta2**t), which undo their start at zero.  `weight_decay` adds weight_decay * p
+    to the gradient; `amsgrad` keeps the largest v so far.  Source: Kingma and Ba (2015); Reddi et al. (2018).
+    """
+
+    state_names = frozenset({"step", "exp_avg", "exp_avg_sq"})
+    optional_state = frozenset({"max_exp_avg_sq"})
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float = 1e-3,
+        *,
+        betas: Betas = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+    ) -> None:
+        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)
+
+    def _moments(self, parameter: Tensor, g: np.ndarray, slot: Slot, group: Group) -> int:
+        """Move both running means; the number of this step."""
+        if not slot:
+            slot.update(step=0, exp_avg=np.zeros_like(g), exp_avg_sq=np.zeros_like(g))
+        slot["step"] += 1
+        scratch, (beta1, beta2) = self._buffer(parameter, 1), group["betas"]
+        average(slot["exp_avg"], beta1, g, scratch)
+        average(slot["exp_avg_sq"], beta2, np.multiply(g, g, out=scratch), scratch)
+        return slot["step"]
+
+    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> np.ndarray:
+        t = self._moments(parameter, self._decayed(parameter, gradient, group), slot, group)
+        second = slot["exp_avg_sq"]
+        if group["amsgrad"]:
+            largest = self._zeros(slot, "max_exp_avg_sq", second)
+            second = np.maximum(largest, second, out=largest)
+        beta1, beta2 = group["betas"]
+        out = np.sqrt(second, out=self._buffer(parameter, 1))
+        out *= 1 / math.sqrt(1 - beta2**t)
+        out += group["eps"]
+        np.divide(slot["exp_avg"], out, out=out)
+        out *= group["lr"] / (1 - beta1**t)
+        return out
+
+
+class AdamW(Adam):
+    """Adam with weight decay apart from the gradient: p *= 1 - lr * weight_decay before each step.
+
+    Source: Loshchilov and Hutter (2019).
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float = 1e-3,
+        *,
+        betas: Betas = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+    ) -> None:
+        super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)
+
+    def _decayed(self, parameter: Tensor, gradient: np.ndarray, group: Group) -> np.ndarray:
+        return gradient
+
+    def _keep(self, group: Group) -> float:
+        return 1.0 - group["lr"] * group["weight_decay"]
+
+
+class NAdam(Adam):
+    """Adam that looks ahead as Nesterov's momentum does, with a momentum that grows by a schedule.
+
+    The momentum of step t is u(t) = beta1 * (1 - 0.96**(t * momentum_decay) / 2).  Source: Dozat (2016).
+    """
+
+    state_names = frozenset({"step", "mu_product", "exp_avg", "exp_avg_sq"})
+    optional_state = frozenset()
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float = 2e-3,
+        *,
+        betas: Betas = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum_decay: float = 4e-3,
+    ) -> None:
+        Optimizer.__init__(
+            self, params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, momentum_decay=momentum_decay
+        )
+
+    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> np.ndarray:
+        g = self._decayed(parameter, gradient, group)
+        t = self._moments(parameter, g, slot, group)
+        (beta1, beta2), lr = group["betas"], group["lr"]
+        now, following = (beta1 * (1 - 0.5 * 0.96 ** (k * group["momentum_decay"])) for k in (t, t + 1))
+        product = slot["mu_product"] = slot.get("mu_product", 1.0) * now
+        scale = np.sqrt(slot["exp_avg_sq"], out=self._buffer(parameter, 1))
+        scale *= 1 / math.sqrt(1 - beta2**t)
+        scale += group["eps"]
+        ahead = np.multiply(slot["exp_avg"], lr * following / (1 - product * following), out=self._buffer(parameter, 2))
+        ahead += np.multiply(g, lr * (1 - now) / (1 - product), out=self._buffer(parameter, 0))
+        return np.divide(ahead, scale, out=scale)
+
+
+class Lion(Optimizer):
+    """p -= lr * sign(beta1 * m + (1 - beta1) * g), then m = beta2 * m + (1 - beta2) * g; decoupled weight decay.
+
+    Source: Chen et al. (2023).
+    """
+
+    state_names = frozenset({"exp_avg"})
+
+    def __init__(
+        self, params: Any, lr: float = 1e-4, *, betas: Betas = (0.9, 0.99), weight_decay: float = 0.0
+    ) -> None:
+        super().__init__(params, lr=lr, betas=betas, weight_decay=weight_decay)
+
+    def _keep(self, group: Group) -> float:
+        return 1.0 - group["lr"] * group["weight_decay"]
+
+    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> np.ndarray:
+        (beta1, beta2), out = group["betas"], self._buffer(parameter, 1)
+        mean = self._zeros(slot, "exp_avg", gradient)
+        np.multiply(mean, beta1, out=out)
+        out += np.multiply(gradient, 1 - beta1, out=self._buffer(parameter, 0))
+        average(mean, beta2, gradient, self._buffer(parameter, 0))
+        np.sign(out, out=out)
+        out *= group["lr"]
+        return out

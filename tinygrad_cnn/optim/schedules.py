@@ -1,0 +1,268 @@
+"""Learning rates over time.
+
+Each schedule is a formula: the factor by which the optimiser's learning rates, as they were when the schedule was
+made, are multiplied after t calls of `step`.  Call `step` once per epoch or once per batch, as you count.  Formulas
+have no memory, so nothing drifts, and the state to save is a count.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from .optimizer import Optimizer
+
+
+def _whole(who: str, name: str, value: Any, least: int = 1) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{who}: {name}={value!r} must be an int of at least {least}.")
+    return value
+
+
+def _number(who: str, name: str, value: Any, low: float = 0.0, high: float = math.inf) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not (
+        math.isfinite(value) and low <= value <= high
+    ):
+        within = f"from {low:g} to {high:g}" if high < math.inf else f"of at least {low:g}"
+        raise ValueError(f"{who}: {name}={value!r} must be a finite number {within}.")
+    return float(value)
+
+
+class Schedule:
+    """Base of all schedules.  Subclasses define `factor(t)` for t = 0, 1, 2, ... steps taken."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.who = type(self).__name__
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(f"{self.who}: needs an optimiser, got {type(optimizer).__name__}.")
+        self.optimizer = optimizer
+        self.base_lrs = [group["lr"] for group in optimizer.param_groups]
+        self.t = 0
+        self._set()
+
+    def factor(self, t: int) -> float:
+        """What the learning rates are multiplied by after t steps."""
+        raise NotImplementedError(f"{self.who}: has no formula. Define factor(self, t).")
+
+    def rate(self, base: float, t: int) -> float:
+        """The learning rate of a group that began with `base`, after t steps."""
+        return base * self.factor(t)
+
+    def _set(self) -> None:
+        for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+            group["lr"] = self.rate(base, self.t)
+
+    def step(self) -> None:
+        """Count one step and set the optimiser's learning rates."""
+        self.t += 1
+        self._set()
+
+    @property
+    def lrs(self) -> list[float]:
+        """The learning rates of all groups now."""
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The count and the learning rates at the start, as plain numbers."""
+        return {"t": self.t, **{f"base_lrs.{k}": lr for k, lr in enumerate(self.base_lrs)}}
+
+    def load_state_dict(self, values: Mapping[str, Any]) -> None:
+        """Go on from a `state_dict`; nothing changes unless its entries are the expected ones."""
+        if values.keys() != self.state_dict().keys():
+            got = ", ".join(values) or "nothing"
+            raise ValueError(f"{self.who}.load_state_dict: needs {', '.join(self.state_dict())}; got {got}.")
+        self.base_lrs = [float(values[f"base_lrs.{k}"]) for k in range(len(self.base_lrs))]
+        self.t = int(values["t"])
+        self._set()
+
+
+class ConstantLR(Schedule):
+    """The learning rate stays as it is."""
+
+    def factor(self, t: int) -> float:
+        return 1.0
+
+
+class StepLR(Schedule):
+    """Multiply by `gamma` every `step_size` steps."""
+
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
+        self.step_size = _whole("StepLR", "step_size", step_size)
+        self.gamma = _number("StepLR", "gamma", gamma)
+        super().__init__(optimizer)
+
+    def factor(self, t: int) -> float:
+        return self.gamma ** (t // self.step_size)
+
+
+class ExponentialLR(Schedule):
+    """Multiply by `gamma` every step."""
+
+    def __init__(self, optimizer: Optimizer, gamma: float) -> None:
+        self.gamma = _number("ExponentialLR", "gamma", gamma)
+        super().__init__(optimizer)
+
+    def factor(self, t: int) -> float:
+        return self.gamma**t
+
+
+class CosineLR(Schedule):
+    """Half a cosine from the learning rate down to `eta_min` in `steps` steps; then it stays there.
+
+    With `restarts` it starts again from the top instead, each time over a stretch `stretch` times as long
+    (PyTorch's CosineAnnealingWarmRestarts with T_0=steps, T_mult=stretch).
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, steps: int, *, eta_min: float = 0.0, restarts: bool = False, stretch: int = 1
+    ) -> None:
+        self.steps = _whole("CosineLR", "steps", steps)
+        self.eta_min = _number("CosineLR", "eta_min", eta_min)
+        self.stretch = _whole("CosineLR", "stretch", stretch)
+        self.restarts = bool(restarts)
+        super().__init__(optimizer)
+
+    def rate(self, base: float, t: int) -> float:
+        steps = self.steps
+        if self.restarts:
+            while t >= steps:
+                t, steps = t - steps, steps * self.stretch
+        share = min(t / steps, 1.0)
+        return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * share)) / 2
+
+
+class WarmupLR(Schedule):
+    """Rise in a straight line from `start` times the learning rate to all of it in `steps` steps, then go on.
+
+    Parameters
+    ----------
+    after : the optimiser, for a constant rate, or a schedule, which begins when the warm-up is over.
+    """
+
+    def __init__(self, after: Optimizer | Schedule, steps: int, *, start: float = 0.0) -> None:
+        self.steps = _whole("WarmupLR", "steps", steps)
+        self.start = _number("WarmupLR", "start", start, 0.0, 1.0)
+        if isinstance(after, ReduceLROnPlateau):
+            raise TypeError("WarmupLR: cannot precede ReduceLROnPlateau, which follows a metric, not a count.")
+        self.after = after if isinstance(after, Schedule) else ConstantLR(after)
+        for group, base in zip(self.after.optimizer.param_groups, self.after.base_lrs, strict=True):
+            group["lr"] = base
+        super().__init__(self.after.optimizer)
+
+    def rate(self, base: float, t: int) -> float:
+        if t < self.steps:
+            return self.after.rate(base, 0) * (self.start + (1 - self.start) * t / self.steps)
+        return self.after.rate(base, t - self.steps)
+
+
+class OneCycleLR(Schedule):
+    """Up from max_lr / div_factor to `max_lr` and down to that over `final_div_factor`, each along half a cosine.
+
+    The first `pct_start` of `total_steps` go up.  Momentum stays as it is (PyTorch: ``cycle_momentum=False``).
+    Source: Smith and Topin (2018).
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        max_lr: float,
+        total_steps: int,
+        *,
+        pct_start: float = 0.3,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+    ) -> None:
+        self.max_lr = _number("OneCycleLR", "max_lr", max_lr)
+        self.total_steps = _whole("OneCycleLR", "total_steps", total_steps, 2)
+        self.pct_start = _number("OneCycleLR", "pct_start", pct_start, 0.0, 1.0)
+        self.div_factor = _number("OneCycleLR", "div_factor", div_factor, 1.0)
+        self.final_div_factor = _number("OneCycleLR", "final_div_factor", final_div_factor, 1.0)
+        super().__init__(optimizer)
+
+    def rate(self, base: float, t: int) -> float:
+        low = self.max_lr / self.div_factor
+        top, end = self.pct_start * self.total_steps - 1, self.total_steps - 1
+        if t <= top:
+            return _cosine(low, self.max_lr, t / top if top else 1.0)
+        return _cosine(self.max_lr, low / self.final_div_factor, min((t - top) / (end - top), 1.0))
+
+
+def _cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+
+
+class ReduceLROnPlateau(Schedule):
+    """Multiply by `factor` when ``step(metric)`` has brought nothing better for more than `patience` steps.
+
+    Parameters
+    ----------
+    mode : "min" if small metrics are good, as of a loss; "max" if large ones are.
+    threshold : better means better by this share of the best.
+    cooldown : steps after a reduction during which none are counted.
+    min_lr : the rate never falls below.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        mode: str = "min",
+        *,
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
+        who = "ReduceLROnPlateau"
+        if mode not in ("min", "max"):
+            raise ValueError(f'{who}: mode={mode!r} must be "min" or "max".')
+        self.mode = mode
+        self.shrink = _number(who, "factor", factor, 0.0, 1.0)
+        self.patience, self.cooldown = _whole(who, "patience", patience, 0), _whole(who, "cooldown", cooldown, 0)
+        self.threshold, self.min_lr = _number(who, "threshold", threshold), _number(who, "min_lr", min_lr)
+        self.best: float | None = None
+        self.bad = self.cooling = 0
+        super().__init__(optimizer)
+
+    def _set(self) -> None:
+        pass  # rates follow from metrics, not from the count
+
+    def _better(self, metric: float) -> bool:
+        if self.best is None:
+            return True
+        margin = self.threshold * self.best if self.mode == "max" else -self.threshold * self.best
+        return metric > self.best + margin if self.mode == "max" else metric < self.best + margin
+
+    def step(self, metric: Any = None) -> None:  # type: ignore[override]
+        """Count one step that ended with `metric`, a finite number."""
+        try:
+            value = float(metric)
+        except (TypeError, ValueError):
+            raise TypeError(f"ReduceLROnPlateau.step: needs the metric, a number, got {metric!r}.") from None
+        if not math.isfinite(value):
+            raise ValueError(f"ReduceLROnPlateau.step: metric={value} is not finite; the training has diverged.")
+        self.t += 1
+        if self._better(value):
+            self.best, self.bad = value, 0
+        else:
+            self.bad += 1
+        if self.cooling:
+            self.cooling, self.bad = self.cooling - 1, 0
+        if self.bad > self.patience:
+            for group in self.optimizer.param_groups:
+                group["lr"] = max(group["lr"] * self.shrink, min(self.min_lr, group["lr"]))
+            self.bad, self.cooling = 0, self.cooldown
+
+    def state_dict(self) -> dict[str, Any]:
+        """Count, best metric and waiting times; the rates are in the optimiser's own state_dict."""
+        best = {} if self.best is None else {"best": self.best}
+        return {"t": self.t, "bad": self.bad, "cooling": self.cooling, **best}
+
+    def load_state_dict(self, values: Mapping[str, Any]) -> None:
+        """Go on from a `state_dict`."""
+        if values.keys() - {"best"} != {"t", "bad", "cooling"}:
+            got = ", ".join(values) or "nothing"
+            raise ValueError(f"{self.who}.load_state_dict: needs t, bad, cooling; got {got}.")
+        self.t, self.bad, self.cooling = (int(values[name]) for name in ("t", "bad", "cooling"))
+        self.best = float(values["best"]) if "best" in values else None

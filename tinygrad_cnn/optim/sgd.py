@@ -1,0 +1,61 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import Tensor
+from .optimizer import Optimizer, Slot
+from .settings import Group
+
+
+class SGD(Optimizer):
+    """p -= lr * b,  where  b = momentum * b + (1 - dampening) * g,  and b = g in the first step.
+
+    With `nesterov`, p -= lr * (g + momentum * b).  `weight_decay` adds weight_decay * p to the gradient g.
+    """
+
+    optional_state = frozenset({"momentum_buffer"})
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float,
+        *,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(
+            params, lr=lr, momentum=momentum, dampening=dampening, nesterov=nesterov, weight_decay=weight_decay
+        )
+
+    def add_param_group(self, group: Any) -> None:
+        super().add_param_group(group)
+        added = self.param_groups[-1]
+        if added["nesterov"] and (not added["momentum"] or added["dampening"]):
+            self.param_groups.pop()
+            raise ValueError(
+                f"SGD: nesterov=True needs momentum above 0 and dampening=0, "
+                f"got momentum={added['momentum']}, dampening={added['dampening']}."
+            )
+
+    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> np.ndarray:
+        momentum, lr = group["momentum"], group["lr"]
+        g = self._decayed(parameter, gradient, group)
+        out = self._buffer(parameter, 1)
+        if not momentum:
+            return np.multiply(g, lr, out=out)
+        buffer = slot.get("momentum_buffer")
+        if buffer is None:
+            buffer = slot["momentum_buffer"] = g.copy()
+        else:
+            buffer *= momentum
+            buffer += np.multiply(g, 1 - group["dampening"], out=out) if group["dampening"] else g
+        np.multiply(buffer, lr * momentum if group["nesterov"] else lr, out=out)
+        if group["nesterov"]:
+            out += np.multiply(g, lr, out=self._buffer(parameter, 0))
+        return out
