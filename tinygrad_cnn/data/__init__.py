@@ -1,0 +1,30 @@
+"""Data sets and loaders: real images in, batches (x (B,H,W,C) float32, y (B,) int64) out."""
+
+from . import transforms
+from .cifar import cifar10
+from .dataset import ArrayDataset, Dataset, Subset, random_split
+from .digits8x8 import digits
+from .fetch import DownloadError, cache_dir, download
+from .idx import read_idx, write_idx
+from .images import load_image
+from .loader import DataLoader
+from .mnist_family import fashion_mnist, mnist
+
+__all__ = [
+    "ArrayDataset",
+    "DataLoader",
+    "Dataset",
+    "DownloadError",
+    "Subset",
+    "cache_dir",
+    "cifar10",
+    "digits",
+    "download",
+    "fashion_mnist",
+    "load_image",
+    "mnist",
+    "random_split",
+    "read_idx",
+    "transforms",
+    "write_idx",
+]

@@ -1,0 +1,93 @@
+"""Pictures from files, through Pillow."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..io.errors import FileFormatError
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")  # plain pixels only: no format that runs programs or holds pages
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+
+def load_image(
+    path: str | os.PathLike[str], size: int | tuple[int, int] | None = None, channels: int | None = None
+) -> np.ndarray:
+    """A picture as (H,W,C) float32 in [0, 1].
+
+    Parameters
+    ----------
+    path : a PNG, JPEG, BMP, GIF (its first frame) or WebP file; turned upright as its camera noted.
+    size : (height, width), or one number for both: resized to it, without regard to proportions, by antialiased
+        bilinear interpolation.  None keeps the size.
+    channels : 1 grey, 3 RGB, 4 RGBA; None: 1 for grey pictures, else 3.  Unless 4, transparent pictures are laid on
+        white.  16-bit greys are rounded to 8 bits.
+
+    Raises
+    ------
+    ImportError : Pillow is missing.
+    FileFormatError : not one of these formats, damaged, or too large (a "decompression bomb").
+    """
+    if channels is not None and channels not in MODES:
+        raise ValueError(f"load_image: channels must be 1, 3, 4 or None, got {channels!r}.")
+    pair = _check_size(size)
+    name = os.fspath(path)
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{name}: no such file.")
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"{name}: is a folder; give the name of an image in it.")
+    try:
+        from PIL import Image
+    except ImportError:
+        raise ImportError("load_image needs Pillow: pip install 'tinygrad-cnn[app]'.") from None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=FORMATS) as file:
+                picture = _converted(file, channels)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise FileFormatError(f"{name}: too many pixels to be a sane picture: {error}") from None
+    except PermissionError:
+        raise
+    except Exception as error:  # Pillow's decoders raise a dozen types for damaged files
+        raise FileFormatError(f"{name}: not a readable {', '.join(FORMATS)} image ({_reason(error)}).") from None
+    if pair is not None:
+        picture = picture.resize(pair[::-1], Image.Resampling.BILINEAR)
+    pixels = np.asarray(picture)
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+    return np.divide(pixels, np.float32(255), dtype=np.float32)
+
+
+def _converted(picture: Any, channels: int | None) -> Any:
+    """Upright, 8 bits, with the channels that were asked for."""
+    from PIL import Image, ImageOps
+
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith("I"):  # 16-bit grey
+        values = np.asarray(picture).astype(np.float64) / 257
+        picture = Image.fromarray(np.clip(np.round(values), 0, 255).astype(np.uint8))
+    if channels is None:
+        channels = 1 if picture.mode in ("1", "L", "LA") else 3
+    if channels != 4 and (picture.mode in ("LA", "RGBA", "PA") or "transparency" in picture.info):
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    return picture.convert(MODES[channels])
+
+
+def _check_size(size: Any) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    pair = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
+    whole = all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) and v > 0 for v in pair)
+    if len(pair) != 2 or not whole:
+        raise ValueError(f"load_image: size must be (height, width) or one number, above 0, got {size!r}.")
+    return int(pair[0]), int(pair[1])
+
+
+def _reason(error: Exception) -> str:
+    words = str(error) or type(error).__name__
+    return "unknown or damaged format" if words.startswith("cannot identify image file") else words

@@ -1,0 +1,230 @@
+"""DataLoader: a data set in batches, in an order that depends on (seed, epoch) alone.
+
+Because nothing else decides the order or a transform's random numbers, a run that was stopped goes on with exactly
+the batches that it would have seen.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .dataset import check_seed, gather, located
+
+Batch = tuple[np.ndarray, np.ndarray]
+ORDER, TRANSFORM = 0, 1  # independent streams of random numbers within an epoch
+
+
+class DataLoader:
+    """Iterates over (x (B,H,W,C) float32, y (B,) int64); each ``for`` loop is one epoch.
+
+    Parameters
+    ----------
+    dataset : a `Dataset`, or anything with `len` and indexing that gives (image, label).
+    batch_size : samples per batch; the last one may be smaller.
+    shuffle : draw a new order each epoch.
+    seed : of the orders and of the transforms.
+    drop_last : leave out a smaller last batch.
+    transform : ``t(x, rng) -> x`` on whole batches (see `tg.data.transforms`); keeps B, float32 and the rank.
+    prefetch : number of batches to prepare ahead in a background thread; same batches in the same order.
+
+    Attributes
+    ----------
+    epoch : number of the epoch that runs, or comes next.  A loop that is left early has used up its epoch.
+    position : batches already given out in this epoch.
+
+    Raises
+    ------
+    TypeError, ValueError : for bad settings, an empty data set, or no batch at all.  While iterating, errors of
+        the data set and the transform come as they are, with batch and epoch named.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int = 32,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        drop_last: bool = False,
+        transform: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
+        prefetch: int = 0,
+    ) -> None:
+        _check_dataset(dataset)
+        self.dataset = dataset
+        self.batch_size = _whole("batch_size", batch_size, 1)
+        self.prefetch = _whole("prefetch", prefetch, 0)
+        self.seed = check_seed("DataLoader", seed)
+        self.shuffle, self.drop_last, self.transform = bool(shuffle), bool(drop_last), transform
+        if transform is not None and not callable(transform):
+            raise TypeError(f"DataLoader: transform must be callable as t(x, rng), got {type(transform).__name__}.")
+        if len(self) == 0:
+            raise ValueError(
+                f"DataLoader: drop_last=True leaves no batch: {len(dataset)} samples, batch_size {batch_size}. "
+                "Use a smaller batch_size, or drop_last=False."
+            )
+        self.epoch = self.position = 0
+        self._resumes = False
+        self._latest: object = None  # the newest loop; an older one no longer moves epoch and position
+
+    def __len__(self) -> int:
+        """Batches per epoch."""
+        count = len(self.dataset)
+        return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        if self.position and not self._resumes:
+            self.epoch, self.position = self.epoch + 1, 0
+        self._resumes = False
+        self._latest = me = object()
+        epoch, total = self.epoch, len(self)
+        made = self._made(epoch, self.position)
+        try:
+            for k, batch in enumerate(made, self.position + 1):
+                if self._latest is me:
+                    self.position = k
+                yield batch
+        finally:
+            made.close()
+        if self._latest is me and self.position == total:
+            self.epoch, self.position = epoch + 1, 0
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Sample numbers in the order in which an epoch visits them."""
+        count = len(self.dataset)
+        return self._rng(epoch, ORDER).permutation(count) if self.shuffle else np.arange(count)
+
+    def state_dict(self) -> dict[str, int]:
+        """Where the loader is, in whole numbers, with the settings that this depends on."""
+        return {"epoch": self.epoch, "position": self.position, **self._settings()}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on where `state_dict` was taken; the next loop gives the rest of that epoch.
+
+        Raises ValueError when this loader would not give the same batches.
+        """
+        missing = {"epoch", "position", *self._settings()} - set(state)
+        if missing:
+            raise ValueError(f"DataLoader: the state lacks {', '.join(sorted(missing))}.")
+        for name, mine in self._settings().items():
+            if int(state[name]) != mine:
+                raise ValueError(
+                    f"DataLoader: the state was taken with {name} = {state[name]}, this loader has {mine}; "
+                    "the batches would not be the same."
+                )
+        epoch, position = _whole("epoch", state["epoch"], 0), _whole("position", state["position"], 0)
+        if position > len(self):
+            raise ValueError(f"DataLoader: the state has position {position}, an epoch has {len(self)} batches.")
+        self.epoch, self.position = epoch, position
+        self._resumes, self._latest = True, None
+
+    def _settings(self) -> dict[str, int]:
+        return {
+            "samples": len(self.dataset),
+            "batch_size": self.batch_size,
+            "shuffle": int(self.shuffle),
+            "seed": self.seed,
+            "drop_last": int(self.drop_last),
+        }
+
+    def _rng(self, epoch: int, *stream: int) -> np.random.Generator:
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(epoch, *stream)))
+
+    def _made(self, epoch: int, first: int) -> Any:
+        """A generator of the batches of an epoch from `first` on."""
+        order = self.order(epoch)
+        batches = (self._batch(order, epoch, k) for k in range(first, len(self)))
+        return _ahead(batches, self.prefetch) if self.prefetch else batches
+
+    def _batch(self, order: np.ndarray, epoch: int, k: int) -> Batch:
+        indices = order[k * self.batch_size : (k + 1) * self.batch_size]
+        try:
+            x, y = gather(self.dataset, indices)
+            _check_batch(self.dataset, len(indices), x, y)
+            if self.transform is not None:
+                x = apply_transform(self.transform, x, self._rng(epoch, TRANSFORM, k))
+        except Exception as error:
+            raise located(f"DataLoader: batch {k} of epoch {epoch}", error) from error
+        return x, y
+
+
+def apply_transform(transform: Callable[..., Any], x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The transformed batch, checked: still (B, H', W', C'), B as before, and float32."""
+    name = getattr(transform, "__name__", None) or repr(transform)
+    try:
+        result = transform(x, rng)
+    except Exception as error:
+        raise located(f"transform {name}", error) from error
+    if not isinstance(result, np.ndarray):
+        raise TypeError(f"transform {name}: must return an array, got {type(result).__name__}.")
+    if result.ndim != x.ndim or len(result) != len(x):
+        raise ValueError(
+            f"transform {name}: must keep the number of images ({len(x)}) and of axes ({x.ndim}); "
+            f"given {x.shape}, it returned {result.shape}."
+        )
+    if result.dtype != x.dtype:
+        raise TypeError(f"transform {name}: must keep dtype {x.dtype}, it returned {result.dtype}.")
+    return result
+
+
+def _ahead(batches: Any, count: int) -> Iterator[Batch]:
+    """The same batches, made by a thread that stays at most `count` ahead.  Errors come out at their place."""
+    ready: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(count)
+    room = threading.Semaphore(count)
+    stopped = threading.Event()
+
+    def work() -> None:
+        try:
+            while room.acquire() and not stopped.is_set():
+                batch = next(batches, None)
+                ready.put((batch, None))
+                if batch is None:
+                    return
+        except BaseException as error:
+            ready.put((None, error))
+
+    thread = threading.Thread(target=work, name="tinygrad-cnn prefetch", daemon=True)
+    thread.start()
+    try:
+        while True:
+            batch, error = ready.get()
+            if error is not None:
+                raise error
+            if batch is None:
+                return
+            room.release()
+            yield batch
+    finally:  # also when the loop is left early
+        stopped.set()
+        room.release()
+        thread.join()
+
+
+def _check_dataset(dataset: Any) -> None:
+    usable = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
+    if not usable or isinstance(dataset, (np.ndarray, tuple, dict, str, bytes)):
+        raise TypeError(
+            f"DataLoader: needs a data set, got {type(dataset).__name__}. Wrap arrays in ArrayDataset(images, labels)."
+        )
+    if len(dataset) == 0:
+        raise ValueError(f"DataLoader: {getattr(dataset, 'name', 'the data set')} is empty; there is nothing to load.")
+
+
+def _check_batch(dataset: Any, count: int, x: Any, y: Any) -> None:
+    who = type(dataset).__name__
+    if not isinstance(x, np.ndarray) or x.dtype != np.float32 or len(x) != count:
+        got = f"{x.dtype} {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
+        raise TypeError(f"{who}.batch: images must be a float32 array of {count}, got {got}.")
+    if not isinstance(y, np.ndarray) or y.dtype != np.int64 or y.shape != (count,):
+        got = f"{y.dtype} {y.shape}" if isinstance(y, np.ndarray) else type(y).__name__
+        raise TypeError(f"{who}.batch: labels must be an int64 array of shape ({count},), got {got}.")
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"DataLoader: {name} must be a whole number, at least {least}, got {value!r}.")
+    return int(value)

@@ -1,0 +1,189 @@
+"""Changes of whole batches of images, for augmentation and scaling.
+
+A transform is any callable ``t(x, rng) -> x``: x (B,H,W,C) float32, `rng` a `numpy.random.Generator` to draw from.
+It does not write to its input.  Those here treat every image of a batch on its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+Transform = Callable[[np.ndarray, "Generator"], np.ndarray]
+
+
+class _Described:
+    """Shows its settings, for messages and run records."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
+
+
+class Compose(_Described):
+    """One transform after the other; each is checked, so that the one at fault is named."""
+
+    __name__ = "Compose"  # in messages, where the parts would be too much
+
+    def __init__(self, transforms: Sequence[Transform]) -> None:
+        self.transforms = tuple(transforms)
+        for t in self.transforms:
+            if not callable(t):
+                raise TypeError(f"Compose: needs callables t(x, rng), got {type(t).__name__}.")
+
+    def __call__(self, x: np.ndarray, rng: Generator) -> np.ndarray:
+        from .loader import apply_transform
+
+        for t in self.transforms:
+            x = apply_transform(t, x, rng)
+        return x
+
+
+class Normalize(_Described):
+    """(x - mean) / std, with one number for all channels or one per channel."""
+
+    def __init__(self, mean: float | Sequence[float], std: float | Sequence[float]) -> None:
+        self.mean, self.std = np.float32(mean), np.float32(std)
+        for name, value in (("mean", self.mean), ("std", self.std)):
+            if value.ndim > 1 or not np.isfinite(value).all():
+                raise ValueError(f"Normalize: {name} must be a finite number or one per channel, got {value}.")
+        if not (self.std > 0).all():
+            raise ValueError(f"Normalize: std must be above 0, got {self.std}.")
+
+    def __call__(self, x: np.ndarray, rng: Generator) -> np.ndarray:
+        for name, value in (("mean", self.mean), ("std", self.std)):
+            if value.ndim and value.shape != x.shape[-1:]:
+                raise ValueError(f"Normalize: {name} has {len(value)} channels, the images {x.shape} {x.shape[-1]}.")
+        return (x - self.mean) / self.std
+
+
+class RandomCrop(_Described):
+    """A window of the given size, (height, width) or a number for both, anywhere in the image padded with zeros."""
+
+    def __init__(self, size: int | tuple[int, int], padding: int = 0) -> None:
+        self.size, self.padding = _pair("RandomCrop", "size", size, 1), _pair("RandomCrop", "padding", padding, 0)
+
+    def __call__(self, x: np.ndarray, rng: Generator) -> np.ndarray:
+        (h, w), (p, q) = self.size, self.padding
+        padded = np.pad(x, ((0, 0), (p, p), (q, q), (0, 0)))
+        rows, columns = _room("RandomCrop", padded, self.size)
+        top, left = rng.integers(rows + 1, size=len(x)), rng.integers(columns + 1, size=len(x))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (h, w), axis=(1, 2))
+        return np.ascontiguousarray(windows[np.arange(len(x)), top, left].transpose(0, 2, 3, 1))
+
+
+class CenterCrop(_Described):
+    """The window in the middle; an odd pixel is left out at the bottom and right."""
+
+    def __init__(self, size: int | tuple[int, int]) -> None:
+        self.size = _pair("CenterCrop", "size", size, 1)
+
+    def __call__(self, x: np.ndarray, rng: Generator) -> np.ndarray:
+        rows, columns = _room("CenterCrop", x, self.size)
+        top, left = rows // 2, columns // 2
+        return x[:, top : top + self.size[0], left : left + self.size[1]].copy()
+
+
+class RandomFlip(_Described):
+    """Mirror each image with probability `p`: left and right, and (if asked) top and bottom, independently."""
+
+    def __init__(self, horizontal: bool = True, vertical: bool = False, p: float = 0.5) -> None:
+        self.horizontal, self.vertical, self.p = bool(horizontal), bool(vertical), _between("RandomFlip", "p", p, 0, 1)
+
+    def __call__(self, x: np.ndarray, rng: Generator) -> np.ndarray:
+        for wanted, axis in ((self.vertical, 1), (self.horizontal, 2)):
+            if wanted:
+                chosen = rng.random(len(x)) < self.p
+                x = np.where(chosen[:, None, None, None], np.flip(x, axis), x)
+        return x
+
+
+class Cutout(_Described):
+    """Zeros in a square of the given size around a random pixel; what lies outside the image is cut off."""
+
+    def __init__(self, size: int | tuple[int, int]) -> None:
+        self.size = _pair("Cutout", "size", size, 1)
+
+    def __call__(self, x: np.ndarray, rng: Generator) -> np.ndarray:
+        hit: Any = True
+        for axis in (0, 1):
+            first = rng.integers(x.shape[axis + 1], size=(len(x), 1)) - self.size[axis] // 2
+            place = np.arange(x.shape[axis + 1])
+            inside = (place >= first) & (place < first + self.size[axis])
+            hit = hit & (inside[:, :, None] if axis == 0 else inside[:, None, :])
+        return np.where(hit[..., None], np.float32(0), x)
+
+
+class RandomRotate(_Described):
+    """Turn each image about its centre by up to `degrees` either way, bilinearly; zeros come in at the corners."""
+
+    def __init__(self, degrees: float) -> None:
+        self.degrees = _between("RandomRotate", "degrees", degrees, 0, 180)
+
+    def __call__(self, x: np.ndarray, rng: Generator) -> np.ndarray:
+        _, h, w, _ = x.shape
+        angle = np.deg2rad(rng.uniform(-self.degrees, self.degrees, (len(x), 1, 1)))
+        rows, columns = np.arange(h)[:, None] - (h - 1) / 2, np.arange(w) - (w - 1) / 2
+        # where each target pixel comes from, in an image with a border of one zero
+        r = np.clip(np.cos(angle) * rows - np.sin(angle) * columns + (h - 1) / 2, -1, h) + 1
+        c = np.clip(np.sin(angle) * rows + np.cos(angle) * columns + (w - 1) / 2, -1, w) + 1
+        r0, c0 = np.minimum(r.astype(int), h), np.minimum(c.astype(int), w)
+        dr, dc = (np.float32(r - r0)[..., None], np.float32(c - c0)[..., None])
+        padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+        image = np.arange(len(x))[:, None, None]
+        upper = padded[image, r0, c0] * (1 - dc) + padded[image, r0, c0 + 1] * dc
+        lower = padded[image, r0 + 1, c0] * (1 - dc) + padded[image, r0 + 1, c0 + 1] * dc
+        return upper * (1 - dr) + lower * dr
+
+
+class ColorJitter(_Described):
+    """Scale brightness, contrast and saturation of each image by factors from 1 - v to 1 + v; clipped to [0, 1].
+
+    Contrast is about the image's mean, saturation about each pixel's mean over the channels.  Use it before
+    `Normalize`.
+    """
+
+    def __init__(self, brightness: float = 0, contrast: float = 0, saturation: float = 0) -> None:
+        self.brightness = _between("ColorJitter", "brightness", brightness, 0, 1)
+        self.contrast = _between("ColorJitter", "contrast", contrast, 0, 1)
+        self.saturation = _between("ColorJitter", "saturation", saturation, 0, 1)
+
+    def __call__(self, x: np.ndarray, rng: Generator) -> np.ndarray:
+        def factor(v: float) -> np.ndarray:
+            return rng.uniform(1 - v, 1 + v, (len(x), 1, 1, 1)).astype(x.dtype)
+
+        x = x * factor(self.brightness)
+        mean = x.mean(axis=(1, 2, 3), keepdims=True)
+        x = mean + (x - mean) * factor(self.contrast)
+        grey = x.mean(axis=3, keepdims=True)
+        return np.clip(grey + (x - grey) * factor(self.saturation), 0, 1)
+
+
+def _room(who: str, x: np.ndarray, size: tuple[int, int]) -> tuple[int, int]:
+    """How far a window can move down and right."""
+    h, w = x.shape[1:3]
+    if size[0] > h or size[1] > w:
+        raise ValueError(f"{who}: a {size[0]}x{size[1]} window does not fit a {h}x{w} image (padding included).")
+    return h - size[0], w - size[1]
+
+
+def _pair(who: str, name: str, value: Any, least: int) -> tuple[int, int]:
+    pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    if len(pair) != 2 or not all(isinstance(v, int) and not isinstance(v, bool) and v >= least for v in pair):
+        raise ValueError(f"{who}: {name} must be a whole number or (height, width), at least {least}, got {value!r}.")
+    return pair
+
+
+def _between(who: str, name: str, value: Any, low: float, high: float) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not low <= number <= high:
+        raise ValueError(f"{who}: {name} must be between {low} and {high}, got {value!r}.")
+    return number
