@@ -32,11 +32,12 @@ def number(layer: str, name: str, value: Any, low: float = -math.inf, high: floa
 
 
 def window(layer: str, size: Any, *, pooling: bool = False, **options: Any) -> shapes.Pair:
-    """A window with its stride, padding and dilation, tried on a large image; the window as a pair."""
-    large = 1 << 30
+    """A window with its stride, padding and dilation, tried on an image that it fits; the window as a pair."""
+    pair = shapes.pair(layer, "window", size)
+    side = max(pair) * max(shapes.pair(layer, "dilation", options.get("dilation", 1))) + 1
     if pooling:
-        return shapes.pool_window(layer, (1, large, large, 1), size, **options).window
-    return shapes.resolve(layer, (large, large), size, **options).window
+        return shapes.pool_window(layer, (1, side, side, 1), pair, **options).window
+    return shapes.resolve(layer, (side, side), pair, **options).window
 
 
 def misfit(layer: str, form: str, x: Any, remedy: str = "") -> Exception:

@@ -1,0 +1,50 @@
+"""Whole networks by name: ``build("lenet", (8, 8, 1), 10, rng=0)``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from ..core.errors import nearest
+from ..nn import Module
+from ..nn.checks import whole
+from ..nn.init import Rng
+from ..ops.random import generator
+from ._shape import Shape
+from .lenet import lenet as lenet
+from .mnistnet import mnistnet as mnistnet
+from .resnet import BasicBlock as BasicBlock
+from .resnet import resnet as resnet
+from .vgg import vgg_small as vgg_small
+
+_BUILDERS: dict[str, Callable[..., Module]] = {
+    "lenet": lenet,
+    "mnistnet": mnistnet,
+    "vgg_small": vgg_small,
+    **{f"resnet{depth}": partial(resnet, depth) for depth in (8, 20, 32, 44, 56)},
+}
+names: tuple[str, ...] = tuple(_BUILDERS)
+
+
+def build(name: str, input_shape: Shape, classes: int, rng: Rng = None) -> Module:
+    """A network for images of `input_shape` (H, W, C) and this many classes; `rng` fixes its starting weights.
+
+    Raises
+    ------
+    ValueError : no network has this name (the message lists all), or the images are too small for it.
+    """
+    if name not in _BUILDERS:
+        known = ", ".join(names)
+        raise ValueError(f"build: no network is named {name!r}.{nearest(str(name), names)} There are {known}.")
+    if not isinstance(input_shape, (tuple, list)) or len(input_shape) != 3:
+        raise ValueError(f"build: input_shape={input_shape!r} must be (H, W, C), as in (28, 28, 1).")
+    h, w, c = (whole("build", f"input_shape[{k}]", n) for k, n in enumerate(input_shape))
+    classes = whole("build", "classes", classes)
+    # One generator for all layers: an int handed to each would give layers of one shape the same weights.
+    source: np.random.Generator = generator(rng, "build")
+    try:
+        return _BUILDERS[name]((h, w, c), classes, source)
+    except ValueError as error:
+        raise ValueError(f"build: {name} cannot take images of {h}x{w}x{c}: {error}") from error
