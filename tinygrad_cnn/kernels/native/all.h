@@ -1,6 +1,6 @@
 /* Everything that depends on the element type T; included once for each. */
 #include "tile.h"
-
+#include "depthwise.h"
 #include "conv.h"
 #include "each.h"
 #include "pool.h"

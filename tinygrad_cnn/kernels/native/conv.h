@@ -34,7 +34,7 @@ typedef struct {
     const T *w, *b;
     const int64_t *ti, *tj;
     int64_t ni, nj, j, cg, o, og, groups;
-    int flip;
+    int flip, direct; /* direct: used where they are, not packed */
     T *packed, *start;
 } FN(filters);
 
@@ -80,8 +80,12 @@ static void FN(pack)(const lease *l, const FN(filters) *f)
     const int64_t out = FN(filter_out)(f), padded = FN(padded)(out);
     for (int64_t g = 0; g < f->groups; g++)
         for (int64_t i = 0; i < padded; i++) f->start[g * padded + i] = f->b && i < out ? f->b[g * out + i] : 0;
-    pool_run(l, FN(pack_piece), f, f->groups * f->ni * f->nj);
+    if (!f->direct) pool_run(l, FN(pack_piece), f, f->groups * f->ni * f->nj);
 }
+
+#ifndef FEW_PIXELS
+#define FEW_PIXELS 96
+#endif
 
 /* ---- y = source * filters: forward, and the gradient for x --------------------------------------------------------- */
 
@@ -106,7 +110,7 @@ static void FN(convolve_piece)(const void *job, int64_t piece, char *scratch)
     if (k->copy) FN(fill)(k, v->src, g * k->len, k->len, &p, (T *)scratch);
     else x = v->src + ((p.n0 * k->h + p.q0 * k->sh + k->hs[0]) * k->w + p.r0 * k->sw + k->ws[0]) * k->c + g * k->len;
     FN(product) m = v->product;
-    m.w += g * m.rows * FN(padded)(out), m.start += g * FN(padded)(out);
+    m.w += v->f->direct ? g * out : g * m.rows * FN(padded)(out), m.start += g * FN(padded)(out);
     T *y = v->out + p.n0 * v->img + p.q0 * v->row + p.r0 * v->col + g * out;
     const int64_t at = v->parts > 1 ? part * width : 0, stop = v->parts > 1 ? least(out, at + width) : out;
     FN(sweep)(&m, at, stop, x, v->xo, y, v->yo, p.n * p.q * p.r);
@@ -118,7 +122,8 @@ static int FN(convolve)(FN(convolution) *v, FN(filters) *f, walk *k, int relu)
     walk_plan(k, most(32, least(256, total / 8)), 0);
     const int64_t rows = walk_rows(k), pixels = walk_pixels(k), nseg = tap_segments(k, ROWS_IN_CACHE, NULL);
     v->parts = k->pieces * f->groups < 8 ? ceil_div(out, WIDEST * LANES) : 1;
-    const size_t panels = f->groups * rows * padded * sizeof(T), starts = (f->groups * padded * sizeof(T) + 63) / 64 * 64;
+    f->direct = !f->flip && out == padded && total <= FEW_PIXELS; /* too few to pay for packing */
+    const size_t panels = f->direct ? 0 : f->groups * rows * padded * sizeof(T), starts = (f->groups * padded * sizeof(T) + 63) / 64 * 64;
     lease l;
     if (pool_open(&l, panels + starts + pixels * 2 * sizeof(int64_t) + nseg * sizeof(segment),
                   walk_scratch(k) * sizeof(T), (double)total * rows * out * f->groups))
@@ -131,7 +136,8 @@ static int FN(convolve)(FN(convolution) *v, FN(filters) *f, walk *k, int relu)
     pixel_offsets(k, k->img, k->sh * k->row, k->sw * k->pix, v->xo);
     pixel_offsets(k, v->img, v->row, v->col, v->yo);
     tap_segments(k, ROWS_IN_CACHE, seg);
-    v->product = (FN(product)){seg, nseg, rows, 1, out, f->packed, f->start, relu ? FN(RELU) : 0};
+    v->product = (FN(product)){seg, nseg, rows, 1, out, f->packed, f->start, relu ? FN(RELU) : 0, f->direct ? f->o : 0};
+    if (f->direct) v->product.w = f->w;
     pool_run(&l, FN(convolve_piece), v, f->groups * v->parts * k->pieces);
     pool_close(&l);
     return 0;
@@ -142,8 +148,11 @@ static int64_t *FN(taps)(const conv_shape *s)
     return malloc(2 * (s->i + s->j) * sizeof(int64_t)); /* offsets of rows and columns, then their numbers */
 }
 
+static int FN(one_each)(const conv_shape *s) { return s->groups == s->c && s->c == s->o && s->c > 1; }
+
 static int FN(conv2d)(const conv_shape *s, const void *x, const void *w, const void *b, void *y)
 {
+    if (FN(one_each)(s)) return FN(depthwise_conv2d)(s, x, w, b, y);
     int64_t *hs = FN(taps)(s), *ws = hs + s->i, *ti = ws + s->j, *tj = ti + s->i;
     if (!hs) return -1;
     for (int64_t i = 0; i < s->i; i++) hs[i] = i * s->dh - s->ph, ti[i] = i;
@@ -171,6 +180,7 @@ static int64_t FN(phase_taps)(int64_t phase, int64_t pad, int64_t stride, int64_
 /* One walk over dy for each phase of the stride: dx pixel q*s + phase gathers dy[q + offset] through the flipped taps. */
 static int FN(conv2d_dx)(const conv_shape *s, const void *dy, const void *w, void *dx)
 {
+    if (FN(one_each)(s)) return FN(depthwise_dx)(s, dy, w, dx);
     int64_t *hs = FN(taps)(s), *ws = hs + s->i, *ti = ws + s->j, *tj = ti + s->i;
     if (!hs) return -1;
     int failed = 0;
@@ -286,6 +296,7 @@ static void FN(weight_sum)(const void *job, int64_t piece, char *scratch)
 
 static int FN(conv2d_dw)(const conv_shape *s, const void *x, const void *dy, void *dw)
 {
+    if (FN(one_each)(s)) return FN(depthwise_dw)(s, x, dy, dw);
     int64_t *hs = FN(taps)(s), *ws = hs + s->i;
     if (!hs) return -1;
     for (int64_t i = 0; i < s->i; i++) hs[i] = i * s->dh - s->ph;

@@ -33,7 +33,7 @@ typedef struct {
     T *out;
     const char *tap;
     char *tap_out;
-    int what, wide;
+    int what, wide, apart; /* apart: a backward pass over windows that do not overlap */
     int64_t rows, cols, across; /* a piece: rows, columns; pieces across one row */
 } FN(pooling);
 
@@ -122,6 +122,36 @@ INLINE void FN(put_rows)(const FN(pooling) *v, const int what, int64_t piece, ch
     }
 }
 
+/* Windows that do not overlap: each dx pixel is one select, and pixels under no window are zeroed first. */
+static void FN(put_apart)(const FN(pooling) *v, int64_t piece)
+{
+    const conv_shape *s = v->s;
+    const T *end = v->in + s->n * s->oh * s->ow * s->c;
+    const int64_t bytes = v->wide ? 4 : 1, line = s->w * s->c;
+    const int covered = s->i == s->sh && s->j == s->sw && !s->ph && !s->pw && s->oh * s->sh == s->h && s->ow * s->sw == s->w;
+    for (int64_t row = piece * v->rows; row < least(s->n * s->oh, (piece + 1) * v->rows); row++) {
+        const int64_t q = row % s->oh, h = q * s->sh - s->ph;
+        T *image = v->out + row / s->oh * s->h * line;
+        const int64_t top = q ? most(h, 0) : 0, bottom = q == s->oh - 1 ? s->h : least(h + s->sh, s->h);
+        if (!covered && top < bottom) memset(image + top * line, 0, (bottom - top) * line * sizeof(T));
+        int64_t i0, i1, j0, j1;
+        inside(h, s->h, 1, s->i, &i0, &i1);
+        for (int64_t r = 0; r < s->ow; r++) {
+            const int64_t w = r * s->sw - s->pw;
+            inside(w, s->w, 1, s->j, &j0, &j1);
+            for (int64_t c = 0; c < s->c; c += LANES) {
+                const int64_t at = (row * s->ow + r) * s->c + c, n = s->c - c;
+                const VEC dy = FN(load_some)(v->in + at, n, end);
+                const IVEC tap = FN(load_taps)(v->tap + at * bytes, v->wide, n);
+                for (int64_t i = i0; i < i1; i++)
+                    for (int64_t j = j0; j < j1; j++)
+                        FN(store_some)(image + (h + i) * line + (w + j) * s->c + c,
+                                       (VEC)((IVEC)dy & (IVEC)(tap == (INT)(i * s->j + j))), n);
+            }
+        }
+    }
+}
+
 static void FN(pool_piece)(const void *job, int64_t piece, char *scratch)
 {
     const FN(pooling) *v = job;
@@ -129,7 +159,10 @@ static void FN(pool_piece)(const void *job, int64_t piece, char *scratch)
     case MAX_POOL: FN(pool_rows)(v, MAX_POOL, piece); break;
     case TAKE_POOL: FN(pool_rows)(v, TAKE_POOL, piece); break;
     case AVG_POOL: FN(pool_rows)(v, AVG_POOL, piece); break;
-    case MAX_PUT: FN(put_rows)(v, MAX_PUT, piece, scratch); break;
+    case MAX_PUT:
+        if (v->apart) FN(put_apart)(v, piece);
+        else FN(put_rows)(v, MAX_PUT, piece, scratch);
+        break;
     default: FN(put_rows)(v, AVG_PUT, piece, scratch);
     }
 }
@@ -137,9 +170,10 @@ static void FN(pool_piece)(const void *job, int64_t piece, char *scratch)
 /* `in` is x forward and dy backward; `tap` is written by MAX_POOL and read by TAKE_POOL and MAX_PUT. */
 static int FN(pool2d)(const conv_shape *s, int what, const void *in, const void *counts, void *tap, void *out)
 {
-    const int64_t piece = 16384, forward = what < MAX_PUT, width = forward ? s->ow : s->w, height = s->n * (forward ? s->oh : s->h);
-    FN(pooling) v = {s, in, counts, out, tap, tap, what, s->i * s->j > 256};
-    cut(width, most(1, piece / s->c), &v.cols, &v.across);
+    const int apart = what == MAX_PUT && s->dh == 1 && s->dw == 1 && s->sh >= s->i && s->sw >= s->j;
+    const int64_t piece = 16384, forward = what < MAX_PUT || apart, width = forward ? s->ow : s->w, height = s->n * (forward ? s->oh : s->h);
+    FN(pooling) v = {s, in, counts, out, tap, tap, what, s->i * s->j > 256, apart};
+    cut(width, apart ? width : most(1, piece / s->c), &v.cols, &v.across);
     int64_t down;
     cut(height, v.across > 1 ? 1 : most(1, piece / (width * s->c)), &v.rows, &down);
     const size_t lists = (s->i + v.cols * s->j) * sizeof(owed) + v.cols * sizeof(int64_t);

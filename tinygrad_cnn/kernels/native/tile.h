@@ -145,6 +145,7 @@ typedef struct {
     int64_t nseg, rows, xs, channels;
     const T *w, *start;
     int flags;
+    int64_t ld; /* not packed: rows of w are this far apart */
 } FN(product);
 
 #ifndef ROWS_IN_CACHE
@@ -156,7 +157,7 @@ static void FN(sweep_block)(const FN(product) *m, const FN(tile_set) *set, int64
 {
     enum { tallest = 14, widest = 4 * VEC_BYTES / sizeof(T) };
     T spill[tallest * widest] __attribute__((aligned(64)));
-    const int64_t width = set->vectors * LANES, valid = least(width, m->channels - at);
+    const int64_t width = set->vectors * LANES, ldw = m->ld ? m->ld : width, valid = least(width, m->channels - at);
     for (int64_t p = 0; p < pixels;) {
         int64_t left = pixels - p, rows = left;
         if (left > set->tallest) rows = left >= 2 * set->tallest ? set->tallest : ceil_div(left, 2);
@@ -165,14 +166,14 @@ static void FN(sweep_block)(const FN(product) *m, const FN(tile_set) *set, int64
         for (int64_t r = 0; r < taller; r++) xr[r] = xo[p + least(r, rows - 1)], yr[r] = yo[p + least(r, rows - 1)];
         FN(tile_fn) tile = set->tiles[taller / set->step - 1];
         if (valid == width) {
-            tile(x, xr, m->xs, seg, nseg, w, width, y + at, yr, m->start + at, flags);
+            tile(x, xr, m->xs, seg, nseg, w, ldw, y + at, yr, m->start + at, flags);
         } else {
             int64_t sr[tallest];
             for (int64_t r = 0; r < taller; r++) {
                 sr[r] = r * width;
                 if (flags & FN(RESUME)) FN(copy_lanes)(spill + sr[r], y + at + yr[r], valid);
             }
-            tile(x, xr, m->xs, seg, nseg, w, width, spill, sr, m->start + at, flags);
+            tile(x, xr, m->xs, seg, nseg, w, ldw, spill, sr, m->start + at, flags);
             for (int64_t r = 0; r < rows; r++) FN(copy_lanes)(y + at + yr[r], spill + sr[r], valid);
         }
         p += rows;
@@ -185,14 +186,14 @@ static void FN(sweep)(const FN(product) *m, int64_t at, int64_t stop, const T *x
 {
     while (at < stop) {
         const FN(tile_set) *set = FN(tiles_for)(m->channels, at);
-        const T *w = m->w + m->rows * at;
+        const T *w = m->w + (m->ld ? at : m->rows * at);
         int64_t s = 0;
         do {
             int64_t first = s, rows = 0;
             while (s < m->nseg && (rows == 0 || rows + m->seg[s].len <= ROWS_IN_CACHE)) rows += m->seg[s++].len;
             int flags = (first ? FN(RESUME) : m->flags & FN(RESUME)) | (s == m->nseg ? m->flags & FN(RELU) : 0);
             FN(sweep_block)(m, set, at, m->seg + first, s - first, w, x, xo, y, yo, pixels, flags);
-            w += rows * set->vectors * LANES;
+            w += rows * (m->ld ? m->ld : set->vectors * LANES);
         } while (s < m->nseg);
         at += set->vectors * LANES;
     }

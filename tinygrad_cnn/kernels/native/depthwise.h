@@ -1,0 +1,169 @@
+/* Convolutions with one filter for each channel: no sum over channels, so vectors run over channels and a few pixels or
+ * taps are kept in registers.  Filters are (I, J, 1, C). */
+
+typedef struct {
+    const conv_shape *s;
+    const T *in, *dy, *w, *b;
+    T *out;
+    int64_t rows, chunks; /* rows of a piece; or pieces of the gradient for w */
+    int relu;
+} FN(depthwise);
+
+/* One vector of channels of `count` output pixels of a row, all with taps i0..i1 x j0..j1 inside. */
+INLINE void FN(depthwise_pixels)(const FN(depthwise) *v, const int count, const T *image, T *y, int64_t h, int64_t w, int64_t c,
+                                 int64_t i0, int64_t i1, int64_t j0, int64_t j1)
+{
+    const conv_shape *s = v->s;
+    const int64_t n = s->c - c;
+    const T *end = v->in + s->n * s->h * s->w * s->c, *w_end = v->w + s->i * s->j * s->c;
+    VEC sum[4];
+    const VEC start = v->b ? FN(load_some)(v->b + c, n, v->b + s->c) : (VEC){0};
+    UNROLL for (int r = 0; r < count; r++) sum[r] = start;
+    for (int64_t i = i0; i < i1; i++)
+        for (int64_t j = j0; j < j1; j++) {
+            const T *x = image + ((h + i * s->dh) * s->w + w + j * s->dw) * s->c + c;
+            const VEC filter = FN(load_some)(v->w + (i * s->j + j) * s->c + c, n, w_end);
+            UNROLL for (int r = 0; r < count; r++) sum[r] += FN(load_some)(x + r * s->sw * s->c, n, end) * filter;
+        }
+    UNROLL for (int r = 0; r < count; r++) FN(store_some)(y + r * s->c + c, v->relu ? FN(relu_vec)(sum[r]) : sum[r], n);
+}
+
+static void FN(depthwise_piece)(const void *job, int64_t piece, char *scratch)
+{
+    const FN(depthwise) *v = job;
+    const conv_shape *s = v->s;
+    (void)scratch;
+    for (int64_t row = piece * v->rows; row < least(s->n * s->oh, (piece + 1) * v->rows); row++) {
+        const int64_t h = row % s->oh * s->sh - s->ph;
+        const T *image = v->in + row / s->oh * s->h * s->w * s->c;
+        T *y = v->out + row * s->ow * s->c;
+        int64_t i0, i1, j0, j1, k0, k1;
+        inside(h, s->h, s->dh, s->i, &i0, &i1);
+        for (int64_t r = 0, count; r < s->ow; r += count) {
+            const int64_t w = r * s->sw - s->pw;
+            inside(w, s->w, s->dw, s->j, &j0, &j1);
+            inside(w + 3 * s->sw, s->w, s->dw, s->j, &k0, &k1);
+            count = r + 4 <= s->ow && j0 == 0 && j1 == s->j && k0 == 0 && k1 == s->j ? 4 : 1;
+            for (int64_t c = 0; c < s->c; c += LANES) {
+                if (count == 4) FN(depthwise_pixels)(v, 4, image, y + r * s->c, h, w, c, i0, i1, j0, j1);
+                else FN(depthwise_pixels)(v, 1, image, y + r * s->c, h, w, c, i0, i1, j0, j1);
+            }
+        }
+    }
+}
+
+/* dx pixel by pixel: what each window over it owes. */
+static void FN(depthwise_dx_piece)(const void *job, int64_t piece, char *scratch)
+{
+    const FN(depthwise) *v = job;
+    const conv_shape *s = v->s;
+    const T *end = v->in + s->n * s->oh * s->ow * s->c, *w_end = v->w + s->i * s->j * s->c;
+    owed *rows = (owed *)scratch, *lists = rows + s->i;
+    int64_t rows_owed, *cols_owed = (int64_t *)(lists + s->w * s->j);
+    list_owed(0, s->w, s->pw, s->sw, s->dw, s->j, s->ow, s->j, lists, cols_owed);
+    for (int64_t row = piece * v->rows; row < least(s->n * s->h, (piece + 1) * v->rows); row++) {
+        const T *image = v->in + row / s->h * s->oh * s->ow * s->c;
+        list_owed(row % s->h, row % s->h + 1, s->ph, s->sh, s->dh, s->i, s->oh, s->i, rows, &rows_owed);
+        for (int64_t w = 0; w < s->w; w++) {
+            const owed *cols = lists + w * s->j;
+            for (int64_t c = 0; c < s->c; c += LANES) {
+                VEC sum = {0};
+                for (int64_t a = 0; a < rows_owed; a++)
+                    for (int64_t b = 0; b < cols_owed[w]; b++) {
+                        const T *dy = image + (rows[a].at * s->ow + cols[b].at) * s->c + c;
+                        const T *filter = v->w + (rows[a].tap * s->j + cols[b].tap) * s->c + c;
+                        sum += FN(load_some)(dy, s->c - c, end) * FN(load_some)(filter, s->c - c, w_end);
+                    }
+                FN(store_some)(v->out + (row * s->w + w) * s->c + c, sum, s->c - c);
+            }
+        }
+    }
+}
+
+/* Add one output row's share to `count` neighbouring taps of one vector of channels. */
+INLINE void FN(depthwise_taps)(const conv_shape *s, const int count, const T *x, const T *dy, int64_t w0, int64_t n, const T *end,
+                               const T *dy_end, T *sums, int64_t step)
+{
+    VEC sum[5];
+    UNROLL for (int j = 0; j < count; j++) sum[j] = FN(load)(sums + j * step);
+    for (int64_t r = 0; r < s->ow; r++) {
+        const VEC g = FN(load_some)(dy + r * s->c, n, dy_end);
+        const int64_t w = r * s->sw + w0;
+        UNROLL for (int j = 0; j < count; j++)
+        {
+            const int64_t at = w + j * s->dw;
+            if ((uint64_t)at < (uint64_t)s->w) sum[j] += FN(load_some)(x + at * s->c, n, end) * g;
+        }
+    }
+    UNROLL for (int j = 0; j < count; j++) FN(store)(sums + j * step, sum[j]);
+}
+
+static void FN(depthwise_dw_piece)(const void *job, int64_t piece, char *scratch)
+{
+    const FN(depthwise) *v = job;
+    const conv_shape *s = v->s;
+    (void)scratch;
+    const int64_t padded = FN(padded)(s->c), total = s->n * s->oh;
+    const T *end = v->in + s->n * s->h * s->w * s->c, *dy_end = v->dy + total * s->ow * s->c;
+    T *sums = v->out + piece * s->i * s->j * padded;
+    memset(sums, 0, s->i * s->j * padded * sizeof(T));
+    for (int64_t row = piece * total / v->chunks; row < (piece + 1) * total / v->chunks; row++) {
+        const T *dy = v->dy + row * s->ow * s->c;
+        for (int64_t i = 0; i < s->i; i++) {
+            const int64_t h = row % s->oh * s->sh - s->ph + i * s->dh;
+            if (h < 0 || h >= s->h) continue;
+            const T *x = v->in + (row / s->oh * s->h + h) * s->w * s->c;
+            for (int64_t j = 0; j < s->j; j += 5)
+                for (int64_t c = 0; c < s->c; c += LANES) {
+                    T *to = sums + (i * s->j + j) * padded + c;
+                    const int64_t w0 = j * s->dw - s->pw, n = s->c - c;
+                    switch (least(5, s->j - j)) {
+                    case 1: FN(depthwise_taps)(s, 1, x + c, dy + c, w0, n, end, dy_end, to, padded); break;
+                    case 2: FN(depthwise_taps)(s, 2, x + c, dy + c, w0, n, end, dy_end, to, padded); break;
+                    case 3: FN(depthwise_taps)(s, 3, x + c, dy + c, w0, n, end, dy_end, to, padded); break;
+                    case 4: FN(depthwise_taps)(s, 4, x + c, dy + c, w0, n, end, dy_end, to, padded); break;
+                    default: FN(depthwise_taps)(s, 5, x + c, dy + c, w0, n, end, dy_end, to, padded);
+                    }
+                }
+        }
+    }
+}
+
+static int64_t FN(rows_for)(int64_t width) { return most(1, 8192 / width); }
+
+static double FN(depthwise_work)(const conv_shape *s) { return (double)s->n * s->oh * s->ow * s->i * s->j * s->c / LANES * 2; }
+
+static int FN(depthwise_conv2d)(const conv_shape *s, const T *x, const T *w, const T *b, T *y)
+{
+    FN(depthwise) v = {.s = s, .in = x, .w = w, .b = b, .out = y, .rows = FN(rows_for)(s->ow * s->c), .relu = s->relu};
+    lease l;
+    if (pool_open(&l, 0, 0, FN(depthwise_work)(s))) return -1;
+    pool_run(&l, FN(depthwise_piece), &v, ceil_div(s->n * s->oh, v.rows));
+    pool_close(&l);
+    return 0;
+}
+
+static int FN(depthwise_dx)(const conv_shape *s, const T *dy, const T *w, T *dx)
+{
+    FN(depthwise) v = {.s = s, .in = dy, .w = w, .out = dx, .rows = FN(rows_for)(s->w * s->c)};
+    lease l;
+    if (pool_open(&l, 0, (s->i + s->w * s->j) * sizeof(owed) + s->w * sizeof(int64_t), FN(depthwise_work)(s))) return -1;
+    pool_run(&l, FN(depthwise_dx_piece), &v, ceil_div(s->n * s->h, v.rows));
+    pool_close(&l);
+    return 0;
+}
+
+static int FN(depthwise_dw)(const conv_shape *s, const T *x, const T *dy, T *dw)
+{
+    const int64_t taps = s->i * s->j, padded = FN(padded)(s->c);
+    FN(depthwise) v = {.s = s, .in = x, .dy = dy, .chunks = least(16, s->n * s->oh)};
+    lease l;
+    if (pool_open(&l, v.chunks * taps * padded * sizeof(T), 0, FN(depthwise_work)(s))) return -1;
+    v.out = (T *)l.shared;
+    pool_run(&l, FN(depthwise_dw_piece), &v, v.chunks);
+    for (int64_t i = 1; i < v.chunks; i++)
+        for (int64_t k = 0; k < taps * padded; k++) v.out[k] += v.out[i * taps * padded + k];
+    for (int64_t t = 0; t < taps; t++) memcpy(dw + t * s->c, v.out + t * padded, s->c * sizeof(T));
+    pool_close(&l);
+    return 0;
+}
