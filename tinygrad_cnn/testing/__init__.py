@@ -7,9 +7,9 @@ from ..core.sample import integers as integers
 from ..core.sample import positive as positive
 from ..core.sample import probabilities as probabilities
 from ..core.sample import uniform as uniform
-from .contracts import ContractError as ContractError
-from .contracts import OpReport as OpReport
-from .contracts import check_op as check_op
+from .check import ContractError as ContractError
+from .check import OpReport as OpReport
+from .check import check_op as check_op
 from .gradcheck import gradcheck as gradcheck
 from .report import GradcheckError as GradcheckError
 from .report import GradReport as GradReport

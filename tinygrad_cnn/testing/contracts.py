@@ -1,157 +1,22 @@
-"""The contracts that every op keeps, run over its samples."""
+"""The contracts that every op keeps: each a function of one op on one sample, which returns how much it compared.
+
+A contract that is broken raises an AssertionError with what was got and what was expected; `check_op` adds the
+names of the op, the contract and the sample.
+"""
 
 from __future__ import annotations
 
 import copy
-import warnings
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..core.engine import grad
 from ..core.node import Node
-from ..core.op import Op
-from ..core.sample import Sample
 from ..core.tensor import Tensor
+from .case import SEED, Case, cotangent, same, same_gradients
 from .gradcheck import gradcheck
-
-SEED = 0
-
-
-class ContractError(AssertionError):
-    """An op breaks one of its contracts; the message names op, contract and sample."""
-
-
-@dataclass
-class OpReport:
-    """The contracts that an op kept: checks by contract, and the names of what it keeps alive for its rules."""
-
-    op: str
-    counts: Counter[str] = field(default_factory=Counter)
-    kept: tuple[str, ...] = ()
-
-    @property
-    def checks(self) -> int:
-        return sum(self.counts.values())
-
-    def __str__(self) -> str:
-        kinds = "\n".join(f"  {n:5d}  {name}" for name, n in self.counts.items())
-        return f"{self.op}: {self.checks} checks hold; keeps {', '.join(self.kept) or 'nothing'}\n{kinds}"
-
-
-def check_op(op: Op, *, orders: Sequence[int] = (1, 2)) -> OpReport:
-    """Run all contracts of `op` on all its samples; gradients at the given orders.
-
-    Raises
-    ------
-    ContractError : one is broken; the message names the op, the contract and the sample.
-    """
-    if not orders or min(orders) < 1:
-        raise ValueError(f"check_op: orders={orders!r} must be positive whole numbers.")
-    report = OpReport(op.name)
-    _held(op, "documented", None, lambda: report.counts.update(documented=_documented(op)))
-    kept: set[str] = set()
-    for sample in op.samples:
-        case = Case(op, sample, max(orders))
-        for name, contract in CONTRACTS.items():
-            _held(op, name, sample, lambda c=contract, n=name, s=case: report.counts.update({n: c(s)}))
-        kept |= set(case.kept)
-    if op.rules and not report.counts["gradients"]:
-        raise ContractError(f"{op.name}: it has rules, but on no sample are they used. Add a sample that needs them.")
-    report.kept = tuple(sorted(kept))
-    return report
-
-
-def _held(op: Op, name: str, sample: Sample | None, run: Callable[[], Any]) -> None:
-    """Run one contract; say of whatever goes wrong where it was."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            run()
-    except Exception as error:
-        kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
-        where = f" on {sample!r}" if sample is not None else ""
-        raise ContractError(f"{op.name}: the contract {name!r} is broken{where}.\n{kind}{error}") from error
-
-
-def _documented(op: Op) -> int:
-    assert op.samples, "it has no samples. Add @tg.op(samples=[tg.testing.Sample(x=(2, 3), ...)])."
-    assert op.ref is not None, "it has no reference. Add @tg.op(ref=...): a slow or other way to the same result."
-    assert op.__doc__ and "->" in op.__doc__, (
-        "its docstring gives no shapes. Write them as in: x (N, C) · w (C, O) -> (N, O)."
-    )
-    return 3
-
-
-class Case:
-    """One op on one sample."""
-
-    def __init__(self, op: Op, sample: Sample, order: int) -> None:
-        self.op, self.order, self.sample = op, order, sample
-        self.inputs, self.params = sample.draw(op, SEED)
-        self.moving = [k for k, a in enumerate(self.inputs) if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
-        self.rng = np.random.default_rng(SEED)
-        self.kept: dict[str, Any] = {}
-
-    def __call__(self, inputs: Sequence[Any], fn: Callable[..., Any] | None = None) -> Any:
-        """The op, or another function of the same arguments; generators start afresh each time."""
-        params = {k: copy.deepcopy(v) if isinstance(v, np.random.Generator) else v for k, v in self.params.items()}
-        return (fn or self.op)(*inputs, **params)
-
-    def run(
-        self, inputs: Sequence[Any], g: np.ndarray | None = None, *, create_graph: bool = False
-    ) -> tuple[np.ndarray, dict[int, Any]]:
-        """The op's result on recorded Tensors, and the gradients of its floating inputs for the cotangent g."""
-        tensors = [
-            Tensor(a, requires_grad=a.dtype.kind == "f", copy=False) if isinstance(a, np.ndarray) else a for a in inputs
-        ]
-        y = self(tensors)
-        assert isinstance(y, Tensor), f"on Tensors it returned {type(y).__name__}, expected a Tensor."
-        if y.dtype.kind != "f" or not self.moving:
-            return y.data, {}
-        assert isinstance(y.node, Node), "on recorded Tensors it left no node."
-        g = cotangent(y) if g is None else g
-        xs = [tensors[k] for k in self.moving]
-        found = grad(y, xs, grad_outputs=g, create_graph=create_graph, allow_unused=True)
-        return y.data, dict(zip(self.moving, found, strict=True))
-
-    def replaced(self, **changes: Any) -> list[Any]:
-        """The inputs, those at _0, _1, ... replaced."""
-        return [changes.get(f"_{k}", a) for k, a in enumerate(self.inputs)]
-
-    def arrays(self, change: Callable[[np.ndarray], np.ndarray]) -> list[Any]:
-        """The inputs with a change made to each array."""
-        return [np.asarray(change(a)) if isinstance(a, np.ndarray) else a for a in self.inputs]
-
-
-def cotangent(y: Any) -> np.ndarray:
-    """A random cotangent, the same for the same shape, of y's dtype."""
-    return np.random.default_rng(SEED + 1).standard_normal(y.shape).astype(y.dtype)
-
-
-def same(got: Any, want: Any, what: str, rtol: float = 0.0) -> None:
-    """Equal in shape, and in value up to rtol times the largest; bit for bit and in dtype if rtol is 0."""
-    got, want = np.asarray(got), np.asarray(want)
-    assert got.shape == want.shape, f"{what}: shape {got.shape}, expected {want.shape}."
-    if rtol == 0 or got.dtype.kind != "f":
-        equal = np.array_equal(got, want, equal_nan=got.dtype.kind == "f") and (rtol > 0 or got.dtype == want.dtype)
-        assert equal, f"{what}: {got!r} {got.dtype}, expected {want!r} {want.dtype}, bit for bit."
-        return
-    finite = np.abs(want[np.isfinite(want)])
-    close = np.isclose(got, want, rtol=rtol, atol=rtol * np.max(finite, initial=0.0), equal_nan=True)
-    if not close.all():
-        where = tuple(int(i) for i in np.argwhere(~close)[0])
-        raise AssertionError(f"{what}: at index {where} it is {got[where]!r}, expected {want[where]!r}.")
-
-
-def same_gradients(got: dict[int, Any], want: dict[int, Any], what: str, rtol: float = 0.0) -> None:
-    for k, g in want.items():
-        assert (g is None) == (got[k] is None), f"{what}: input {k} has a gradient in one way and none in the other."
-        if g is not None:
-            same(got[k], g, f"{what}, gradient in input {k}", rtol)
 
 
 def equals_reference(case: Case) -> int:
@@ -263,10 +128,10 @@ def empty_batch(case: Case) -> int:
         except (ValueError, IndexError) as error:
             assert str(error).startswith(case.op.name), f"empty batch: the error does not name the op: {error}"
             continue
+        expected = _empty_shapes(case, members)
+        assert not expected or plain.shape in expected, f"it gave shape {plain.shape}, expected {expected[0]}."
         y, found = case.run(inputs)
         same(y, plain, "empty batch, Tensor world and array world differ")
-        expected = _empty_shapes(case, members)
-        assert not expected or y.shape in expected, f"empty batch: gave shape {y.shape}, expected {expected[0]}."
         for k, g in found.items():
             assert g is None or (g.shape == inputs[k].shape and np.isfinite(g).all()), (
                 f"empty batch: the gradient in input {k} is {g!r}, expected finite values of shape {inputs[k].shape}."
@@ -332,7 +197,7 @@ def shared_operand(case: Case) -> int:
     one, two = case.moving[:2]
     if case.inputs[one].shape != case.inputs[two].shape:
         return 0
-    inputs = case.replaced(**{f"_{two}": case.inputs[one]})
+    inputs = case.replaced(**{f"_{two}": case.inputs[one].copy()})
     y, apart = case.run(inputs)
     if not apart:
         return 0

@@ -46,7 +46,10 @@ class Level:
         self.cotangents = [weights(rng, y.shape) for y in self.outputs]
         self.weights = np.concatenate([c.ravel() for c in self.cotangents])
         self.size = float(np.abs(self.weights) @ np.abs(self.values(points)))
-        self.gradients = [self._checked(k, g) for k, g in enumerate(self.pull(self.cotangents))]
+        given = [c.copy() for c in self.cotangents]
+        self.gradients = [self._checked(k, g) for k, g in enumerate(self.pull(given))]
+        if not all(map(np.array_equal, given, self.cotangents)):
+            raise GradcheckError("gradcheck: a rule changed its cotangent g in place. Return a new array instead.")
 
     def _evaluate(self, order: int, points: Sequence[Tensor], record: bool) -> list[Any]:
         if order == 1:
@@ -76,10 +79,11 @@ class Level:
         rows = []
         for flat in np.eye(self.weights.size):
             rows.append(self.pull([part.reshape(s) for part, s in zip(np.split(flat, cuts), shapes, strict=True)]))
-        return [
-            np.array([np.zeros(p.size) if row[k] is None else np.ravel(row[k]) for row in rows]).reshape(-1, p.size)
-            for k, p in enumerate(self.points)
-        ]
+        jacobians = []
+        for k, p in enumerate(self.points):
+            flat = [np.zeros(p.size) if row[k] is None else np.ravel(row[k]) for row in rows]
+            jacobians.append(np.array(flat).reshape(len(rows), p.size))
+        return jacobians
 
     def _checked(self, k: int, g: Any) -> np.ndarray:
         """A gradient as a finite array."""

@@ -14,7 +14,7 @@ from ..core.algebra import stop_gradient
 from ..core.engine import grad
 from ..core.op import Op
 from ..core.tensor import Tensor
-from .contracts import Case, cotangent
+from .case import Case, cotangent
 from .gradcheck import gradcheck
 from .report import GradcheckError
 

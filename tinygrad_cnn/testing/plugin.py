@@ -49,12 +49,12 @@ class OpItem(pytest.Item):
 
     def runtest(self) -> None:
         from ..core.registry import registry
-        from .contracts import check_op
+        from .check import check_op
 
         self.user_properties.append((PROPERTY, check_op(registry[self.name]).checks))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        from .contracts import ContractError
+        from .check import ContractError
 
         if isinstance(excinfo.value, ContractError):
             return str(excinfo.value)

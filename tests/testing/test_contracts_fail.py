@@ -1,0 +1,187 @@
+"""Each contract can be broken: for each, an op that breaks it and no other before it."""
+
+import numpy as np
+import pytest
+
+import tinygrad_cnn as tg
+from tinygrad_cnn.testing import ContractError, Sample, booleans, check_op, positive
+from tinygrad_cnn.testing.contracts import CONTRACTS
+
+TWO = (2, 3)
+
+
+@pytest.fixture
+def user_op():
+    """Registers `fn` as the op `mine`, with what every op must have; and takes it out again."""
+
+    def register(fn, *, rules=None, **options):
+        fn.__name__, fn.__doc__ = "mine", "A test.  x (...) -> (...)"
+        options = {"samples": [Sample(x=TWO)], "ref": fn} | options
+        return tg.op(**options)(fn).vjp(**(rules or {"x": lambda g: g * 2.0}))
+
+    yield register
+    tg.registry.pop("mine", None)
+
+
+def double(x):
+    return x * 2
+
+
+def test_good_op_passes_and_is_reported(user_op):
+    report = check_op(user_op(lambda x: np.sin(x), rules={"x": lambda g, x: g * tg.cos(x)}, numpy=[]))
+    assert report.op == "mine"
+    assert report.kept == ("x",)
+    assert set(report.counts) == {"documented", *CONTRACTS}
+    assert report.counts["gradients"] >= 9
+    assert f"mine: {report.checks} checks hold; keeps x" in str(report)
+
+
+def test_orders_are_taken_and_checked(user_op):
+    op = user_op(double)
+    counts = [check_op(op, orders=orders).counts["gradients"] for orders in [(1,), (1, 2), (1, 2, 3)]]
+    assert counts[0] < counts[1] < counts[2]
+    for bad in ((), (0,)):
+        with pytest.raises(ValueError, match="orders="):
+            check_op(op, orders=bad)
+
+
+def broken(op, contract, message):
+    with pytest.raises(ContractError, match=rf"mine: the contract '{contract}' is broken on Sample\((?s:.*){message}"):
+        check_op(op)
+
+
+def test_reference_differs(user_op):
+    broken(user_op(double, ref=lambda x: x * 2 + 1e-6), "equals its reference", "expected")
+    broken(user_op(double, ref=lambda x: x[None] * 2), "equals its reference", r"shape \(2, 3\), expected \(1, 2, 3\)")
+
+
+def test_gradient_is_wrong(user_op):
+    broken(user_op(double, rules={"x": lambda g: g * 3.0}), "gradients", "worst entry")
+
+
+def test_rule_knows_arrays_only(user_op):
+    op = user_op(lambda x: np.cbrt(x), rules={"x": lambda g, x: g / (3 * np.cbrt(x) ** 2)})
+    broken(op, "gradients", "np.cbrt has no op")
+
+
+def test_worlds_differ(user_op):
+    def rule(g, x):
+        return g * 2.0 if isinstance(g, tg.Tensor) else g * (2.0 + 1e-15)
+
+    broken(user_op(double, rules={"x": rule}), "both worlds", "first-order backward and create_graph=True differ")
+
+
+def test_float32_becomes_float64(user_op):
+    op = user_op(lambda x: x * np.full((), 2.0))
+    broken(op, "float32 stays", "float32 in, float64 out")
+
+
+def test_layout_matters(user_op):
+    def by_memory(x):
+        return 2 * (x if x.flags.c_contiguous else np.ascontiguousarray(x) * 1.01)
+
+    broken(user_op(by_memory, ref=double), "any layout", "transposed inputs")
+
+
+def test_inputs_must_be_writable(user_op):
+    def through_place(x):
+        x[...] = x * 1.0
+        return x * 2
+
+    broken(user_op(through_place, ref=double), "any layout", "read-only")
+
+
+def test_cotangent_is_changed(user_op):
+    def rule(g):
+        if not isinstance(g, tg.Tensor) and g.flags.writeable:
+            g *= 2.0
+            return g
+        return g * 2.0
+
+    broken(user_op(double, rules={"x": rule}), "gradients", "changed its cotangent g in place")
+
+
+def test_inputs_are_changed(user_op):
+    def sorted_in_place(x):
+        y = x * 2
+        if x.flags.writeable:
+            x += 1e-9
+        return y
+
+    broken(user_op(sorted_in_place, ref=double), "gradients", "changed input 0 in place")
+
+
+def test_empty_batch_crashes(user_op):
+    def by_first_row(x):
+        if not len(x):
+            raise ZeroDivisionError("division by zero")
+        return x * 2
+
+    broken(user_op(by_first_row, ref=double), "empty batch", "ZeroDivisionError")
+
+
+def test_empty_batch_has_the_wrong_shape(user_op):
+    op = user_op(lambda x: x * 2 if len(x) else np.zeros((1, 3)), ref=double)
+    broken(op, "empty batch", r"gave shape \(1, 3\), expected \(0, 3\)")
+
+
+def test_empty_batch_may_be_refused(user_op):
+    def picky(x):
+        if not len(x):
+            raise ValueError("mine: an empty batch has no double.")
+        return x * 2
+
+    assert check_op(user_op(picky, ref=double)).counts["empty batch"]
+
+
+def test_broadcasting_is_declared_but_not_done(user_op):
+    def no_stretch(x, w):
+        return x * 2 + w * (1.01 if np.size(w) < np.size(x) else 1)
+
+    op = user_op(
+        no_stretch, broadcasts=True, samples=[Sample(x=TWO, w=TWO)], rules={"x": lambda g: g * 2.0, "w": lambda g: g}
+    )
+    broken(op, "broadcasting", "broadcast to")
+
+
+def test_operand_given_twice(user_op):
+    def rule(g, x, w):
+        return g * 2.0 if x is w else g * 1.0
+
+    op = user_op(lambda x, w: x + w, samples=[Sample(x=TWO, w=TWO)], rules={"x": rule, "w": lambda g: g})
+    broken(op, "same operand twice", "sum of both gradients")
+
+
+def test_float_side_result(user_op):
+    op = user_op(
+        lambda x: (x * x, x * 2), aux=["slope"], ref=lambda x: x * x, rules={"x": lambda g, slope: g * slope},
+        samples=[Sample(x=TWO)],
+    )  # fmt: skip
+    broken(op, "gradients", "order 2")  # seen by its second derivative, ...
+    linear = user_op(
+        lambda x: (x * 2, np.full_like(x, 2)), aux=["slope"], ref=double, rules={"x": lambda g, slope: g * slope}
+    )
+    broken(linear, "keeps what rules name", "its side result slope is float64")  # ... and where that is 0, by name
+
+
+def test_boolean_side_result_is_fine(user_op):
+    op = user_op(
+        lambda x: (np.where(x > 0, x, 0), x > 0), aux=["positive"], ref=lambda x: np.maximum(x, 0),
+        samples=[Sample(x=positive(2, 2))], rules={"x": lambda g, positive: tg.where(positive, g, 0.0)},
+    )  # fmt: skip
+    assert check_op(op).kept == ("positive",)
+
+
+def test_cost_is_negative(user_op):
+    broken(user_op(double, cost=lambda x_shape: -1), "cost from shapes", "negative")
+
+
+def test_rules_that_no_sample_uses(user_op):
+    op = user_op(lambda x: np.logical_not(x), samples=[Sample(x=booleans(3))])
+    with pytest.raises(ContractError, match="has rules, but on no sample are they used"):
+        check_op(op)
+
+
+def test_warnings_count_as_errors(user_op):
+    op = user_op(lambda x: np.log(x), rules={"x": lambda g, x: g / x}, samples=[Sample(x=(9,))])
+    broken(op, "equals its reference", "RuntimeWarning")

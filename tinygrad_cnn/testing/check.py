@@ -1,0 +1,79 @@
+"""check_op: all contracts of an op, on all its samples."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..core.op import Op
+from ..core.sample import Sample
+from .case import Case
+from .contracts import CONTRACTS
+
+
+class ContractError(AssertionError):
+    """An op breaks one of its contracts; the message names op, contract and sample."""
+
+
+@dataclass
+class OpReport:
+    """The contracts that an op kept: checks by contract, and the names of what it keeps alive for its rules."""
+
+    op: str
+    counts: Counter[str] = field(default_factory=Counter)
+    kept: tuple[str, ...] = ()
+
+    @property
+    def checks(self) -> int:
+        return sum(self.counts.values())
+
+    def __str__(self) -> str:
+        kinds = "\n".join(f"  {n:5d}  {name}" for name, n in self.counts.items())
+        return f"{self.op}: {self.checks} checks hold; keeps {', '.join(self.kept) or 'nothing'}\n{kinds}"
+
+
+def check_op(op: Op, *, orders: Sequence[int] = (1, 2)) -> OpReport:
+    """Run all contracts of `op` on all its samples; gradients at the given orders.
+
+    Raises
+    ------
+    ContractError : one is broken; the message names the op, the contract and the sample.
+    """
+    if not orders or min(orders) < 1:
+        raise ValueError(f"check_op: orders={orders!r} must be positive whole numbers.")
+    report = OpReport(op.name)
+    _held(op, "documented", None, lambda: report.counts.update(documented=_documented(op)))
+    kept: set[str] = set()
+    for sample in op.samples:
+        case = Case(op, sample, max(orders))
+        for name, contract in CONTRACTS.items():
+            _held(op, name, sample, lambda c=contract, n=name, s=case: report.counts.update({n: c(s)}))
+        kept |= set(case.kept)
+    if op.rules and not report.counts["gradients"]:
+        raise ContractError(f"{op.name}: it has rules, but on no sample are they used. Add a sample that needs them.")
+    report.kept = tuple(sorted(kept))
+    return report
+
+
+def _held(op: Op, name: str, sample: Sample | None, run: Callable[[], Any]) -> None:
+    """Run one contract; say of whatever goes wrong where it was."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            run()
+    except Exception as error:
+        kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
+        where = f" on {sample!r}" if sample is not None else ""
+        raise ContractError(f"{op.name}: the contract {name!r} is broken{where}.\n{kind}{error}") from error
+
+
+def _documented(op: Op) -> int:
+    assert op.samples, "it has no samples. Add @tg.op(samples=[tg.testing.Sample(x=(2, 3), ...)])."
+    assert op.ref is not None, "it has no reference. Add @tg.op(ref=...): a slow or other way to the same result."
+    assert op.__doc__ and "->" in op.__doc__, (
+        "its docstring gives no shapes. Write them as in: x (N, C) · w (C, O) -> (N, O)."
+    )
+    return 3
