@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from .graph import Arrow, Box, Path, Picture
+from .graph import Arrow, Box, Picture
 from .labels import cut, frame_label, least_width, markup
+from .modules import Path, words
 
 FONT = "Helvetica"  # the one sans-serif family whose widths every renderer knows
 BLUE, ORANGE, GREEN, VERMILION, BLACK = "#0072B2", "#B37400", "#00805C", "#C04E00", "#222222"
@@ -116,13 +117,13 @@ def _place(dot: Any, picture: Picture, rows: dict[str, Row]) -> None:
                 dot.body.append(f"{indent}{{rank=same {keys}}}\n")
         else:
             dot.body.append(f"{indent}subgraph cluster_{clusters} {{\n")
-            dot.body.append(f"{indent}\tgraph [{_cluster(item, picture.classes.get(item))}]\n")
+            dot.body.append(f"{indent}\tgraph [{_cluster(item, picture.classes.get(words(item), ''))}]\n")
             clusters += 1
             stack.append(iter(modules[item]))
 
 
-def _cluster(path: Path, kind: str | None) -> str:
-    label = frame_label(cut(".".join(path)), cut(kind or ""))
+def _cluster(path: Path, kind: str) -> str:
+    label = frame_label(cut(words(path)), cut(kind))
     fill = "#F6F6F6" if len(path) % 2 else "#ECECEC"
     return (
         f'label={label} labeljust=l fontsize=11 fontcolor="#555555" style="rounded,filled" '
@@ -132,7 +133,9 @@ def _cluster(path: Path, kind: str | None) -> str:
 
 def _write(dot: Any, box: Box, indent: str, alone: bool) -> None:
     """One node; an op that is alone in its module bears the module's path."""
-    lines = [cut(".".join(box.path)), *box.lines] if alone and box.kind == "op" else box.lines
+    lines = box.lines
+    if alone and box.kind == "op" and words(box.path) != box.title:
+        lines = [cut(words(box.path)), *lines]
     width = least_width([box.title, *lines])
     look = LOOKS[box.kind] if box.kind != "op" else {}  # the default
     look = look | {"width": str(width)} if width else look

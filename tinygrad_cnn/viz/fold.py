@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from .graph import Arrow, Box, Picture
+from .labels import cut
+from .modules import Path, words
 
 MOST = 150  # boxes that a reader can still find a way through
 
@@ -28,8 +30,8 @@ def fold(picture: Picture, depth: int | None) -> Picture:
 
 def _fold(picture: Picture, depth: int) -> Picture:
     """Replace the boxes of each module at `depth` by one, where the first of them stood."""
-    modules: dict[tuple[str, ...], Box] = {}
-    counts: dict[tuple[str, ...], int] = {}
+    modules: dict[Path, Box] = {}
+    counts: dict[Path, int] = {}
     stand_in: dict[int, Box] = {}
     boxes: list[Box] = []
     for box in picture.boxes:
@@ -38,7 +40,7 @@ def _fold(picture: Picture, depth: int) -> Picture:
             continue
         path = box.path[:depth]
         if path not in modules:
-            modules[path] = Box("module", ".".join(path), path=path[:-1])
+            modules[path] = Box("module", cut(words(path)), path=path[:-1])
             boxes.append(modules[path])
         if box.kind in ("op", "module"):
             counts[path] = counts.get(path, 0) + 1
@@ -46,7 +48,7 @@ def _fold(picture: Picture, depth: int) -> Picture:
         stand_in[id(box)] = modules[path]
     for path, box in modules.items():
         n = counts.get(path, 0)
-        kind = [picture.classes[path]] if path in picture.classes else []
+        kind = [cut(picture.classes[words(path)])] if words(path) in picture.classes else []
         box.lines = [*kind, f"{n} op{'s' if n != 1 else ''}"]
     arrows: list[Arrow] = []
     seen: set[tuple[int, int, bool]] = set()

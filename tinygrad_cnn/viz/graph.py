@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from .labels import cut, lines_of, parameters, shape_text
-
-Path = tuple[str, ...]
+from .modules import Path, homes_of, module_paths, words
 
 CUTS = ("stop_gradient", "no_grad")
 COMMUTATIVE = {"add", "mul", "maximum", "minimum"}  # which input is which says nothing there
@@ -45,7 +44,7 @@ class Picture:
     arrows: list[Arrow]
     ops: int  # before any were folded into modules
     notes: list[str] = field(default_factory=list)
-    classes: Mapping[Path, str] = field(default_factory=dict)  # of the modules, where they are known
+    classes: Mapping[str, str] = field(default_factory=dict)  # of the modules, by path, where they are known
 
 
 def read(
@@ -63,21 +62,27 @@ def read(
     """
     order = walk([node for _, node in outputs])
     roots = {node for _, node in outputs}
-    hidden = set() if constants else _constants(order, {*names, *inputs, *roots})
-    shown = [node for node in order if node not in hidden]
-    homes = _homes(shown)
+    constant = _constants(order, {*names, *inputs, *roots})
+    shown = [node for node in order if constants or node not in constant]
+    paths = module_paths(order)
+    homes = homes_of(order, paths)
     usual = outputs[0][1].dtype
     boxes: dict[Any, Box] = {}
     for node in shown:
-        boxes[node] = _op_box(node) if node.op is not None else _leaf_box(node, names, inputs, homes.get(node))
+        if node.op is not None:
+            boxes[node] = _op_box(node, paths[node])
+        elif node in constant:
+            boxes[node] = Box("constant", "array", path=homes[node])
+        else:
+            boxes[node] = _leaf_box(node, names, inputs, homes.get(node, ()))
         boxes[node].shape = shape_text(node.shape, node.dtype, usual)
     all_boxes, arrows = list(boxes.values()), []
     for node in shown:
         for k, edge in enumerate(node.inputs):
             if edge in boxes:
-                arrows.append(Arrow(boxes[edge], boxes[node], _role(node, k)))
+                arrows.append(Arrow(boxes[edge], boxes[node], _role(node, k, boxes)))
             elif edge is None and constants and not _left_out(node, k):
-                all_boxes.append(Box("constant", "number", path=_path(node.path)))
+                all_boxes.append(Box("constant", "number", path=paths[node]))
                 arrows.append(Arrow(all_boxes[-1], boxes[node]))
         source = node.source() if node.op is None and node.source is not None else None
         if source in boxes:  # drawn only if it is in the graph anyway: what else is alive is chance
@@ -86,7 +91,7 @@ def read(
         all_boxes.append(Box("output", cut(label), shape="" if node.dtype == np.float32 else str(node.dtype)))
         arrows.append(Arrow(boxes[node], all_boxes[-1]))
     ops = sum(node.op is not None for node in order)
-    return Picture(all_boxes, arrows, ops, classes={_path(path): name for path, name in classes.items()})
+    return Picture(all_boxes, arrows, ops, classes=classes)
 
 
 def walk(roots: Sequence[Any]) -> list[Any]:
@@ -129,56 +134,35 @@ def _is_tensor(leaf: Any) -> bool:
     return "name" in vars(leaf)
 
 
-def _path(text: str) -> Path:
-    return tuple(text.split(".")) if text else ()
-
-
-def _homes(order: Sequence[Any]) -> dict[Any, Path]:
-    """For each leaf, the innermost module that holds every op that uses it."""
-    homes: dict[Any, Path] = {}
-    for node in order:
-        path = _path(node.path)
-        for edge in node.inputs:
-            if edge is not None and edge.op is None:
-                homes[edge] = _common(homes[edge], path) if edge in homes else path
-    return homes
-
-
-def _common(a: Path, b: Path) -> Path:
-    n = 0
-    while n < min(len(a), len(b)) and a[n] == b[n]:
-        n += 1
-    return a[:n]
-
-
-def _op_box(node: Any) -> Box:
+def _op_box(node: Any, path: Path) -> Box:
     named = [f'"{cut(node.name)}"'] if node.name else []
-    return Box("op", cut(node.op.name), named + lines_of(parameters(node)), path=_path(node.path))
+    return Box("op", cut(node.op.name), named + lines_of(parameters(node)), path=path)
 
 
-def _leaf_box(leaf: Any, names: Mapping[Any, str], inputs: Mapping[Any, str], home: Path | None) -> Box:
+def _leaf_box(leaf: Any, names: Mapping[Any, str], inputs: Mapping[Any, str], home: Path) -> Box:
     """A leaf in the module that uses it (`home`); data stands outside all modules."""
     if leaf in inputs:
         return Box("input", cut(leaf.name or inputs[leaf]))
-    prefix = ".".join(home) + "." if home else ""
+    prefix = f"{words(home)}." if home else ""
     known = [name for name in (leaf.name, names.get(leaf)) if name]
     within = [name[len(prefix) :] for name in known if prefix and name.startswith(prefix)]
-    title = (within or known or [""])[0]
+    title = cut((within or known or ["tensor" if leaf.requires_grad or _is_tensor(leaf) else "array"])[0])
     if leaf.why in CUTS:
-        return Box("cut", leaf.why, [f'"{cut(title)}"'] if title else [], path=home or ())
-    if leaf.requires_grad or leaf in names:
-        return Box("parameter", cut(title or "tensor"), path=home or ())
-    if title or home is None or _is_tensor(leaf):
-        return Box("input", cut(title or "tensor"), path=home if home and within else ())
-    return Box("constant", "array", path=home)
+        return Box("cut", leaf.why, [f'"{title}"'] if known else [], path=home)
+    if leaf.requires_grad:
+        return Box("parameter", title, path=home)
+    if leaf in names or within:  # a frozen parameter, a running statistic
+        return Box("constant", title, path=home)
+    return Box("input", title)
 
 
-def _role(node: Any, k: int) -> str:
-    """Which input an arrow is, where two results meet and it matters."""
+def _role(node: Any, k: int, boxes: Mapping[Any, Box]) -> str:
+    """Which input an arrow is, where two meet and it matters: in a - b always, but a weight is known by its name."""
     op = node.op
-    if op.variadic or op.name in COMMUTATIVE or sum(e is not None and e.op is not None for e in node.inputs) < 2:
+    if op.variadic or op.name in COMMUTATIVE:
         return ""
-    return cut(op.inputs[k])
+    shown = [edge for edge in node.inputs if edge in boxes and (op.broadcasts or edge.op is not None)]
+    return cut(op.inputs[k]) if len(shown) > 1 else ""
 
 
 def _left_out(node: Any, k: int) -> bool:

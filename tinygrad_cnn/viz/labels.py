@@ -34,7 +34,9 @@ def parameters(node: Any) -> list[str]:
     """``name=value`` of each parameter that differs from the op's default."""
     defaults = getattr(node.op, "defaults", {})
     return [
-        cut(f"{k}={value_text(v)}") for k, v in node.params.items() if k not in defaults or _differs(v, defaults[k])
+        cut(f"{name}={value_text(value)}")
+        for name, value in node.params.items()
+        if (name not in defaults or _differs(value, defaults[name])) and not isinstance(value, np.random.Generator)
     ]
 
 
