@@ -103,6 +103,6 @@ def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
             (inputs if outside else inside).append(edge)
     op: Any = Recompute(f, args, generators)
     wrt = tuple(range(len(inputs)))
-    plan = Plan((), wrt, (), (), lambda *_: ())
+    plan = Plan((), None, (), wrt, (), (), lambda *_: ())
     node = Node(op, inputs, {}, plan, (), y.shape, y.dtype, Clock.now, state.path, here())
     return wrap(y._data, node)

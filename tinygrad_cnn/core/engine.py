@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .algebra import add, cast, sum_to
+from .algebra import add, alias, cast, sum_to
 from .errors import GraphError, check_floating
 from .modes import Site, enable_grad, here, line_of, no_grad
-from .node import Clock, Edge, Leaf, Node, Released
+from .node import Clock, Edge, Leaf, Node, Released, holds_array
 from .op import Rule
 from .tensor import Tensor, as_array, wrap
 
@@ -91,7 +91,7 @@ def sweep(
         if released is not None:
             saved = node.saved
             for r, a in node.plan.held:
-                if type(saved[r][a]) is ndarray:
+                if holds_array(saved[r][a]):
                     node.saved = released
                     break
     return found
@@ -110,25 +110,49 @@ def pull_back(node: Any, g: Any, create_graph: bool, within: set[Any] | None) ->
         return node.op.own_pull_back(node, g, create_graph, within)  # type: ignore[no-any-return]
     if Clock.now != node.clock:
         _check_versions(node)
+    if create_graph and node.op.composition is not None:
+        return _through_composition(node, g, within)
+    plan = node.plan
+    if plan.common is not None:
+        g = _call(plan.common, node, g, saved[0], create_graph)
+        saved = saved[1:]
     sent = []
-    for rule, args in zip(node.plan.rules, saved):  # noqa: B905 -- a hot loop, equal by construction
-        k, fn, _, sources, rest = rule
-        edge = inputs[k]
+    for rule, args in zip(plan.rules, saved):  # noqa: B905 -- a hot loop, equal by construction
+        edge = inputs[rule.k]
         if within is not None and edge not in within:
             continue
-        if create_graph:
-            args = [_lift(node, source, value) for source, value in zip(sources, args, strict=True)]
-        try:
-            gk = fn(g, *args) if rest is None else fn(g, *args, **{n: node.params[n] for n in rest})
-        except Exception as error:
-            _explain(error, node, rule)
-            raise
+        gk = _call(rule, node, g, args, create_graph)
         try:
             fits = gk.dtype is edge.dtype and gk.shape == edge.shape
         except AttributeError:
             fits = False
         sent.append((edge, gk if fits else _fit(gk, edge, node, rule)))
     return sent
+
+
+def _call(rule: Rule, node: Any, g: Any, args: Any, create_graph: bool) -> Any:
+    """Apply one rule, to Tensors with their history if the gradient is to be differentiated again."""
+    _, fn, _, sources, rest = rule
+    if create_graph:
+        args = [_lift(node, source, value) for source, value in zip(sources, args, strict=True)]
+    try:
+        return fn(g, *args) if rest is None else fn(g, *args, **{n: node.params[n] for n in rest})
+    except Exception as error:
+        if hasattr(error, "add_note"):  # Python 3.11
+            error.add_note(f"in {_who(node, rule)}, recorded at {line_of(node.site)}")
+        raise
+
+
+def _through_composition(node: Any, g: Any, within: set[Any] | None) -> list[tuple[Any, Any]]:
+    """The gradients of a fused op by the ops that it stands for, run again and recorded."""
+    values = node.saved[-1]
+    inputs = [
+        alias(wrap(v, e)) if e is not None and e.requires_grad else v for v, e in zip(values, node.inputs, strict=True)
+    ]
+    y = node.op.composition(*inputs, **node.params)
+    wrt = [k for k in node.plan.wrt if within is None or node.inputs[k] in within]
+    found = grad(y, [inputs[k] for k in wrt], grad_outputs=g, create_graph=True, allow_unused=True)
+    return [(node.inputs[k], gk) for k, gk in zip(wrt, found, strict=True) if gk is not None]
 
 
 def _check_versions(node: Any) -> None:
@@ -171,7 +195,8 @@ def _fit(g: Any, edge: Any, node: Node, rule: Rule) -> Any:
 
 
 def _who(node: Node, rule: Rule) -> str:
-    return f"{node.label}: the rule for input {node.op.inputs[0 if node.op.variadic else rule.k]}"
+    what = "all inputs" if rule.k < 0 else f"input {node.op.inputs[0 if node.op.variadic else rule.k]}"
+    return f"{node.label}: the rule for {what}"
 
 
 def _stale(node: Node, k: int) -> str:
@@ -181,11 +206,6 @@ def _stale(node: Node, k: int) -> str:
         f"backward: {node.label} at {line_of(node.site)} saved {name}, which was assigned to afterwards at "
         f"{line_of(leaf.assigned_at)} (now version {leaf.version}). Call backward before assign."
     )
-
-
-def _explain(error: Exception, node: Node, rule: Rule) -> None:
-    if hasattr(error, "add_note"):  # Python 3.11
-        error.add_note(f"in {_who(node, rule)}, recorded at {line_of(node.site)}")
 
 
 def _seed(y: Tensor, grad: Any, who: str) -> Any:

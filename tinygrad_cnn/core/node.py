@@ -73,7 +73,7 @@ class Node:
         self.inputs = inputs
         self.params = params
         self.plan = plan
-        self.saved = saved  # one tuple of arguments per rule, or Released
+        self.saved = saved  # tuples of values named as plan.names says, or Released
         self.shape = shape
         self.dtype = dtype
         self.clock = clock
@@ -98,12 +98,12 @@ class Node:
         """The values that this node keeps alive for its rules, by name."""
         if isinstance(self.saved, Released):
             return {}
-        return {
+        kept = {
             name: value
-            for rule, values in zip(self.plan.rules, self.saved, strict=True)
-            for name, value in zip(rule.names, values, strict=True)
-            if holds_array(value)
+            for names, values in zip(self.plan.names, self.saved, strict=True)
+            for name, value in zip(names, values, strict=True)
         }
+        return {name: value for name, value in kept.items() if holds_array(value)}
 
 
 def holds_array(value: Any) -> bool:

@@ -41,6 +41,8 @@ class Plan(NamedTuple):
     """The rules that one pattern of differentiable inputs needs, and how to save what they name."""
 
     rules: tuple[Rule, ...]
+    common: Rule | None  # what all rules share, worked out once; they get its result as g
+    names: tuple[tuple[str, ...], ...]  # of what is saved: by the common rule, each rule, the composition
     wrt: tuple[int, ...]
     watch: tuple[int, ...]  # inputs whose values are saved
     held: tuple[tuple[int, int], ...]  # which arguments of which rules can be arrays
@@ -71,9 +73,11 @@ class Op:
         ref: Callable[..., Any] | None = None,
         cost: Callable[..., Any] | None = None,
         numpy: Sequence[Callable[..., Any]] = (),
+        composition: Callable[..., Any] | None = None,
     ) -> None:
         self.fn, self.name, self.aux, self.broadcasts = fn, name, tuple(aux), broadcasts
-        self.samples, self.ref, self.cost_rule, self.numpy = tuple(samples), ref, cost, tuple(numpy)
+        self.samples, self.ref, self.cost_rule, self.numpy = tuple(samples), ref or composition, cost, tuple(numpy)
+        self.composition = composition
         self.rules: dict[str, Callable[..., Any]] = {}
         self.plans: dict[tuple[int, int], Plan] = {}
         self.__name__ = self.__qualname__ = name
@@ -187,7 +191,7 @@ class Op:
     def vjp(self, **rules: Callable[..., Any]) -> Op:
         """Register (or replace) the rule of one or more inputs: ``my_op.vjp(x=lambda g, x: g * cos(x))``."""
         for name, rule in rules.items():
-            if name not in self.inputs:
+            if name not in self.inputs and name != "g":
                 raise TypeError(f"{self.name}.vjp: {name!r} is no input; the inputs are {', '.join(self.inputs)}.")
             _read(self, name, 0, rule)  # a misspelt name fails here, not in the first backward
         self.rules.update(rules)
@@ -197,21 +201,33 @@ class Op:
     def _plan(self, mask: int, count: int) -> Plan:
         wrt = tuple(k for k in range(count) if mask >> k & 1)
         rules, saves = [], []
+        common = None
+        if "g" in self.rules:
+            common, expressions = _read(self, "g", -1, self.rules["g"])
+            saves.append(f"({''.join(e + ', ' for e in expressions)})")
         for k in wrt:
             name = self.inputs[0 if self.variadic else k]
             rule, expressions = _read(self, name, k, self.rules.get(name) or _missing(self, name))
             rules.append(rule)
             saves.append(f"({''.join(e + ', ' for e in expressions)})")
+        if self.composition is not None:  # to be run again, recorded, for higher orders
+            saves.append("tuple(a)")
         save = eval(f"lambda a, y, p, aux: ({', '.join(saves)},)", {"shape": np.shape, "dtype": np.result_type})
-        named = {source for rule in rules for source in rule.sources}
-        watch = range(count) if "inputs" in named else {source for source in named if isinstance(source, int)}
+        readers = [*([common] if common else []), *rules]
+        names = [*(rule.names for rule in readers), *([self.inputs] if self.composition is not None else [])]
+        named = {source for rule in readers for source in rule.sources}
+        watch = (
+            range(count)
+            if "inputs" in named or self.composition is not None
+            else {source for source in named if isinstance(source, int)}
+        )
         held = tuple(
             (r, a)
-            for r, rule in enumerate(rules)
+            for r, rule in enumerate(readers)
             for a, (name, source) in enumerate(zip(rule.names, rule.sources, strict=True))
             if source is not None or name in self.aux
         )
-        plan = self.plans[mask, count] = Plan(tuple(rules), wrt, tuple(sorted(watch)), held, save)
+        plan = self.plans[mask, count] = Plan(tuple(rules), common, tuple(names), wrt, tuple(sorted(watch)), held, save)
         return plan
 
     def cost(self, shapes: Sequence[Any], y_shape: tuple[int, ...], params: dict[str, Any], itemsize: int = 4) -> Cost:
@@ -301,6 +317,8 @@ def op(fn: Callable[..., Any] | None = None, *, name: str | None = None, **optio
     ref : a slow or independent function of the same arguments that gives the same result.
     cost : a function of ``x_shape``, ``y_shape`` and parameters, by name, that gives FLOP; default: output elements.
     numpy : NumPy functions that mean this op, so that ``np.exp(tensor)`` reaches it.
+    composition : for a fused op, the function of other ops that it equals.  Its rules then serve the first order
+        only, on plain arrays, and may use floating side results; higher orders differentiate the composition.
 
     Raises
     ------

@@ -12,6 +12,16 @@ and does not decline (by returning ``NotImplemented``) computes; the NumPy set h
 ``max_pool2d_take``  ``(x, tap, win) -> y``                    the pixel of each winner
 ``avg_pool2d``       ``(x, win, counts) -> y``                 window sums divided by counts (H',W')
 ``avg_pool2d_put``   ``(dy, win, counts) -> dx``               its adjoint
+``conv2d_relu``      as ``conv2d``                             clipped at zero in the same pass
+``matmul``           ``(a, b, transpose_a, transpose_b, bias, relu) -> y``   matrices, either one transposed first
+``relu``             ``(x) -> y``                              max(x, 0)
+``relu_dx``          ``(dy, y) -> dx``                         dy where y > 0, else 0
+``add_relu``         ``(a, b) -> y``                           max(a + b, 0), equal shapes
+``column_sum``       ``(x) -> s``                              over all axes but the last: (C,)
+``norm_stats``       ``(x) -> mean, var``                      over all axes but the last: (C,) each
+``norm_apply``       ``(x, scale, shift, relu) -> y``          x*scale + shift along the last axis, clipped if asked
+``norm_sums``        ``(dy, x, mean, y) -> s0, s1``            sums of dy and dy*(x - mean); with y, where y > 0 only
+``norm_dx``          ``(dy, x, mean, a, b, c, y) -> dx``       dy*a + (x - mean)*b + c; with y, dy where y > 0 only
 ===================  ==========================================================================================
 
 `win` is a `shapes.Window`.  Ties of max go to the first tap in row-major order, a NaN wins, padding never does.
@@ -65,7 +75,7 @@ def _chain(*backends: ModuleType) -> Chain:
 def _chain_named(name: str) -> Chain:
     """The chain that `name` forces: that backend and, for what it lacks or declines, the NumPy set."""
     if name in _present:
-        return _chain(_present[name], *([numpy_] if name == "native" else []))
+        return _chain(_present[name], *([] if name == "numpy" else [numpy_]))
     known = ", ".join(map(repr, sorted(_present)))
     absent = "".join(f" {other!r} is absent: {reason}." for other, reason in _absent.items())
     raise ValueError(f"use_kernels: there are no kernels {name!r}, only {known}.{absent}")
@@ -97,6 +107,16 @@ max_pool2d_put = _kernel("max_pool2d_put")
 max_pool2d_take = _kernel("max_pool2d_take")
 avg_pool2d = _kernel("avg_pool2d")
 avg_pool2d_put = _kernel("avg_pool2d_put")
+conv2d_relu = _kernel("conv2d_relu")
+matmul = _kernel("matmul")
+relu = _kernel("relu")
+relu_dx = _kernel("relu_dx")
+add_relu = _kernel("add_relu")
+column_sum = _kernel("column_sum")
+norm_stats = _kernel("norm_stats")
+norm_apply = _kernel("norm_apply")
+norm_sums = _kernel("norm_sums")
+norm_dx = _kernel("norm_dx")
 
 _find_native()
 _portable = _chain(numpy_)  # for arrays of other libraries: NumPy's functions dispatch to theirs

@@ -15,6 +15,16 @@ from math import prod
 
 import numpy as np
 
+from .passes import add_relu as add_relu
+from .passes import column_sum as column_sum
+from .passes import matmul as matmul
+from .passes import norm_apply as norm_apply
+from .passes import norm_dx as norm_dx
+from .passes import norm_stats as norm_stats
+from .passes import norm_sums as norm_sums
+from .passes import only
+from .passes import relu as relu
+from .passes import relu_dx as relu_dx
 from .shapes import Window
 
 PIECE = 4 << 20  # bytes of columns in work at once: the best of 1/4 to 8 MiB for nearly every shape measured
@@ -146,6 +156,11 @@ def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, win: Window, grou
     return y
 
 
+def conv2d_relu(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, win: Window, groups: int) -> np.ndarray:
+    y = conv2d(x, w, b, win, groups)
+    return np.maximum(y, 0, out=y)
+
+
 def conv2d_dx(dy: np.ndarray, w: np.ndarray, win: Window, groups: int) -> np.ndarray:
     k = w.shape[2]
     c = k * groups
@@ -271,18 +286,10 @@ def max_pool2d(x: np.ndarray, win: Window) -> tuple[np.ndarray, np.ndarray]:
     return y, tap if few else tap.view(np.int32)
 
 
-def _only(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The values where the mask holds, else 0, by their bits: an infinity or a NaN masked out leaves 0, too."""
-    bits = {2: np.uint16, 4: np.uint32, 8: np.uint64}.get(values.itemsize)
-    if bits is None:
-        return np.where(mask, values, values.dtype.type(0))
-    return (values.view(bits) & -mask.astype(bits)).view(values.dtype)
-
-
 def max_pool2d_put(dy: np.ndarray, tap: np.ndarray, win: Window) -> np.ndarray:
     dx = _zeros(dy, len(dy), *win.size, dy.shape[3])
     for i, j, (p, h), (q, v) in _taps(win):
-        dx[:, h, v] += _only(dy[:, p, q], tap[:, p, q] == i * win.window[1] + j)
+        dx[:, h, v] += only(dy[:, p, q], tap[:, p, q] == i * win.window[1] + j)
     return dx
 
 

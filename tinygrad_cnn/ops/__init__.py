@@ -8,6 +8,7 @@ from .arithmetic import div, maximum, minimum, mul, neg, pow, sub, where
 from .conv import conv2d, conv2d_dw, conv2d_dx
 from .creation import arange, eye, full, ones, rand, randn, tensor, zeros
 from .elementwise import abs, cos, erf, exp, expm1, log, log1p, sigmoid, sin, softplus, sqrt, tanh
+from .fused import add_relu, batch_norm, batch_norm_relu, conv2d_relu, linear, linear_relu
 from .indexing import getitem, put, take
 from .linalg import einsum, matmul, outer, tensordot
 from .losses import (
@@ -20,7 +21,7 @@ from .losses import (
     softmax,
     softmax_cross_entropy,
 )
-from .norm import batch_norm, group_norm, instance_norm, layer_norm, normalize
+from .norm import group_norm, instance_norm, layer_norm, normalize
 from .pool import avg_pool2d, global_avg_pool2d, max_pool2d
 from .random import dropout
 from .reduce import argmax, argmin, cumsum, logsumexp, max, mean, min, norm, prod, std, sum, var
@@ -42,14 +43,14 @@ from .shape import (
 )
 
 __all__ = [
-    "abs", "add", "arange", "argmax", "argmin", "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits",
-    "broadcast_to", "cast", "clip", "concatenate", "conv2d", "conv2d_dw", "conv2d_dx", "cos", "cumsum", "div",
-    "dropout", "einsum", "elu", "erf", "exp", "expand_dims", "expm1", "eye", "flatten", "flip", "full", "gelu",
-    "getitem", "global_avg_pool2d", "group_norm", "hard_sigmoid", "hard_swish", "huber_loss", "instance_norm",
-    "l1_loss", "layer_norm", "leaky_relu", "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "max_pool2d",
-    "maximum", "mean", "min", "minimum", "moveaxis", "mse_loss", "mul", "neg", "nll_loss", "norm", "normalize", "ones",
-    "outer", "pad", "pow", "prelu", "prod", "put", "rand", "randn", "relu", "relu6", "repeat", "reshape", "roll",
-    "selu", "sigmoid", "silu", "sin", "softmax", "softmax_cross_entropy", "softplus", "split", "sqrt", "squeeze",
-    "stack", "std", "sub", "sum", "swapaxes", "take", "tanh", "tensor", "tensordot", "transpose", "var", "where",
-    "zeros",
+    "abs", "add", "add_relu", "arange", "argmax", "argmin", "avg_pool2d", "batch_norm", "batch_norm_relu",
+    "binary_cross_entropy_with_logits", "broadcast_to", "cast", "clip", "concatenate", "conv2d", "conv2d_dw",
+    "conv2d_dx", "conv2d_relu", "cos", "cumsum", "div", "dropout", "einsum", "elu", "erf", "exp", "expand_dims",
+    "expm1", "eye", "flatten", "flip", "full", "gelu", "getitem", "global_avg_pool2d", "group_norm", "hard_sigmoid",
+    "hard_swish", "huber_loss", "instance_norm", "l1_loss", "layer_norm", "leaky_relu", "linear", "linear_relu",
+    "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "max_pool2d", "maximum", "mean", "min", "minimum",
+    "moveaxis", "mse_loss", "mul", "neg", "nll_loss", "norm", "normalize", "ones", "outer", "pad", "pow", "prelu",
+    "prod", "put", "rand", "randn", "relu", "relu6", "repeat", "reshape", "roll", "selu", "sigmoid", "silu", "sin",
+    "softmax", "softmax_cross_entropy", "softplus", "split", "sqrt", "squeeze", "stack", "std", "sub", "sum",
+    "swapaxes", "take", "tanh", "tensor", "tensordot", "transpose", "var", "where", "zeros",
 ]  # fmt: skip

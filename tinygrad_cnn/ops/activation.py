@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..core import Sample as S
 from ..core import op
 from ..core.sample import apart, uniform
-from ._help import scalarwise
+from ._help import scalarwise, values
 from .arithmetic import where
 from .elementwise import erf, exp, sigmoid, tanh
 
@@ -21,10 +22,17 @@ _WIDE = [S(x=uniform(-5, 5, 4, 5))]
 @op(samples=_APART, ref=scalarwise(lambda x: max(x, 0.0)))
 def relu(x: Any) -> Any:
     """max(x, 0); its derivative at 0 is 0, NaN stays NaN.  x (...) -> (...)"""
-    return np.maximum(x, 0)
+    return kernels.relu(x)
 
 
-relu.vjp(x=lambda g, y: where(y > 0, g, 0))
+@op(samples=[S(dy=(2, 3), x=apart(2, 3))], ref=scalarwise(lambda dy, x: dy if x > 0 else 0.0))
+def relu_dx(dy: Any, x: Any) -> Any:
+    """dy where x is above 0, else 0: linear in dy, flat in x.  dy (...) · x (...) -> (...)"""
+    return kernels.relu_dx(dy, x)
+
+
+relu.vjp(x=lambda g, y: relu_dx(g, values(y)))
+relu_dx.vjp(dy=lambda g, x: relu_dx(g, values(x)), x=lambda g: g * 0.0)
 
 
 @op(samples=[*_APART, S(x=apart(6), slope=0.3)], ref=scalarwise(lambda x, slope=0.01: x if x > 0 else slope * x))

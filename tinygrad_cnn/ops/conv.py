@@ -29,6 +29,14 @@ def geometry(x_shape: Any, w_shape: Any, stride: Any, padding: Any, dilation: An
         )
 
 
+def filters_window(x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> shapes.Window:
+    """The window of images, filters and bias that go together."""
+    win = geometry(x.shape, w.shape, stride, padding, dilation, groups)
+    if b is not None and b.shape != w.shape[3:]:
+        raise ValueError(f"conv2d: the bias has shape {b.shape}, expected {w.shape[3:]}: one number per filter.")
+    return win
+
+
 def _cost(y_shape: Any, w_shape: Any) -> int:
     return 2 * math.prod(y_shape) * math.prod(w_shape[:3])
 
@@ -69,10 +77,7 @@ def conv2d(
     ------
     ValueError : the channels do not match, or the window does not fit the image.
     """
-    win = geometry(x.shape, w.shape, stride, padding, dilation, groups)
-    if b is not None and b.shape != w.shape[3:]:
-        raise ValueError(f"conv2d: the bias has shape {b.shape}, expected {w.shape[3:]}: one number per filter.")
-    return kernels.conv2d(x, w, b, win, groups)
+    return kernels.conv2d(x, w, b, filters_window(x, w, b, stride, padding, dilation, groups), groups)
 
 
 @op(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..core import Sample as S
 from ..core import op
 from ..core.algebra import sum_to
@@ -43,7 +44,16 @@ def matmul(a: Any, b: Any) -> Any:
             f"matmul: a {a.shape} and b {b.shape} do not chain: the last axis of a has length {a.shape[-1]}, "
             f"the first of b's matrix {inner}. Transpose or reshape one of them."
         )
+    if a.ndim == b.ndim == 2 and a.dtype == b.dtype:
+        turned_a, turned_b = _turned(a), _turned(b)
+        if not (turned_a and turned_b):
+            return kernels.matmul(a.T if turned_a else a, b.T if turned_b else b, turned_a, turned_b, None, False)
     return np.matmul(a, b)
+
+
+def _turned(m: Any) -> bool:
+    """Whether a matrix is the transpose of a contiguous one."""
+    return m.flags.f_contiguous and not m.flags.c_contiguous
 
 
 def _as_matrices(g: Any, a: Any, b: Any, a_shape: Any, b_shape: Any) -> tuple[Any, Any, Any]:

@@ -39,17 +39,10 @@ def _normalize_x(g: Any, x: Any, y: Any, axis: Any, eps: float) -> Any:
 normalize.vjp(x=_normalize_x)
 
 
-def _affine(y: Any, gamma: Any, beta: Any) -> Any:
+def affine(y: Any, gamma: Any, beta: Any) -> Any:
+    """y * gamma + beta, either left out if None."""
     y = y if gamma is None else y * gamma
     return y if beta is None else y + beta
-
-
-def batch_norm(x: Any, gamma: Any = None, beta: Any = None, *, eps: float = 1e-5) -> Any:
-    """Normalise each channel over batch and place, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
-
-    Training statistics; a layer keeps the running ones.  Source: Ioffe and Szegedy (2015).
-    """
-    return _affine(normalize(x, axis=tuple(range(len(x.shape) - 1)), eps=eps), gamma, beta)
 
 
 def layer_norm(x: Any, gamma: Any = None, beta: Any = None, *, axis: Any = -1, eps: float = 1e-5) -> Any:
@@ -57,7 +50,7 @@ def layer_norm(x: Any, gamma: Any = None, beta: Any = None, *, axis: Any = -1, e
 
     Source: Ba, Kiros and Hinton (2016).
     """
-    return _affine(normalize(x, axis=axis, eps=eps), gamma, beta)
+    return affine(normalize(x, axis=axis, eps=eps), gamma, beta)
 
 
 def group_norm(x: Any, groups: int, gamma: Any = None, beta: Any = None, *, eps: float = 1e-5) -> Any:
@@ -70,7 +63,7 @@ def group_norm(x: Any, groups: int, gamma: Any = None, beta: Any = None, *, eps:
         raise ValueError(f"group_norm: {c} channels of x {shape} do not divide into groups={groups!r}.")
     split = reshape(x, (*shape[:-1], groups, c // groups))
     axes = (*range(1, len(shape) - 1), len(shape))
-    return _affine(reshape(normalize(split, axis=axes, eps=eps), shape), gamma, beta)
+    return affine(reshape(normalize(split, axis=axes, eps=eps), shape), gamma, beta)
 
 
 def instance_norm(x: Any, gamma: Any = None, beta: Any = None, *, eps: float = 1e-5) -> Any:
@@ -78,4 +71,4 @@ def instance_norm(x: Any, gamma: Any = None, beta: Any = None, *, eps: float = 1
 
     Source: Ulyanov, Vedaldi and Lempitsky (2016).
     """
-    return _affine(normalize(x, axis=tuple(range(1, len(x.shape) - 1)), eps=eps), gamma, beta)
+    return affine(normalize(x, axis=tuple(range(1, len(x.shape) - 1)), eps=eps), gamma, beta)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..core import Sample as S
 from ..core import op
 from ..core.sample import apart
@@ -48,7 +49,10 @@ def _elements(x_shape: tuple[int, ...]) -> int:
 @op(params=["axis", "keepdims"], samples=_AXES, ref=_by_rows(math.fsum), cost=_elements, numpy=[np.sum])
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The sum over axes.  x (...) -> (...)"""
-    return np.sum(x, axis=axes_of("sum", axis, x.ndim), keepdims=keepdims)
+    axes = axes_of("sum", axis, x.ndim)
+    if axes == tuple(range(x.ndim - 1)) and not keepdims and x.ndim > 1:
+        return kernels.column_sum(x)
+    return np.sum(x, axis=axes, keepdims=keepdims)
 
 
 sum.vjp(x=lambda g, x_shape, axis: spread(g, x_shape, axis))

@@ -40,7 +40,10 @@ def gradients(case: Case) -> int:
 
 
 def both_worlds(case: Case) -> int:
-    """Arrays and Tensors give the same bits, forward and backward, and arrays give arrays."""
+    """Arrays and Tensors give the same bits, forward and backward, and arrays give arrays.
+
+    A fused op's own rules serve the first order only, its composition the others: these agree within rounding.
+    """
     plain = case(case.inputs)
     assert not isinstance(plain, Tensor), "on arrays it returned a Tensor, expected an array."
     y, first = case.run(case.inputs)
@@ -50,8 +53,18 @@ def both_worlds(case: Case) -> int:
         assert g is None or type(g) is np.ndarray, f"gradient in input {k} is a {type(g).__name__}, expected an array."
         assert recorded[k] is None or isinstance(recorded[k], Tensor), f"gradient in input {k} is no Tensor."
     as_arrays = {k: None if g is None else g.data for k, g in recorded.items()}
-    same_gradients(first, as_arrays, "first-order backward and create_graph=True differ")
+    rounding = 0.0 if case.op.composition is None else 1e-12  # a fused op's higher orders take another way
+    same_gradients(first, as_arrays, "first-order backward and create_graph=True differ", rounding)
     return 1 + len(first)
+
+
+def equals_composition(case: Case) -> int:
+    """A fused op gives what the ops that it stands for give."""
+    if case.op.composition is None:
+        return 0
+    want = case(case.inputs, case.op.composition)
+    same(case(case.inputs), want, "the fused op and its composition differ", rtol=1e-10)
+    return 1
 
 
 def keeps_float32(case: Case) -> int:
@@ -209,13 +222,16 @@ def shared_operand(case: Case) -> int:
 
 
 def keeps_only_named(case: Case) -> int:
-    """What a node keeps is an input, the output, a parameter, or a whole-number or boolean side result."""
+    """What a node keeps is an input, the output, a parameter, or a whole-number or boolean side result.
+
+    A fused op may keep floating side results too: its higher orders do not use them.
+    """
     tensors = [Tensor(a, requires_grad=a.dtype.kind == "f") if isinstance(a, np.ndarray) else a for a in case.inputs]
     y = case(tensors)
     case.kept = y.node.kept() if isinstance(y.node, Node) else {}
     for name in case.op.aux:
         value = np.asarray(case.kept.get(name, False))
-        assert value.dtype.kind in "biu", (
+        assert value.dtype.kind in "biu" or case.op.composition is not None, (
             f"its side result {name} is {value.dtype}: gradients would not flow through it, and second derivatives "
             "would go wrong in silence. Name the inputs or the output in the rule and compute it there."
         )
@@ -233,6 +249,7 @@ def costed(case: Case) -> int:
 
 CONTRACTS: dict[str, Callable[[Case], int]] = {
     "equals its reference": equals_reference,
+    "equals its composition": equals_composition,
     "gradients": gradients,
     "both worlds": both_worlds,
     "float32 stays": keeps_float32,

@@ -1,0 +1,207 @@
+"""Fused ops: several ops in fewer passes over memory.  Each equals its composition, which gives higher orders.
+
+``TINYGRAD_CNN_FUSE=0`` in the environment makes layers call the compositions instead, to compare.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from os import environ
+from typing import Any
+
+import numpy as np
+
+from .. import kernels
+from ..core import Sample as S
+from ..core import op
+from ..core.sample import apart, positive
+from . import norm
+from ._help import scalarwise
+from .activation import relu
+from .conv import _SAMPLES, _conv2d_ref, _cost, conv2d, conv2d_dw, conv2d_dx, filters_window
+from .linalg import matmul
+
+FUSE = environ.get("TINYGRAD_CNN_FUSE", "1") != "0"
+
+
+def _conv_relu(x: Any, w: Any, b: Any = None, **options: Any) -> Any:
+    return relu(conv2d(x, w, b, **options))
+
+
+@op(
+    samples=_SAMPLES[:5],
+    ref=lambda x, w, b=None, **options: np.maximum(_conv2d_ref(x, w, b, **options), 0),
+    composition=_conv_relu,
+    cost=_cost,
+)
+def conv2d_relu(
+    x: Any, w: Any, b: Any = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+) -> Any:
+    """relu(conv2d(x, w, b)) in one pass.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
+    return kernels.conv2d_relu(x, w, b, filters_window(x, w, b, stride, padding, dilation, groups), groups)
+
+
+conv2d_relu.vjp(
+    g=lambda g, y: kernels.relu_dx(g, y),
+    x=lambda g, w, x_shape, **p: conv2d_dx(g, w, size=x_shape[1:3], **p),
+    w=lambda g, x, w_shape, **p: conv2d_dw(x, g, window=w_shape[:2], **p),
+    b=lambda g: kernels.column_sum(g),
+)
+
+
+def _linear(x: Any, w: Any, b: Any = None) -> Any:
+    y = matmul(x, w)
+    return y if b is None else y + b
+
+
+def _rows(x: Any) -> Any:
+    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+
+
+def _dense(who: str, x: Any, w: Any, b: Any, relu: bool) -> Any:
+    if not x.ndim or w.ndim != 2 or x.shape[-1] != w.shape[0]:
+        raise ValueError(
+            f"{who}: weights {w.shape} expect rows of {w.shape[0] if w.ndim else 0} numbers, x is {x.shape}."
+        )
+    if b is not None and b.shape != w.shape[1:]:
+        raise ValueError(f"{who}: the bias has shape {b.shape}, expected {w.shape[1:]}: one number per output.")
+    return kernels.matmul(_rows(x), w, False, False, b, relu).reshape(*x.shape[:-1], w.shape[1])
+
+
+def _linear_cost(y_shape: Any, w_shape: Any) -> int:
+    return 2 * math.prod(y_shape) * w_shape[0]
+
+
+_DENSE = [S(x=(4, 3), w=(3, 5), b=(5,)), S(x=(4, 3), w=(3, 2)), S(x=(2, 2, 3), w=(3, 2), b=(2,))]
+
+
+def _linear_ref(x: Any, w: Any, b: Any = None) -> Any:
+    out = np.array([[math.fsum(row * column) for column in w.T] for row in x.reshape(-1, x.shape[-1])])
+    return out.reshape(*x.shape[:-1], w.shape[1]) + (0 if b is None else b)
+
+
+@op(samples=_DENSE, ref=_linear_ref, composition=_linear, cost=_linear_cost)
+def linear(x: Any, w: Any, b: Any = None) -> Any:
+    """x @ w + b, a dense layer.  x (..., C) · w (C, O) · b (O,) -> (..., O)"""
+    return _dense("linear", x, w, b, relu=False)
+
+
+@op(
+    samples=_DENSE,
+    ref=lambda x, w, b=None: np.maximum(_linear_ref(x, w, b), 0),
+    composition=lambda x, w, b=None: relu(_linear(x, w, b)),
+    cost=_linear_cost,
+)
+def linear_relu(x: Any, w: Any, b: Any = None) -> Any:
+    """relu(x @ w + b) in one pass.  x (..., C) · w (C, O) · b (O,) -> (..., O)"""
+    return _dense("linear_relu", x, w, b, relu=True)
+
+
+for _op in (linear, linear_relu):
+    _op.vjp(
+        x=lambda g, w, x_shape: kernels.matmul(_rows(g), w, False, True, None, False).reshape(x_shape),
+        w=lambda g, x: kernels.matmul(_rows(x), _rows(g), True, False, None, False),
+        b=lambda g: kernels.column_sum(g),
+    )
+linear_relu.vjp(g=lambda g, y: kernels.relu_dx(g, y))
+
+
+@op(
+    samples=[S(a=(2, 3), b=apart(2, 3)), S(a=(2, 2, 2, 3), b=apart(2, 2, 2, 3))],
+    ref=scalarwise(lambda a, b: max(a + b, 0.0)),
+    composition=lambda a, b: relu(a + b),
+    cost=lambda y_shape: 2 * math.prod(y_shape),
+)
+def add_relu(a: Any, b: Any) -> Any:
+    """relu(a + b) in one pass; one shape, no broadcasting.  a (...) · b (...) -> (...)"""
+    if a.shape != b.shape:
+        raise ValueError(f"add_relu: a {a.shape} and b {b.shape} must have one shape; use relu(a + b) to broadcast.")
+    return kernels.add_relu(a, b)
+
+
+add_relu.vjp(g=lambda g, y: kernels.relu_dx(g, y), a=lambda g: g, b=lambda g: g)
+
+
+def _norm_forward(x: Any, gamma: Any, beta: Any, eps: float, observe: Any, relu: bool) -> Any:
+    """y, and the statistics that the first-order rule shares."""
+    if x.ndim < 2 or gamma.shape != x.shape[-1:] or beta.shape != x.shape[-1:]:
+        raise ValueError(
+            f"batch_norm: x {x.shape} needs gamma and beta of shape {x.shape[-1:]}, got {gamma.shape}, {beta.shape}."
+        )
+    if not x.size:
+        raise ValueError(f"batch_norm: x has shape {x.shape}; an empty batch has no mean.")
+    mean, var = kernels.norm_stats(x)
+    if observe is not None:
+        observe(mean, var)
+    scale = gamma / np.sqrt(var + eps)
+    return kernels.norm_apply(x, scale, beta - mean * scale, relu), mean, var
+
+
+def _norm_common(g: Any, x: Any, mean: Any, y: Any = None) -> Any:
+    """The cotangent, and its two sums over rows that every rule of batch norm needs."""
+    return g, *kernels.norm_sums(g, x, mean, y)
+
+
+def _norm_x(g: Any, x: Any, gamma: Any, mean: Any, var: Any, eps: float, y: Any = None) -> Any:
+    g, s0, s1 = g
+    count = math.prod(x.shape[:-1])
+    scale = gamma / np.sqrt(var + eps)
+    return kernels.norm_dx(g, x, mean, scale, -scale * s1 / (count * (var + eps)), -scale * s0 / count, y)
+
+
+def _norm_ref(x: Any, gamma: Any, beta: Any, *, eps: float = 1e-5, observe: Any = None) -> Any:
+    rows = x.reshape(-1, x.shape[-1])
+    deviation = np.sqrt([math.fsum((c - math.fsum(c) / len(c)) ** 2) / len(c) + eps for c in rows.T])
+    return (x - rows.mean(0)) / deviation * gamma + beta
+
+
+def _compose(x: Any, gamma: Any, beta: Any, *, eps: float = 1e-5, observe: Any = None) -> Any:
+    return norm.affine(norm.normalize(x, axis=tuple(range(len(x.shape) - 1)), eps=eps), gamma, beta)
+
+
+_NORMS = [S(x=(2, 3, 2, 2), gamma=positive(2), beta=(2,), eps=1e-2), S(x=(5, 3), gamma=(3,), beta=(3,), eps=0.1)]
+
+
+@op(
+    samples=_NORMS,
+    aux=["mean", "var"],
+    ref=_norm_ref,
+    composition=_compose,
+    cost=lambda x_shape: 8 * math.prod(x_shape),
+)
+def batch_norm(
+    x: Any, gamma: Any, beta: Any, *, eps: float = 1e-5, observe: Callable[[Any, Any], Any] | None = None
+) -> Any:
+    """Normalise each channel over all other axes, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
+
+    Training statistics.  `observe` is called with the batch's mean and (biased) variance, (C,) each: a layer moves
+    its running averages by them.  Source: Ioffe and Szegedy (2015).
+    """
+    return _norm_forward(x, gamma, beta, eps, observe, relu=False)
+
+
+@op(
+    samples=_NORMS,
+    aux=["mean", "var"],
+    ref=lambda *a, **p: np.maximum(_norm_ref(*a, **p), 0),
+    composition=lambda *a, **p: relu(_compose(*a, **p)),
+    cost=lambda x_shape: 9 * math.prod(x_shape),
+)
+def batch_norm_relu(
+    x: Any, gamma: Any, beta: Any, *, eps: float = 1e-5, observe: Callable[[Any, Any], Any] | None = None
+) -> Any:
+    """relu(batch_norm(x, gamma, beta)) in fewer passes.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
+    return _norm_forward(x, gamma, beta, eps, observe, relu=True)
+
+
+batch_norm.vjp(
+    g=lambda g, x, mean: _norm_common(g, x, mean),
+    x=lambda g, x, gamma, mean, var, eps: _norm_x(g, x, gamma, mean, var, eps),
+)
+batch_norm_relu.vjp(
+    g=lambda g, x, mean, y: _norm_common(g, x, mean, y),
+    x=lambda g, x, gamma, mean, var, eps, y: _norm_x(g, x, gamma, mean, var, eps, y),
+)
+for _op in (batch_norm, batch_norm_relu):
+    _op.vjp(gamma=lambda g, var, eps: g[2] / np.sqrt(var + eps), beta=lambda g: g[1])
