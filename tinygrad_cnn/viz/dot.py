@@ -36,8 +36,8 @@ def dot_text(picture: Picture, *, direction: str, title: str | None) -> str:
     dot.attr("graph", rankdir=direction, bgcolor="white", fontname=FONT, nodesep="0.25", ranksep="0.3", pad="0.15")
     dot.attr("node", **LOOKS["op"], fontname=FONT, fontsize="13", fontcolor="#111111", margin="0.13,0.07", height="0.3")
     dot.attr("edge", fontname=FONT, fontsize="11", fontcolor="#444444", color="#555555", arrowsize="0.7")
-    if title or picture.notes:
-        head = cut(title, 100) if title else ""
+    head = cut(title or "", 100)
+    if head or picture.notes:
         label = markup(head or picture.notes[0], picture.notes if head else [], "", bold=bool(head))
         dot.attr("graph", label=label, labelloc="t", fontsize="15")
     for number, box in enumerate(picture.boxes):
@@ -48,7 +48,7 @@ def dot_text(picture: Picture, *, direction: str, title: str | None) -> str:
     beside = on_right | {row[0].key for row in rows.values() if row[0]}
     for arrow in picture.arrows:
         _draw_arrow(dot, arrow, arrow.tail.key in on_right, arrow.tail.key in beside)
-    return dot.source
+    return str(dot.source)
 
 
 def _draw_arrow(dot: Any, arrow: Arrow, turned: bool, flat: bool) -> None:

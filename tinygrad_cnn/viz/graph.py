@@ -66,6 +66,7 @@ def read(
     shown = [node for node in order if constants or node not in constant]
     paths = module_paths(order)
     homes = homes_of(order, paths)
+    first = {node.inputs[0] for node in order if node.inputs}
     usual = outputs[0][1].dtype
     boxes: dict[Any, Box] = {}
     for node in shown:
@@ -74,7 +75,7 @@ def read(
         elif node in constant:
             boxes[node] = Box("constant", "array", path=homes[node])
         else:
-            boxes[node] = _leaf_box(node, names, inputs, homes.get(node, ()))
+            boxes[node] = _leaf_box(node, names, inputs, homes.get(node, ()), node in first)
         boxes[node].shape = shape_text(node.shape, node.dtype, usual)
     all_boxes, arrows = list(boxes.values()), []
     for node in shown:
@@ -139,8 +140,8 @@ def _op_box(node: Any, path: Path) -> Box:
     return Box("op", cut(node.op.name), named + lines_of(parameters(node)), path=path)
 
 
-def _leaf_box(leaf: Any, names: Mapping[Any, str], inputs: Mapping[Any, str], home: Path) -> Box:
-    """A leaf in the module that uses it (`home`); data stands outside all modules."""
+def _leaf_box(leaf: Any, names: Mapping[Any, str], inputs: Mapping[Any, str], home: Path, first: bool) -> Box:
+    """A leaf in the module that uses it (`home`); data, which is an op's first input, stands outside all modules."""
     if leaf in inputs:
         return Box("input", cut(leaf.name or inputs[leaf]))
     prefix = f"{words(home)}." if home else ""
@@ -150,7 +151,7 @@ def _leaf_box(leaf: Any, names: Mapping[Any, str], inputs: Mapping[Any, str], ho
     if leaf.why in CUTS:
         return Box("cut", leaf.why, [f'"{title}"'] if known else [], path=home)
     if leaf.requires_grad:
-        return Box("parameter", title, path=home)
+        return Box("parameter", title, path=() if first and not within else home)
     if leaf in names or within:  # a frozen parameter, a running statistic
         return Box("constant", title, path=home)
     return Box("input", title)

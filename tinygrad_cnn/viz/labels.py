@@ -65,10 +65,10 @@ def value_text(value: Any) -> str:
     if isinstance(value, (tuple, list)):
         inner = ", ".join(value_text(v) for v in value[:8]) + (", ..." if len(value) > 8 else "")
         return f"[{inner}]" if isinstance(value, list) else f"({inner}{',' if len(value) == 1 else ''})"
+    if isinstance(value, (np.dtype, type)):
+        return value.name if isinstance(value, np.dtype) else value.__name__
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"array{shape_text(value.shape, value.dtype)}"
-    if isinstance(value, (np.dtype, type)):
-        return np.dtype(value).name if isinstance(value, np.dtype) else value.__name__
     return getattr(value, "__name__", None) or type(value).__name__
 
 

@@ -43,7 +43,7 @@ def module_paths(order: Sequence[Any]) -> dict[Any, Path]:
                     paths[node] = path
             for name, group in groups.items():
                 for number, part in enumerate(_connected(group)):
-                    deeper[(*path, Step(name, number))] = part
+                    deeper[path + (Step(name, number),)] = part
         inside, depth = deeper, depth + 1
     return paths
 
