@@ -1,7 +1,11 @@
 /* Everything that depends on the element type T; included once for each. */
+/* clang-format off: each uses those before it */
 #include "tile.h"
 #include "depthwise.h"
+#include "filters.h"
+#include "few_rows.h"
 #include "conv.h"
+#include "weights.h"
 #include "each.h"
 #include "pool.h"
 

@@ -11,10 +11,9 @@ typedef struct {
 
 /* One vector of channels of `count` output pixels of a row, all with taps i0..i1 x j0..j1 inside. */
 INLINE void FN(depthwise_pixels)(const FN(depthwise) *v, const int count, const T *image, T *y, int64_t h, int64_t w, int64_t c,
-                                 int64_t i0, int64_t i1, int64_t j0, int64_t j1)
+                                 int64_t n, int64_t i0, int64_t i1, int64_t j0, int64_t j1)
 {
     const conv_shape *s = v->s;
-    const int64_t n = s->c - c;
     const T *end = v->in + s->n * s->h * s->w * s->c, *w_end = v->w + s->i * s->j * s->c;
     VEC sum[4];
     const VEC start = v->b ? FN(load_some)(v->b + c, n, v->b + s->c) : (VEC){0};
@@ -44,20 +43,36 @@ static void FN(depthwise_piece)(const void *job, int64_t piece, char *scratch)
             inside(w, s->w, s->dw, s->j, &j0, &j1);
             inside(w + 3 * s->sw, s->w, s->dw, s->j, &k0, &k1);
             count = r + 4 <= s->ow && j0 == 0 && j1 == s->j && k0 == 0 && k1 == s->j ? 4 : 1;
-            for (int64_t c = 0; c < s->c; c += LANES) {
-                if (count == 4) FN(depthwise_pixels)(v, 4, image, y + r * s->c, h, w, c, i0, i1, j0, j1);
-                else FN(depthwise_pixels)(v, 1, image, y + r * s->c, h, w, c, i0, i1, j0, j1);
-            }
+            T *to = y + r * s->c;
+            int64_t c = 0;
+            if (count == 4)
+                for (; c + LANES <= s->c; c += LANES) FN(depthwise_pixels)(v, 4, image, to, h, w, c, LANES, i0, i1, j0, j1);
+            else
+                for (; c + LANES <= s->c; c += LANES) FN(depthwise_pixels)(v, 1, image, to, h, w, c, LANES, i0, i1, j0, j1);
+            if (c < s->c && count == 4) FN(depthwise_pixels)(v, 4, image, to, h, w, c, s->c - c, i0, i1, j0, j1);
+            else if (c < s->c) FN(depthwise_pixels)(v, 1, image, to, h, w, c, s->c - c, i0, i1, j0, j1);
         }
     }
 }
 
-/* dx pixel by pixel: what each window over it owes. */
+/* One vector of channels of one dx pixel: what each window over it owes. */
+INLINE void FN(depthwise_owed)(const FN(depthwise) *v, const T *image, T *to, int64_t c, int64_t n, const owed *rows,
+                               int64_t rows_owed, const owed *cols, int64_t cols_owed)
+{
+    const conv_shape *s = v->s;
+    const T *end = v->in + s->n * s->oh * s->ow * s->c, *w_end = v->w + s->i * s->j * s->c;
+    VEC sum = {0};
+    for (int64_t a = 0; a < rows_owed; a++)
+        for (int64_t b = 0; b < cols_owed; b++)
+            sum += FN(load_some)(image + (rows[a].at * s->ow + cols[b].at) * s->c + c, n, end) *
+                   FN(load_some)(v->w + (rows[a].tap * s->j + cols[b].tap) * s->c + c, n, w_end);
+    FN(store_some)(to + c, sum, n);
+}
+
 static void FN(depthwise_dx_piece)(const void *job, int64_t piece, char *scratch)
 {
     const FN(depthwise) *v = job;
     const conv_shape *s = v->s;
-    const T *end = v->in + s->n * s->oh * s->ow * s->c, *w_end = v->w + s->i * s->j * s->c;
     owed *rows = (owed *)scratch, *lists = rows + s->i;
     int64_t rows_owed, *cols_owed = (int64_t *)(lists + s->w * s->j);
     list_owed(0, s->w, s->pw, s->sw, s->dw, s->j, s->ow, s->j, lists, cols_owed);
@@ -66,16 +81,11 @@ static void FN(depthwise_dx_piece)(const void *job, int64_t piece, char *scratch
         list_owed(row % s->h, row % s->h + 1, s->ph, s->sh, s->dh, s->i, s->oh, s->i, rows, &rows_owed);
         for (int64_t w = 0; w < s->w; w++) {
             const owed *cols = lists + w * s->j;
-            for (int64_t c = 0; c < s->c; c += LANES) {
-                VEC sum = {0};
-                for (int64_t a = 0; a < rows_owed; a++)
-                    for (int64_t b = 0; b < cols_owed[w]; b++) {
-                        const T *dy = image + (rows[a].at * s->ow + cols[b].at) * s->c + c;
-                        const T *filter = v->w + (rows[a].tap * s->j + cols[b].tap) * s->c + c;
-                        sum += FN(load_some)(dy, s->c - c, end) * FN(load_some)(filter, s->c - c, w_end);
-                    }
-                FN(store_some)(v->out + (row * s->w + w) * s->c + c, sum, s->c - c);
-            }
+            T *to = v->out + (row * s->w + w) * s->c;
+            int64_t c = 0;
+            for (; c + LANES <= s->c; c += LANES)
+                FN(depthwise_owed)(v, image, to, c, LANES, rows, rows_owed, cols, cols_owed[w]);
+            if (c < s->c) FN(depthwise_owed)(v, image, to, c, s->c - c, rows, rows_owed, cols, cols_owed[w]);
         }
     }
 }
@@ -89,14 +99,22 @@ INLINE void FN(depthwise_taps)(const conv_shape *s, const int count, const T *x,
     for (int64_t r = 0; r < s->ow; r++) {
         const VEC g = FN(load_some)(dy + r * s->c, n, dy_end);
         const int64_t w = r * s->sw + w0;
+        if (w >= 0 && w + (count - 1) * s->dw < s->w) {
+            UNROLL for (int j = 0; j < count; j++) sum[j] += FN(load_some)(x + (w + j * s->dw) * s->c, n, end) * g;
+            continue;
+        }
         UNROLL for (int j = 0; j < count; j++)
         {
             const int64_t at = w + j * s->dw;
-            if ((uint64_t)at < (uint64_t)s->w) sum[j] += FN(load_some)(x + at * s->c, n, end) * g;
+            if (at >= 0 && at < s->w) sum[j] += FN(load_some)(x + at * s->c, n, end) * g;
         }
     }
     UNROLL for (int j = 0; j < count; j++) FN(store)(sums + j * step, sum[j]);
 }
+
+#define TAPS(count)                                                                                                    \
+    if (n >= LANES) FN(depthwise_taps)(s, count, x + c, dy + c, w0, LANES, end, dy_end, to, padded);                   \
+    else FN(depthwise_taps)(s, count, x + c, dy + c, w0, n, end, dy_end, to, padded)
 
 static void FN(depthwise_dw_piece)(const void *job, int64_t piece, char *scratch)
 {
@@ -118,16 +136,18 @@ static void FN(depthwise_dw_piece)(const void *job, int64_t piece, char *scratch
                     T *to = sums + (i * s->j + j) * padded + c;
                     const int64_t w0 = j * s->dw - s->pw, n = s->c - c;
                     switch (least(5, s->j - j)) {
-                    case 1: FN(depthwise_taps)(s, 1, x + c, dy + c, w0, n, end, dy_end, to, padded); break;
-                    case 2: FN(depthwise_taps)(s, 2, x + c, dy + c, w0, n, end, dy_end, to, padded); break;
-                    case 3: FN(depthwise_taps)(s, 3, x + c, dy + c, w0, n, end, dy_end, to, padded); break;
-                    case 4: FN(depthwise_taps)(s, 4, x + c, dy + c, w0, n, end, dy_end, to, padded); break;
-                    default: FN(depthwise_taps)(s, 5, x + c, dy + c, w0, n, end, dy_end, to, padded);
+                    case 1: TAPS(1); break;
+                    case 2: TAPS(2); break;
+                    case 3: TAPS(3); break;
+                    case 4: TAPS(4); break;
+                    default: TAPS(5);
                     }
                 }
         }
     }
 }
+
+#undef TAPS
 
 static int64_t FN(rows_for)(int64_t width) { return most(1, 8192 / width); }
 

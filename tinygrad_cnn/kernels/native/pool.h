@@ -40,12 +40,12 @@ typedef struct {
 /* ---- over output pixels --------------------------------------------------------------------------------------------- */
 
 /* One vector of channels of one output pixel whose window starts at pixel (h, w); taps i0..i1 x j0..j1 are inside. */
-INLINE void FN(pool_pixel)(const FN(pooling) *v, const int what, const T *image, int64_t pixel, int64_t c, int64_t h, int64_t w,
-                           int64_t i0, int64_t i1, int64_t j0, int64_t j1, T count)
+INLINE void FN(pool_pixel)(const FN(pooling) *v, const int what, const T *image, int64_t pixel, int64_t c, int64_t n, int64_t h,
+                           int64_t w, int64_t i0, int64_t i1, int64_t j0, int64_t j1, T count)
 {
     const conv_shape *s = v->s;
     const T *end = v->in + s->n * s->h * s->w * s->c;
-    const int64_t n = s->c - c, at = pixel * s->c + c;
+    const int64_t at = pixel * s->c + c;
     const int64_t bytes = v->wide ? 4 : 1;
     VEC best = {0};
     IVEC tap = {0};
@@ -81,21 +81,42 @@ INLINE void FN(pool_rows)(const FN(pooling) *v, const int what, int64_t piece)
         for (int64_t r = r0; r < r1; r++) {
             const int64_t w = r * s->sw - s->pw;
             inside(w, s->w, s->dw, s->j, &j0, &j1);
-            for (int64_t c = 0; c < s->c; c += LANES)
-                FN(pool_pixel)(v, what, image, row * s->ow + r, c, h, w, i0, i1, j0, j1, what == AVG_POOL ? v->counts[q * s->ow + r] : 1);
+            const T count = what == AVG_POOL ? v->counts[q * s->ow + r] : 1;
+            int64_t c = 0;
+            for (; c + LANES <= s->c; c += LANES)
+                FN(pool_pixel)(v, what, image, row * s->ow + r, c, LANES, h, w, i0, i1, j0, j1, count);
+            if (c < s->c) FN(pool_pixel)(v, what, image, row * s->ow + r, c, s->c - c, h, w, i0, i1, j0, j1, count);
         }
     }
 }
 
 /* ---- over input pixels ---------------------------------------------------------------------------------------------- */
 
-INLINE void FN(put_rows)(const FN(pooling) *v, const int what, int64_t piece, char *scratch)
+/* One vector of channels of one input pixel: the windows over it are rows x cols. */
+INLINE void FN(put_pixel)(const FN(pooling) *v, const int what, int64_t in, int64_t out, int64_t c, int64_t n, const owed *rows,
+                          int64_t rows_owed, const owed *cols, int64_t cols_owed)
 {
     const conv_shape *s = v->s;
     const T *end = v->in + s->n * s->oh * s->ow * s->c;
+    const int64_t bytes = v->wide ? 4 : 1;
+    VEC sum = {0};
+    for (int64_t a = 0; a < rows_owed; a++)
+        for (int64_t b = 0; b < cols_owed; b++) {
+            const int64_t pixel = rows[a].at * s->ow + cols[b].at, at = (in + pixel) * s->c + c;
+            const VEC dy = FN(load_some)(v->in + at, n, end);
+            if (what == MAX_PUT) {
+                const IVEC tap = FN(load_taps)(v->tap + at * bytes, v->wide, n);
+                sum += (VEC)((IVEC)dy & (IVEC)(tap == (INT)(rows[a].tap * s->j + cols[b].tap)));
+            } else sum += dy / v->counts[pixel];
+        }
+    FN(store_some)(v->out + out + c, sum, n);
+}
+
+INLINE void FN(put_rows)(const FN(pooling) *v, const int what, int64_t piece, char *scratch)
+{
+    const conv_shape *s = v->s;
     const int64_t w0 = piece % v->across * v->cols, w1 = least(s->w, w0 + v->cols);
     const int64_t h0 = piece / v->across * v->rows, h1 = least(s->n * s->h, h0 + v->rows);
-    const int64_t bytes = v->wide ? 4 : 1;
     owed *row_list = (owed *)scratch, *lists = row_list + s->i;
     int64_t rows_owed, *cols_owed = (int64_t *)(lists + v->cols * s->j);
     list_owed(w0, w1, s->pw, s->sw, s->dw, s->j, s->ow, s->j, lists, cols_owed);
@@ -104,30 +125,32 @@ INLINE void FN(put_rows)(const FN(pooling) *v, const int what, int64_t piece, ch
         list_owed(h, h + 1, s->ph, s->sh, s->dh, s->i, s->oh, s->i, row_list, &rows_owed);
         for (int64_t w = w0; w < w1; w++) {
             const owed *list = lists + (w - w0) * s->j;
-            for (int64_t c = 0; c < s->c; c += LANES) {
-                VEC sum = {0};
-                for (int64_t a = 0; a < rows_owed; a++)
-                    for (int64_t b = 0; b < cols_owed[w - w0]; b++) {
-                        const int64_t pixel = row_list[a].at * s->ow + list[b].at, at = (n * s->oh * s->ow + pixel) * s->c + c;
-                        const VEC dy = FN(load_some)(v->in + at, s->c - c, end);
-                        if (what == MAX_PUT) {
-                            const IVEC tap = FN(load_taps)(v->tap + at * bytes, v->wide, s->c - c);
-                            const INT number = (INT)(row_list[a].tap * s->j + list[b].tap);
-                            sum += (VEC)((IVEC)dy & (IVEC)(tap == number));
-                        } else sum += dy / v->counts[pixel];
-                    }
-                FN(store_some)(v->out + (row * s->w + w) * s->c + c, sum, s->c - c);
-            }
+            const int64_t out = (row * s->w + w) * s->c, in = n * s->oh * s->ow;
+            int64_t c = 0;
+            for (; c + LANES <= s->c; c += LANES)
+                FN(put_pixel)(v, what, in, out, c, LANES, row_list, rows_owed, list, cols_owed[w - w0]);
+            if (c < s->c) FN(put_pixel)(v, what, in, out, c, s->c - c, row_list, rows_owed, list, cols_owed[w - w0]);
         }
     }
+}
+
+/* One vector of channels of one window, which starts at element `corner` of dx; `at` is its place in dy. */
+INLINE void FN(put_window)(const FN(pooling) *v, int64_t corner, int64_t at, int64_t c, int64_t n, int64_t i0, int64_t i1, int64_t j0,
+                           int64_t j1)
+{
+    const conv_shape *s = v->s;
+    const VEC dy = FN(load_some)(v->in + at, n, v->in + s->n * s->oh * s->ow * s->c);
+    const IVEC tap = FN(load_taps)(v->tap + at * (v->wide ? 4 : 1), v->wide, n);
+    for (int64_t i = i0; i < i1; i++)
+        for (int64_t j = j0; j < j1; j++)
+            FN(store_some)(v->out + corner + (i * s->w + j) * s->c + c, (VEC)((IVEC)dy & (IVEC)(tap == (INT)(i * s->j + j))), n);
 }
 
 /* Windows that do not overlap: each dx pixel is one select, and pixels under no window are zeroed first. */
 static void FN(put_apart)(const FN(pooling) *v, int64_t piece)
 {
     const conv_shape *s = v->s;
-    const T *end = v->in + s->n * s->oh * s->ow * s->c;
-    const int64_t bytes = v->wide ? 4 : 1, line = s->w * s->c;
+    const int64_t line = s->w * s->c;
     const int covered = s->i == s->sh && s->j == s->sw && !s->ph && !s->pw && s->oh * s->sh == s->h && s->ow * s->sw == s->w;
     for (int64_t row = piece * v->rows; row < least(s->n * s->oh, (piece + 1) * v->rows); row++) {
         const int64_t q = row % s->oh, h = q * s->sh - s->ph;
@@ -139,15 +162,10 @@ static void FN(put_apart)(const FN(pooling) *v, int64_t piece)
         for (int64_t r = 0; r < s->ow; r++) {
             const int64_t w = r * s->sw - s->pw;
             inside(w, s->w, 1, s->j, &j0, &j1);
-            for (int64_t c = 0; c < s->c; c += LANES) {
-                const int64_t at = (row * s->ow + r) * s->c + c, n = s->c - c;
-                const VEC dy = FN(load_some)(v->in + at, n, end);
-                const IVEC tap = FN(load_taps)(v->tap + at * bytes, v->wide, n);
-                for (int64_t i = i0; i < i1; i++)
-                    for (int64_t j = j0; j < j1; j++)
-                        FN(store_some)(image + (h + i) * line + (w + j) * s->c + c,
-                                       (VEC)((IVEC)dy & (IVEC)(tap == (INT)(i * s->j + j))), n);
-            }
+            const int64_t corner = row / s->oh * s->h * line + h * line + w * s->c;
+            int64_t c = 0;
+            for (; c + LANES <= s->c; c += LANES) FN(put_window)(v, corner, (row * s->ow + r) * s->c + c, c, LANES, i0, i1, j0, j1);
+            if (c < s->c) FN(put_window)(v, corner, (row * s->ow + r) * s->c + c, c, s->c - c, i0, i1, j0, j1);
         }
     }
 }
