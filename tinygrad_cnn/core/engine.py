@@ -122,6 +122,8 @@ def pull_back(node: Any, g: Any, create_graph: bool, within: set[Any] | None) ->
         if within is not None and edge not in within:
             continue
         gk = _call(rule, node, g, args, create_graph)
+        if gk is g and plan.common is not None and type(g) is ndarray:
+            gk = g.view()  # several inputs may be handed the same array: none of them owns it
         try:
             fits = gk.dtype is edge.dtype and gk.shape == edge.shape
         except AttributeError:
