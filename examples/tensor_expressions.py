@@ -1,4 +1,4 @@
-"""A convolutional network of two layers from bare ops, trained on real digits: no layers, no optimiser, no loop of ours.
+"""A network of two layers from bare ops, trained on real digits: no modules, no optimiser, no training loop.
 
     python examples/tensor_expressions.py
 """

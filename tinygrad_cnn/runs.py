@@ -51,7 +51,7 @@ class Run:
         path = Path(path)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             if (path / CONFIG).is_file():
-                raise RunError(f"{path} holds a run already. Go on with it (--resume {path}), or choose another folder.")
+                raise RunError(f"{path} holds a run already. Go on with it (--resume {path}), or choose another.")
             raise RunError(f"{path} exists and is not an empty folder. Choose another one; nothing was changed there.")
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -136,9 +136,10 @@ class Run:
             return None
         try:
             tree = json.loads(read_metadata(file)["state"])
-            return join(tree, load(file))
+            state: dict[str, Any] = join(tree, load(file))
         except (KeyError, ValueError) as error:
             raise RunError(f"{file} is no checkpoint, or damaged: {error}. Start a new run.") from error
+        return state
 
     def load_weights(self) -> dict[str, np.ndarray]:
         """The weights of the model, by name.

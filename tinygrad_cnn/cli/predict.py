@@ -32,16 +32,17 @@ def predict(folder: Path, images: Sequence[Path], data: str | None, data_dir: Pa
     height, width, channels = run.config["input_shape"]
     for path in images:
         x = load_image(path, (height, width), channels)
-        click.echo(f"{path}: {_words(outputs(model, _ink_on_black(x, run)[None])[0], run.config['classes'])}")
+        click.echo(f"{path}: {_words(outputs(model, _as_trained(x, run)[None])[0], run.config['classes'])}")
 
 
-def _ink_on_black(x: np.ndarray, run: Run) -> np.ndarray:
-    """The image as the network's training data are: handwriting and clothes are bright there, on black.
+def _as_trained(x: np.ndarray, run: Run) -> np.ndarray:
+    """The image as the training data are: where those are bright on black, ink on paper is inverted.
 
-    A picture whose border is brighter than its middle grey is ink on paper, and is inverted.
+    A picture is taken for ink on paper if its border is brighter than half.
     """
     border = np.concatenate([x[0], x[-1], x[1:-1, 0], x[1:-1, -1]])
-    return 1 - x if run.config["data"] in recipes.BRIGHT_ON_BLACK and border.mean() > 0.5 else x
+    inverted = recipes.RECIPES[run.config["data"]].bright_on_black and border.mean() > 0.5
+    return 1 - x if inverted else x
 
 
 def _words(logits: np.ndarray, classes: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ class Recipe:
     batch_size: int
     lr: float  # of Adam, at its highest; it warms up over the first twentieth and falls to 0 along a cosine
     shift: int  # images are moved by up to so many pixels each way, anew in every epoch
+    bright_on_black: bool = True  # so a picture of ink on paper has to be inverted
 
 
 RECIPES = {

@@ -56,7 +56,7 @@ def _configure(given: dict[str, Any]) -> tuple[dict[str, Any], tuple[Any, Any]]:
     parts = recipes.load(name, given["data_dir"])
     recipe = recipes.RECIPES[name]
     model = given["model"] or recipe.model
-    recipes.known(model, models.names(), "model")
+    recipes.known(model, models.names, "model")
     seed = given["seed"] or 0
     config = {
         "data": name,

@@ -48,7 +48,7 @@ def fit(
         ``(optimizer, steps)``, steps in all; it moves on after each update (`ReduceLROnPlateau`: after each epoch).
     loss : function of (outputs, labels) that gives a mean; default `tg.softmax_cross_entropy`.
     metrics : functions of (outputs, labels) by name; default accuracy, for the default loss.
-    early_stop : stop after so many epochs without a lower loss (on `validation` where given), and keep the best weights.
+    early_stop : stop after so many epochs without a lower loss (on `validation` if given), and keep the best weights.
     on_epoch : called after each epoch with its row of numbers; what it returns is ignored, except False: stop.
     progress : a bar on a terminal (if tqdm is installed), a line an epoch elsewhere; False for silence.
     run : a `tg.Run` that keeps a checkpoint after each epoch; if it holds one already, training goes on from there.
