@@ -25,6 +25,7 @@ LOOKS: dict[str, dict[str, str]] = {
     "cut": {"shape": "octagon", "style": "filled,dashed", "fillcolor": "#FCE9DD", "color": VERMILION},
     "output": {"shape": "ellipse", "margin": "0.05", "fillcolor": "#FFFFFF", "color": BLACK, "penwidth": "2.2"},
 }
+FRAME = 24  # characters over a frame: where more stood, arrows that enter it would cross them
 STRAIGHT = "8"  # how hard a path of results is pulled straight; what hangs beside it has 1
 
 
@@ -123,7 +124,8 @@ def _place(dot: Any, picture: Picture, rows: dict[str, Row]) -> None:
 
 
 def _cluster(path: Path, kind: str) -> str:
-    label = frame_label(cut(words(path)), cut(kind))
+    name = cut(words(path))
+    label = frame_label(name, kind if len(name) + len(kind) <= FRAME else "")
     fill = "#F6F6F6" if len(path) % 2 else "#ECECEC"
     return (
         f'label={label} labeljust=l fontsize=11 fontcolor="#555555" style="rounded,filled" '
