@@ -25,14 +25,18 @@ def relu(x: Any) -> Any:
     return kernels.relu(x)
 
 
-@op(samples=[S(dy=(2, 3), x=apart(2, 3))], ref=scalarwise(lambda dy, x: dy if x > 0 else 0.0))
+@op(
+    params=["x"],
+    samples=[S(dy=(4,), x=np.array([0.5, -1.0, 0.0, 2.0]))],
+    ref=lambda dy, x: np.array([g if v > 0 else 0.0 for g, v in zip(dy, x, strict=True)]),
+)
 def relu_dx(dy: Any, x: Any) -> Any:
-    """dy where x is above 0, else 0: linear in dy, flat in x.  dy (...) · x (...) -> (...)"""
-    return kernels.relu_dx(dy, x)
+    """dy where x is above 0, else 0; x only chooses, so it is a parameter.  dy (...) -> (...)"""
+    return kernels.relu_dx(dy, values(x).astype(dy.dtype, copy=False))
 
 
 relu.vjp(x=lambda g, y: relu_dx(g, values(y)))
-relu_dx.vjp(dy=lambda g, x: relu_dx(g, values(x)))
+relu_dx.vjp(dy=lambda g, x: relu_dx(g, x))
 
 
 @op(samples=[*_APART, S(x=apart(6), slope=0.3)], ref=scalarwise(lambda x, slope=0.01: x if x > 0 else slope * x))
