@@ -16,7 +16,7 @@ from setuptools.command.build_ext import build_ext
 
 HERE = "tinygrad_cnn/kernels/native"
 WISH = os.environ.get("TINYGRAD_CNN_NATIVE", "")
-FLAGS = ["-std=gnu11", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fvisibility=hidden", "-pthread", "-Wno-psabi"]
+FLAGS = ["-std=gnu11", "-O3", "-g0", "-ffp-contract=fast", "-fno-math-errno", "-fvisibility=hidden", "-pthread", "-Wno-psabi"]
 
 
 def instruction_sets():

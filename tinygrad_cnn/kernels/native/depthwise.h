@@ -163,8 +163,26 @@ static int FN(depthwise_conv2d)(const conv_shape *s, const T *x, const T *w, con
     return 0;
 }
 
+/* With stride 1, a forward pass over dy with the filters turned round. */
+static int FN(depthwise_dx_1)(const conv_shape *s, const T *dy, const T *w, T *dx)
+{
+    conv_shape t = {.n = s->n, .h = s->oh, .w = s->ow, .c = s->c, .o = s->c, .i = s->i, .j = s->j, .oh = s->h, .ow = s->w,
+                    .sh = 1, .sw = 1, .dh = s->dh, .dw = s->dw};
+    t.ph = s->dh * (s->i - 1) - s->ph, t.pw = s->dw * (s->j - 1) - s->pw;
+    const int64_t taps = s->i * s->j;
+    lease l;
+    if (pool_open(&l, taps * s->c * sizeof(T), 0, FN(depthwise_work)(&t))) return -1;
+    T *turned = (T *)l.shared;
+    for (int64_t k = 0; k < taps; k++) memcpy(turned + k * s->c, w + (taps - 1 - k) * s->c, s->c * sizeof(T));
+    FN(depthwise) v = {.s = &t, .in = dy, .w = turned, .out = dx, .rows = FN(rows_for)(t.ow * t.c)};
+    pool_run(&l, FN(depthwise_piece), &v, ceil_div(t.n * t.oh, v.rows));
+    pool_close(&l);
+    return 0;
+}
+
 static int FN(depthwise_dx)(const conv_shape *s, const T *dy, const T *w, T *dx)
 {
+    if (s->sh == 1 && s->sw == 1) return FN(depthwise_dx_1)(s, dy, w, dx);
     FN(depthwise) v = {.s = s, .in = dy, .w = w, .out = dx, .rows = FN(rows_for)(s->w * s->c)};
     lease l;
     if (pool_open(&l, 0, (s->i + s->w * s->j) * sizeof(owed) + s->w * sizeof(int64_t), FN(depthwise_work)(s))) return -1;
