@@ -12,6 +12,7 @@ from .dataset import ArrayDataset
 from .fetch import DownloadError, cache_dir, download
 
 SIDE, CHANNELS = 32, 3
+MOST = 10_000  # records in one file
 RECORD = 1 + CHANNELS * SIDE * SIDE
 TRAIN = tuple(f"data_batch_{k}.bin" for k in range(1, 6))
 TEST = ("test_batch.bin",)
@@ -37,7 +38,9 @@ def cifar10(
     Returns and raises as `mnist` does.
     """
     source = _locate(data_dir, download)
-    return _load(source, TRAIN, "train"), _load(source, TEST, "test")
+    files = {name: (source / name).read_bytes() for name in TRAIN + TEST} if source.is_dir() else _unpacked(source)
+    tables = {name: _records(os.path.join(source, name), data) for name, data in files.items()}
+    return _assembled(tables, TRAIN, "train"), _assembled(tables, TEST, "test")
 
 
 def _locate(data_dir: str | os.PathLike[str] | None, may_download: bool) -> Path:
@@ -66,12 +69,8 @@ def _locate(data_dir: str | os.PathLike[str] | None, may_download: bool) -> Path
         raise DownloadError(f"{looked}; {error} {by_hand}") from None
 
 
-def _load(source: Path, names: tuple[str, ...], which: str) -> ArrayDataset:
-    if source.is_dir():
-        parts = [_records(f"{source / name}", (source / name).read_bytes()) for name in names]
-    else:
-        parts = [_records(f"{source}:{name}", data) for name, data in zip(names, _unpacked(source, names), strict=True)]
-    table = np.concatenate(parts)
+def _assembled(tables: dict[str, np.ndarray], names: tuple[str, ...], which: str) -> ArrayDataset:
+    table = np.concatenate([tables[name] for name in names])
     images = table[:, 1:].reshape(-1, CHANNELS, SIDE, SIDE).transpose(0, 2, 3, 1)
     return ArrayDataset(
         np.ascontiguousarray(images), table[:, 0], classes=CLASSES, name=f"CIFAR-10 {which}", attribution=ATTRIBUTION
@@ -91,17 +90,25 @@ def _records(name: str, data: bytes) -> np.ndarray:
     return table
 
 
-def _unpacked(archive: Path, names: tuple[str, ...]) -> list[bytes]:
-    """Members of the archive, read where they are: nothing is written, so no path in it can do harm."""
+def _unpacked(archive: Path) -> dict[str, bytes]:
+    """The six members, read where they are: nothing is written, so no path in the archive can do harm."""
+    import gzip
     import tarfile
     import zlib
 
+    found = {}
     try:
-        with tarfile.open(archive, "r:gz") as tar:
-            found = {Path(member.name).name: member for member in tar if member.isfile() and member.size % RECORD == 0}
-            missing = [name for name in names if name not in found]
-            if missing:
-                raise FileFormatError(f"{archive}: expected members {', '.join(names)}; missing {', '.join(missing)}.")
-            return [tar.extractfile(found[name]).read() for name in names]  # type: ignore[union-attr]
+        with gzip.open(archive) as unpacked:
+            with tarfile.open(fileobj=unpacked, mode="r|") as tar:
+                for member in tar:
+                    name = Path(member.name).name
+                    if name in TRAIN + TEST and member.isfile() and member.size <= MOST * RECORD:
+                        found[name] = tar.extractfile(member).read()  # type: ignore[union-attr]
+            while unpacked.read(1 << 20):  # the checksum stands at the end of the file, behind the archive's own
+                pass
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise FileFormatError(f"{archive}: the archive is damaged ({error}).") from None
+    missing = [name for name in TRAIN + TEST if name not in found]
+    if missing:
+        raise FileFormatError(f"{archive}: expected members {', '.join(TRAIN + TEST)}; missing {', '.join(missing)}.")
+    return found

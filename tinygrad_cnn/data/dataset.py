@@ -13,6 +13,9 @@ import numpy as np
 
 from ..io.errors import FileFormatError
 
+# Errors that can be made again from a message alone.
+REMADE = (ValueError, TypeError, IndexError, RuntimeError, OSError, FileNotFoundError, FileFormatError)
+
 
 class Dataset:
     """Base of data sets.  Subclasses define `__len__` and `__getitem__`; `batch` may be made faster.
@@ -162,7 +165,8 @@ def gather(dataset: Any, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def collate(dataset: Any, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Stack single samples; one that does not fit is named."""
-    images, labels = [], []
+    images: list[np.ndarray] = []
+    labels: list[int] = []
     for number in indices.tolist():
         try:
             sample = dataset[number]
@@ -181,7 +185,7 @@ def collate(dataset: Any, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if isinstance(label, (bool, np.bool_)) or not isinstance(label, (int, np.integer)):
             raise TypeError(f"sample {number}: its label must be a whole number, got {label!r}.")
         images.append(image)
-        labels.append(label)
+        labels.append(int(label))
     if not images:
         raise ValueError("a batch of single samples needs at least one of them, got no indices.")
     return _as_float(np.stack(images)), np.array(labels, np.int64)
@@ -191,7 +195,7 @@ def located(where: str, error: Exception) -> Exception:
     """The same error, saying where it happened; of the same type if that can be made from a message."""
     if isinstance(error, MemoryError):
         return error
-    plain = type(error) in (ValueError, TypeError, IndexError, FileFormatError, FileNotFoundError, OSError)
+    plain = type(error) in REMADE
     words = str(error) if plain else f"{type(error).__name__}: {error}"
     return (type(error) if plain else RuntimeError)(f"{where}: {words}")
 

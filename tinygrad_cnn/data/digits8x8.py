@@ -36,7 +36,7 @@ def digits(*, split: str = "random", test_size: float = 0.2, seed: int = 0) -> t
     """
     images, labels = _read()
     if split == "random":
-        if not isinstance(test_size, (int, float)) or not 0 < round(test_size * COUNT) < COUNT:
+        if not isinstance(test_size, (int, float)) or not 1 <= test_size * COUNT <= COUNT - 1:
             raise ValueError(f"digits: test_size must be a fraction between 0 and 1, got {test_size!r}.")
         order = np.random.default_rng(check_seed("digits", seed)).permutation(COUNT)
         cut = COUNT - round(test_size * COUNT)

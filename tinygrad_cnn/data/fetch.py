@@ -114,7 +114,7 @@ def _try(url: str, part: Path, checksum: str, size: int | None, report: Progress
                 raise
             reason = str(getattr(error, "reason", "")) or str(error) or type(error).__name__
             if getattr(error, "code", 500) < 500:  # "not found" does not become better
-                return f"{reason} ({error.code})"  # type: ignore[attr-defined,union-attr]
+                return f"{reason} ({error.code})"  # type: ignore[union-attr]
             continue
         found = _digest(part, checksum)
         if found == checksum:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import IO, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,6 +18,12 @@ TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: 
 GZIP = b"\x1f\x8b"
 MOST_COMPRESSION = 1032  # DEFLATE cannot shrink further, so a larger claim is a lie
 CHUNK = 1 << 24
+
+
+class Readable(Protocol):
+    """What a plain and a gzipped file have in common."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 def read_idx(path: str | os.PathLike[str], *, dtype: Any = None, rank: int | None = None) -> np.ndarray:
@@ -74,7 +80,7 @@ def write_idx(path: str | os.PathLike[str], array: Any) -> None:
         file.write(data)
 
 
-def _parse(name: str, file: IO[bytes], most: int, dtype: Any, rank: int | None) -> np.ndarray:
+def _parse(name: str, file: Readable, most: int, dtype: Any, rank: int | None) -> np.ndarray:
     values, shape = _header(name, file, dtype, rank)
     expected = math.prod(shape) * values.itemsize
     sizes = f"sizes {shape} of {values.name}"
@@ -90,7 +96,7 @@ def _parse(name: str, file: IO[bytes], most: int, dtype: Any, rank: int | None) 
     return array.astype(values.newbyteorder("="), copy=False)
 
 
-def _header(name: str, file: IO[bytes], dtype: Any, rank: int | None) -> tuple[np.dtype[Any], tuple[int, ...]]:
+def _header(name: str, file: Readable, dtype: Any, rank: int | None) -> tuple[np.dtype[Any], tuple[int, ...]]:
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES:
         raise FileFormatError(

@@ -48,7 +48,7 @@ class Normalize(_Described):
     """(x - mean) / std, with one number for all channels or one per channel."""
 
     def __init__(self, mean: float | Sequence[float], std: float | Sequence[float]) -> None:
-        self.mean, self.std = np.float32(mean), np.float32(std)
+        self.mean, self.std = np.asarray(mean, np.float32), np.asarray(std, np.float32)
         for name, value in (("mean", self.mean), ("std", self.std)):
             if value.ndim > 1 or not np.isfinite(value).all():
                 raise ValueError(f"Normalize: {name} must be a finite number or one per channel, got {value}.")
@@ -157,11 +157,16 @@ class ColorJitter(_Described):
         def factor(v: float) -> np.ndarray:
             return rng.uniform(1 - v, 1 + v, (len(x), 1, 1, 1)).astype(x.dtype)
 
-        x = x * factor(self.brightness)
-        mean = x.mean(axis=(1, 2, 3), keepdims=True)
-        x = mean + (x - mean) * factor(self.contrast)
-        grey = x.mean(axis=3, keepdims=True)
-        return np.clip(grey + (x - grey) * factor(self.saturation), 0, 1)
+        x = np.ascontiguousarray(x)  # means are rounded by the order of memory
+        if self.brightness:
+            x = x * factor(self.brightness)
+        if self.contrast:
+            mean = x.mean(axis=(1, 2, 3), keepdims=True)
+            x = mean + (x - mean) * factor(self.contrast)
+        if self.saturation:
+            grey = x.mean(axis=3, keepdims=True)
+            x = grey + (x - grey) * factor(self.saturation)
+        return np.clip(x, 0, 1)
 
 
 def _room(who: str, x: np.ndarray, size: tuple[int, int]) -> tuple[int, int]:
