@@ -173,7 +173,7 @@ def _lift(node: Node, source: Any, value: Any) -> Any:
     if source == "inputs":
         return tuple(_lift(node, k, v) for k, v in enumerate(value))
     edge = node.inputs[source]
-    return wrap(value, edge) if edge is not None and edge.requires_grad else value
+    return wrap(value, edge) if edge is not None else value  # a constant too, which has a name to be drawn
 
 
 def _fit(g: Any, edge: Any, node: Node, rule: Rule) -> Any:

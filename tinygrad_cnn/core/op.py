@@ -141,6 +141,10 @@ class Op:
             leaf = Leaf(y.shape, y.dtype)
             if mask and not state.recording:
                 leaf.why, leaf.site = "no_grad", modes.here()
+            elif not mask:  # what a cut value turns into is cut at the same place
+                for e in edges:
+                    if e is not None and e.why:
+                        leaf.why, leaf.site, leaf.source = e.why, e.site, e.source
             return wrap(y, leaf)
         plan = self.plans.get((mask, len(args))) or self._plan(mask, len(args))
         if loose:  # drawings and costs want the shapes of plain arrays too

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -159,19 +160,20 @@ class Tensor(Operators):
 
     def assign(self, value: Any) -> Tensor:
         """Replace the values of a leaf, in place where nobody else holds them.  Shape and dtype stay."""
-        from sys import getrefcount
-
-        if isinstance(self.node, Node):
-            raise TypeError(f"assign: this is a result of {self.node.label}; only leaves can be assigned to.")
         array = as_array(value, "assign")
         if array.shape != self.shape:
             raise ValueError(f"assign: {self.name or 'tensor'} has shape {self.shape}, got {array.shape}.")
         if not np.can_cast(array.dtype, self.dtype, "same_kind"):
             raise TypeError(f"assign: {self.name or 'tensor'} is {self.dtype}, got {array.dtype}; convert it first.")
-        if self._data.flags.writeable and getrefcount(self._data) <= 2:  # no view, no saved array, no user has it
-            self._data[...] = array
-        else:
-            self._data = np.array(array, dtype=self.dtype)
+        return self.update(lambda own: np.copyto(own, array, casting="same_kind"))
+
+    def update(self, write: Callable[[np.ndarray], Any]) -> Tensor:
+        """Let ``write(array)`` change the values of a leaf in place: in a copy, if anybody else holds the array."""
+        if isinstance(self.node, Node):
+            raise TypeError(f"assign: this is a result of {self.node.label}; only leaves can be assigned to.")
+        if not self._data.flags.writeable or getrefcount(self._data) > 2:  # a view, a saved array, a user has it
+            self._data = np.array(self._data)
+        write(self._data)
         self.node.version += 1
         Clock.now += 1
         self.node.assigned, self.node.assigned_at = Clock.now, modes.here()
