@@ -176,7 +176,7 @@ def _logits_rule(
 ) -> Any:
     fixed = logits.shape, values(labels), logits.dtype, weight, ignore_index, label_smoothing
     rows, counts = _targets("softmax_cross_entropy", *fixed)
-    if labels is not values(labels):  # probabilities that are differentiated too: in terms of the Tensor
+    if getattr(labels, "requires_grad", False):  # probabilities that are differentiated too
         rows = _probability_rows(labels, logits.shape[-1], weight, label_smoothing)
     p = softmax(reshape(logits, counts.shape + logits.shape[-1:]))
     return reshape((p * sum(rows, axis=1, keepdims=True) - rows) * _by_row(g, counts, reduction), logits.shape)
