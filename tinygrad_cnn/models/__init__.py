@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-import numpy as np
-
 from ..core.errors import nearest
 from ..nn import Module
 from ..nn.checks import whole
 from ..nn.init import Rng
-from ..ops.random import generator
-from ._shape import Shape
+from ._parts import ImageShape
 from .lenet import lenet as lenet
 from .mnistnet import mnistnet as mnistnet
 from .resnet import BasicBlock as BasicBlock
@@ -28,7 +25,7 @@ _BUILDERS: dict[str, Callable[..., Module]] = {
 names: tuple[str, ...] = tuple(_BUILDERS)
 
 
-def build(name: str, input_shape: Shape, classes: int, rng: Rng = None) -> Module:
+def build(name: str, input_shape: ImageShape, classes: int, rng: Rng = None) -> Module:
     """A network for images of `input_shape` (H, W, C) and this many classes; `rng` fixes its starting weights.
 
     Raises
@@ -42,9 +39,7 @@ def build(name: str, input_shape: Shape, classes: int, rng: Rng = None) -> Modul
         raise ValueError(f"build: input_shape={input_shape!r} must be (H, W, C), as in (28, 28, 1).")
     h, w, c = (whole("build", f"input_shape[{k}]", n) for k, n in enumerate(input_shape))
     classes = whole("build", "classes", classes)
-    # One generator for all layers: an int handed to each would give layers of one shape the same weights.
-    source: np.random.Generator = generator(rng, "build")
     try:
-        return _BUILDERS[name]((h, w, c), classes, source)
+        return _BUILDERS[name]((h, w, c), classes, rng)
     except ValueError as error:
         raise ValueError(f"build: {name} cannot take images of {h}x{w}x{c}: {error}") from error

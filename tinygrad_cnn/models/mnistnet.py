@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from ..nn import Conv2d, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential
 from ..nn.init import Rng
-from ._shape import Shape, flat_size
+from ..ops.random import generator
+from ._parts import ImageShape, classifier, flat_size
 
 
-def mnistnet(input_shape: Shape, classes: int, rng: Rng = None) -> Module:
+def mnistnet(input_shape: ImageShape, classes: int, rng: Rng = None) -> Module:
     """Convolutions 3x3 of 32 and 64 channels, one 2x2 max pooling, dense 128: (N, H, W, C) -> (N, classes)."""
+    rng = generator(rng, "mnistnet")
     features = Sequential(
         Conv2d(input_shape[2], 32, 3, rng=rng),
         ReLU(),
@@ -18,5 +20,5 @@ def mnistnet(input_shape: Shape, classes: int, rng: Rng = None) -> Module:
         Flatten(),
     )
     width = flat_size(features, input_shape)
-    head = Sequential(Linear(width, 128, rng=rng), ReLU(), Linear(128, classes, rng=rng))
+    head = Sequential(Linear(width, 128, rng=rng), ReLU(), classifier(128, classes, rng))
     return Sequential({"features": features, "head": head})

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
-from ..nn import BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, Module, ReLU, Sequential
+from ..nn import BatchNorm2d, Conv2d, GlobalAvgPool2d, Module, ReLU, Sequential
 from ..nn.init import Rng
-from ._shape import Shape
+from ..ops.random import generator
+from ._parts import ImageShape, classifier
 
 
 class BasicBlock(Module):
@@ -29,10 +30,11 @@ class BasicBlock(Module):
         return ops.relu(y + (x if self.shortcut is None else self.shortcut(x)))
 
 
-def resnet(depth: int, input_shape: Shape, classes: int, rng: Rng = None) -> Module:
+def resnet(depth: int, input_shape: ImageShape, classes: int, rng: Rng = None) -> Module:
     """Three stages of (depth - 2) / 6 blocks, 16, 32, 64 channels: images (N, H, W, C) -> (N, classes)."""
     if isinstance(depth, bool) or not isinstance(depth, int) or depth < 8 or (depth - 2) % 6:
         raise ValueError(f"resnet: depth={depth!r} must be 6*n + 2 with n of at least 1: 8, 14, 20, 32, 44, 56, ...")
+    rng = generator(rng, "resnet")
     stem = Sequential(Conv2d(input_shape[2], 16, 3, padding=1, bias=False, rng=rng), BatchNorm2d(16), ReLU())
     net, channels = Sequential({"stem": stem}), 16
     for k, width in enumerate((16, 32, 64)):
@@ -42,5 +44,5 @@ def resnet(depth: int, input_shape: Shape, classes: int, rng: Rng = None) -> Mod
             channels = width
         setattr(net, f"stage{k + 1}", stage)
     net.pool = GlobalAvgPool2d()
-    net.head = Linear(channels, classes, rng=rng)
+    net.head = classifier(channels, classes, rng)
     return net

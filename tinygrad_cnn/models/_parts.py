@@ -1,0 +1,26 @@
+"""What several networks share."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..core import no_grad
+from ..nn import Linear, Module
+from ..nn.init import Rng, Shape, normal
+
+ImageShape = tuple[int, int, int]  # H, W, C
+
+
+def flat_size(features: Module, input_shape: ImageShape) -> int:
+    """How many numbers `features` makes of one image: found by running it, so no formula stands here twice."""
+    with no_grad():
+        return int(np.prod(features(np.zeros((1, *input_shape), np.float32)).shape[1:]))
+
+
+def classifier(width: int, classes: int, rng: Rng) -> Linear:
+    """The last layer: weights of size 0.01, so that at first all classes are alike and the loss is log(classes)."""
+
+    def small(shape: Shape, *, rng: Rng) -> np.ndarray:
+        return normal(shape, std=0.01, rng=rng)
+
+    return Linear(width, classes, rng=rng, init=small)
