@@ -22,15 +22,17 @@ SETTINGS = ("data", "data_dir", "model", "epochs", "batch_size", "lr", "seed")
 
 def train(*, out: Path | None, resume: Path | None, quiet: bool, threads: int | None, **given: Any) -> int:
     """Train, write the run folder, print the accuracy; the exit code."""
-    if threads is not None and (complaint := set_threads(threads)):
-        click.echo(f"tinygrad-cnn: --threads: {complaint}", err=True)
     say = (lambda _: None) if quiet else click.echo
     if resume is not None:
         run = _resumed(resume, out, given)
+        threads = threads or run.config["threads"]  # the order of a BLAS's sums may depend on it
         parts = recipes.load(run.config["data"], _path(run.config["data_dir"]))
     else:
         config, parts = _configure(given)
+        config["threads"] = threads
         run = Run.create(out, config) if out else Run.numbered("runs", f"{config['data']}-{config['model']}", config)
+    if threads is not None and (complaint := set_threads(threads)):
+        click.echo(f"tinygrad-cnn: --threads: {complaint}", err=True)
     model = network.build(run.config)
     count = sum(p.size for p in model.parameters())
     say(f"{run.config['model']}, {count:,} parameters, on {len(parts[0]):,} images of {run.config['data']}; "
