@@ -444,6 +444,21 @@ def test_instruction_set_from_the_environment() -> None:
     assert "is not one of" in run(code, TINYGRAD_CNN_ISA="v9")
 
 
+def test_kept_memory() -> None:
+    code = """if True:
+        import numpy as np
+        from tinygrad_cnn.kernels import native
+        x = np.ones((50, 40, 500), np.float32)
+        for _ in range(3):
+            y = native.relu(x)
+        del y
+        native.empty_cache()
+        assert (native.relu(x) == 1).all()
+    """
+    assert run(code) == run(code, TINYGRAD_CNN_CACHE="0") == ""
+    assert "is not a number of megabytes" in run(code, TINYGRAD_CNN_CACHE="lots")
+
+
 @pytest.mark.parametrize("n", [0, -1, 1.5, "2", True, 10**6])
 def test_number_of_threads_is_checked(n: Any) -> None:
     with pytest.raises(ValueError, match="set_num_threads"):

@@ -2,7 +2,8 @@
 
 ``available`` says whether they are here, ``reason`` why not, or what is in use.  They take float32 and float64 and
 return ``NotImplemented`` for the rest.  Environment: ``TINYGRAD_CNN_ISA`` picks an instruction set,
-``TINYGRAD_CNN_THREADS`` (else ``OMP_NUM_THREADS``, else every core) the number of threads.
+``TINYGRAD_CNN_THREADS`` (else ``OMP_NUM_THREADS``, else every core) the number of threads; ``TINYGRAD_CNN_CACHE`` says
+how many megabytes of freed memory the allocator may keep for the next arrays (0: leave the allocator alone).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 
 from ..shapes import Window
 
-VERSION = 1  # of the calls between this file and module.c (setup.py compiles it in); raise it when one changes
+VERSION = 2  # of the calls between this file and module.c (setup.py compiles it in); raise it when one changes
 
 available: bool = False
 reason: str = ""
@@ -45,6 +46,22 @@ def _default_threads() -> int:
         if text:
             warnings.warn(f"{name}={text!r} is not a number of threads from 1 to 256; it is ignored.", stacklevel=2)
     return _cores()
+
+
+def _keep_memory() -> None:
+    text = os.environ.get("TINYGRAD_CNN_CACHE", "").strip()
+    known = text.isascii() and text.isdigit()
+    if text and not known:
+        warnings.warn(f"TINYGRAD_CNN_CACHE={text!r} is not a number of megabytes; it is ignored.", stacklevel=2)
+    megabytes = int(text[:9]) if known else 512
+    if megabytes:
+        _native.keep_memory(megabytes << 20)
+
+
+def empty_cache() -> None:
+    """Hand memory that is kept for the next arrays and kernels back to the system."""
+    if _native is not None:
+        _native.empty_cache()
 
 
 def set_num_threads(n: int) -> None:
@@ -96,6 +113,7 @@ def _load() -> None:
         return
     _native, available = found, True
     _native.set_num_threads(_default_threads())
+    _keep_memory()
     _isa = _native.isas()[0]
     wish = os.environ.get("TINYGRAD_CNN_ISA", "").strip()
     if wish and wish not in _native.isas():

@@ -25,16 +25,17 @@ static void FN(transpose)(const T *w, int64_t ld, int64_t len, int64_t lanes, in
         for (int64_t l = lanes; l < width; l++) to[k * width + l] = 0;
 }
 
-/* One tap of one block of lanes of one group. */
+/* One tap of one block of output channels of one group. */
 static void FN(pack_piece)(const void *job, int64_t piece, char *scratch)
 {
     const FN(filters) *f = job;
     (void)scratch;
-    const int64_t taps = f->ni * f->nj, tap = piece % taps, g = piece / taps;
-    const int64_t len = FN(filter_len)(f), out = FN(filter_out)(f);
+    const int64_t len = FN(filter_len)(f), out = FN(filter_out)(f), blocks = ceil_div(out, WIDEST * LANES);
+    const int64_t taps = f->ni * f->nj, block = piece % blocks, tap = piece / blocks % taps, g = piece / blocks / taps;
+    const int64_t stop = least(out, (block + 1) * WIDEST * LANES);
     const T *w = f->w + (f->ti[tap / f->nj] * f->j + f->tj[tap % f->nj]) * f->cg * f->o + g * f->og;
     T *panel = f->packed + g * taps * len * FN(padded)(out);
-    for (int64_t at = 0, width; at < out; at += width) {
+    for (int64_t at = block * WIDEST * LANES, width; at < stop; at += width) {
         width = FN(tiles_for)(out, at)->vectors * LANES;
         const int64_t lanes = least(width, out - at);
         T *to = panel + at * taps * len + tap * len * width;
@@ -52,5 +53,5 @@ static void FN(pack)(const lease *l, const FN(filters) *f)
     const int64_t out = FN(filter_out)(f), padded = FN(padded)(out);
     for (int64_t g = 0; g < f->groups; g++)
         for (int64_t i = 0; i < padded; i++) f->start[g * padded + i] = f->b && i < out ? f->b[g * out + i] : 0;
-    if (!f->direct) pool_run(l, FN(pack_piece), f, f->groups * f->ni * f->nj);
+    if (!f->direct) pool_run(l, FN(pack_piece), f, f->groups * f->ni * f->nj * ceil_div(out, WIDEST * LANES));
 }

@@ -9,7 +9,11 @@
 #define TG_SERIAL 1
 #endif
 
+#ifdef __SANITIZE_ADDRESS__
+#define CACHE_LIMIT ((size_t)0) /* every job gets memory of its own exact size */
+#else
 #define CACHE_LIMIT ((size_t)64 << 20) /* larger scratch memory is returned at once */
+#endif
 #define MAX_THREADS 256
 
 static int wanted = 1;
@@ -166,6 +170,13 @@ void pool_init(void)
 
 #endif
 
+static void release(void)
+{
+    free(cache);
+    cache = NULL;
+    cache_size = 0;
+}
+
 int pool_open(lease *l, size_t shared, size_t slice, double work)
 {
     const double worth_sharing = 1e5; /* in multiply-adds: some microseconds */
@@ -174,10 +185,10 @@ int pool_open(lease *l, size_t shared, size_t slice, double work)
     l->threads = l->cached && work >= worth_sharing ? wanted : 1;
     l->slice = (slice + 127) & ~(size_t)127;
     shared = (shared + 127) & ~(size_t)127;
-    size_t bytes = shared + l->slice * (size_t)l->threads + 128;
+    size_t bytes = shared + l->slice * (size_t)l->threads + 63;
     if (l->cached && bytes <= cache_size) base = cache;
     else {
-        if (l->cached) pool_release();
+        if (l->cached) release();
         base = malloc(bytes);
         if (!base) {
             if (l->cached) give_owner();
@@ -195,16 +206,16 @@ void pool_close(lease *l)
 {
     if (!l->cached) free(l->base);
     else {
-        if (cache_size > CACHE_LIMIT) pool_release();
+        if (cache_size > CACHE_LIMIT) release();
         give_owner();
     }
 }
 
-void pool_release(void)
+void pool_empty(void)
 {
-    free(cache);
-    cache = NULL;
-    cache_size = 0;
+    if (!take_owner()) return; /* in use */
+    release();
+    give_owner();
 }
 
 void pool_set_threads(int n) { wanted = n < 1 ? 1 : n > MAX_THREADS ? MAX_THREADS : n; }

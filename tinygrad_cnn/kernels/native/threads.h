@@ -24,7 +24,7 @@ void pool_close(lease *l);
 
 void pool_set_threads(int n);
 int pool_get_threads(void);
-void pool_release(void); /* free the memory kept between calls */
+void pool_empty(void); /* free the memory kept between calls */
 void pool_init(void);
 
 #endif
