@@ -1,0 +1,211 @@
+"""An op of one's own gets everything that a built-in op gets; mistakes in it are named."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import tinygrad_cnn as tg
+
+
+@pytest.fixture
+def register():
+    """`tg.op` for one test."""
+    made = []
+
+    def register(fn=None, **options):
+        op = tg.op(fn, **options) if fn is not None else None
+        if op is None:
+            return lambda f: register(f, **options)
+        made.append(op.name)
+        return op
+
+    yield register
+    for name in made:
+        tg.registry.pop(name, None)
+
+
+def leaf(*values):
+    return tg.Tensor(np.array(values, np.float64), requires_grad=True)
+
+
+def test_registered_and_called_in_both_worlds(register):
+    @register
+    def mine(x, *, power=2):
+        """x to a power.  x (...) -> (...)"""
+        return x**power
+
+    mine.vjp(x=lambda g, x, power: g * power * x ** (power - 1))
+    assert tg.registry["mine"] is mine
+    assert mine.__name__ == "mine" and mine.__doc__.startswith("x to a power")
+    assert inspect.signature(mine) == inspect.signature(mine.fn)
+    assert type(mine(np.ones(2), power=3)) is np.ndarray
+    x = leaf(2.0)
+    (first,) = tg.grad(mine(x, power=3), [x], create_graph=True)
+    (second,) = tg.grad(first, [x], create_graph=True)
+    assert (first.data, second.data, tg.grad(second, x)) == ([12.0], [12.0], [6.0])
+
+
+def test_results_without_recording_have_no_node(register):
+    mine = register(lambda x: x * 2, name="mine")
+    mine.vjp(x=lambda g: g * 2.0)
+    assert not mine(tg.Tensor([1.0])).requires_grad
+    with tg.no_grad():
+        assert not mine(leaf(1.0)).requires_grad
+    assert mine(leaf(1.0)).requires_grad
+
+
+def test_rule_can_be_replaced_from_outside(register):
+    mine = register(lambda x: x * 2, name="mine")
+    mine.vjp(x=lambda g: g * 2.0)
+    x = leaf(1.0)
+    assert tg.grad(mine(x), x) == [2.0]
+    assert mine.vjp(x=lambda g: g * 7.0) is mine
+    assert tg.grad(mine(x), x) == [7.0]
+
+
+def test_missing_rule_is_named_with_the_remedy(register):
+    mine = register(lambda a, b: a * b, name="mine")
+    mine.vjp(a=lambda g, b: g * b)
+    a, b = leaf(2.0), leaf(3.0)
+    assert tg.grad(mine(a, 3.0), a) == [3.0]
+    with pytest.raises(tg.GraphError, match=r"mine: no rule for input b \(there are rules for a\).*\.vjp\(b="):
+        mine(a, b).backward()
+
+
+def test_unknown_name_in_a_rule_fails_at_registration(register):
+    mine = register(lambda x, *, size=1: x, name="mine")
+    with pytest.raises(TypeError, match="the rule for x names 'z', which is none of g, y, x, x_shape, size"):
+        mine.vjp(x=lambda g, z: g)
+    with pytest.raises(TypeError, match="'z' is no input; the inputs are x"):
+        mine.vjp(z=lambda g: g)
+    assert not mine.rules
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (lambda g: g[:1], r"returned \(1,\) float64, expected \(2,\) float64 like the input"),
+        (lambda g: g[None], r"returned \(1, 2\) float64, expected \(2,\) float64"),
+        (lambda g: g.astype(np.float32), r"returned \(2,\) float32, expected \(2,\) float64"),
+        (lambda g: None, r"returned NoneType, expected an array of \(2,\)"),
+        (lambda g: (g,), "returned tuple"),
+        (lambda g: 1.0, "returned float"),
+    ],
+)
+def test_rule_that_returns_something_else_names_op_input_got_and_expected(register, rule, words):
+    mine = register(lambda x: x * 2, name="mine")
+    mine.vjp(x=rule)
+    x = leaf(1.0, 2.0)
+    with pytest.raises(tg.GraphError, match="mine: the rule for input x " + words):
+        mine(x).sum().backward()
+    assert x.grad is None
+
+
+def test_broadcasting_is_undone_only_where_declared(register):
+    plain = register(lambda a, b: a + b, name="plain").vjp(a=lambda g: g, b=lambda g: g)
+    stretching = register(lambda a, b: a + b, name="stretching", broadcasts=True)
+    stretching.vjp(a=lambda g: g, b=lambda g: g)
+    a, b = leaf(1.0), leaf(2.0, 3.0)
+    with pytest.raises(tg.GraphError, match="plain: the rule for input a .*declare broadcasts=True"):
+        plain(a, b).sum().backward()
+    stretching(a, b).sum().backward()
+    assert a.grad == [2.0]
+
+
+def test_rules_name_inputs_output_shapes_parameters_and_side_results(register):
+    seen = {}
+
+    def rule(g, x, y, x_shape, x_dtype, y_shape, positive, k, **rest):
+        seen.update(x=x, y=y, shapes=(x_shape, y_shape), dtype=x_dtype, positive=positive, k=k, rest=rest)
+        return g
+
+    mine = register(
+        lambda x, *, k=1, other=2, more=3: (x + k, x > 0), name="mine", aux=["positive"]
+    )
+    mine.vjp(x=rule)
+    y = mine(leaf(-1.0, 2.0), k=5, more=4)
+    assert isinstance(y, tg.Tensor)
+    assert sorted(y.node.kept()) == ["positive", "x", "y"]
+    y.sum().backward()
+    assert np.array_equal(seen["y"], [4.0, 7.0])
+    assert np.array_equal(seen["positive"], [False, True])
+    assert seen["shapes"] == ((2,), (2,))
+    assert (seen["dtype"], seen["k"], seen["rest"]) == (np.float64, 5, {"other": 2, "more": 4})
+
+
+def test_any_number_of_inputs(register):
+    mine = register(lambda *xs, scale=1.0: sum(xs) * scale, name="mine")
+    mine.vjp(xs=lambda g, i, xs_shape, scale: g * scale * (i + 1))
+    a, b = leaf(1.0), leaf(2.0)
+    for y in (mine(a, b, scale=2.0), mine([a, b], scale=2.0)):
+        assert tg.grad(y, [a, b]) == [2.0, 4.0]
+
+
+def test_calls_that_do_not_fit_are_refused_in_words(register):
+    @register
+    def mine(a, b=None, *, size, mode="x"):
+        return a
+
+    x = leaf(1.0)
+    for call, words in [
+        (lambda: mine(), "mine: input a is missing"),
+        (lambda: mine(x), "mine: parameter size is missing"),
+        (lambda: mine(x, siz=2), "mine: unknown parameter 'siz'. Did you mean size"),
+        (lambda: mine(x, x, 3, size=1), "mine: takes 2 positional arguments, got 3"),
+    ]:
+        with pytest.raises(TypeError, match=words):
+            call()
+    assert mine(x, size=1).data == mine(a=x, size=1).data
+
+
+def test_errors_of_the_forward_name_op_layer_and_arguments(register):
+    def fails(x, *, n):
+        raise ValueError(f"{n} is too many.")
+
+    mine = register(fails, name="mine")
+    with pytest.raises(ValueError, match=r"^mine: 3 is too many. Given: x \(1,\) float64, n 3.$"):
+        mine(leaf(1.0), n=3)
+    with tg.scope("features"), tg.scope("3"), pytest.raises(ValueError, match=r"^mine \(features.3\): 3 is too many."):
+        mine(leaf(1.0), n=3)
+
+
+def test_a_name_is_taken_once(register):
+    register(lambda x: x, name="mine")
+    with pytest.raises(ValueError, match=r"op 'exp' is registered already, by tinygrad_cnn.ops.elementwise"):
+        tg.op(name="exp")(lambda x: x)
+    with pytest.raises(ValueError, match="op mine2: g is a name that rules reserve"):
+        tg.op(name="mine2")(lambda g: g)
+    assert "mine2" not in tg.registry
+
+
+def test_registry_names_the_nearest_op():
+    with pytest.raises(KeyError, match=r"no op is named 'conv2'.* Did you mean conv2d"):
+        tg.registry["conv2"]
+
+
+def test_numpy_function_of_ones_own(register):
+    register(lambda x: np.cbrt(x), name="cbrt", numpy=[np.cbrt]).vjp(x=lambda g, y: g / (3.0 * y * y))
+    try:
+        x = leaf(8.0)
+        assert tg.grad(np.cbrt(x), x) == pytest.approx(1 / 12)
+    finally:
+        tg.registry.of_numpy.pop(np.cbrt)
+
+
+def test_cost_from_shapes(register):
+    mine = register(lambda x, w, *, k=1: x, name="mine", cost=lambda x_shape, w_shape, k: 2 * x_shape[0] * w_shape[1] * k)
+    assert mine.cost([(3, 4), (4, 5)], (3, 5), {"k": 10}) == (2 * 3 * 5 * 10, 4 * (12 + 20 + 15))
+    assert register(lambda x: x, name="other").cost([(2, 3)], (2, 3), {}, itemsize=8) == (6, 96)
+
+
+def test_integer_results_are_not_recorded(register):
+    mine = register(lambda x: np.argsort(x), name="mine")
+    assert not mine(leaf(2.0, 1.0)).requires_grad
+
+
+def test_numpy_scalars_come_out_as_zero_dimensional_tensors(register):
+    mine = register(lambda x: x.sum(), name="mine")
+    mine.vjp(x=lambda g, x_shape: g + np.zeros(x_shape))
+    y = mine(leaf(1.0, 2.0))
+    assert (y.shape, y.data.shape) == ((), ())
