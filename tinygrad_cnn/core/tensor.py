@@ -15,6 +15,11 @@ from .operators import Operators
 from .registry import registry
 
 ARRAYS = (np.ndarray, np.generic)
+_CUT = (
+    "a Tensor that is part of a graph was about to become a plain array or number (an assignment into an ndarray, "
+    "np.asarray, float), which would cut its gradient. Use tensor.data or tensor.item() for the values, "
+    "or tg.where, tg.concatenate and tg.stack to build the result from tensors."
+)
 
 
 def as_array(value: Any, who: str = "Tensor") -> Any:
@@ -191,10 +196,19 @@ class Tensor(Operators):
         return self._data.item()
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._number())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._number())
+
+    def _number(self) -> Any:
+        """The number that NumPy asks for when a Tensor is assigned to an element of an ndarray."""
+        if self.requires_grad:
+            raise TypeError(_CUT)
+        return self.item()
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item() if spec and self.size == 1 else repr(self) if spec == "" else self._data, spec)
 
     def __index__(self) -> int:
         return int(self._data.__index__())
@@ -224,11 +238,7 @@ class Tensor(Operators):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self.requires_grad:
-            raise TypeError(
-                "a Tensor that is part of a graph was about to become a plain array (an assignment into an ndarray, "
-                "or np.asarray), which would cut its gradient. Use tensor.data for the values, "
-                "or tg.where, tg.concatenate and tg.stack to build the result from tensors."
-            )
+            raise TypeError(_CUT)
         return np.array(self._data, dtype=dtype, copy=copy)
 
     def __setitem__(self, key: Any, value: Any) -> None:
