@@ -50,18 +50,23 @@ INLINE void FN(pool_pixel)(const FN(pooling) *v, const int what, const T *image,
     VEC best = {0};
     IVEC tap = {0};
     if (what == TAKE_POOL) tap = FN(load_taps)(v->tap + at * bytes, v->wide, n);
-    for (int64_t i = i0; i < i1; i++)
-        for (int64_t j = j0; j < j1; j++) {
-            const VEC a = FN(load_some)(image + ((h + i * s->dh) * s->w + w + j * s->dw) * s->c + c, n, end);
-            const IVEC number = (IVEC){0} + (INT)(i * s->j + j);
+    const int64_t step = s->dw * s->c, line = s->dh * s->w * s->c, taps = s->j;
+    const T *row = image + ((h + i0 * s->dh) * s->w + w + j0 * s->dw) * s->c + c;
+    IVEC number = (IVEC){0} + (INT)(i0 * taps + j0);
+    if (what == MAX_POOL && i0 < i1 && j0 < j1) best = FN(load_some)(row, n, end), tap = number;
+    for (int64_t i = i0; i < i1; i++, row += line) {
+        const T *x = row;
+        number = (IVEC){0} + (INT)(i * taps + j0);
+        for (int64_t j = j0; j < j1; j++, x += step, number += 1) {
+            const VEC a = FN(load_some)(x, n, end);
             if (what == MAX_POOL) {
-                const IVEC more = ~(IVEC)(a <= best) & (IVEC)(best == best), first = (IVEC){0} - (i == i0 && j == j0);
-                const IVEC wins = more | first;
+                const IVEC wins = ~(IVEC)(a <= best) & (IVEC)(best == best); /* greater, or the first NaN */
                 best = (VEC)(((IVEC)a & wins) | ((IVEC)best & ~wins));
                 tap = (number & wins) | (tap & ~wins);
             } else if (what == TAKE_POOL) best = (VEC)((IVEC)best | ((IVEC)a & (IVEC)(tap == number)));
             else best += a;
         }
+    }
     if (what == AVG_POOL) best /= count;
     if (what == MAX_POOL && (i0 >= i1 || j0 >= j1)) best -= INFINITY, tap += (INT)(s->i * s->j - 1); /* padding only */
     FN(store_some)(v->out + at, best, n);
