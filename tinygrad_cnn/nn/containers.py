@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import index
 from typing import Any
 
-from .module import Module
+from .fuse import steps
+from .module import Module, _Structure
 
 
 class _Row(Module):
@@ -99,9 +100,15 @@ class Sequential(_Row):
             for k, layer in enumerate(layers):
                 setattr(self, str(k), self._check(k, layer))
 
+    _steps: tuple[int, list[Callable[[Any], Any]]] = (-1, [])
+
     def forward(self, x: Any) -> Any:
-        for layer in self._layers():
-            x = layer(x)
+        version, row = self._steps
+        if version != _Structure.version:
+            row = steps(self._layers())
+            object.__setattr__(self, "_steps", (_Structure.version, row))
+        for step in row:
+            x = step(x)
         return x
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
+from ..ops.fused import fused
 from . import checks
 from .init import Initialiser, Rng, draw, zeros
 from .module import Module
@@ -57,8 +58,9 @@ class Conv2d(Module):
         self.weight = _weight(who, (*self.window, in_channels // groups, out_channels), rng, init)
         self.bias = Parameter(zeros((out_channels,)), copy=False) if bias else None
 
-    def forward(self, x: Any) -> Any:
-        return ops.conv2d(
+    def forward(self, x: Any, relu: bool = False) -> Any:
+        op = fused(ops.conv2d_relu) if relu else ops.conv2d
+        return op(
             x, self.weight, self.bias, stride=self.stride, padding=self.padding, dilation=self.dilation,
             groups=self.groups,
         )  # fmt: skip
@@ -94,13 +96,12 @@ class Linear(Module):
         self.weight = _weight(who, (in_features, out_features), rng, init)
         self.bias = Parameter(zeros((out_features,)), copy=False) if bias else None
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any, relu: bool = False) -> Any:
         shape = getattr(x, "shape", None)
         if not shape or shape[-1] != self.in_features:
             remedy = " Put nn.Flatten() before a dense layer." if shape and len(shape) > 2 else ""
             raise checks.misfit("Linear", f"rows (..., {self.in_features})", x, remedy)
-        y = ops.matmul(x, self.weight)
-        return y if self.bias is None else y + self.bias
+        return fused(ops.linear_relu if relu else ops.linear)(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return f"{self.in_features}, {self.out_features}" + ("" if self.bias is not None else ", bias=False")

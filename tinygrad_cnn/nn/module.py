@@ -106,7 +106,18 @@ class Module:
                     f"{type(self).__name__}.{name}: modules and parameters in a {type(value).__name__} would not be "
                     f"found. Use nn.ModuleList or nn.ModuleDict, or call it _{name} to leave them out on purpose."
                 )
-        if isinstance(vars(self).get(name), (Module, Parameter)):
+        elif isinstance(value, Tensor) and not name.startswith("_") and value.requires_grad:
+            raise TypeError(
+                f"{type(self).__name__}.{name}: a Tensor that requires a gradient would not be found by parameters(). "
+                f"Make it nn.Parameter(...), or call it _{name} to leave it out on purpose."
+            )
+        before = vars(self).get(name)
+        if isinstance(before, Parameter) and not isinstance(value, Parameter) and value is not None:
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a parameter; a {type(value).__name__} cannot take its place. "
+                f"Use {name}.assign(value) for new values, or nn.Parameter(value) for a new parameter."
+            )
+        if isinstance(before, (Module, Parameter)):
             _Structure.version += 1
         object.__setattr__(self, name, value)
 

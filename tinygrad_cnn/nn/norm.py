@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .. import ops
-from ..core import Tensor
 from ..core.modes import state
+from ..ops.fused import fused
 from . import checks
 from .init import ones, zeros
 from .module import Module
@@ -54,27 +55,26 @@ class BatchNorm2d(_Norm):
         self.register_buffer("running_mean", zeros((self.channels,)))
         self.register_buffer("running_var", ones((self.channels,)))
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any, relu: bool = False) -> Any:
         self._check(x)
         if self.training:
-            if not state.recomputing:  # a checkpoint's second pass sees the same batch again
-                self._observe(x.data if isinstance(x, Tensor) else np.asarray(x))
-            return ops.batch_norm(x, self.weight, self.bias, eps=self.eps)
+            count = math.prod(x.shape[:-1])
+            if count < 2:
+                raise checks.misfit(
+                    "BatchNorm2d", f"at least 2 values per channel in training, (N, H, W, {self.channels})", x,
+                    f" That is {count}. Use a larger batch, or eval().",
+                )  # fmt: skip
+            # A checkpoint's second pass sees the same batch again.
+            observe = None if state.recomputing else partial(self._observe, count)
+            op = fused(ops.batch_norm_relu if relu else ops.batch_norm)
+            return op(x, self.weight, self.bias, eps=self.eps, observe=observe)
         scale = self.weight / ops.sqrt(self.running_var + self.eps)
-        return x * scale + (self.bias - self.running_mean * scale)
+        shift = self.bias - self.running_mean * scale
+        return fused(ops.scale_shift_relu if relu else ops.scale_shift)(x, scale, shift)
 
-    def _observe(self, x: np.ndarray) -> None:
-        """Move the running averages towards this batch's."""
-        count = math.prod(x.shape[:-1])
-        if count < 2:
-            raise checks.misfit(
-                "BatchNorm2d", f"at least 2 values per channel in training, (N, H, W, {self.channels})", x,
-                f" That is {count}. Use a larger batch, or eval().",
-            )  # fmt: skip
-        for running, batch in (
-            (self.running_mean, x.mean(axis=(0, 1, 2))),
-            (self.running_var, x.var(axis=(0, 1, 2), ddof=1)),
-        ):
+    def _observe(self, count: int, mean: np.ndarray, var: np.ndarray) -> None:
+        """Move the running averages towards this batch's, whose variance divides by `count`."""
+        for running, batch in ((self.running_mean, mean), (self.running_var, var * (count / (count - 1)))):
             moved = (1 - self.momentum) * running.data + self.momentum * batch
             running.assign(moved.astype(running.dtype))
 
