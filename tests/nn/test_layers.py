@@ -25,8 +25,8 @@ def test_conv2d_is_the_op_with_its_weights():
 def test_linear_is_x_at_w_plus_b():
     layer = nn.Linear(4, 3, rng=0)
     layer.bias.assign(np.arange(3, dtype=np.float32))
-    np.testing.assert_allclose(layer(X).data, X @ layer.weight.data + [0, 1, 2], rtol=1e-6)
-    np.testing.assert_allclose(nn.Linear(4, 3, bias=False, rng=0)(X).data, X @ layer.weight.data, rtol=1e-6)
+    np.testing.assert_allclose(layer(X).data, X @ layer.weight.data + [0, 1, 2], rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(nn.Linear(4, 3, bias=False, rng=0)(X).data, X @ layer.weight.data, rtol=1e-6, atol=1e-6)
 
 
 ACTIVATIONS = [

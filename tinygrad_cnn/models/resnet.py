@@ -7,6 +7,7 @@ from typing import Any
 from .. import ops
 from ..nn import BatchNorm2d, Conv2d, GlobalAvgPool2d, Module, ReLU, Sequential
 from ..nn.init import Rng
+from ..ops.fused import fused
 from ..ops.random import generator
 from ._parts import ImageShape, classifier
 
@@ -25,9 +26,9 @@ class BasicBlock(Module):
             self.shortcut = Sequential(project, BatchNorm2d(width))
 
     def forward(self, x: Any) -> Any:
-        y = ops.relu(self.norm1(self.conv1(x)))
+        y = self.norm1(self.conv1(x), relu=True)
         y = self.norm2(self.conv2(y))
-        return ops.relu(y + (x if self.shortcut is None else self.shortcut(x)))
+        return fused(ops.add_relu)(y, x if self.shortcut is None else self.shortcut(x))
 
 
 def resnet(depth: int, input_shape: ImageShape, classes: int, rng: Rng = None) -> Module:

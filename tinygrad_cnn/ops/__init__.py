@@ -8,7 +8,16 @@ from .arithmetic import div, maximum, minimum, mul, neg, pow, sub, where
 from .conv import conv2d, conv2d_dw, conv2d_dx
 from .creation import arange, eye, full, ones, rand, randn, tensor, zeros
 from .elementwise import abs, cos, erf, exp, expm1, log, log1p, sigmoid, sin, softplus, sqrt, tanh
-from .fused import add_relu, batch_norm, batch_norm_relu, conv2d_relu, linear, linear_relu
+from .fused import (
+    add_relu,
+    batch_norm,
+    batch_norm_relu,
+    conv2d_relu,
+    linear,
+    linear_relu,
+    scale_shift,
+    scale_shift_relu,
+)
 from .indexing import getitem, put, take
 from .linalg import einsum, matmul, outer, tensordot
 from .losses import (
@@ -50,7 +59,8 @@ __all__ = [
     "hard_swish", "huber_loss", "instance_norm", "l1_loss", "layer_norm", "leaky_relu", "linear", "linear_relu",
     "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "max_pool2d", "maximum", "mean", "min", "minimum",
     "moveaxis", "mse_loss", "mul", "neg", "nll_loss", "norm", "normalize", "ones", "outer", "pad", "pow", "prelu",
-    "prod", "put", "rand", "randn", "relu", "relu6", "repeat", "reshape", "roll", "selu", "sigmoid", "silu", "sin",
-    "softmax", "softmax_cross_entropy", "softplus", "split", "sqrt", "squeeze", "stack", "std", "sub", "sum",
-    "swapaxes", "take", "tanh", "tensor", "tensordot", "transpose", "var", "where", "zeros",
+    "prod", "put", "rand", "randn", "relu", "relu6", "repeat", "reshape", "roll", "scale_shift", "scale_shift_relu",
+    "selu", "sigmoid", "silu", "sin", "softmax", "softmax_cross_entropy", "softplus", "split", "sqrt", "squeeze",
+    "stack", "std", "sub", "sum", "swapaxes", "take", "tanh", "tensor", "tensordot", "transpose", "var", "where",
+    "zeros",
 ]  # fmt: skip

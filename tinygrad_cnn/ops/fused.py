@@ -25,6 +25,11 @@ from .linalg import matmul
 FUSE = environ.get("TINYGRAD_CNN_FUSE", "1") != "0"
 
 
+def fused(op: Any) -> Any:
+    """A fused op, or its composition if the environment says so."""
+    return op if FUSE else op.composition
+
+
 def _conv_relu(x: Any, w: Any, b: Any = None, **options: Any) -> Any:
     return relu(conv2d(x, w, b, **options))
 
@@ -154,6 +159,45 @@ def _norm_ref(x: Any, gamma: Any, beta: Any, *, eps: float = 1e-5, observe: Any 
     rows = x.reshape(-1, x.shape[-1])
     deviation = np.sqrt([math.fsum((c - math.fsum(c) / len(c)) ** 2) / len(c) + eps for c in rows.T])
     return (x - rows.mean(0)) / deviation * gamma + beta
+
+
+def _scale_shift(x: Any, scale: Any, shift: Any) -> Any:
+    return x * scale + shift
+
+
+def _per_channel(x: Any, scale: Any, shift: Any, relu: bool) -> Any:
+    if not x.ndim or scale.shape != x.shape[-1:] or shift.shape != x.shape[-1:]:
+        got = f"got {scale.shape} and {shift.shape}"
+        raise ValueError(f"scale_shift: x {x.shape} needs scale and shift of shape {x.shape[-1:]}, {got}.")
+    return kernels.norm_apply(x, scale, shift, relu)
+
+
+_SCALED = [S(x=(2, 2, 2, 3), scale=(3,), shift=(3,)), S(x=(4, 2), scale=(2,), shift=(2,))]
+
+
+@op(samples=_SCALED, ref=scalarwise(lambda x, scale, shift: x * scale + shift), composition=_scale_shift)
+def scale_shift(x: Any, scale: Any, shift: Any) -> Any:
+    """x * scale + shift, per channel: batch norm with fixed statistics.  x (...,C) · scale, shift (C,) -> (...,C)"""
+    return _per_channel(x, scale, shift, relu=False)
+
+
+@op(
+    samples=_SCALED,
+    ref=scalarwise(lambda x, scale, shift: max(x * scale + shift, 0.0)),
+    composition=lambda x, scale, shift: relu(_scale_shift(x, scale, shift)),
+)
+def scale_shift_relu(x: Any, scale: Any, shift: Any) -> Any:
+    """relu(x * scale + shift), per channel, in one pass.  x (...,C) · scale, shift (C,) -> (...,C)"""
+    return _per_channel(x, scale, shift, relu=True)
+
+
+scale_shift_relu.vjp(g=lambda g, y: kernels.relu_dx(g, y))
+for _op in (scale_shift, scale_shift_relu):
+    _op.vjp(
+        x=lambda g, scale: g * scale,
+        scale=lambda g, x: kernels.column_sum(g * x),
+        shift=lambda g: kernels.column_sum(g),
+    )
 
 
 def _compose(x: Any, gamma: Any, beta: Any, *, eps: float = 1e-5, observe: Any = None) -> Any:
