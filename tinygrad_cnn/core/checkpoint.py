@@ -47,19 +47,21 @@ class Recompute:
         fresh = [wrap(a._data, a.node) if create_graph else _leaf(a) for a in self.args]
         with _set(path=node.path):
             y = self.again(fresh)
-        # what stands for each input now: itself, or the fresh leaf that an argument was given instead
-        pairs = [(a, b) for a, b in zip(self.args, fresh, strict=True) if isinstance(a, Tensor)]
-        stand_in: dict[Any, Any] = {a.node: b.node for a, b in pairs}
-        targets = [stand_in.get(e, e) for e in node.inputs]
-        stop = set(targets)  # beyond them the outer walk goes on by itself
+        # a gradient of an input arrives at the input itself, where f used it from outside, and at each fresh argument
+        places: dict[Any, list[Any]] = {edge: [edge] for edge in node.inputs}
+        for a, b in zip(self.args, fresh, strict=True):
+            if isinstance(a, Tensor) and a.node in places and b.node is not a.node:
+                places[a.node].append(b.node)
+        stop = {place for each in places.values() for place in each}  # beyond them the outer walk goes on by itself
         order = in_order([y.node], stop)
         site = None if create_graph else here()
         with enable_grad() if create_graph else no_grad():
             found = sweep({y.node: g}, order, stop, create_graph=create_graph, site=site, partial=True, stop=stop)
         return [
-            (edge, found[target])
-            for edge, target in zip(node.inputs, targets, strict=True)
-            if target in found and (within is None or edge in within)
+            (edge, found[place])
+            for edge in node.inputs
+            for place in places[edge]
+            if place in found and (within is None or edge in within)
         ]
 
 
