@@ -37,11 +37,12 @@ def clip_grad_norm(params: Any, max_norm: float, *, error_if_nonfinite: bool = T
         bad = next((k for k, n in enumerate(norms) if not math.isfinite(n)), None)
         who = "all parameters together" if bad is None else given[bad].name or f"parameter {bad}"
         raise ValueError(f"clip_grad_norm: the gradient of {who} has norm {total}. Nothing was scaled.")
-    if total > limit - 1e-6 or total != total:
-        factor = min(1.0, limit / (total + 1e-6))
+    factor = limit / (total + 1e-6)
+    if not factor >= 1.0:  # smaller, or NaN
         for p in given:
             grad: Any = p.grad
-            np.multiply(grad, factor if total == total else total, out=grad)
+            with np.errstate(invalid="ignore"):  # 0 * inf, if the caller wants that
+                np.multiply(grad, factor, out=grad)
     return total
 
 
