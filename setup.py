@@ -1,7 +1,7 @@
 """Builds the optional compiled kernels; everything else about the package is in pyproject.toml.
 
-One C source is compiled once for each instruction set and linked into one extension module.  Without a compiler, or when
-compiling fails, the package installs without it and works on NumPy alone.  TINYGRAD_CNN_NATIVE=0 skips it,
+One C source is compiled once for each instruction set and linked into one extension module.  Without a compiler, or
+when compiling fails, the package installs without it and works on NumPy alone.  TINYGRAD_CNN_NATIVE=0 skips it,
 TINYGRAD_CNN_NATIVE=1 makes a failure an error.
 """
 
@@ -16,7 +16,8 @@ from setuptools.command.build_ext import build_ext
 
 HERE = "tinygrad_cnn/kernels/native"
 WISH = os.environ.get("TINYGRAD_CNN_NATIVE", "")
-FLAGS = ["-std=gnu11", "-O3", "-g0", "-ffp-contract=fast", "-fno-math-errno", "-fvisibility=hidden", "-pthread", "-Wno-psabi"]
+FLAGS = ["-std=gnu11", "-O3", "-g0", "-ffp-contract=fast", "-fno-math-errno", "-fvisibility=hidden", "-pthread"]
+FLAGS += ["-Wno-psabi"]  # vector types are passed within one file only
 
 
 def instruction_sets():

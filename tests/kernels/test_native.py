@@ -1,4 +1,4 @@
-"""The compiled kernels: every instruction set of this machine, any number of threads, unusual memory, no stray write."""
+"""The compiled kernels: each instruction set of this machine, any number of threads, odd memory, no stray write."""
 
 from __future__ import annotations
 

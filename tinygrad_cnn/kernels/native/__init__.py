@@ -108,7 +108,8 @@ def _load() -> None:
         reason = "not built: install from source with a C compiler" if missing else f"does not load: {error}"
         return
     if getattr(found, "VERSION", None) != VERSION:
-        reason = f"built for another version (kernel interface {getattr(found, 'VERSION', '?')}, not {VERSION}): reinstall"
+        theirs = getattr(found, "VERSION", "?")
+        reason = f"built for another version (kernel interface {theirs}, not {VERSION}): reinstall"
         sys.modules.pop(f"{__name__}._native", None)
         return
     _native, available = found, True
@@ -167,7 +168,7 @@ def max_pool2d(x: Any, win: Window) -> Any:
     tap = np.empty(y.shape, np.uint8 if win.window[0] * win.window[1] <= 256 else np.int32)
     done = _native.pool2d(x, tap, y, win, _MAX)
     if done is False:
-        done = _native.pool2d(np.require(x, requirements="CA"), tap, y, win, _MAX)
+        done = _native.pool2d(np.require(x, requirements=["C", "A"]), tap, y, win, _MAX)
     return (y, tap) if done is True else NotImplemented
 
 
@@ -194,7 +195,9 @@ def avg_pool2d_put(dy: Any, win: Window, counts: Any) -> Any:
 # -- matrix product --------------------------------------------------------------------------------------------------
 
 
-def matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, bias: Any = None, relu: bool = False) -> Any:
+def matmul(
+    a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, bias: Any = None, relu: bool = False
+) -> Any:
     """a @ b of matrices, either one (not both) transposed first; plain products may add a row and clip at zero."""
     out = np.empty((a.shape[1 if transpose_a else 0], b.shape[0 if transpose_b else 1]), a.dtype)
     return _run(_native.matmul, (a, b, bias), out, transpose_a, transpose_b, relu)
@@ -208,7 +211,7 @@ _COLUMN_SUMS, _MOMENTS, _NORM_SUMS = range(3)
 
 
 def _contiguous(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(a if a is None else np.require(a, requirements="CA") for a in arrays)
+    return tuple(a if a is None else np.require(a, requirements=["C", "A"]) for a in arrays)
 
 
 def _each(what: int, a: Any, b: Any = None) -> Any:
@@ -322,7 +325,7 @@ def adam_(
     decoupled: bool,
     step: int,
 ) -> Any:
-    """One step of Adam (AdamW if decoupled) in place, in one pass; `step` counts from 1.  Returns p, or NotImplemented."""
+    """One step of Adam (AdamW if decoupled) in place; `step` counts from 1.  Returns p, or NotImplemented."""
     numbers = (lr, beta1, beta2, eps, weight_decay, float(decoupled), 1 - beta1**step, 1 - beta2**step)
     return _step(_ADAM, p, g, m, v, numbers)
 

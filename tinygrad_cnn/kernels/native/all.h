@@ -10,4 +10,5 @@
 #include "pool.h"
 
 #define TABLE(t)                                                                                                       \
-    {PASTE(conv2d, t), PASTE(conv2d_dx, t), PASTE(conv2d_dw, t), PASTE(pool2d, t), PASTE(each, t), PASTE(rowwise, t), PASTE(columns, t)}
+    {PASTE(conv2d, t), PASTE(conv2d_dx, t), PASTE(conv2d_dw, t), PASTE(pool2d, t),                                     \
+     PASTE(each, t),   PASTE(rowwise, t),   PASTE(columns, t)}

@@ -17,8 +17,7 @@ static void FN(fill)(const walk *k, const T *src, int64_t c0, int64_t channels, 
             }
             const T *s = src + (((p->n0 + n) * k->h + top + r) * k->w + left + from) * k->c + c0;
             memset(line, 0, from * k->pix * sizeof(T));
-            if (channels == k->c && k->pix == k->c)
-                memcpy(line + from * k->pix, s, (upto - from) * k->c * sizeof(T));
+            if (channels == k->c && k->pix == k->c) memcpy(line + from * k->pix, s, (upto - from) * k->c * sizeof(T));
             else
                 for (int64_t i = 0; i < upto - from; i++)
                     memcpy(line + (from + i) * k->pix, s + i * k->c, channels * sizeof(T));
@@ -26,11 +25,12 @@ static void FN(fill)(const walk *k, const T *src, int64_t c0, int64_t channels, 
         }
 }
 
-/* ---- y = source * filters: forward, and the gradient for x --------------------------------------------------------- */
+/* ---- y = source * filters: forward, and the gradient for x ---------------------------------------------------------
+ */
 
 typedef struct {
     const walk *k;
-    const FN(filters) *f;
+    const FN(filters) * f;
     const T *src;
     T *out;
     int64_t img, row, col; /* steps through the output */
@@ -55,14 +55,15 @@ static void FN(convolve_piece)(const void *job, int64_t piece, char *scratch)
     FN(sweep)(&m, at, stop, x, v->xo, y, v->yo, p.n * p.q * p.r);
 }
 
-static int FN(convolve)(FN(convolution) *v, FN(filters) *f, walk *k, int relu)
+static int FN(convolve)(FN(convolution) * v, FN(filters) * f, walk *k, int relu)
 {
     const int64_t out = FN(filter_out)(f), total = k->n * k->oh * k->ow, padded = FN(padded)(out);
     walk_plan(k, most(32, least(256, total / 8)), 0);
     const int64_t rows = walk_rows(k), pixels = walk_pixels(k), nseg = tap_segments(k, ROWS_IN_CACHE, NULL);
     v->parts = k->pieces * f->groups < 8 ? ceil_div(out, WIDEST * LANES) : 1;
     f->direct = !f->flip && out == padded && total <= FEW_PIXELS; /* too few to pay for packing */
-    const size_t panels = f->direct ? 0 : f->groups * rows * padded * sizeof(T), starts = (f->groups * padded * sizeof(T) + 63) / 64 * 64;
+    const size_t panels = f->direct ? 0 : f->groups * rows * padded * sizeof(T),
+                 starts = (f->groups * padded * sizeof(T) + 63) / 64 * 64;
     lease l;
     if (pool_open(&l, panels + starts + pixels * 2 * sizeof(int64_t) + nseg * sizeof(segment),
                   walk_scratch(k) * sizeof(T), (double)total * rows * out * f->groups))
@@ -105,8 +106,8 @@ static int FN(conv2d)(const conv_shape *s, const void *x, const void *w, const v
 }
 
 /* Taps that reach pixels q*stride + phase of x, by ascending offset in dy; returns how many. */
-static int64_t FN(phase_taps)(int64_t phase, int64_t pad, int64_t stride, int64_t dilation, int64_t count, int64_t *offset,
-                              int64_t *tap)
+static int64_t FN(phase_taps)(int64_t phase, int64_t pad, int64_t stride, int64_t dilation, int64_t count,
+                              int64_t *offset, int64_t *tap)
 {
     int64_t found = 0;
     for (int64_t i = count - 1; i >= 0; i--) {
@@ -116,7 +117,8 @@ static int64_t FN(phase_taps)(int64_t phase, int64_t pad, int64_t stride, int64_
     return found;
 }
 
-/* One walk over dy for each phase of the stride: dx pixel q*s + phase gathers dy[q + offset] through the flipped taps. */
+/* One walk over dy for each phase of the stride: dx pixel q*s + phase gathers dy[q + offset] through the flipped taps.
+ */
 static int FN(conv2d_dx)(const conv_shape *s, const void *dy, const void *w, void *dx)
 {
     if (FN(one_each)(s)) return FN(depthwise_dx)(s, dy, w, dx);
@@ -132,10 +134,15 @@ static int FN(conv2d_dx)(const conv_shape *s, const void *dy, const void *w, voi
         for (int64_t b = 0; ni && b < least(s->sw, s->w) && !failed; b++) {
             const int64_t nj = FN(phase_taps)(b, s->pw, s->sw, s->dw, s->j, ws, tj);
             if (!nj) continue;
-            walk k = {s->n, s->oh, s->ow, s->o, ceil_div(s->h - a, s->sh), ceil_div(s->w - b, s->sw), 1, 1, ni, nj, hs, ws, og};
+            walk k = {s->n, s->oh, s->ow, s->o, ceil_div(s->h - a, s->sh), ceil_div(s->w - b, s->sw), 1, 1, ni,
+                      nj,   hs,    ws,    og};
             FN(filters) f = {w, NULL, ti, tj, ni, nj, s->j, cg, s->o, og, s->groups, 1};
-            FN(convolution) v = {.src = dy, .out = (T *)dx + (a * s->w + b) * s->c, .img = s->h * s->w * s->c,
-                                 .row = s->sh * s->w * s->c, .col = s->sw * s->c};
+            FN(convolution)
+            v = {.src = dy,
+                 .out = (T *)dx + (a * s->w + b) * s->c,
+                 .img = s->h * s->w * s->c,
+                 .row = s->sh * s->w * s->c,
+                 .col = s->sw * s->c};
             failed = FN(convolve)(&v, &f, &k, 0);
         }
     }

@@ -10,8 +10,8 @@ typedef struct {
 } FN(depthwise);
 
 /* One vector of channels of `count` output pixels of a row, all with taps i0..i1 x j0..j1 inside. */
-INLINE void FN(depthwise_pixels)(const FN(depthwise) *v, const int count, const T *image, T *y, int64_t h, int64_t w, int64_t c,
-                                 int64_t n, int64_t i0, int64_t i1, int64_t j0, int64_t j1)
+INLINE void FN(depthwise_pixels)(const FN(depthwise) * v, const int count, const T *image, T *y, int64_t h, int64_t w,
+                                 int64_t c, int64_t n, int64_t i0, int64_t i1, int64_t j0, int64_t j1)
 {
     const conv_shape *s = v->s;
     const T *end = v->in + s->n * s->h * s->w * s->c, *w_end = v->w + s->i * s->j * s->c;
@@ -46,9 +46,11 @@ static void FN(depthwise_piece)(const void *job, int64_t piece, char *scratch)
             T *to = y + r * s->c;
             int64_t c = 0;
             if (count == 4)
-                for (; c + LANES <= s->c; c += LANES) FN(depthwise_pixels)(v, 4, image, to, h, w, c, LANES, i0, i1, j0, j1);
+                for (; c + LANES <= s->c; c += LANES)
+                    FN(depthwise_pixels)(v, 4, image, to, h, w, c, LANES, i0, i1, j0, j1);
             else
-                for (; c + LANES <= s->c; c += LANES) FN(depthwise_pixels)(v, 1, image, to, h, w, c, LANES, i0, i1, j0, j1);
+                for (; c + LANES <= s->c; c += LANES)
+                    FN(depthwise_pixels)(v, 1, image, to, h, w, c, LANES, i0, i1, j0, j1);
             if (c < s->c && count == 4) FN(depthwise_pixels)(v, 4, image, to, h, w, c, s->c - c, i0, i1, j0, j1);
             else if (c < s->c) FN(depthwise_pixels)(v, 1, image, to, h, w, c, s->c - c, i0, i1, j0, j1);
         }
@@ -56,7 +58,7 @@ static void FN(depthwise_piece)(const void *job, int64_t piece, char *scratch)
 }
 
 /* One vector of channels of one dx pixel: what each window over it owes. */
-INLINE void FN(depthwise_owed)(const FN(depthwise) *v, const T *image, T *to, int64_t c, int64_t n, const owed *rows,
+INLINE void FN(depthwise_owed)(const FN(depthwise) * v, const T *image, T *to, int64_t c, int64_t n, const owed *rows,
                                int64_t rows_owed, const owed *cols, int64_t cols_owed)
 {
     const conv_shape *s = v->s;
@@ -91,8 +93,8 @@ static void FN(depthwise_dx_piece)(const void *job, int64_t piece, char *scratch
 }
 
 /* Add one output row's share to `count` neighbouring taps of one vector of channels. */
-INLINE void FN(depthwise_taps)(const conv_shape *s, const int count, const T *x, const T *dy, int64_t w0, int64_t n, const T *end,
-                               const T *dy_end, T *sums, int64_t step)
+INLINE void FN(depthwise_taps)(const conv_shape *s, const int count, const T *x, const T *dy, int64_t w0, int64_t n,
+                               const T *end, const T *dy_end, T *sums, int64_t step)
 {
     VEC sum[5];
     UNROLL for (int j = 0; j < count; j++) sum[j] = FN(load)(sums + j * step);
@@ -151,7 +153,10 @@ static void FN(depthwise_dw_piece)(const void *job, int64_t piece, char *scratch
 
 static int64_t FN(rows_for)(int64_t width) { return most(1, 8192 / width); }
 
-static double FN(depthwise_work)(const conv_shape *s) { return (double)s->n * s->oh * s->ow * s->i * s->j * s->c / LANES * 2; }
+static double FN(depthwise_work)(const conv_shape *s)
+{
+    return (double)s->n * s->oh * s->ow * s->i * s->j * s->c / LANES * 2;
+}
 
 static int FN(depthwise_conv2d)(const conv_shape *s, const T *x, const T *w, const T *b, T *y)
 {
@@ -166,8 +171,19 @@ static int FN(depthwise_conv2d)(const conv_shape *s, const T *x, const T *w, con
 /* With stride 1, a forward pass over dy with the filters turned round. */
 static int FN(depthwise_dx_1)(const conv_shape *s, const T *dy, const T *w, T *dx)
 {
-    conv_shape t = {.n = s->n, .h = s->oh, .w = s->ow, .c = s->c, .o = s->c, .i = s->i, .j = s->j, .oh = s->h, .ow = s->w,
-                    .sh = 1, .sw = 1, .dh = s->dh, .dw = s->dw};
+    conv_shape t = {.n = s->n,
+                    .h = s->oh,
+                    .w = s->ow,
+                    .c = s->c,
+                    .o = s->c,
+                    .i = s->i,
+                    .j = s->j,
+                    .oh = s->h,
+                    .ow = s->w,
+                    .sh = 1,
+                    .sw = 1,
+                    .dh = s->dh,
+                    .dw = s->dw};
     t.ph = s->dh * (s->i - 1) - s->ph, t.pw = s->dw * (s->j - 1) - s->pw;
     const int64_t taps = s->i * s->j;
     lease l;
@@ -185,7 +201,8 @@ static int FN(depthwise_dx)(const conv_shape *s, const T *dy, const T *w, T *dx)
     if (s->sh == 1 && s->sw == 1) return FN(depthwise_dx_1)(s, dy, w, dx);
     FN(depthwise) v = {.s = s, .in = dy, .w = w, .out = dx, .rows = FN(rows_for)(s->w * s->c)};
     lease l;
-    if (pool_open(&l, 0, (s->i + s->w * s->j) * sizeof(owed) + s->w * sizeof(int64_t), FN(depthwise_work)(s))) return -1;
+    if (pool_open(&l, 0, (s->i + s->w * s->j) * sizeof(owed) + s->w * sizeof(int64_t), FN(depthwise_work)(s)))
+        return -1;
     pool_run(&l, FN(depthwise_dx_piece), &v, ceil_div(s->n * s->h, v.rows));
     pool_close(&l);
     return 0;

@@ -10,9 +10,10 @@ typedef struct {
     const double *k; /* numbers of an optimiser */
 } FN(pass);
 
-/* ---- one element at a time ------------------------------------------------------------------------------------------ */
+/* ---- one element at a time ------------------------------------------------------------------------------------------
+ */
 
-static void FN(sgd)(const FN(pass) *v, int64_t from, int64_t upto)
+static void FN(sgd)(const FN(pass) * v, int64_t from, int64_t upto)
 {
     const T *g = v->a;
     T *p = v->out, *m = v->out2;
@@ -32,12 +33,13 @@ static void FN(sgd)(const FN(pass) *v, int64_t from, int64_t upto)
 }
 
 /* k: lr, beta1, beta2, eps, decay, decoupled?, 1 - beta1^step, 1 - beta2^step */
-static void FN(adam)(const FN(pass) *v, int64_t from, int64_t upto)
+static void FN(adam)(const FN(pass) * v, int64_t from, int64_t upto)
 {
     const double *k = v->k;
     const T *g = v->a;
     T *p = v->out, *m = v->out2, *s = v->out3;
-    const T b1 = (T)k[1], b2 = (T)k[2], c1 = (T)(1 - k[1]), c2 = (T)(1 - k[2]), eps = (T)k[3], root = (T)(1 / sqrt(k[7]));
+    const T b1 = (T)k[1], b2 = (T)k[2], c1 = (T)(1 - k[1]), c2 = (T)(1 - k[2]), eps = (T)k[3],
+            root = (T)(1 / sqrt(k[7]));
     const T decay = k[5] != 0 ? 0 : (T)k[4], shrink = k[5] != 0 ? (T)(1 - k[0] * k[4]) : 1, rate = (T)(k[0] / k[6]);
     for (int64_t i = from; i < upto; i++) {
         const T d = g[i] + decay * p[i], mean = b1 * m[i] + c1 * d, square = b2 * s[i] + c2 * d * d;
@@ -54,15 +56,25 @@ static void FN(each_piece)(const void *job, int64_t piece, char *scratch)
     const T *a = v->a, *b = v->b;
     T *out = v->out;
     switch (v->what) {
-    case RELU: for (int64_t i = from; i < upto; i++) out[i] = a[i] < 0 ? 0 : a[i]; break;
-    case RELU_DX: for (int64_t i = from; i < upto; i++) out[i] = b[i] > 0 ? a[i] : 0; break;
-    case ADD_RELU: for (int64_t i = from; i < upto; i++) { const T t = a[i] + b[i]; out[i] = t < 0 ? 0 : t; } break;
+    case RELU:
+        for (int64_t i = from; i < upto; i++) out[i] = a[i] < 0 ? 0 : a[i];
+        break;
+    case RELU_DX:
+        for (int64_t i = from; i < upto; i++) out[i] = b[i] > 0 ? a[i] : 0;
+        break;
+    case ADD_RELU:
+        for (int64_t i = from; i < upto; i++) {
+            const T t = a[i] + b[i];
+            out[i] = t < 0 ? 0 : t;
+        }
+        break;
     case SGD: FN(sgd)(v, from, upto); break;
     default: FN(adam)(v, from, upto);
     }
 }
 
-static int FN(each)(int what, int64_t size, const void *a, const void *b, void *out, void *out2, void *out3, const double *k)
+static int FN(each)(int what, int64_t size, const void *a, const void *b, void *out, void *out2, void *out3,
+                    const double *k)
 {
     FN(pass) v = {.what = what, .size = size, .a = a, .b = b, .out = out, .out2 = out2, .out3 = out3, .k = k};
     lease l;
@@ -72,23 +84,32 @@ static int FN(each)(int what, int64_t size, const void *a, const void *b, void *
     return 0;
 }
 
-/* ---- rows with one value per column --------------------------------------------------------------------------------- */
+/* ---- rows with one value per column ---------------------------------------------------------------------------------
+ */
 
 /* out = a*p + q (SCALE_SHIFT), or a*p + (b - r)*q + c (NORM_DX, where a counts only where `mask` > 0); then relu. */
-INLINE void FN(affine)(const FN(pass) *v, const int what, const int relu, int64_t from, int64_t upto, const T *mask)
+INLINE void FN(affine)(const FN(pass) * v, const int what, const int relu, int64_t from, int64_t upto, const T *mask)
 {
     const int64_t n = v->columns;
     for (int64_t i = from; i < upto; i++) {
         const T *a = v->a + i * n, *p = v->p, *q = v->q, *r = v->r;
         T *out = v->out + i * n;
         if (what == SCALE_SHIFT)
-            for (int64_t j = 0; j < n; j++) { const T t = a[j] * p[j] + q[j]; out[j] = relu && t < 0 ? 0 : t; }
+            for (int64_t j = 0; j < n; j++) {
+                const T t = a[j] * p[j] + q[j];
+                out[j] = relu && t < 0 ? 0 : t;
+            }
         else if (what == ADD_BIAS)
-            for (int64_t j = 0; j < n; j++) { const T t = a[j] + p[j]; out[j] = relu && t < 0 ? 0 : t; }
+            for (int64_t j = 0; j < n; j++) {
+                const T t = a[j] + p[j];
+                out[j] = relu && t < 0 ? 0 : t;
+            }
         else {
             const T *b = v->b + i * n, *y = mask ? mask + i * n : NULL, *shift = v->out3;
-            if (y) for (int64_t j = 0; j < n; j++) out[j] = (y[j] > 0 ? a[j] : 0) * p[j] + (b[j] - r[j]) * q[j] + shift[j];
-            else for (int64_t j = 0; j < n; j++) out[j] = a[j] * p[j] + (b[j] - r[j]) * q[j] + shift[j];
+            if (y)
+                for (int64_t j = 0; j < n; j++) out[j] = (y[j] > 0 ? a[j] : 0) * p[j] + (b[j] - r[j]) * q[j] + shift[j];
+            else
+                for (int64_t j = 0; j < n; j++) out[j] = a[j] * p[j] + (b[j] - r[j]) * q[j] + shift[j];
         }
     }
 }
@@ -105,11 +126,23 @@ static void FN(affine_piece)(const void *job, int64_t piece, char *scratch)
     else FN(affine)(v, NORM_DX, 0, from, upto, v->c);
 }
 
-static int FN(rowwise)(int what, int relu, int64_t rows, int64_t columns, const void *a, const void *b, const void *mask,
-                       const void *p, const void *q, const void *r, const void *shift, void *out)
+static int FN(rowwise)(int what, int relu, int64_t rows, int64_t columns, const void *a, const void *b,
+                       const void *mask, const void *p, const void *q, const void *r, const void *shift, void *out)
 {
-    FN(pass) v = {.what = what, .relu = relu, .rows = rows, .columns = columns, .block = most(1, EACH / columns), .a = a, .b = b,
-                  .c = mask, .p = p, .q = q, .r = r, .out = out, .out3 = (T *)shift};
+    FN(pass)
+    v = {.what = what,
+         .relu = relu,
+         .rows = rows,
+         .columns = columns,
+         .block = most(1, EACH / columns),
+         .a = a,
+         .b = b,
+         .c = mask,
+         .p = p,
+         .q = q,
+         .r = r,
+         .out = out,
+         .out3 = (T *)shift};
     lease l;
     if (pool_open(&l, 0, 0, (double)rows * columns * 4)) return -1;
     pool_run(&l, FN(affine_piece), &v, ceil_div(rows, v.block));
@@ -121,14 +154,15 @@ static int FN(rowwise)(int what, int relu, int64_t rows, int64_t columns, const 
  * Rows are cut into blocks that depend on the shape alone; each block has its own sums, added in order. */
 
 /* Sums over rows from..upto of one vector of columns, four rows side by side. */
-INLINE void FN(column_sums)(const FN(pass) *v, const int what, int64_t from, int64_t upto, int64_t c, const T *mean, T *to, T *to2)
+INLINE void FN(column_sums)(const FN(pass) * v, const int what, int64_t from, int64_t upto, int64_t c, const T *mean,
+                            T *to, T *to2)
 {
     const int64_t n = v->columns, left = n - c;
-    const T *end = v->a + v->rows * n, *b_end = v->b ? v->b + v->rows * n : NULL, *y_end = v->c ? v->c + v->rows * n : NULL;
+    const T *end = v->a + v->rows * n, *b_end = v->b ? v->b + v->rows * n : NULL,
+            *y_end = v->c ? v->c + v->rows * n : NULL;
     VEC sum[4] = {{0}}, sum2[4] = {{0}}, m = {0};
     if (mean) m = FN(load_some)(mean, left, mean + left);
-    for (int64_t i = from; i < upto; i += 4)
-        UNROLL for (int u = 0; u < 4; u++)
+    for (int64_t i = from; i < upto; i += 4) UNROLL for (int u = 0; u < 4; u++)
         {
             if (i + u >= upto) break;
             const int64_t at = (i + u) * n + c;
@@ -175,8 +209,8 @@ static void FN(add_moments)(T *mean, T *squares, T *more_mean, T *more_squares, 
 }
 
 /* COLUMN_SUMS: out. NORM_SUMS: sums of a and of a*(b - mean), a counting where mask > 0. MOMENTS: mean and variance. */
-static int FN(columns)(int what, int64_t rows, int64_t columns, const void *a, const void *b, const void *mask, const void *mean,
-                       void *out, void *out2)
+static int FN(columns)(int what, int64_t rows, int64_t columns, const void *a, const void *b, const void *mask,
+                       const void *mean, void *out, void *out2)
 {
     FN(pass) v = {.what = what, .rows = rows, .columns = columns, .a = a, .b = b, .c = mask, .p = mean};
     v.block = most(most(1, EACH / columns), ceil_div(rows, 64));
@@ -188,11 +222,15 @@ static int FN(columns)(int what, int64_t rows, int64_t columns, const void *a, c
     T *first = v.out;
     for (int64_t i = 1; i < blocks; i++) {
         T *more = first + i * 2 * n;
-        if (what == MOMENTS) FN(add_moments)(first, first + n, more, more + n, n, (double)i * v.block, (double)least(v.block, rows - i * v.block));
-        else for (int64_t j = 0; j < (what == NORM_SUMS ? 2 : 1) * n; j++) first[j] += more[j];
+        if (what == MOMENTS)
+            FN(add_moments)(first, first + n, more, more + n, n, (double)i * v.block,
+                            (double)least(v.block, rows - i * v.block));
+        else
+            for (int64_t j = 0; j < (what == NORM_SUMS ? 2 : 1) * n; j++) first[j] += more[j];
     }
     memcpy(out, first, n * sizeof(T));
-    if (what == MOMENTS) for (int64_t j = 0; j < n; j++) ((T *)out2)[j] = first[n + j] / (T)rows;
+    if (what == MOMENTS)
+        for (int64_t j = 0; j < n; j++) ((T *)out2)[j] = first[n + j] / (T)rows;
     if (what == NORM_SUMS) memcpy(out2, first + n, n * sizeof(T));
     pool_close(&l);
     return 0;

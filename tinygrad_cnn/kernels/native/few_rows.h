@@ -1,7 +1,8 @@
 #define FEW_PIXELS 96 /* too few to pay for packing filters */
 
 /* A product with few rows and a transposed right operand.
- * out = a b^T, worked out as the transpose of b a^T: b, which is large, is read in place, and a and out are transposed. */
+ * out = a b^T, worked out as the transpose of b a^T: b, which is large, is read in place, and a and out are transposed.
+ */
 
 typedef struct {
     const T *b;

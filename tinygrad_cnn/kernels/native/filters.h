@@ -10,8 +10,8 @@ typedef struct {
     T *packed, *start;
 } FN(filters);
 
-static int64_t FN(filter_len)(const FN(filters) *f) { return f->flip ? f->og : f->cg; }
-static int64_t FN(filter_out)(const FN(filters) *f) { return f->flip ? f->cg : f->og; }
+static int64_t FN(filter_len)(const FN(filters) * f) { return f->flip ? f->og : f->cg; }
+static int64_t FN(filter_out)(const FN(filters) * f) { return f->flip ? f->cg : f->og; }
 
 /* Copy the transpose of a (lanes x len) block with row stride ld to rows of `width`. */
 static void FN(transpose)(const T *w, int64_t ld, int64_t len, int64_t lanes, int64_t width, T *to)
@@ -48,7 +48,7 @@ static void FN(pack_piece)(const void *job, int64_t piece, char *scratch)
     }
 }
 
-static void FN(pack)(const lease *l, const FN(filters) *f)
+static void FN(pack)(const lease *l, const FN(filters) * f)
 {
     const int64_t out = FN(filter_out)(f), padded = FN(padded)(out);
     for (int64_t g = 0; g < f->groups; g++)

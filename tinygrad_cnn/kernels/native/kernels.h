@@ -12,10 +12,10 @@ typedef struct {
     int relu;
 } conv_shape;
 
-enum { MAX_POOL, TAKE_POOL, AVG_POOL, MAX_PUT, AVG_PUT };             /* what pool2d does */
-enum { RELU, RELU_DX, ADD_RELU, SGD, ADAM };                          /* what each does, element by element */
-enum { SCALE_SHIFT, ADD_BIAS, NORM_DX };                              /* what rowwise does */
-enum { COLUMN_SUMS, MOMENTS, NORM_SUMS, SQUARES };                    /* what columns does; SQUARES inside only */
+enum { MAX_POOL, TAKE_POOL, AVG_POOL, MAX_PUT, AVG_PUT }; /* what pool2d does */
+enum { RELU, RELU_DX, ADD_RELU, SGD, ADAM };              /* what each does, element by element */
+enum { SCALE_SHIFT, ADD_BIAS, NORM_DX };                  /* what rowwise does */
+enum { COLUMN_SUMS, MOMENTS, NORM_SUMS, SQUARES };        /* what columns does; SQUARES inside only */
 
 /* Each returns 0, or -1 without memory.  Pointers are to C-contiguous arrays of the table's type. */
 typedef struct {
@@ -23,7 +23,8 @@ typedef struct {
     int (*conv2d_dx)(const conv_shape *, const void *dy, const void *w, void *dx);
     int (*conv2d_dw)(const conv_shape *, const void *x, const void *dy, void *dw);
     int (*pool2d)(const conv_shape *, int what, const void *in, const void *counts, void *tap, void *out);
-    int (*each)(int what, int64_t size, const void *a, const void *b, void *out, void *out2, void *out3, const double *k);
+    int (*each)(int what, int64_t size, const void *a, const void *b, void *out, void *out2, void *out3,
+                const double *k);
     int (*rowwise)(int what, int relu, int64_t rows, int64_t columns, const void *a, const void *b, const void *mask,
                    const void *p, const void *q, const void *r, const void *shift, void *out);
     int (*columns)(int what, int64_t rows, int64_t columns, const void *a, const void *b, const void *mask,

@@ -1,8 +1,8 @@
-/* The extension module _native: takes arrays through the buffer protocol, checks every shape before a pointer is formed,
- * and calls the kernels of the instruction set in use without the GIL.
+/* The extension module _native: takes arrays through the buffer protocol, checks every shape before a pointer is
+ * formed, and calls the kernels of the instruction set in use without the GIL.
  *
- * Kernels return True when done, False if an array is not C-contiguous and aligned (the caller copies it and comes back),
- * and NotImplemented for types they do not know or without memory. */
+ * Kernels return True when done, False if an array is not C-contiguous and aligned (the caller copies it and comes
+ * back), and NotImplemented for types they do not know or without memory. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -24,8 +24,9 @@ static int runs_here(const char *name)
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (!strcmp(name, "v4"))
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
-               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && runs_here("v3");
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512vl") && runs_here("v3");
     if (!strcmp(name, "v3"))
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
                __builtin_cpu_supports("bmi2") && runs_here("v2");
@@ -48,7 +49,8 @@ static const instruction_set *const *known(void)
     return found;
 }
 
-/* ---- arguments ----------------------------------------------------------------------------------------------------- */
+/* ---- arguments -----------------------------------------------------------------------------------------------------
+ */
 
 enum { DONE, AGAIN, UNKNOWN, FAILED };
 enum { MOST_ARRAYS = 8 };
@@ -82,7 +84,8 @@ static int take(arrays *a, PyObject *o, int ndim, char type, int writable)
     if (!type && a->count == 1) a->is_double = t == 'd';
     if (t != (type ? type : a->is_double ? 'd' : 'f')) return UNKNOWN;
     if (ndim >= 0 && v->ndim != ndim) {
-        PyErr_Format(PyExc_ValueError, "native kernels: array number %d must have %d axes, not %d", a->count, ndim, v->ndim);
+        PyErr_Format(PyExc_ValueError, "native kernels: array number %d must have %d axes, not %d", a->count, ndim,
+                     v->ndim);
         return FAILED;
     }
     return !PyBuffer_IsContiguous(v, 'C') || (uintptr_t)v->buf % (size_t)v->itemsize ? AGAIN : DONE;
@@ -112,7 +115,8 @@ static PyObject *answer(arrays *a, int status)
 
 static const kernel_table *table(const arrays *a) { return a->is_double ? &isa->f64 : &isa->f32; }
 
-/* ---- windows ------------------------------------------------------------------------------------------------------- */
+/* ---- windows -------------------------------------------------------------------------------------------------------
+ */
 
 static int pair_of(PyObject *win, Py_ssize_t field, int64_t low, int64_t *a, int64_t *b)
 {
@@ -132,8 +136,8 @@ static int read_window(PyObject *win, conv_shape *s)
     PyObject *padding = PyTuple_GET_ITEM(win, 3);
     if (!PyTuple_Check(padding) || PyTuple_GET_SIZE(padding) != 2) return refuse("win.padding holds two pairs");
     if (pair_of(win, 0, 1, &s->h, &s->w) || pair_of(win, 1, 1, &s->i, &s->j) || pair_of(win, 2, 1, &s->sh, &s->sw) ||
-        pair_of(win, 4, 1, &s->dh, &s->dw) || pair_of(win, 5, 1, &s->oh, &s->ow) || pair_of(padding, 0, 0, &s->ph, &below) ||
-        pair_of(padding, 1, 0, &s->pw, &below))
+        pair_of(win, 4, 1, &s->dh, &s->dw) || pair_of(win, 5, 1, &s->oh, &s->ow) ||
+        pair_of(padding, 0, 0, &s->ph, &below) || pair_of(padding, 1, 0, &s->pw, &below))
         return FAILED;
     return DONE;
 }
@@ -154,10 +158,11 @@ static int check_conv(conv_shape *s, PyObject *win, PyObject *groups, const Py_s
     return span_h * span_w * s->c > 1e12 || span_h * s->w * s->c > 1e15 ? UNKNOWN : DONE;
 }
 
-/* ---- kernels ------------------------------------------------------------------------------------------------------- */
+/* ---- kernels -------------------------------------------------------------------------------------------------------
+ */
 
 #define TAKES(wanted)                                                                                                  \
-    if (n != (wanted)) return PyErr_Format(PyExc_TypeError, "%s takes %d arguments", __func__, wanted);                 \
+    if (n != (wanted)) return PyErr_Format(PyExc_TypeError, "%s takes %d arguments", __func__, wanted);                \
     arrays a = {.count = 0};                                                                                           \
     int status, again = DONE;                                                                                          \
     (void)self
@@ -236,11 +241,14 @@ static PyObject *pool2d(PyObject *self, PyObject *const *args, Py_ssize_t n)
     if (averages ? t[0] != s.oh || t[1] != s.ow : t[0] != s.n || t[1] != s.oh || t[2] != s.ow || t[3] != s.c)
         return refuse("taps or counts do not match the output"), answer(&a, FAILED);
     CHECK(DONE);
-    if (s.n && s.c) WITHOUT_GIL(table(&a)->pool2d(&s, (int)what, BUF(0), averages ? BUF(1) : NULL, averages ? NULL : BUF(1), BUF(2)));
+    if (s.n && s.c)
+        WITHOUT_GIL(
+            table(&a)->pool2d(&s, (int)what, BUF(0), averages ? BUF(1) : NULL, averages ? NULL : BUF(1), BUF(2)));
     return answer(&a, status);
 }
 
-/* matmul(a, b, bias or None, out, transpose_a, transpose_b, relu): a convolution of 1x1 images, or one of its gradients */
+/* matmul(a, b, bias or None, out, transpose_a, transpose_b, relu): a convolution of 1x1 images, or one of its gradients
+ */
 static PyObject *matmul(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
     TAKES(7);
@@ -259,7 +267,18 @@ static PyObject *matmul(PyObject *self, PyObject *const *args, Py_ssize_t n)
     }
     if (!rows || !inner || !columns || (ta && tb) || ((ta || tb) && (b || relu))) return answer(&a, UNKNOWN);
     CHECK(DONE);
-    conv_shape s = {.h = 1, .w = 1, .i = 1, .j = 1, .oh = 1, .ow = 1, .sh = 1, .sw = 1, .dh = 1, .dw = 1, .groups = 1, .relu = relu};
+    conv_shape s = {.h = 1,
+                    .w = 1,
+                    .i = 1,
+                    .j = 1,
+                    .oh = 1,
+                    .ow = 1,
+                    .sh = 1,
+                    .sw = 1,
+                    .dh = 1,
+                    .dw = 1,
+                    .groups = 1,
+                    .relu = relu};
     s.n = ta ? inner : rows, s.c = ta ? rows : tb ? columns : inner, s.o = tb ? inner : columns;
     const kernel_table *k = table(&a);
     if (ta) WITHOUT_GIL(k->conv2d_dw(&s, BUF(0), BUF(1), BUF(2)));
@@ -333,8 +352,8 @@ static PyObject *rowwise(PyObject *self, PyObject *const *args, Py_ssize_t n)
     for (int i = 0; i < needs; i++) missing |= !p[4 + i];
     if (missing) return refuse("an array is missing"), answer(&a, FAILED);
     if (a.view[0].len)
-        WITHOUT_GIL(table(&a)->rowwise((int)what, args[9] == Py_True, rows_of(&a), columns_of(&a), p[1], p[2], p[3], p[4], p[5],
-                                       p[6], p[7], p[0]));
+        WITHOUT_GIL(table(&a)->rowwise((int)what, args[9] == Py_True, rows_of(&a), columns_of(&a), p[1], p[2], p[3],
+                                       p[4], p[5], p[6], p[7], p[0]));
     return answer(&a, status);
 }
 
@@ -353,7 +372,8 @@ static PyObject *columns(PyObject *self, PyObject *const *args, Py_ssize_t n)
     return answer(&a, status);
 }
 
-/* ---- the module ---------------------------------------------------------------------------------------------------- */
+/* ---- the module ----------------------------------------------------------------------------------------------------
+ */
 
 static PyObject *set_num_threads(PyObject *self, PyObject *n)
 {
@@ -370,8 +390,9 @@ static PyObject *get_num_threads(PyObject *self, PyObject *none)
     return PyLong_FromLong(pool_get_threads());
 }
 
-/* keep_memory(bytes): let the allocator keep so much freed memory, and serve arrays of up to 32 MB from it, because pages
- * fresh from the system cost more than what is computed into them.  False where the allocator has no such switch. */
+/* keep_memory(bytes): let the allocator keep so much freed memory, and serve arrays of up to 32 MB from it, because
+ * pages fresh from the system cost more than what is computed into them.  False where the allocator has no such switch.
+ */
 static PyObject *keep_memory(PyObject *self, PyObject *bytes)
 {
     (void)self;
@@ -426,7 +447,13 @@ static PyObject *use_isa(PyObject *self, PyObject *name)
 
 static PyMethodDef methods[] = {
 #define KERNEL(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
-    KERNEL(conv2d), KERNEL(conv2d_dx), KERNEL(conv2d_dw), KERNEL(pool2d), KERNEL(matmul), KERNEL(each), KERNEL(rowwise),
+    KERNEL(conv2d),
+    KERNEL(conv2d_dx),
+    KERNEL(conv2d_dw),
+    KERNEL(pool2d),
+    KERNEL(matmul),
+    KERNEL(each),
+    KERNEL(rowwise),
     KERNEL(columns),
 #undef KERNEL
     {"set_num_threads", set_num_threads, METH_O, NULL},
@@ -444,7 +471,8 @@ PyMODINIT_FUNC PyInit__native(void)
 {
     isa = known()[0];
     if (!isa) {
-        PyErr_SetString(PyExc_ImportError, "this processor is older than any instruction set the kernels were built for");
+        PyErr_SetString(PyExc_ImportError,
+                        "this processor is older than any instruction set the kernels were built for");
         return NULL;
     }
     pool_init();

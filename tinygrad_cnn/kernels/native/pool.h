@@ -1,5 +1,6 @@
-/* Pooling.  Forward passes go over output pixels, backward passes over input pixels and gather what each is owed, so that
- * every pixel is written once, by one thread, in an order that depends on the shapes alone.  Vectors run over channels. */
+/* Pooling.  Forward passes go over output pixels, backward passes over input pixels and gather what each is owed, so
+ * that every pixel is written once, by one thread, in an order that depends on the shapes alone.  Vectors run over
+ * channels. */
 
 typedef uint8_t FN(bytes) __attribute__((vector_size(VEC_BYTES / sizeof(T)), aligned(1), may_alias));
 typedef int32_t FN(ints) __attribute__((vector_size(VEC_BYTES / sizeof(T) * 4), aligned(4), may_alias));
@@ -8,7 +9,8 @@ typedef int32_t FN(ints) __attribute__((vector_size(VEC_BYTES / sizeof(T) * 4), 
 INLINE IVEC FN(load_taps)(const char *p, int wide, int64_t n)
 {
     if (n >= LANES)
-        return wide ? __builtin_convertvector(*(const FN(ints) *)p, IVEC) : __builtin_convertvector(*(const FN(bytes) *)p, IVEC);
+        return wide ? __builtin_convertvector(*(const FN(ints) *)p, IVEC)
+                    : __builtin_convertvector(*(const FN(bytes) *)p, IVEC);
     IVEC v = {0};
     for (int64_t i = 0; i < n; i++) v[i] = wide ? ((const int32_t *)p)[i] : ((const uint8_t *)p)[i];
     return v;
@@ -33,15 +35,16 @@ typedef struct {
     T *out;
     const char *tap;
     char *tap_out;
-    int what, wide, apart; /* apart: a backward pass over windows that do not overlap */
+    int what, wide, apart;      /* apart: a backward pass over windows that do not overlap */
     int64_t rows, cols, across; /* a piece: rows, columns; pieces across one row */
 } FN(pooling);
 
-/* ---- over output pixels --------------------------------------------------------------------------------------------- */
+/* ---- over output pixels ---------------------------------------------------------------------------------------------
+ */
 
 /* One vector of channels of one output pixel whose window starts at pixel (h, w); taps i0..i1 x j0..j1 are inside. */
-INLINE void FN(pool_pixel)(const FN(pooling) *v, const int what, const T *image, int64_t pixel, int64_t c, int64_t n, int64_t h,
-                           int64_t w, int64_t i0, int64_t i1, int64_t j0, int64_t j1, T count)
+INLINE void FN(pool_pixel)(const FN(pooling) * v, const int what, const T *image, int64_t pixel, int64_t c, int64_t n,
+                           int64_t h, int64_t w, int64_t i0, int64_t i1, int64_t j0, int64_t j1, T count)
 {
     const conv_shape *s = v->s;
     const T *end = v->in + s->n * s->h * s->w * s->c;
@@ -73,7 +76,7 @@ INLINE void FN(pool_pixel)(const FN(pooling) *v, const int what, const T *image,
     if (what == MAX_POOL) FN(store_taps)(v->tap_out + at * bytes, v->wide, tap, n);
 }
 
-INLINE void FN(pool_rows)(const FN(pooling) *v, const int what, int64_t piece)
+INLINE void FN(pool_rows)(const FN(pooling) * v, const int what, int64_t piece)
 {
     const conv_shape *s = v->s;
     const int64_t r0 = piece % v->across * v->cols, r1 = least(s->ow, r0 + v->cols);
@@ -95,11 +98,12 @@ INLINE void FN(pool_rows)(const FN(pooling) *v, const int what, int64_t piece)
     }
 }
 
-/* ---- over input pixels ---------------------------------------------------------------------------------------------- */
+/* ---- over input pixels ----------------------------------------------------------------------------------------------
+ */
 
 /* One vector of channels of one input pixel: the windows over it are rows x cols. */
-INLINE void FN(put_pixel)(const FN(pooling) *v, const int what, int64_t in, int64_t out, int64_t c, int64_t n, const owed *rows,
-                          int64_t rows_owed, const owed *cols, int64_t cols_owed)
+INLINE void FN(put_pixel)(const FN(pooling) * v, const int what, int64_t in, int64_t out, int64_t c, int64_t n,
+                          const owed *rows, int64_t rows_owed, const owed *cols, int64_t cols_owed)
 {
     const conv_shape *s = v->s;
     const T *end = v->in + s->n * s->oh * s->ow * s->c;
@@ -117,7 +121,7 @@ INLINE void FN(put_pixel)(const FN(pooling) *v, const int what, int64_t in, int6
     FN(store_some)(v->out + out + c, sum, n);
 }
 
-INLINE void FN(put_rows)(const FN(pooling) *v, const int what, int64_t piece, char *scratch)
+INLINE void FN(put_rows)(const FN(pooling) * v, const int what, int64_t piece, char *scratch)
 {
     const conv_shape *s = v->s;
     const int64_t w0 = piece % v->across * v->cols, w1 = least(s->w, w0 + v->cols);
@@ -140,23 +144,25 @@ INLINE void FN(put_rows)(const FN(pooling) *v, const int what, int64_t piece, ch
 }
 
 /* One vector of channels of one window, which starts at element `corner` of dx; `at` is its place in dy. */
-INLINE void FN(put_window)(const FN(pooling) *v, int64_t corner, int64_t at, int64_t c, int64_t n, int64_t i0, int64_t i1, int64_t j0,
-                           int64_t j1)
+INLINE void FN(put_window)(const FN(pooling) * v, int64_t corner, int64_t at, int64_t c, int64_t n, int64_t i0,
+                           int64_t i1, int64_t j0, int64_t j1)
 {
     const conv_shape *s = v->s;
     const VEC dy = FN(load_some)(v->in + at, n, v->in + s->n * s->oh * s->ow * s->c);
     const IVEC tap = FN(load_taps)(v->tap + at * (v->wide ? 4 : 1), v->wide, n);
     for (int64_t i = i0; i < i1; i++)
         for (int64_t j = j0; j < j1; j++)
-            FN(store_some)(v->out + corner + (i * s->w + j) * s->c + c, (VEC)((IVEC)dy & (IVEC)(tap == (INT)(i * s->j + j))), n);
+            FN(store_some)(v->out + corner + (i * s->w + j) * s->c + c,
+                           (VEC)((IVEC)dy & (IVEC)(tap == (INT)(i * s->j + j))), n);
 }
 
 /* Windows that do not overlap: each dx pixel is one select, and pixels under no window are zeroed first. */
-static void FN(put_apart)(const FN(pooling) *v, int64_t piece)
+static void FN(put_apart)(const FN(pooling) * v, int64_t piece)
 {
     const conv_shape *s = v->s;
     const int64_t line = s->w * s->c;
-    const int covered = s->i == s->sh && s->j == s->sw && !s->ph && !s->pw && s->oh * s->sh == s->h && s->ow * s->sw == s->w;
+    const int covered =
+        s->i == s->sh && s->j == s->sw && !s->ph && !s->pw && s->oh * s->sh == s->h && s->ow * s->sw == s->w;
     for (int64_t row = piece * v->rows; row < least(s->n * s->oh, (piece + 1) * v->rows); row++) {
         const int64_t q = row % s->oh, h = q * s->sh - s->ph;
         T *image = v->out + row / s->oh * s->h * line;
@@ -169,7 +175,8 @@ static void FN(put_apart)(const FN(pooling) *v, int64_t piece)
             inside(w, s->w, 1, s->j, &j0, &j1);
             const int64_t corner = row / s->oh * s->h * line + h * line + w * s->c;
             int64_t c = 0;
-            for (; c + LANES <= s->c; c += LANES) FN(put_window)(v, corner, (row * s->ow + r) * s->c + c, c, LANES, i0, i1, j0, j1);
+            for (; c + LANES <= s->c; c += LANES)
+                FN(put_window)(v, corner, (row * s->ow + r) * s->c + c, c, LANES, i0, i1, j0, j1);
             if (c < s->c) FN(put_window)(v, corner, (row * s->ow + r) * s->c + c, c, s->c - c, i0, i1, j0, j1);
         }
     }
@@ -194,7 +201,8 @@ static void FN(pool_piece)(const void *job, int64_t piece, char *scratch)
 static int FN(pool2d)(const conv_shape *s, int what, const void *in, const void *counts, void *tap, void *out)
 {
     const int apart = what == MAX_PUT && s->dh == 1 && s->dw == 1 && s->sh >= s->i && s->sw >= s->j;
-    const int64_t piece = 16384, forward = what < MAX_PUT || apart, width = forward ? s->ow : s->w, height = s->n * (forward ? s->oh : s->h);
+    const int64_t piece = 16384, forward = what < MAX_PUT || apart, width = forward ? s->ow : s->w,
+                  height = s->n * (forward ? s->oh : s->h);
     FN(pooling) v = {s, in, counts, out, tap, tap, what, s->i * s->j > 256, apart};
     cut(width, apart ? width : most(1, piece / s->c), &v.cols, &v.across);
     int64_t down;

@@ -45,7 +45,7 @@ void pool_run(const lease *l, piece_fn fn, const void *job, int64_t pieces)
 static pthread_mutex_t owner = PTHREAD_MUTEX_INITIALIZER; /* one job at a time */
 static pthread_mutex_t bed = PTHREAD_MUTEX_INITIALIZER;   /* helpers without work sleep here */
 static pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
-static uint64_t gate;      /* job number, open?, helpers inside */
+static uint64_t gate; /* job number, open?, helpers inside */
 static int sleepers, started;
 static int64_t next_piece;
 static struct {
@@ -89,7 +89,8 @@ static uint64_t await_job(uint64_t seen)
     pthread_mutex_lock(&bed);
     __atomic_fetch_add(&sleepers, 1, __ATOMIC_SEQ_CST);
     uint64_t g;
-    while (g = __atomic_load_n(&gate, __ATOMIC_SEQ_CST), g / STEP == seen || !(g & OPEN)) pthread_cond_wait(&wake, &bed);
+    while (g = __atomic_load_n(&gate, __ATOMIC_SEQ_CST), g / STEP == seen || !(g & OPEN))
+        pthread_cond_wait(&wake, &bed);
     __atomic_fetch_sub(&sleepers, 1, __ATOMIC_SEQ_CST);
     pthread_mutex_unlock(&bed);
     return g;

@@ -10,12 +10,12 @@ typedef void (*piece_fn)(const void *job, int64_t piece, char *scratch);
 
 /* The right to run jobs, and memory for them.  Between open and close, pool_run may be called any number of times. */
 typedef struct {
-    char *shared;       /* `shared` bytes for the whole job */
-    char *own;          /* then one slice for each thread */
+    char *shared; /* `shared` bytes for the whole job */
+    char *own;    /* then one slice for each thread */
     size_t slice;
-    int threads;        /* 1 if another thread of the program holds the pool */
+    int threads; /* 1 if another thread of the program holds the pool */
     void *base;
-    int cached;         /* the pool is ours, and its memory is kept for the next call */
+    int cached; /* the pool is ours, and its memory is kept for the next call */
 } lease;
 
 int pool_open(lease *l, size_t shared, size_t slice, double work); /* 0, or -1 without memory */

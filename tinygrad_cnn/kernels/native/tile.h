@@ -21,8 +21,8 @@ INLINE VEC FN(relu_vec)(VEC v) { return (VEC)((IVEC)v & ~(IVEC)(v < 0)); }
 typedef void (*FN(tile_fn))(TILE_ARGS);
 
 /* U steps: load V vectors of w for each, then broadcast and multiply for R pixels. */
-INLINE void FN(steps)(const int R, const int V, const int U, VEC acc[14][4], const T *const p[14], int64_t i, int64_t xs,
-                      const T *w, int64_t ldw)
+INLINE void FN(steps)(const int R, const int V, const int U, VEC acc[14][4], const T *const p[14], int64_t i,
+                      int64_t xs, const T *w, int64_t ldw)
 {
     VEC b[2][4];
     UNROLL for (int u = 0; u < U; u++)
@@ -61,6 +61,7 @@ INLINE void FN(tile)(const int R, const int V, TILE_ARGS)
     }
 }
 
+/* clang-format off */
 #define TILE(R, V)                                                                                                     \
     static void FN(tile_##R##_##V)(TILE_ARGS)                                                                          \
     {                                                                                                                  \
@@ -70,21 +71,25 @@ INLINE void FN(tile)(const int R, const int V, TILE_ARGS)
 TILE(1, 4) TILE(2, 4) TILE(3, 4) TILE(4, 4) TILE(5, 4) TILE(6, 4)
 TILE(2, 2) TILE(4, 2) TILE(6, 2) TILE(8, 2) TILE(10, 2) TILE(12, 2)
 TILE(2, 1) TILE(4, 1) TILE(6, 1) TILE(8, 1) TILE(10, 1) TILE(12, 1) TILE(14, 1)
-static const FN(tile_fn) FN(tiles_4)[] = {FN(tile_1_4), FN(tile_2_4), FN(tile_3_4), FN(tile_4_4), FN(tile_5_4), FN(tile_6_4)};
-static const FN(tile_fn) FN(tiles_2)[] = {FN(tile_2_2), FN(tile_4_2), FN(tile_6_2), FN(tile_8_2), FN(tile_10_2), FN(tile_12_2)};
-static const FN(tile_fn) FN(tiles_1)[] = {FN(tile_2_1), FN(tile_4_1), FN(tile_6_1), FN(tile_8_1), FN(tile_10_1), FN(tile_12_1), FN(tile_14_1)};
+#define T_(R, V) FN(tile_##R##_##V)
+static const FN(tile_fn) FN(tiles_4)[] = {T_(1, 4), T_(2, 4), T_(3, 4), T_(4, 4), T_(5, 4), T_(6, 4)};
+static const FN(tile_fn) FN(tiles_2)[] = {T_(2, 2), T_(4, 2), T_(6, 2), T_(8, 2), T_(10, 2), T_(12, 2)};
+static const FN(tile_fn) FN(tiles_1)[] = {T_(2, 1), T_(4, 1), T_(6, 1), T_(8, 1), T_(10, 1), T_(12, 1), T_(14, 1)};
 #else
 TILE(1, 2) TILE(2, 2) TILE(3, 2) TILE(4, 2) TILE(5, 2) TILE(6, 2)
 TILE(2, 1) TILE(4, 1) TILE(6, 1) TILE(8, 1) TILE(10, 1) TILE(12, 1)
-static const FN(tile_fn) FN(tiles_2)[] = {FN(tile_1_2), FN(tile_2_2), FN(tile_3_2), FN(tile_4_2), FN(tile_5_2), FN(tile_6_2)};
-static const FN(tile_fn) FN(tiles_1)[] = {FN(tile_2_1), FN(tile_4_1), FN(tile_6_1), FN(tile_8_1), FN(tile_10_1), FN(tile_12_1)};
+#define T_(R, V) FN(tile_##R##_##V)
+static const FN(tile_fn) FN(tiles_2)[] = {T_(1, 2), T_(2, 2), T_(3, 2), T_(4, 2), T_(5, 2), T_(6, 2)};
+static const FN(tile_fn) FN(tiles_1)[] = {T_(2, 1), T_(4, 1), T_(6, 1), T_(8, 1), T_(10, 1), T_(12, 1)};
 #endif
+#undef T_
+/* clang-format on */
 #undef TILE
 
 /* Tiles of V vectors: how many pixels the tallest has, and the tile for `rows` of them (rounded up by `step`). */
 typedef struct {
     int vectors, tallest, step;
-    const FN(tile_fn) *tiles;
+    const FN(tile_fn) * tiles;
 } FN(tile_set);
 
 #define SET(V, tallest, step) {V, tallest, step, FN(tiles_##V)}
@@ -98,7 +103,7 @@ static const FN(tile_set) FN(sets)[] = {
 #undef SET
 
 /* The tiles for output channels from `at` on. */
-static const FN(tile_set) *FN(tiles_for)(int64_t channels, int64_t at)
+static const FN(tile_set) * FN(tiles_for)(int64_t channels, int64_t at)
 {
     const FN(tile_set) *s = FN(sets);
     while (s->vectors > 1 && s->vectors * LANES >= channels - at + LANES) s++;
@@ -148,12 +153,11 @@ typedef struct {
     int64_t ld; /* not packed: rows of w are this far apart */
 } FN(product);
 
-#ifndef ROWS_IN_CACHE
 #define ROWS_IN_CACHE 384 /* rows of w between two visits of y; they come from the second-level cache */
-#endif
 
-static void FN(sweep_block)(const FN(product) *m, const FN(tile_set) *set, int64_t at, const segment *seg, int64_t nseg,
-                            const T *w, const T *x, const int64_t *xo, T *y, const int64_t *yo, int64_t pixels, int flags)
+static void FN(sweep_block)(const FN(product) * m, const FN(tile_set) * set, int64_t at, const segment *seg,
+                            int64_t nseg, const T *w, const T *x, const int64_t *xo, T *y, const int64_t *yo,
+                            int64_t pixels, int flags)
 {
     enum { tallest = 14, widest = 4 * VEC_BYTES / sizeof(T) };
     T spill[tallest * widest] __attribute__((aligned(64)));
@@ -181,7 +185,7 @@ static void FN(sweep_block)(const FN(product) *m, const FN(tile_set) *set, int64
 }
 
 /* Output channels from `at` to `stop`, both on block borders; pixels stay in the inner loop, a block of w in cache. */
-static void FN(sweep)(const FN(product) *m, int64_t at, int64_t stop, const T *x, const int64_t *xo, T *y,
+static void FN(sweep)(const FN(product) * m, int64_t at, int64_t stop, const T *x, const int64_t *xo, T *y,
                       const int64_t *yo, int64_t pixels)
 {
     while (at < stop) {

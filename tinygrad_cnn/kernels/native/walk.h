@@ -7,11 +7,11 @@
  * source, the part of the source under a piece is first copied into scratch memory with a border of zeros. */
 
 typedef struct {
-    int64_t n, h, w, c;         /* the source */
-    int64_t oh, ow, sh, sw;     /* the output grid, and source pixels from one output pixel to the next */
-    int64_t ni, nj;             /* taps: rows, columns */
-    const int64_t *hs, *ws;     /* their offsets, ascending */
-    int64_t len;                /* channels read at each tap */
+    int64_t n, h, w, c;     /* the source */
+    int64_t oh, ow, sh, sw; /* the output grid, and source pixels from one output pixel to the next */
+    int64_t ni, nj;         /* taps: rows, columns */
+    const int64_t *hs, *ws; /* their offsets, ascending */
+    int64_t len;            /* channels read at each tap */
     /* worked out by walk_plan */
     int copy, fused;            /* copied into scratch?  is a row of taps one run of memory? */
     int64_t bn, br, bc;         /* a piece: images, rows, columns */
@@ -129,4 +129,3 @@ static void list_owed(int64_t from, int64_t upto, int64_t pad, int64_t stride, i
         count[w - from] = found;
     }
 }
-

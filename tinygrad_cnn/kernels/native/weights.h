@@ -17,7 +17,7 @@ typedef struct {
     T *partial;
 } FN(weight_part);
 
-static FN(weight_part) FN(weight_locate)(const FN(weight_job) *v, int64_t piece)
+static FN(weight_part) FN(weight_locate)(const FN(weight_job) * v, int64_t piece)
 {
     FN(weight_part) t;
     const int64_t cb = piece % v->cblocks, padded = FN(padded)(v->og), rows = walk_rows(v->k);
@@ -32,7 +32,7 @@ static FN(weight_part) FN(weight_locate)(const FN(weight_job) *v, int64_t piece)
 }
 
 /* dy under a piece, one block of lanes wide. */
-static void FN(fill_dy)(const FN(weight_job) *v, const FN(weight_part) *t, const piece_box *p, T *to)
+static void FN(fill_dy)(const FN(weight_job) * v, const FN(weight_part) * t, const piece_box *p, T *to)
 {
     const walk *k = v->k;
     for (int64_t n = 0; n < p->n; n++)
@@ -57,7 +57,8 @@ static void FN(weight_piece)(const void *job, int64_t piece, char *scratch)
     for (int64_t a = 0; a < k->ni; a++)
         for (int64_t b = 0; b < k->nj; b++)
             for (int64_t c = 0; c < t.channels; c++, rows++)
-                xo[rows] = (k->hs[a] - k->hs[0]) * k->row + (k->ws[b] - k->ws[0]) * k->pix + c, yo[rows] = rows * t.width;
+                xo[rows] = (k->hs[a] - k->hs[0]) * k->row + (k->ws[b] - k->ws[0]) * k->pix + c,
+                yo[rows] = rows * t.width;
     const int64_t first = t.chunk * k->pieces / v->chunks, last = (t.chunk + 1) * k->pieces / v->chunks;
     for (int64_t at = first; at < last; at++) {
         const piece_box p = walk_piece(k, at);
@@ -66,7 +67,8 @@ static void FN(weight_piece)(const void *job, int64_t piece, char *scratch)
         FN(fill_dy)(v, &t, &p, dy);
         for (int64_t n = 0; n < p.n; n++)
             for (int64_t q = 0; q < p.q; q++) seg[nseg++] = (segment){n * k->img + q * k->sh * k->row, p.r};
-        FN(product) m = {seg, nseg, p.n * p.q * p.r, k->sw * k->pix, t.width, dy, v->zeros, at > first ? FN(RESUME) : 0};
+        FN(product)
+        m = {seg, nseg, p.n * p.q * p.r, k->sw * k->pix, t.width, dy, v->zeros, at > first ? FN(RESUME) : 0};
         FN(sweep)(&m, 0, t.width, x, xo, t.partial, yo, rows);
     }
 }
@@ -97,7 +99,8 @@ static int FN(conv2d_dw)(const conv_shape *s, const void *x, const void *dy, voi
     if (!hs) return -1;
     for (int64_t i = 0; i < s->i; i++) hs[i] = i * s->dh - s->ph;
     for (int64_t j = 0; j < s->j; j++) ws[j] = j * s->dw - s->pw;
-    FN(weight_job) v = {.x = x, .dy = dy, .dw = dw, .o = s->o, .og = s->o / s->groups, .cg = s->c / s->groups, .groups = s->groups};
+    FN(weight_job)
+    v = {.x = x, .dy = dy, .dw = dw, .o = s->o, .og = s->o / s->groups, .cg = s->c / s->groups, .groups = s->groups};
     int64_t len;
     cut(v.cg, most(16, 576 / (s->i * s->j)), &len, &v.cblocks);
     walk k = {s->n, s->h, s->w, s->c, s->oh, s->ow, s->sh, s->sw, s->i, s->j, hs, ws, len};
