@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..core import Tensor
 from ..core.modes import state
 from ..ops.fused import fused
 from . import checks
@@ -20,7 +21,7 @@ from .parameter import Parameter
 class _Norm(Module):
     """What they share: a scale and a shift per channel.  ``weight`` starts at one, ``bias`` at zero, (channels,)."""
 
-    axes = 4
+    axes: int = 4  # of its inputs; 0 for any number
 
     def __init__(self, channels: int, eps: float) -> None:
         who = type(self).__name__
@@ -30,7 +31,7 @@ class _Norm(Module):
         self.bias = Parameter(zeros((self.channels,)), copy=False)
 
     def _check(self, x: Any) -> None:
-        shape = getattr(x, "shape", ())
+        shape: tuple[int, ...] = getattr(x, "shape", ())
         if len(shape) < 2 or shape[-1] != self.channels or (self.axes and len(shape) != self.axes):
             form = f"images (N, H, W, {self.channels})" if self.axes else f"samples (N, ..., {self.channels})"
             raise checks.misfit(type(self).__name__, form, x)
@@ -48,6 +49,9 @@ class BatchNorm2d(_Norm):
 
     Attributes: ``weight``, ``bias`` (channels,) parameters; ``running_mean``, ``running_var`` (channels,) buffers.
     """
+
+    running_mean: Tensor
+    running_var: Tensor
 
     def __init__(self, channels: int, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__(channels, eps)

@@ -42,7 +42,7 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)
 
-    def _moments(self, parameter: Tensor, g: np.ndarray, slot: Slot, group: Group) -> int:
+    def _moments(self, parameter: Tensor, g: np.ndarray, slot: Slot, group: Group) -> Any:
         """Move both running means; the number of this step."""
         if not slot:
             slot.update(step=0, exp_avg=np.zeros_like(g), exp_avg_sq=np.zeros_like(g))
@@ -52,7 +52,7 @@ class Adam(Optimizer):
         average(slot["exp_avg_sq"], beta2, np.multiply(g, g, out=scratch), scratch)
         return slot["step"]
 
-    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> np.ndarray:
+    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> Any:
         t = self._moments(parameter, self._decayed(parameter, gradient, group), slot, group)
         second = slot["exp_avg_sq"]
         if group["amsgrad"]:
@@ -85,10 +85,10 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)
 
-    def _decayed(self, parameter: Tensor, gradient: np.ndarray, group: Group) -> np.ndarray:
+    def _decayed(self, parameter: Tensor, gradient: np.ndarray, group: Group) -> Any:
         return gradient
 
-    def _keep(self, group: Group) -> float:
+    def _keep(self, group: Group) -> Any:
         return 1.0 - group["lr"] * group["weight_decay"]
 
 
@@ -115,7 +115,7 @@ class NAdam(Adam):
             self, params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, momentum_decay=momentum_decay
         )
 
-    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> np.ndarray:
+    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> Any:
         g = self._decayed(parameter, gradient, group)
         t = self._moments(parameter, g, slot, group)
         (beta1, beta2), lr = group["betas"], group["lr"]
@@ -142,10 +142,10 @@ class Lion(Optimizer):
     ) -> None:
         super().__init__(params, lr=lr, betas=betas, weight_decay=weight_decay)
 
-    def _keep(self, group: Group) -> float:
+    def _keep(self, group: Group) -> Any:
         return 1.0 - group["lr"] * group["weight_decay"]
 
-    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> np.ndarray:
+    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> Any:
         (beta1, beta2), out = group["betas"], self._buffer(parameter, 1)
         mean = self._zeros(slot, "exp_avg", gradient)
         np.multiply(mean, beta1, out=out)

@@ -36,7 +36,7 @@ class RMSprop(Optimizer):
             params, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum, centered=centered
         )
 
-    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> np.ndarray:
+    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> Any:
         g, out = self._decayed(parameter, gradient, group), self._buffer(parameter, 1)
         variance = self._zeros(slot, "square_avg", g)
         average(variance, group["alpha"], np.multiply(g, g, out=out), out)
@@ -80,7 +80,7 @@ class Adagrad(Optimizer):
             initial_accumulator_value=initial_accumulator_value, eps=eps,
         )  # fmt: skip
 
-    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> np.ndarray:
+    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> Any:
         g, out = self._decayed(parameter, gradient, group), self._buffer(parameter, 1)
         if not slot:
             slot.update(step=0, sum=np.full_like(g, group["initial_accumulator_value"]))
@@ -106,7 +106,7 @@ class Adadelta(Optimizer):
     ) -> None:
         super().__init__(params, lr=lr, rho=rho, eps=eps, weight_decay=weight_decay)
 
-    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> np.ndarray:
+    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> Any:
         g, out, more = self._decayed(parameter, gradient, group), self._buffer(parameter, 1), self._buffer(parameter, 2)
         if not slot:
             slot.update(square_avg=np.zeros_like(g), acc_delta=np.zeros_like(g))

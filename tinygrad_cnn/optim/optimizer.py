@@ -97,11 +97,11 @@ class Optimizer:
             np.subtract(shrunk, change, out=change)
         parameter.assign(change)
 
-    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> np.ndarray:
+    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> Any:
         """What to subtract from the parameter, in one of the scratch buffers."""
         raise NotImplementedError(f"{self.who}: does not say how parameters change. Define _change.")
 
-    def _keep(self, group: Group) -> float:
+    def _keep(self, group: Group) -> Any:
         """What the parameter is multiplied by first: decoupled weight decay."""
         return 1.0
 
@@ -121,7 +121,7 @@ class Optimizer:
             array = slot[name] = np.zeros_like(like)
         return array
 
-    def _decayed(self, parameter: Tensor, gradient: np.ndarray, group: Group) -> np.ndarray:
+    def _decayed(self, parameter: Tensor, gradient: np.ndarray, group: Group) -> Any:
         """The gradient with that of weight_decay/2 * |p|**2 added, in scratch buffer 0; itself without decay."""
         if not group["weight_decay"]:
             return gradient

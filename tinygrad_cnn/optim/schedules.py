@@ -234,7 +234,7 @@ class ReduceLROnPlateau(Schedule):
         margin = self.threshold * self.best if self.mode == "max" else -self.threshold * self.best
         return metric > self.best + margin if self.mode == "max" else metric < self.best + margin
 
-    def step(self, metric: Any = None) -> None:  # type: ignore[override]
+    def step(self, metric: Any = None) -> None:
         """Count one step that ended with `metric`, a finite number."""
         try:
             value = float(metric)

@@ -43,7 +43,7 @@ class SGD(Optimizer):
                 f"got momentum={added['momentum']}, dampening={added['dampening']}."
             )
 
-    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> np.ndarray:
+    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> Any:
         momentum, lr = group["momentum"], group["lr"]
         g = self._decayed(parameter, gradient, group)
         out = self._buffer(parameter, 1)
