@@ -1,0 +1,10 @@
+"""The benchmark: this package and its rivals, each in a process of its own, in turn, on the same work.
+
+    tinygrad-cnn bench --quick
+    tinygrad-cnn bench --python pytorch=/path/to/python --json results.json --pictures pictures
+
+A *side* is a framework in one setting (`sides/`), a *case* is a piece of work that several sides do (`cases`), a
+*worker* is the process in which a side does it (`worker`).  A side may live in another virtual environment: the worker
+loads this folder by its path, under another name, so nothing here imports the rest of the package, but for
+`sides/ours.py`.
+"""

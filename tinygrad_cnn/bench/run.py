@@ -1,0 +1,159 @@
+"""One run of the benchmark: which sides are here, each case in turn, everything into one dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import footprint, machine
+from .cases import GROWTH, Case, cases
+from .contest import Absent, Worker, compete, judge
+from .sides import LAYOUTS, OURS, SIDES
+
+FORMAT = 1  # of the results; raise it when a reader would misunderstand old files
+
+
+@dataclass
+class Settings:
+    threads: int = 2
+    rounds: int = 7
+    seconds: float = 0.3  # of a block
+    quick: bool = False
+    only: tuple[str, ...] = ()  # parts of "suite/case"; none: everything
+    sides: tuple[str, ...] = tuple(SIDES)
+    pythons: dict[str, str] = field(default_factory=dict)  # side -> interpreter, where it is not this one
+    say: Callable[[str], None] = print
+
+    def wants(self, title: str) -> bool:
+        return not self.only or any(part in title for part in self.only)
+
+
+class Team:
+    """The workers of one number of threads, started when they are first needed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.workers: dict[tuple[str, int], Worker] = {}
+        self.absent: dict[str, str] = {}
+        self.versions: dict[str, str] = {}
+
+    def get(self, names: Iterable[str], threads: int) -> list[Worker]:
+        """Those of the sides that can be had; why the others cannot is in `absent`."""
+        found = []
+        for name in names:
+            worker = self.workers.get((name, threads))
+            if name not in self.absent and (worker is None or not worker.alive):
+                worker = self._start(name, threads)
+            if worker is not None and name not in self.absent:
+                found.append(worker)
+        return found
+
+    def _start(self, name: str, threads: int) -> Worker | None:
+        try:
+            worker = Worker(name, threads, self.settings.pythons.get(name, _default_python()))
+        except Absent as reason:
+            self.absent[name] = str(reason)
+            self.settings.say(f"absent: {SIDES[name].title}: {reason} (pip install {SIDES[name].package})")
+            return None
+        self.versions[name] = worker.version
+        self.workers[name, threads] = worker
+        return worker
+
+    def dismiss(self) -> None:
+        for worker in self.workers.values():
+            worker.close()
+        self.workers.clear()
+
+
+def _default_python() -> str:
+    import sys
+
+    return sys.executable
+
+
+def run(settings: Settings) -> dict[str, Any]:
+    """Measure; the result is what `report` and `pictures` read, and what is written as JSON."""
+    results: dict[str, Any] = {"format": FORMAT, "machine": machine.describe(settings.threads), "cases": []}
+    results["settings"] = {"rounds": settings.rounds, "seconds": settings.seconds, "quick": settings.quick}
+    team = Team(settings)
+    try:
+        everyone = team.get(settings.sides, settings.threads)
+        settings.say(f"sides: {', '.join(SIDES[worker.name].title for worker in everyone) or 'none'}")
+        if settings.wants("machine"):
+            names = [n for n in ("ours", "ours-numpy", "pytorch") if n in settings.sides]
+            rates = machine.peak(team.get(names, settings.threads), settings.seconds)
+            results["machine"]["peak"] = rates
+            results["machine"]["bandwidth"] = machine.copy_bandwidth(settings.threads)
+        suite = ""
+        for case in cases(settings.quick):
+            if settings.wants(case.title):
+                if case.suite != suite:
+                    team.dismiss()  # a suite does not inherit the memory and habits of the one before
+                suite = case.suite
+                results["cases"].append(_case(case, team))
+                settings.say(_line(results["cases"][-1]))
+        team.dismiss()
+        if settings.wants("footprint"):
+            names = [name for name in settings.sides if name not in ("pytorch-cl", *team.absent)]
+            results["footprint"] = footprint.measure(names, settings.pythons, settings.rounds)
+    finally:
+        team.dismiss()
+    results["sides"] = {
+        name: {"version": team.versions.get(name), **({"absent": team.absent[name]} if name in team.absent else {})}
+        for name in settings.sides
+    }
+    results["machine"]["load_after"] = machine.load()
+    return results
+
+
+def _sides(case: Case, chosen: tuple[str, ...]) -> list[str]:
+    """Who does this case: growth is measured of us and PyTorch, single ops of whoever has them."""
+    names = [name for name in chosen if case.task["kind"] in SIDES[name].tasks]
+    if case.suite in GROWTH and case.suite != "depth":
+        names = [name for name in names if name == OURS or name in LAYOUTS]
+    if case.task["kind"] == "net" and case.task["net"] not in ("lenet5", "mnistnet"):
+        names = [name for name in names if name not in ("mygrad", "autograd")]
+    return names
+
+
+def _case(case: Case, team: Team) -> dict[str, Any]:
+    settings = team.settings
+    threads = case.threads or settings.threads
+    names = _sides(case, settings.sides)
+    if case.suite == "memory":
+        found = _memory(case, team, names, threads)
+    else:
+        found = compete(team.get(names, threads), case.task, settings.rounds, settings.seconds)
+        judge(found, OURS)
+    entry = {"suite": case.suite, "name": case.name, "task": case.task, "sides": found, "threads": threads}
+    return {**entry, "flop": case.flop, "bytes": case.bytes, "per": case.per, **case.values}
+
+
+def _memory(case: Case, team: Team, names: list[str], threads: int) -> dict[str, dict[str, Any]]:
+    """The largest resident set of a fresh process that makes some training steps."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in names:
+        team.dismiss()
+        for worker in team.get([name], threads):
+            try:
+                before = worker.ask("memory")["bytes"]
+                worker.ask("prepare", task=case.task, seconds=team.settings.seconds)
+                worker.ask("block", seconds=team.settings.seconds)
+                found[name] = {"import_bytes": before, "peak_bytes": worker.ask("memory")["bytes"]}
+            except Absent as reason:
+                found[name] = {"absent": str(reason)}
+    return found
+
+
+def _line(case: dict[str, Any]) -> str:
+    """One line of progress."""
+    words = []
+    for name, entry in case["sides"].items():
+        if "seconds" in entry:
+            words.append(f"{name} {entry['seconds']['median'] * 1e3:.3g} ms")
+        elif "peak_bytes" in entry:
+            words.append(f"{name} {entry['peak_bytes'] / 1e6:.0f} MB")
+        else:
+            words.append(f"{name} -")
+    return f"{case['suite']}/{case['name']}: {', '.join(words)}"
