@@ -194,7 +194,10 @@ def test_numpy_function_of_ones_own(register):
 
 
 def test_cost_from_shapes(register):
-    mine = register(lambda x, w, *, k=1: x, name="mine", cost=lambda x_shape, w_shape, k: 2 * x_shape[0] * w_shape[1] * k)
+    def cost(x_shape, w_shape, k):
+        return 2 * x_shape[0] * w_shape[1] * k
+
+    mine = register(lambda x, w, *, k=1: x, name="mine", cost=cost)
     assert mine.cost([(3, 4), (4, 5)], (3, 5), {"k": 10}) == (2 * 3 * 5 * 10, 4 * (12 + 20 + 15))
     assert register(lambda x: x, name="other").cost([(2, 3)], (2, 3), {}, itemsize=8) == (6, 96)
 

@@ -127,6 +127,26 @@ def leaves_inputs_alone(case: Case) -> int:
     return len(inputs) + bool(found)
 
 
+def owns_gradients(case: Case) -> int:
+    """Each gradient is a buffer of its own: changing it changes no other, nor an input, nor the cotangent."""
+    inputs = case.arrays(np.copy)
+    y, found = case.run(inputs)
+    if not found:
+        return 0
+    g = cotangent(y)
+    _, found = case.run(inputs, g)
+    others = [("the cotangent", g), *((f"input {k}", a) for k, a in enumerate(inputs) if isinstance(a, np.ndarray))]
+    count = 0
+    for k, gradient in found.items():
+        if gradient is not None:
+            assert gradient.flags.writeable, f"the gradient in input {k} is read-only."
+            for name, other in others:
+                assert not np.shares_memory(gradient, other), f"the gradient in input {k} shares memory with {name}."
+            others.append((f"the gradient in input {k}", gradient))
+            count += len(others)
+    return count
+
+
 def empty_batch(case: Case) -> int:
     """No images at all: a result of the right shape, or an error that names the op."""
     arrays = [k for k, a in enumerate(case.inputs) if isinstance(a, np.ndarray) and a.ndim]
@@ -255,6 +275,7 @@ CONTRACTS: dict[str, Callable[[Case], int]] = {
     "float32 stays": keeps_float32,
     "any layout": any_layout,
     "inputs unmodified": leaves_inputs_alone,
+    "gradients are one's own": owns_gradients,
     "empty batch": empty_batch,
     "broadcasting": broadcasting,
     "same operand twice": shared_operand,
