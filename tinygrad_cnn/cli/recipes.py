@@ -1,4 +1,8 @@
-"""What `train` does when it is not told otherwise: settings found by trial, one row for each data set."""
+"""What `train` does when it is not told otherwise: one row for each data set.
+
+Found by trial on other splits of the digits than the one that is reported, and on Fashion-MNIST; MNIST has the row of
+Fashion-MNIST.  Augmentation did not help: the digits fill their frame, so that shifts and turns cut strokes off.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +24,13 @@ class Recipe:
     epochs: int
     batch_size: int
     lr: float  # of Adam, at its highest; it warms up over the first twentieth and falls to 0 along a cosine
-    shift: int  # images are moved by up to so many pixels each way, anew in every epoch
     bright_on_black: bool = True  # so a picture of ink on paper has to be inverted
 
 
 RECIPES = {
-    "digits": Recipe(model="lenet", epochs=30, batch_size=64, lr=4e-3, shift=0),
-    "mnist": Recipe(model="lenet", epochs=3, batch_size=64, lr=2e-3, shift=1),
-    "fashion_mnist": Recipe(model="lenet", epochs=3, batch_size=64, lr=2e-3, shift=0),
+    "digits": Recipe(model="lenet", epochs=30, batch_size=64, lr=4e-3),
+    "mnist": Recipe(model="lenet", epochs=3, batch_size=64, lr=2e-3),
+    "fashion_mnist": Recipe(model="lenet", epochs=3, batch_size=64, lr=2e-3),
 }
 
 

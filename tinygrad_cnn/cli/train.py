@@ -10,7 +10,6 @@ import numpy as np
 
 from .. import optim, viz
 from ..data import DataLoader
-from ..data.transforms import RandomCrop
 from ..runs import Run
 from ..train import fit, predict
 from ..train.history import History
@@ -69,7 +68,6 @@ def _configure(given: dict[str, Any]) -> tuple[dict[str, Any], tuple[Any, Any]]:
         "epochs": given["epochs"] or recipe.epochs,
         "batch_size": given["batch_size"] or recipe.batch_size,
         "lr": given["lr"] or recipe.lr,
-        "shift": recipe.shift,
         "seed": seed,
     }
     return config, parts
@@ -90,9 +88,7 @@ def _path(text: str | None) -> Path | None:
 
 def _fit(model: Any, parts: tuple[Any, Any], run: Run, quiet: bool) -> History:
     config = run.config
-    shift = config["shift"]
-    move = RandomCrop(tuple(config["input_shape"][:2]), padding=shift) if shift else None
-    loader = DataLoader(parts[0], config["batch_size"], shuffle=True, seed=config["seed"], transform=move)
+    loader = DataLoader(parts[0], config["batch_size"], shuffle=True, seed=config["seed"])
     steps = config["epochs"] * len(loader)
     optimizer = optim.Adam(model.parameters(), config["lr"])
     warmup = max(1, steps // 20)
