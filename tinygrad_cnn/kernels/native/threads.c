@@ -22,9 +22,9 @@ static size_t cache_size;
 
 #ifdef TG_SERIAL
 
-static int owner_taken; /* the GIL is not released on this platform's path: see module.c */
-static int take_owner(void) { return owner_taken ? 0 : (owner_taken = 1); }
-static void give_owner(void) { owner_taken = 0; }
+static int owner_taken;
+static int take_owner(void) { return !__atomic_exchange_n(&owner_taken, 1, __ATOMIC_ACQUIRE); }
+static void give_owner(void) { __atomic_store_n(&owner_taken, 0, __ATOMIC_RELEASE); }
 void pool_init(void) {}
 
 void pool_run(const lease *l, piece_fn fn, const void *job, int64_t pieces)
