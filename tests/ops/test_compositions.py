@@ -1,0 +1,58 @@
+"""Functions made of ops: their gradients, their dtypes, and that they leave what they are given alone."""
+
+import numpy as np
+import pytest
+
+import tinygrad_cnn as tg
+from tinygrad_cnn.testing import gradcheck
+
+RNG = np.random.default_rng(0)
+ROWS, LABELS = RNG.standard_normal((4, 3)), np.array([0, 2, 1, 1])
+IMAGES = RNG.standard_normal((2, 3, 3, 4))
+SCALE, SHIFT = RNG.uniform(0.5, 2, 4), RNG.standard_normal(4)
+BITS = (ROWS > 0).astype(np.float64)
+
+CASES = {
+    "nll_loss": (lambda x: tg.nll_loss(tg.log_softmax(x), LABELS), [ROWS]),
+    "nll_loss ignoring": (lambda x: tg.nll_loss(x, LABELS, ignore_index=1, weight=np.array([1.0, 2.0, 3.0])), [ROWS]),
+    "mse_loss": (tg.mse_loss, [ROWS, ROWS[::-1] * 0.5]),
+    "l1_loss": (lambda x, y: tg.l1_loss(x, y, reduction="sum"), [ROWS, ROWS[::-1] * 0.5]),
+    "huber_loss": (lambda x, y: tg.huber_loss(x, y, delta=0.7, reduction="none"), [ROWS, ROWS[::-1] * 0.5]),
+    "binary_cross_entropy": (lambda x: tg.binary_cross_entropy_with_logits(x, BITS.astype(x.dtype)), [ROWS * 3]),
+    "binary_cross_entropy weighted": (
+        lambda x: tg.binary_cross_entropy_with_logits(x, BITS.astype(x.dtype), pos_weight=2.5, reduction="sum"), [ROWS],
+    ),
+    "batch_norm": (tg.batch_norm, [IMAGES, SCALE, SHIFT]),
+    "layer_norm": (tg.layer_norm, [IMAGES, SCALE, SHIFT]),
+    "group_norm": (lambda x, w, b: tg.group_norm(x, 2, w, b), [IMAGES, SCALE, SHIFT]),
+    "instance_norm": (tg.instance_norm, [IMAGES, SCALE, SHIFT]),
+    "split": (lambda x: tg.split(x, 2)[1] * tg.split(x, 2)[0], [ROWS]),
+    "global_avg_pool2d": (tg.global_avg_pool2d, [IMAGES]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradients_of_orders_1_and_2(name):
+    f, inputs = CASES[name]
+    assert gradcheck(f, inputs, order=2).checks
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_float32_stays(name):
+    f, inputs = CASES[name]
+    xs = [tg.Tensor(a.astype(np.float32), requires_grad=True) for a in inputs]
+    y = f(*xs)
+    assert y.dtype == np.float32
+    y.sum().backward()
+    assert all(x.grad.dtype == np.float32 for x in xs)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_arrays_in_arrays_out_with_the_same_bits(name):
+    f, inputs = CASES[name]
+    copies = [a.copy() for a in inputs]
+    plain = f(*inputs)
+    assert not isinstance(plain, tg.Tensor)
+    recorded = f(*[tg.Tensor(a, requires_grad=True) for a in inputs])
+    assert np.array_equal(plain, recorded.data)
+    assert all(map(np.array_equal, inputs, copies))
