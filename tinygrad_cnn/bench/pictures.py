@@ -56,6 +56,7 @@ def _ratios(results: Results) -> Any:
         return None
     figure, axes = _figure(9, 1.2 + 0.24 * len(rows))
     middles = np.array([ratio["median"] for _, ratio in rows])
+    errors_low, errors_high = min(ratio["low"] for _, ratio in rows), max(ratio["high"] for _, ratio in rows)
     errors = np.array([[r["median"] - r["low"], r["high"] - r["median"]] for _, r in rows]).T
     colours = [COLOURS["ours" if m >= 1 else "pytorch"] for m in middles]
     axes.barh(range(len(rows)), middles - 1, left=1, xerr=errors, color=colours, height=0.7, ecolor="#444444")
@@ -65,6 +66,7 @@ def _ratios(results: Results) -> Any:
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}x")
     axes.margins(y=0.01)
+    axes.set_xlim(min(0.5, 0.9 * errors_low), max(2, 1.1 * errors_high))
     axes.set_xlabel("time of PyTorch's better layout / ours (right of 1x: ours is faster); bars: quartiles")
     axes.set_title(_note(results), fontsize=8, loc="right")
     axes.grid(axis="x", alpha=0.3)
@@ -90,6 +92,9 @@ def _growth(results: Results) -> Any:
                 *np.transpose(points), marker=markers[net], markersize=4, color=COLOURS[name], label=f"{title} {net}"
             )
         axes.set(xscale="log", yscale="log", xlabel=below, ylabel=beside)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(lambda value, _: f"{value:g}")
+            axis.set_minor_formatter(lambda value, _: "")
         if suite == "threads":
             axes.set_xticks([1, 2], ["1", "2"])
             axes.minorticks_off()
@@ -136,6 +141,7 @@ def _roofline(results: Results) -> Any:
             if points:
                 axes.plot(*np.transpose(points), marker, color=COLOURS[name], markersize=5, alpha=0.8,
                           label=f"{SIDES[name].title}, {face}")  # fmt: skip
+    axes.set_ylim(bottom=2)
     axes.set(xscale="log", yscale="log", xlabel="FLOP per byte of inputs and outputs", ylabel="GFLOP/s")
     axes.grid(alpha=0.3, which="both")
     axes.legend(fontsize=7, loc="lower right")

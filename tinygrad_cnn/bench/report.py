@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from .contest import CALM
 from .sides import LAYOUTS, OURS, SIDES
 
 BEGIN, END = "<!-- benchmark: begin (printed by tinygrad-cnn bench) -->", "<!-- benchmark: end -->"
@@ -22,6 +24,11 @@ TITLES = {
     "depth": "Growth with depth, forward and backward",
     "threads": "Growth with threads, training step",
 }
+BUSY = (
+    "**The machine was not calm.** Threads that spin while they wait (OpenMP's, hence PyTorch's) lose far "
+    "more by that than threads that sleep, so ratios at several threads flatter whoever sleeps: measure again, or with "
+    "one thread."
+)
 Results = dict[str, Any]
 
 
@@ -61,6 +68,11 @@ def _head(results: Results) -> str:
             f"Peak, as the best square matrix product: {machine['peak'][best] / 1e9:.0f} GFLOP/s ({rates}); "
             f"np.copyto reads and writes {machine['bandwidth'] / 1e9:.0f} GB/s."
         )
+    others = [e["others"] for case in results["cases"] for e in case["sides"].values() if "others" in e]
+    if others:
+        lines.append(f"Other processes kept {statistics.mean(others):.1f} cores busy meanwhile.")
+        if statistics.mean(others) > CALM:
+            lines.append(BUSY)
     lines.append("")
     for name, side in results["sides"].items():
         lines.append(f"- {SIDES[name].title}: {'absent: ' + side['absent'] if 'absent' in side else side['version']}")
