@@ -1,6 +1,6 @@
 """Optimisers: each against its formula written out, groups, state, memory, mistakes.
 
-PyTorch's own numbers are compared in tests/torch, where torch is installed.
+PyTorch's own numbers are compared in tests/second_opinion, where torch is installed.
 """
 
 import json

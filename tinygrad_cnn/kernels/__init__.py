@@ -22,6 +22,8 @@ and does not decline (by returning ``NotImplemented``) computes; the NumPy set h
 ``norm_apply``       ``(x, scale, shift, relu) -> y``          x*scale + shift along the last axis, clipped if asked
 ``norm_sums``        ``(dy, x, mean, y) -> s0, s1``            sums of dy and dy*(x - mean); with y, where y > 0 only
 ``norm_dx``          ``(dy, x, mean, a, b, c, y) -> dx``       dy*a + (x - mean)*b + c; with y, dy where y > 0 only
+``sgd_``             ``(p, g, buf, lr, momentum, dampening, weight_decay, nesterov) -> p``   in place; buf: momentum
+``adam_``            ``(p, g, m, v, lr, beta1, beta2, eps, weight_decay, decoupled, step) -> p``   in place, step from 1
 ===================  ==========================================================================================
 
 `win` is a `shapes.Window`.  Ties of max go to the first tap in row-major order, a NaN wins, padding never does.
@@ -117,6 +119,8 @@ norm_stats = _kernel("norm_stats")
 norm_apply = _kernel("norm_apply")
 norm_sums = _kernel("norm_sums")
 norm_dx = _kernel("norm_dx")
+sgd_ = _kernel("sgd_")
+adam_ = _kernel("adam_")
 
 _find_native()
 _portable = _chain(numpy_)  # for arrays of other libraries: NumPy's functions dispatch to theirs

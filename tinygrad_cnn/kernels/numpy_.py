@@ -15,6 +15,7 @@ from math import prod
 
 import numpy as np
 
+from .passes import adam_ as adam_
 from .passes import add_relu as add_relu
 from .passes import column_sum as column_sum
 from .passes import matmul as matmul
@@ -25,6 +26,7 @@ from .passes import norm_sums as norm_sums
 from .passes import only
 from .passes import relu as relu
 from .passes import relu_dx as relu_dx
+from .passes import sgd_ as sgd_
 from .shapes import Window
 
 PIECE = 4 << 20  # bytes of columns in work at once: the best of 1/4 to 8 MiB for nearly every shape measured

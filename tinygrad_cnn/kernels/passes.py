@@ -70,3 +70,36 @@ def norm_dx(dy: Array, x: Array, mean: Array, a: Array, b: Array, c: Array, y: A
     dx += (x - mean) * b
     dx += c
     return dx
+
+
+def sgd_(
+    p: Array, g: Array, buf: Array | None, lr: float, momentum: float = 0.0, dampening: float = 0.0,
+    weight_decay: float = 0.0, nesterov: bool = False,
+) -> Array:  # fmt: skip
+    if weight_decay:
+        g = g + p * weight_decay
+    if buf is not None:
+        buf *= momentum
+        buf += g * (1 - dampening) if dampening else g
+        g = g + buf * momentum if nesterov else buf
+    p -= g * lr
+    return p
+
+
+def adam_(
+    p: Array, g: Array, m: Array, v: Array, lr: float, beta1: float, beta2: float, eps: float, weight_decay: float,
+    decoupled: bool, step: int,
+) -> Array:  # fmt: skip
+    if weight_decay and decoupled:
+        p *= 1 - lr * weight_decay
+    elif weight_decay:
+        g = g + p * weight_decay
+    m *= beta1
+    m += g * (1 - beta1)
+    v *= beta2
+    v += g * g * (1 - beta2)
+    scale = np.sqrt(v)
+    scale *= 1 / (1 - beta2**step) ** 0.5
+    scale += eps
+    p -= m / scale * (lr / (1 - beta1**step))
+    return p

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Tensor
+from ..ops import updates
 from .optimizer import Optimizer, Slot
 from .settings import Group
 
@@ -42,6 +43,19 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)
 
+    decoupled = False  # whether weight decay stays out of the gradient
+
+    def _stepped_at_once(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> bool:
+        if group["amsgrad"]:
+            return False
+        if not slot:
+            slot.update(step=0, exp_avg=np.zeros_like(gradient), exp_avg_sq=np.zeros_like(gradient))
+        slot["step"] += 1
+        moments = slot["exp_avg"], slot["exp_avg_sq"]
+        settings = group["lr"], *group["betas"], group["eps"], group["weight_decay"], self.decoupled, slot["step"]
+        parameter.update(lambda p: updates.adam_(p, gradient, *moments, *settings))
+        return True
+
     def _moments(self, parameter: Tensor, g: np.ndarray, slot: Slot, group: Group) -> Any:
         """Move both running means; the number of this step."""
         if not slot:
@@ -72,6 +86,8 @@ class AdamW(Adam):
 
     Source: Loshchilov and Hutter (2019).
     """
+
+    decoupled = True
 
     def __init__(
         self,
@@ -114,6 +130,9 @@ class NAdam(Adam):
         Optimizer.__init__(
             self, params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, momentum_decay=momentum_decay
         )
+
+    def _stepped_at_once(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> bool:
+        return False
 
     def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> Any:
         g = self._decayed(parameter, gradient, group)

@@ -83,11 +83,13 @@ class Optimizer:
     def _update(self, parameter: Tensor, gradient: np.ndarray, group: Group) -> None:
         """Move one parameter by ``- change``, after shrinking it where the decay of weights is decoupled.
 
-        The only place where an optimiser writes to parameters: a compiled kernel that does both at once goes here.
+        The only place where an optimiser writes to parameters, but for those that do it in one pass.
         """
         slot = self.state.get(parameter)
         if slot is None:
             slot = self.state[parameter] = {}
+        if self._stepped_at_once(parameter, gradient, slot, group):
+            return
         change = self._change(parameter, gradient, slot, group)  # an array of ours, to be overwritten
         keep = self._keep(group)
         if keep == 1.0:
@@ -96,6 +98,10 @@ class Optimizer:
             shrunk = np.multiply(parameter.data, keep, out=self._buffer(parameter, 2))
             np.subtract(shrunk, change, out=change)
         parameter.assign(change)
+
+    def _stepped_at_once(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> bool:
+        """Move the parameter and its slot in one pass over memory; False if there is no such kernel."""
+        return False
 
     def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> Any:
         """What to subtract from the parameter, in one of the scratch buffers."""

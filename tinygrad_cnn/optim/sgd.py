@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Tensor
+from ..ops import updates
 from .optimizer import Optimizer, Slot
 from .settings import Group
 
@@ -43,19 +44,11 @@ class SGD(Optimizer):
                 f"got momentum={added['momentum']}, dampening={added['dampening']}."
             )
 
-    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> Any:
-        momentum, lr = group["momentum"], group["lr"]
-        g = self._decayed(parameter, gradient, group)
-        out = self._buffer(parameter, 1)
-        if not momentum:
-            return np.multiply(g, lr, out=out)
-        buffer = slot.get("momentum_buffer")
-        if buffer is None:
-            buffer = slot["momentum_buffer"] = g.copy()
-        else:
-            buffer *= momentum
-            buffer += np.multiply(g, 1 - group["dampening"], out=out) if group["dampening"] else g
-        np.multiply(buffer, lr * momentum if group["nesterov"] else lr, out=out)
-        if group["nesterov"]:
-            out += np.multiply(g, lr, out=self._buffer(parameter, 0))
-        return out
+    def _stepped_at_once(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> bool:
+        momentum, dampening = group["momentum"], group["dampening"]
+        if momentum and "momentum_buffer" not in slot:
+            dampening = 0.0  # the first gradient is taken whole
+        buffer = self._zeros(slot, "momentum_buffer", gradient) if momentum else None
+        settings = group["lr"], momentum, dampening, group["weight_decay"], group["nesterov"]
+        parameter.update(lambda p: updates.sgd_(p, gradient, buffer, *settings))
+        return True
