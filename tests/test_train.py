@@ -381,3 +381,27 @@ def test_a_failing_picture_leaves_nothing_half_written(tmp_path):
         run.draw("graph.dot", fails)
     assert sorted(p.name for p in run.path.iterdir()) == ["config.json", "graph.dot"]
     assert (run.path / "graph.dot").read_text() == "old"
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_bar_on_a_terminal_if_its_library_is_there(capsys, monkeypatch, installed):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    if not installed:
+        monkeypatch.setitem(sys.modules, "tqdm", None)
+    fit(Net(), images(), epochs=2)
+    out, err = capsys.readouterr()
+    assert ("epoch 2/2" in err and "batch" in err) == installed
+    assert [line.split(":")[0] for line in out.splitlines()] == ["epoch 1/2", "epoch 2/2"]
+
+
+def test_a_schedule_that_follows_the_loss_is_stepped_by_epochs():
+    model = Net()
+    optimizer = optim.SGD(model.parameters(), 0.1)
+    plateau = optim.ReduceLROnPlateau(optimizer, factor=0.5, patience=0, threshold=0.9)  # nothing is better by so much
+    history = fit(model, images(), epochs=3, optimizer=optimizer, schedule=plateau, progress=False)
+    assert history["lr"] == [0.1, 0.1, 0.05]
+
+
+def test_a_schedule_may_be_made_when_the_steps_are_known():
+    history = fit(Net(), images(), epochs=2, lr=0.1, batch_size=10, schedule=optim.CosineLR, progress=False)
+    assert history["lr"] == pytest.approx([0.05 * (1 + math.cos(math.pi * t / 8)) for t in (3, 7)])

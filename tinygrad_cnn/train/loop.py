@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..data import DataLoader
-from ..optim import Adam, ReduceLROnPlateau
+from ..optim import Adam, ReduceLROnPlateau, Schedule
 from .evaluation import Metric, defaults, evaluate, plain
 from .history import History, Row
 from .interrupt import Interrupt
@@ -66,7 +66,7 @@ def fit(
     loader = data if isinstance(data, DataLoader) else DataLoader(data, batch_size=batch_size, shuffle=True, seed=seed)
     if optimizer is None:
         optimizer = Adam(model.parameters(), lr=lr)
-    if callable(schedule) and not hasattr(schedule, "step"):
+    if schedule is not None and not isinstance(schedule, Schedule):
         schedule = schedule(optimizer, epochs * len(loader))
     loss, metrics = defaults(loss, metrics)
     trainer = Trainer(model, loader, optimizer, schedule, loss, metrics, validation, early_stop, run)
