@@ -17,6 +17,12 @@ from ..core.tensor import Tensor
 SEED = 0
 
 
+def require(holds: Any, otherwise: str) -> None:
+    """As assert, which python -O would skip: then every contract would seem to hold."""
+    if not holds:
+        raise AssertionError(otherwise)
+
+
 class Case:
     """One op on one sample."""
 
@@ -40,10 +46,10 @@ class Case:
             Tensor(a, requires_grad=a.dtype.kind == "f", copy=False) if isinstance(a, np.ndarray) else a for a in inputs
         ]
         y = self(tensors)
-        assert isinstance(y, Tensor), f"on Tensors it returned {type(y).__name__}, expected a Tensor."
+        require(isinstance(y, Tensor), f"on Tensors it returned {type(y).__name__}, expected a Tensor.")
         if y.dtype.kind != "f" or not self.moving:
             return y.data, {}
-        assert isinstance(y.node, Node), "on recorded Tensors it left no node."
+        require(isinstance(y.node, Node), "on recorded Tensors it left no node.")
         g = cotangent(y) if g is None else g
         xs = [tensors[k] for k in self.moving]
         found = grad(y, xs, grad_outputs=g, create_graph=create_graph, allow_unused=True)
@@ -60,16 +66,17 @@ class Case:
 
 def cotangent(y: Any) -> np.ndarray:
     """A random cotangent, the same for the same shape, of y's dtype."""
-    return np.random.default_rng(SEED + 1).standard_normal(y.shape).astype(y.dtype)
+    return np.asarray(np.random.default_rng(SEED + 1).standard_normal(y.shape), y.dtype)
 
 
 def same(got: Any, want: Any, what: str, rtol: float = 0.0) -> None:
     """Equal in shape, and in value up to rtol times the largest; bit for bit and in dtype if rtol is 0."""
     got, want = np.asarray(got), np.asarray(want)
-    assert got.shape == want.shape, f"{what}: shape {got.shape}, expected {want.shape}."
+    require(got.shape == want.shape, f"{what}: shape {got.shape}, expected {want.shape}.")
     if rtol == 0 or got.dtype.kind != "f":
         equal = np.array_equal(got, want, equal_nan=got.dtype.kind == "f") and (rtol > 0 or got.dtype == want.dtype)
-        assert equal, f"{what}: {got!r} {got.dtype}, expected {want!r} {want.dtype}, bit for bit."
+        if not equal:
+            raise AssertionError(f"{what}: {got!r} {got.dtype}, expected {want!r} {want.dtype}, bit for bit.")
         return
     finite = np.abs(want[np.isfinite(want)])
     close = np.isclose(got, want, rtol=rtol, atol=rtol * np.max(finite, initial=0.0), equal_nan=True)
@@ -80,6 +87,9 @@ def same(got: Any, want: Any, what: str, rtol: float = 0.0) -> None:
 
 def same_gradients(got: dict[int, Any], want: dict[int, Any], what: str, rtol: float = 0.0) -> None:
     for k, g in want.items():
-        assert (g is None) == (got[k] is None), f"{what}: input {k} has a gradient in one way and none in the other."
+        require(
+            (g is None) == (got[k] is None),
+            f"{what}: input {k} has a gradient in one way and none in the other.",
+        )
         if g is not None:
             same(got[k], g, f"{what}, gradient in input {k}", rtol)

@@ -6,11 +6,11 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 
 from ..core.op import Op
 from ..core.sample import Sample
-from .case import Case
+from .case import Case, require
 from .contracts import CONTRACTS
 
 
@@ -45,12 +45,12 @@ def check_op(op: Op, *, orders: Sequence[int] = (1, 2)) -> OpReport:
     if not orders or min(orders) < 1:
         raise ValueError(f"check_op: orders={orders!r} must be positive whole numbers.")
     report = OpReport(op.name)
-    _held(op, "documented", None, lambda: report.counts.update(documented=_documented(op)))
+    report.counts["documented"] = _held(op, "documented", None, partial(_documented, op))
     kept: set[str] = set()
     for sample in op.samples:
         case = Case(op, sample, max(orders))
         for name, contract in CONTRACTS.items():
-            _held(op, name, sample, lambda c=contract, n=name, s=case: report.counts.update({n: c(s)}))
+            report.counts[name] += _held(op, name, sample, partial(contract, case))
         kept |= set(case.kept)
     if op.rules and not report.counts["gradients"]:
         raise ContractError(f"{op.name}: it has rules, but on no sample are they used. Add a sample that needs them.")
@@ -58,12 +58,12 @@ def check_op(op: Op, *, orders: Sequence[int] = (1, 2)) -> OpReport:
     return report
 
 
-def _held(op: Op, name: str, sample: Sample | None, run: Callable[[], Any]) -> None:
-    """Run one contract; say of whatever goes wrong where it was."""
+def _held(op: Op, name: str, sample: Sample | None, run: Callable[[], int]) -> int:
+    """Run one contract, which counts what it compared; say of whatever goes wrong where it was."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            run()
+            return run()
     except Exception as error:
         kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
         where = f" on {sample!r}" if sample is not None else ""
@@ -71,9 +71,13 @@ def _held(op: Op, name: str, sample: Sample | None, run: Callable[[], Any]) -> N
 
 
 def _documented(op: Op) -> int:
-    assert op.samples, "it has no samples. Add @tg.op(samples=[tg.testing.Sample(x=(2, 3), ...)])."
-    assert op.ref is not None, "it has no reference. Add @tg.op(ref=...): a slow or other way to the same result."
-    assert op.__doc__ and "->" in op.__doc__, (
-        "its docstring gives no shapes. Write them as in: x (N, C) · w (C, O) -> (N, O)."
+    require(op.samples, "it has no samples. Add @tg.op(samples=[tg.testing.Sample(x=(2, 3), ...)]).")
+    require(
+        op.ref is not None,
+        "it has no reference. Add @tg.op(ref=...): a slow or other way to the same result.",
+    )
+    require(
+        op.__doc__ and "->" in op.__doc__,
+        "its docstring gives no shapes. Write them as in: x (N, C) · w (C, O) -> (N, O).",
     )
     return 3

@@ -15,7 +15,7 @@ import numpy as np
 from ..core.engine import grad
 from ..core.node import Node
 from ..core.tensor import Tensor
-from .case import SEED, Case, cotangent, same, same_gradients
+from .case import SEED, Case, cotangent, require, same, same_gradients
 from .gradcheck import gradcheck
 
 
@@ -35,7 +35,7 @@ def gradients(case: Case) -> int:
         return case(case.replaced(**{f"_{k}": t for k, t in zip(case.moving, moving, strict=True)}))
 
     report = gradcheck(f, [case.inputs[k] for k in case.moving], order=case.order, seed=SEED)
-    assert not report.notes, report.notes[0]
+    require(not report.notes, "".join(report.notes))
     return report.checks
 
 
@@ -45,13 +45,16 @@ def both_worlds(case: Case) -> int:
     A fused op's own rules serve the first order only, its composition the others: these agree within rounding.
     """
     plain = case(case.inputs)
-    assert not isinstance(plain, Tensor), "on arrays it returned a Tensor, expected an array."
+    require(not isinstance(plain, Tensor), "on arrays it returned a Tensor, expected an array.")
     y, first = case.run(case.inputs)
     same(y, plain, "Tensor world and array world differ")
     _, recorded = case.run(case.inputs, create_graph=True)
     for k, g in first.items():
-        assert g is None or type(g) is np.ndarray, f"gradient in input {k} is a {type(g).__name__}, expected an array."
-        assert recorded[k] is None or isinstance(recorded[k], Tensor), f"gradient in input {k} is no Tensor."
+        require(
+            g is None or type(g) is np.ndarray,
+            f"gradient in input {k} is a {type(g).__name__}, expected an array.",
+        )
+        require(recorded[k] is None or isinstance(recorded[k], Tensor), f"gradient in input {k} is no Tensor.")
     as_arrays = {k: None if g is None else g.data for k, g in recorded.items()}
     rounding = 0.0 if case.op.composition is None else 1e-12  # a fused op's higher orders take another way
     same_gradients(first, as_arrays, "first-order backward and create_graph=True differ", rounding)
@@ -75,9 +78,9 @@ def keeps_float32(case: Case) -> int:
     plain = np.asarray(case(inputs))
     y, found = case.run(inputs)
     for got in (plain, y):
-        assert got.dtype.kind != "f" or got.dtype == np.float32, f"float32 in, {got.dtype} out."
+        require(got.dtype.kind != "f" or got.dtype == np.float32, f"float32 in, {got.dtype} out.")
     for k, g in found.items():
-        assert g is None or g.dtype == np.float32, f"float32 in, but the gradient in input {k} is {g.dtype}."
+        require(g is None or g.dtype == np.float32, f"float32 in, but the gradient in input {k} is {g.dtype}.")
     return 2 + len(found)
 
 
@@ -139,9 +142,12 @@ def owns_gradients(case: Case) -> int:
     count = 0
     for k, gradient in found.items():
         if gradient is not None:
-            assert gradient.flags.writeable, f"the gradient in input {k} is read-only."
+            require(gradient.flags.writeable, f"the gradient in input {k} is read-only.")
             for name, other in others:
-                assert not np.shares_memory(gradient, other), f"the gradient in input {k} shares memory with {name}."
+                require(
+                    not np.shares_memory(gradient, other),
+                    f"the gradient in input {k} shares memory with {name}.",
+                )
             others.append((f"the gradient in input {k}", gradient))
             count += len(others)
     return count
@@ -159,15 +165,22 @@ def empty_batch(case: Case) -> int:
         try:
             plain = np.asarray(case(inputs))
         except (ValueError, IndexError) as error:
-            assert str(error).startswith(case.op.name), f"empty batch: the error does not name the op: {error}"
+            require(
+                str(error).startswith(case.op.name),
+                f"empty batch: the error does not name the op: {error}",
+            )
             continue
         expected = _empty_shapes(case, members)
-        assert not expected or plain.shape in expected, f"it gave shape {plain.shape}, expected {expected[0]}."
+        require(
+            not expected or plain.shape in expected,
+            f"it gave shape {plain.shape}, expected {expected}.",
+        )
         y, found = case.run(inputs)
         same(y, plain, "empty batch, Tensor world and array world differ")
         for k, g in found.items():
-            assert g is None or (g.shape == inputs[k].shape and np.isfinite(g).all()), (
-                f"empty batch: the gradient in input {k} is {g!r}, expected finite values of shape {inputs[k].shape}."
+            require(
+                g is None or (g.shape == inputs[k].shape and np.isfinite(g).all()),
+                f"empty batch: the gradient in input {k} is {g!r}, expected finite ones of shape {inputs[k].shape}.",
             )
     return 2
 
@@ -251,9 +264,10 @@ def keeps_only_named(case: Case) -> int:
     case.kept = y.node.kept() if isinstance(y.node, Node) else {}
     for name in case.op.aux:
         value = np.asarray(case.kept.get(name, False))
-        assert value.dtype.kind in "biu" or case.op.composition is not None, (
-            f"its side result {name} is {value.dtype}: gradients would not flow through it, and second derivatives "
-            "would go wrong in silence. Name the inputs or the output in the rule and compute it there."
+        require(
+            value.dtype.kind in "biu" or case.op.composition is not None,
+            f"its side result {name} is {value.dtype}: no gradient would flow through it, and second derivatives "
+            "would go wrong in silence. Name the inputs or the output in the rule and compute it there.",
         )
     return 1 + len(case.op.aux)
 
@@ -263,7 +277,7 @@ def costed(case: Case) -> int:
     shapes = [np.shape(a) if a is not None else None for a in case.inputs]
     defaults = {**case.op.defaults, **case.params}
     cost = case.op.cost(shapes, np.shape(case(case.inputs)), defaults)
-    assert cost.flop >= 0 and cost.bytes >= 0, f"its cost is negative: {cost}."
+    require(cost.flop >= 0 and cost.bytes >= 0, f"its cost is negative: {cost}.")
     return 1
 
 

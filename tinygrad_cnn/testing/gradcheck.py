@@ -177,7 +177,7 @@ def _locate(level: Level, k: int, v: np.ndarray, rtol: float) -> Failure:
     entries = np.arange(v.size)
     while entries.size > 32:
         entries = max(np.array_split(entries, 2), key=off)
-    worst = max(entries, key=lambda e: off(np.array([e])))
+    worst = int(max(entries, key=lambda e: off(np.array([e]))))
     path = level.line(k, unit(worst, v.shape))
     found = slope(path, level.size, 0.0)
     scale = max(abs(gradient[worst]), abs(found.value))

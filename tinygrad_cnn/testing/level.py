@@ -19,7 +19,7 @@ Function = Callable[..., Any]
 
 def weights(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Weights of both signs, none near zero and no two alike, so that no entry's error can hide or cancel."""
-    return rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape)
+    return np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape))
 
 
 def unit(entry: int, shape: tuple[int, ...]) -> np.ndarray:
@@ -70,7 +70,8 @@ class Level:
         return np.concatenate([np.ravel(y.data if isinstance(y, Tensor) else y) for y in ys])
 
     def pull(self, cotangents: list[np.ndarray]) -> list[Any]:
-        return grad(self.outputs, self.tensors, grad_outputs=cotangents, retain_graph=True, allow_unused=True)
+        back = grad(self.outputs, self.tensors, grad_outputs=cotangents, retain_graph=True, allow_unused=True)
+        return list(back)
 
     def jacobians(self) -> list[np.ndarray]:
         """For each point, the derivatives of all outputs in its elements: (outputs, elements), both flat."""
@@ -81,8 +82,8 @@ class Level:
             rows.append(self.pull([part.reshape(s) for part, s in zip(np.split(flat, cuts), shapes, strict=True)]))
         jacobians = []
         for k, p in enumerate(self.points):
-            flat = [np.zeros(p.size) if row[k] is None else np.ravel(row[k]) for row in rows]
-            jacobians.append(np.array(flat).reshape(len(rows), p.size))
+            filled = [np.zeros(p.size) if row[k] is None else np.ravel(row[k]) for row in rows]
+            jacobians.append(np.array(filled).reshape(len(rows), p.size))
         return jacobians
 
     def _checked(self, k: int, g: Any) -> np.ndarray:
