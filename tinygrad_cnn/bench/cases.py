@@ -60,7 +60,7 @@ SUITES = (*RATIOS, "overhead", *GROWTH, "memory", "footprint")
 
 
 def _net(suite: str, name: str, batch: int, train: bool, label: str, **more: Any) -> Case:
-    task = {"kind": "net", "net": name, "batch": batch, "train": train}
+    task: Task = {"kind": "net", "net": name, "batch": batch, "train": train}
     if "size" in more:
         task["size"] = more.pop("size")
     return Case(suite, label, task, flop(net(name, task.get("size")), batch, train), **more)
@@ -107,13 +107,14 @@ def cases(quick: bool) -> list[Case]:
     for n in (1, 8, 64) if quick else (1, 4, 16, 64, 256, 512):
         found.append(_net("batch", "vgg_small", n, True, f"vgg_small [{n}]", values={"x": n, "work": n}))
     for size in (32, 128) if quick else (32, 64, 128, 256, 512, 1024):
-        place = {"x": size, "work": size * size}
-        found.append(_net("side", "any_size", 1, True, f"{size}x{size}", size=size, values=place))
+        pixels = {"x": size, "work": size * size}
+        found.append(_net("side", "any_size", 1, True, f"{size}x{size}", size=size, values=pixels))
     for length in (10, 1000) if quick else (10, 100, 1000, 10_000, 100_000):
         found.append(_chain("depth", length, True, f"{length} ops", values={"x": length, "work": length}))
     for name in ("mnistnet",) if quick else FOUR:
         for threads in (1, 2):
-            label, place = f"{name}, {threads} thread{'s' * (threads > 1)}", {"x": threads, "net": name}
+            label = f"{name}, {threads} thread{'s' * (threads > 1)}"
+            place: dict[str, Any] = {"x": threads, "net": name}
             found.append(_net("threads", name, net(name).batch, True, label, threads=threads, values=place))
     found += [_net("memory", name, net(name).batch, True, f"{name} [{net(name).batch}]") for name in FOUR]
     return found

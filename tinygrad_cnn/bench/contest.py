@@ -31,7 +31,7 @@ from bench.worker import main
 main(module, setting, int(threads))
 """
 PATIENCE = 180.0  # seconds that a side may take to answer
-CALM = 0.2  # cores that other processes may use during a round that counts as calm
+CALM = 0.3  # cores that other processes may use during a round that counts as calm
 PAUSE = 0.08  # seconds of rest between two sides, in which the first one's threads stop spinning
 
 
@@ -60,6 +60,7 @@ class Worker:
                 env=environment(entry, threads),
             )  # fmt: skip
         except OSError as error:
+            self.errors.close()
             raise Absent(f"{python} does not start: {error.strerror}") from None
         self.selector = selectors.DefaultSelector()
         assert self.process.stdout is not None

@@ -125,7 +125,8 @@ def weights(net: Net) -> list[np.ndarray]:
 
 def channels_first(net: Net) -> list[np.ndarray]:
     """The same weights for images (C, H, W): filters (O, C, I, J), dense still (in, out)."""
-    start, found, flat = iter(weights(net)), [], ()
+    flat: Shape = ()
+    start, found = iter(weights(net)), []
     for layer, before, _ in walk(net.layers, net.shape):
         if layer[0] == "flatten":
             flat = before
@@ -149,7 +150,7 @@ def images(net: Net, batch: int) -> tuple[np.ndarray, np.ndarray]:
 
 def flop(net: Net, batch: int, train: bool) -> int:
     """Multiplications and additions of convolutions and dense layers; the first layer needs no input gradient."""
-    counts = []
+    counts: list[int] = []
     for layer, before, after in walk(net.layers, net.shape):
         if layer[0] == "conv":
             counts.append(2 * math.prod(after) * layer[2] ** 2 * before[2])

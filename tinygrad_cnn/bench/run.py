@@ -81,7 +81,7 @@ def run(settings: Settings) -> dict[str, Any]:
         everyone = team.get(settings.sides, settings.threads)
         settings.say(f"sides: {', '.join(SIDES[worker.name].title for worker in everyone) or 'none'}")
         if settings.wants("machine"):
-            names = [n for n in ("ours", "ours-numpy", "pytorch") if n in settings.sides]
+            names: list[str] = [n for n in ("ours", "ours-numpy", "pytorch") if n in settings.sides]
             rates = machine.peak(team.get(names, settings.threads), settings.seconds)
             results["machine"]["peak"] = rates
             results["machine"]["bandwidth"] = machine.copy_bandwidth(settings.threads)

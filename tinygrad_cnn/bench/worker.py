@@ -63,13 +63,13 @@ def busy() -> float | None:
 
 
 def block(step: Step, seconds: float) -> dict[str, Any]:
-    """Times of the repetitions that fit into `seconds`, at least one, after one that is not timed."""
+    """Times of the repetitions that fit into `seconds`, at least one, after one that does not count."""
     start, all_before, own_before = perf_counter(), busy(), sum(os.times()[:2])
     step()  # caches, clocks and sleeping threads recover from the other sides' turns
-    if perf_counter() - start > seconds:  # long enough to have recovered on the way
-        seconds = 0
-    times, end = [], perf_counter() + seconds
-    while not times or perf_counter() < end:
+    first = perf_counter() - start
+    times: list[float] = [first] if first > seconds else []  # so long that it has recovered on the way
+    end = start + first + seconds
+    while not times or (first <= seconds and perf_counter() < end):
         before = perf_counter()
         step()
         times.append(perf_counter() - before)

@@ -108,8 +108,8 @@ def _op(task: dict[str, Any]) -> Any:
     a = {k: jax.device_put(v.astype(np.int32) if v.dtype.kind == "i" else v) for k, v in arrays.of(task).items()}
     g, inputs = a.pop("g", None), list(a.values())
     if task["op"] == "conv":
-        return _conv(task, *inputs, g)
-    run = {
+        return _conv(task, inputs[0], inputs[1], g)
+    run: Any = {
         "relu": lambda x: x.clip(0),
         "add": lambda x, other: x + other,
         "matmul": lambda x, w: x @ w,

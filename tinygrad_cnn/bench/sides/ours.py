@@ -57,7 +57,7 @@ class Side:
             return _conv(task, a)
         if task["op"] == "matmul":
             return lambda: tg.matmul(a["x"], a["w"])
-        run = {
+        run: Any = {
             "relu": lambda x: tg.relu(x),
             "add": lambda x, other: x + other,
             "max_pool": lambda x: tg.max_pool2d(x, 2),
@@ -113,8 +113,10 @@ def _conv(task: dict[str, Any], a: dict[str, np.ndarray]) -> Any:
 
 def _model(net: nets.Net) -> Any:
     """The package's own network of that name, with the benchmark's starting weights."""
+    model: Any
     if net.name in nets.NETS:
-        model = tg.models.build(MODELS.get(net.name, net.name), net.shape, net.classes, 0)
+        h, w, c = net.shape
+        model = tg.models.build(MODELS.get(net.name, net.name), (h, w, c), net.classes, 0)
     else:
         model = tg.nn.Sequential(*_layers(net))
     parameters, start = list(model.parameters()), nets.weights(net)
@@ -126,16 +128,14 @@ def _model(net: nets.Net) -> Any:
 
 
 def _layers(net: nets.Net) -> list[Any]:
-    nn, layers = tg.nn, []
+    nn = tg.nn
+    layers: list[Any] = []
     for layer, before, _ in nets.walk(net.layers, net.shape):
         if layer[0] == "conv":
             _, channels, window, stride, padding, bias = layer
             layers.append(nn.Conv2d(before[2], channels, window, stride=stride, padding=padding, bias=bias, rng=0))
+        elif layer[0] == "dense":
+            layers.append(nn.Linear(before[0], layer[1], rng=0))
         else:
-            layers.append(
-                {
-                    "relu": nn.ReLU, "pool": lambda: nn.MaxPool2d(2), "mean": nn.GlobalAvgPool2d, "flatten": nn.Flatten,
-                    "dense": lambda w=before, o=layer: nn.Linear(w[0], o[1], rng=0),
-                }[layer[0]]()
-            )  # fmt: skip
+            layers.append({"relu": nn.ReLU, "mean": nn.GlobalAvgPool2d, "flatten": nn.Flatten}[layer[0]]())
     return layers

@@ -46,7 +46,7 @@ class Side:
             loss = F.cross_entropy(model(x), y)
             loss.backward()
             optimiser.step()
-            return loss.item()
+            return float(loss.item())
 
         return step
 
@@ -57,7 +57,7 @@ class Side:
         t = {k: self.images(v) if v.ndim == 4 else torch.from_numpy(v) for k, v in a.items()}
         if task["op"] == "matmul":
             return lambda: torch.mm(t["x"], t["w"])
-        run = {
+        run: Any = {
             "relu": lambda x: F.relu(x),
             "add": lambda x, other: x + other,
             "max_pool": lambda x: F.max_pool2d(x, 2),

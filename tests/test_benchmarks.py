@@ -1,0 +1,197 @@
+"""The benchmark runs, reports who is absent, and its arithmetic is right.  No test asserts a time."""
+
+import json
+import math
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from tinygrad_cnn import models
+from tinygrad_cnn.bench import cases, contest, nets, report, sides
+from tinygrad_cnn.bench.worker import block, peak_memory, warm_up
+from tinygrad_cnn.cli.bench import bench
+
+
+def fake(ours, nchw, channels_last):
+    """What a case of these block times would give."""
+    found = {
+        name: {"blocks": times, "best": min(times), "losses": [2.5, 2.0], "others": 0.0}
+        for name, times in (("ours", ours), ("pytorch", nchw), ("pytorch-cl", channels_last))
+    }
+    contest.judge(found, "ours")
+    return found
+
+
+def results(**found):
+    """A run of one training case."""
+    case = {
+        "suite": "train", "name": "lenet5 [64]", "task": {"kind": "net"}, "per": 1, "flop": 10**9, "bytes": 0,
+        "sides": fake(**found),
+    }  # fmt: skip
+    machine = {
+        "date": "today", "cpu": "a processor", "cores": 2, "threads": 2, "system": "a system", "python": "3",
+        "load": 0.0, "load_after": 0.0,
+    }  # fmt: skip
+    return {
+        "format": 1, "machine": machine, "settings": {"rounds": 3, "seconds": 0.1, "quick": True}, "cases": [case],
+        "sides": {"ours": {"version": "1"}, "jax": {"version": None, "absent": "No module named 'jax'"}},
+    }  # fmt: skip
+
+
+TIMES = {"ours": [1.0, 2.0, 4.0], "nchw": [3.0, 4.0, 20.0], "channels_last": [2.0, 6.0, 8.0]}
+
+
+def test_ratios_are_taken_pair_by_pair():
+    found = fake(**TIMES)
+    assert found["pytorch"]["ratio"] == {"median": 3.0, "low": 2.5, "high": 4.0}  # of 3, 2 and 5
+    assert found["pytorch-cl"]["ratio"]["median"] == 2.0  # of 2, 3 and 2
+    assert found["pytorch"]["best_ratio"] == 3.0
+
+
+def test_the_better_layout_counts():
+    found = fake(**TIMES)
+    assert report.better_layout(found) == "pytorch"  # median 4 against 6
+    found["pytorch"] = {"absent": "why"}
+    assert report.better_layout(found) == "pytorch-cl"
+    assert report.better_layout({}) is None
+
+
+def test_tables_hold_times_ratios_losses_and_absences():
+    text = report.markdown(results(**TIMES))
+    assert "| lenet5 [64] | 2000 ± 750 | 4000 ± 4250 | 6000 ± 1500 | **3.00** (2.50..4.00) | 2.00 | 0 | 0 |" in text
+    assert "| lenet5 [64], steps 1 and 2 | 2.5000 2.0000 | 2.5000 2.0000 | 2.5000 2.0000 |" in text
+    assert "Geometric mean, PyTorch's better layout over ours: at their batch 3.00x." in text
+    assert "- JAX jit (NHWC): absent: No module named 'jax'" in text
+    assert report.geometric_mean([2, 8]) == pytest.approx(4)
+
+
+def test_a_busy_machine_is_named():
+    run = results(**TIMES)
+    assert "not calm" not in report.markdown(run)
+    run["cases"][0]["sides"]["pytorch"]["others"] = 1.5
+    assert "not calm" in report.markdown(run)
+
+
+@pytest.mark.parametrize(
+    ("name", "giga"), [("lenet5", 0.16), ("mnistnet", 4.6), ("vgg_small", 14.9), ("resnet20", 31.5)]
+)
+def test_flop_of_the_networks(name, giga):
+    net = nets.net(name)
+    assert nets.flop(net, net.batch, train=True) / 1e9 == pytest.approx(giga, rel=0.1)
+
+
+@pytest.mark.parametrize("name", nets.FOUR)
+def test_the_package_has_the_same_networks(name):
+    net = nets.net(name)
+    model = models.build({"lenet5": "lenet"}.get(name, name), net.shape, net.classes, 0)
+    assert [p.shape for p in model.parameters()] == [w.shape for w in nets.weights(net)]
+
+
+def test_channels_first_weights_compute_the_same():
+    net = nets.Net("two layers", 2, (3, 4, 2), (("conv", 5, 1, 1, 0, True), ("flatten",), ("dense", 10)))
+    (x, _), (w, b, v, c) = nets.images(net, 2), nets.weights(net)
+    w2, b2, v2, c2 = nets.channels_first(net)
+    last = (x @ w[0, 0] + b).reshape(2, -1) @ v + c
+    first = np.einsum("nhwc,oc->nohw", x, w2[:, :, 0, 0]) + b2[:, None, None]
+    np.testing.assert_allclose(first.reshape(2, -1) @ v2 + c2, last, rtol=1e-4, atol=1e-5)
+
+
+def test_shapes_on_the_way():
+    shapes = {layer[0]: after for layer, _, after in nets.walk(nets.net("resnet20").layers, (32, 32, 3))}
+    assert shapes["residual"] == (8, 8, 64)
+    assert shapes["mean"] == (64,)
+
+
+def test_cases_are_named_once():
+    titles = [case.title + str(case.task) + str(case.threads) for case in cases.cases(quick=False)]
+    assert len(titles) == len(set(titles))
+    assert {case.suite for case in cases.cases(quick=True)} == {*cases.SUITES} - {"footprint"}
+    assert len(cases.CONVOLUTIONS) == 12
+
+
+def test_a_block_repeats_at_least_once():
+    calls = []
+    assert len(block(lambda: calls.append(1), 0.0)["times"]) == 1
+    assert len(calls) == 1  # longer than the block: it is the block
+    assert len(block(lambda: calls.append(1), 0.01)["times"]) == len(calls) - 2  # else the first does not count
+    assert warm_up(lambda: 1.5, 1.0) == [1.5] * 5
+    assert peak_memory() > 1 << 20
+
+
+def test_a_side_that_is_not_there_says_why():
+    with pytest.raises(contest.Absent, match="does not start"):
+        contest.Worker("pytorch", 1, "/nowhere/python")
+
+
+def test_a_worker_survives_a_task_that_it_cannot_do():
+    worker = contest.Worker("ours", 1)
+    try:
+        with pytest.raises(contest.Absent, match="KeyError"):
+            worker.ask("prepare", task={"kind": "net", "net": "no such net", "batch": 1, "train": True}, seconds=0.01)
+        found = contest.compete([worker], {"kind": "chain", "length": 10, "backward": True}, 2, 0.001)
+    finally:
+        worker.close()
+    assert len(found["ours"]["blocks"]) == 2
+    assert not worker.alive
+
+
+def test_a_worker_that_dies_is_reported():
+    worker = contest.Worker("ours", 1)
+    worker.process.kill()
+    worker.process.wait()
+    assert "killed by signal 9" in contest.compete([worker], {"kind": "chain"}, 1, 0.001)["ours"]["absent"]
+
+
+def test_the_command_measures_and_reports_absent_sides(tmp_path):
+    """Our two sides train the smallest network; PyTorch is looked for in an interpreter that has none."""
+    bare = tmp_path / "python"
+    bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')
+    bare.chmod(0o755)
+    saved, document = tmp_path / "results.json", tmp_path / "page.md"
+    document.write_text(f"above\n{report.BEGIN}\nold\n{report.END}\nbelow\n")
+    arguments = ["--quick", "--rounds", "2", "--seconds", "0.001", "--threads", "1", "--only", "train/lenet5"]
+    for side in ("ours", "ours-numpy", "pytorch"):
+        arguments += ["--side", side]
+    arguments += ["--python", f"pytorch={bare}", "--json", str(saved), "--into", str(document)]
+    done = CliRunner().invoke(bench, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    written = json.loads(saved.read_text())
+    (case,) = written["cases"]
+    assert case["sides"].keys() == {"ours", "ours-numpy"}
+    first, second = (case["sides"][name]["losses"][:2] for name in ("ours", "ours-numpy"))
+    assert first == pytest.approx(second, rel=1e-4)
+    assert all(math.isfinite(t) and t > 0 for t in case["sides"]["ours"]["blocks"])
+    assert "No module named" in written["sides"]["pytorch"]["absent"]
+    page = document.read_text()
+    assert page.startswith("above\n") and page.endswith("\nbelow\n") and "old" not in page
+    assert "PyTorch NCHW: absent" in page
+
+
+def test_pictures_are_drawn(tmp_path):
+    (tmp_path / "results.json").write_text(json.dumps(results(**TIMES)))
+    done = CliRunner().invoke(bench, ["--from", str(tmp_path / "results.json"), "--pictures", str(tmp_path / "p")])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "p" / "ratios.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("text", ["not JSON", "[]", '{"format": 99}'])
+def test_foreign_results_are_refused(tmp_path, text):
+    path = tmp_path / "results.json"
+    path.write_text(text)
+    done = CliRunner().invoke(bench, ["--from", str(path)])
+    assert done.exit_code == 1
+    assert "does not hold results" in done.output
+
+
+def test_bad_options_are_worded(tmp_path):
+    run = CliRunner().invoke
+    assert "is not SIDE=PATH" in run(bench, ["--python", "tensorflow=python"]).output
+    assert "is not a program" in run(bench, ["--python", "pytorch=/nowhere/python"]).output
+    (tmp_path / "r.json").write_text(json.dumps(results(**TIMES)))
+    (tmp_path / "page.md").write_text("no marks")
+    done = run(bench, ["--from", str(tmp_path / "r.json"), "--into", str(tmp_path / "page.md")])
+    assert "lacks the lines" in done.output
+    assert (tmp_path / "page.md").read_text() == "no marks"
+    assert set(sides.LAYOUTS) < set(sides.SIDES)
