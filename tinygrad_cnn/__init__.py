@@ -45,7 +45,8 @@ from .ops import __all__ as _ops
 if TYPE_CHECKING:
     from . import data, io, models, nn, optim, testing, viz
     from .io import load, save
-    from .train import evaluate, fit
+    from .runs import Run
+    from .train import History, evaluate, fit, predict
     from .viz import draw
 
 __version__ = "0.1.0"
@@ -54,12 +55,14 @@ _LATER = {  # public name -> the module to import it from when it is first used
     "nn": ".nn", "optim": ".optim", "data": ".data", "models": ".models", "testing": ".testing", "viz": ".viz",
     "io": ".io", "train": ".train",
 }  # fmt: skip
-_LATER_NAMES = {"save": ".io", "load": ".io", "draw": ".viz", "fit": ".train", "evaluate": ".train"}
+_LATER_NAMES = {"save": ".io", "load": ".io", "draw": ".viz", "fit": ".train", "evaluate": ".train",
+                "predict": ".train", "History": ".train", "Run": ".runs"}  # fmt: skip
 
 __all__ = [
-    "GraphError", "Op", "Sample", "Tensor", "checkpoint", "data", "draw", "enable_grad", "evaluate", "explain_grad",
-    "fit", "grad", "hessian", "hvp", "io", "jacobian", "jvp", "load", "models", "nn", "no_grad", "op", "optim",
-    "registry", "save", "scope", "stop_gradient", "testing", "use_kernels", "value_and_grad", "viz", "vjp",
+    "GraphError", "History", "Op", "Run", "Sample", "Tensor", "checkpoint", "data", "draw", "enable_grad",
+    "evaluate", "explain_grad", "fit", "grad", "hessian", "hvp", "io", "jacobian", "jvp", "load", "models", "nn",
+    "no_grad", "op", "optim", "predict", "registry", "save", "scope", "stop_gradient", "testing", "use_kernels",
+    "value_and_grad", "viz", "vjp",
     *_ops,
 ]  # fmt: skip
 

@@ -317,7 +317,8 @@ def test_the_environment_forces_a_backend_from_import_on(monkeypatch: pytest.Mon
 
 
 SLIDING = {
-    "conv2d", "conv2d_dx", "conv2d_dw", "max_pool2d", "max_pool2d_put", "max_pool2d_take", "avg_pool2d", "avg_pool2d_put",
+    "conv2d", "conv2d_dx", "conv2d_dw", "max_pool2d", "max_pool2d_put", "max_pool2d_take",
+    "avg_pool2d", "avg_pool2d_put",
 }  # fmt: skip
 
 

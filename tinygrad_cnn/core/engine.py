@@ -107,7 +107,8 @@ def pull_back(node: Any, g: Any, create_graph: bool, within: set[Any] | None) ->
             "Add the losses up and call backward once, or pass retain_graph=True to the earlier call."
         )
     if node.op.own_pull_back is not None:  # an op that finds all its gradients at once, as checkpoint does
-        return node.op.own_pull_back(node, g, create_graph, within)  # type: ignore[no-any-return]
+        pairs: list[tuple[Any, Any]] = node.op.own_pull_back(node, g, create_graph, within)
+        return pairs
     if Clock.now != node.clock:
         _check_versions(node)
     if create_graph and node.op.composition is not None:

@@ -42,7 +42,7 @@ def pair(op: str, name: str, value: object, least: int = 1) -> Pair:
     """An int or a pair of ints, each at least `least`, as a pair."""
     items = value if isinstance(value, (tuple, list)) else (value, value)
     try:
-        a, b = (index(v) for v in items if not isinstance(v, (bool, np.bool_)))  # type: ignore[call-overload]
+        a, b = (index(v) for v in items if not isinstance(v, (bool, np.bool_)))
     except (TypeError, ValueError):
         raise TypeError(f"{op}: {name}={value!r} must be an int or a pair of ints.") from None
     if min(a, b) < least:

@@ -69,7 +69,7 @@ def over(g: Any, y: Any) -> Any:
 sqrt.vjp(x=lambda g, y: over(g * 0.5, y))
 
 
-@op(samples=[S(x=apart(2, 3))], ref=scalarwise(abs), numpy=[np.abs, np.absolute, np.fabs])
+@op(samples=[S(x=apart(2, 3))], ref=scalarwise(math.fabs), numpy=[np.abs, np.absolute, np.fabs])
 def abs(x: Any) -> Any:
     """The absolute value; its derivative at 0 is 0.  x (...) -> (...)"""
     return np.absolute(x)

@@ -103,7 +103,7 @@ getitem.vjp(x=lambda g, x_shape, key: put(g, key=key, shape=x_shape))
 put.vjp(x=lambda g, key: getitem(g, key=key))
 
 
-def _key(axis: int | None, indices: Any, ndim: int) -> Any:
+def _key(axis: int, indices: Any, ndim: int) -> Any:
     return (slice(None),) * (axis % ndim) + (np.asarray(indices),)
 
 

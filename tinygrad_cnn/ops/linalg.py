@@ -23,7 +23,8 @@ def _matmul_ref(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     A, B = np.broadcast_to(A, lead + A.shape[-2:]), np.broadcast_to(B, lead + B.shape[-2:])
     out = np.empty(lead + (A.shape[-2], B.shape[-1]))
     for p in np.ndindex(out.shape):
-        out[p] = math.fsum(A[(*p[:-2], p[-2], k)] * B[(*p[:-2], k, p[-1])] for k in range(A.shape[-1]))
+        row, column = A[p[:-1]], B[p[:-2]][:, p[-1]]
+        out[p] = math.fsum(row * column)
     return out.reshape(lead + (a.shape[-2:-1] if a.ndim > 1 else ()) + (b.shape[-1:] if b.ndim > 1 else ()))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from typing import Any
 
@@ -31,7 +32,7 @@ def _by_rows(fn: Any) -> Any:
         for place in np.ndindex(out.shape):
             where_ = [slice(None)] * x.ndim
             for k, p in zip(rest, place, strict=True):
-                where_[k] = p  # type: ignore[call-overload]
+                where_[k] = p
             out[place] = fn([float(v) for v in x[tuple(where_)].ravel()], **params)
         return out.reshape(kept(x.shape, axes)) if keepdims else out
 
@@ -130,7 +131,7 @@ def _share(g: Any, x: Any, y: Any, axis: Any) -> Any:
     return where(won, spread(g / count, x.shape, axis), 0)
 
 
-@op(params=["axis", "keepdims"], samples=_APART, ref=_by_rows(max), cost=_elements, numpy=[np.max, np.amax])
+@op(params=["axis", "keepdims"], samples=_APART, ref=_by_rows(builtins.max), cost=_elements, numpy=[np.max, np.amax])
 def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The largest element over axes; ties share the gradient equally.  x (...) -> (...)"""
     return np.max(x, axis=axes_of("max", axis, x.ndim), keepdims=keepdims)
@@ -139,7 +140,7 @@ def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 max.vjp(x=_share)
 
 
-@op(params=["axis", "keepdims"], samples=_APART, ref=_by_rows(min), cost=_elements, numpy=[np.min, np.amin])
+@op(params=["axis", "keepdims"], samples=_APART, ref=_by_rows(builtins.min), cost=_elements, numpy=[np.min, np.amin])
 def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The smallest element over axes; ties share the gradient equally.  x (...) -> (...)"""
     return np.min(x, axis=axes_of("min", axis, x.ndim), keepdims=keepdims)
