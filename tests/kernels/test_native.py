@@ -34,6 +34,11 @@ LARGE: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
     "groups": ((3, 20, 21, 12), (3, 2, 4, 30), {"groups": 3, "padding": 1}),
     "depthwise": ((3, 30, 31, 37), (3, 3, 1, 37), {"groups": 37, "padding": 1}),
     "long rows of filters": ((2, 3, 3, 700), (1, 1, 700, 5), {}),
+    "six outputs": ((9, 28, 28, 1), (5, 5, 1, 6), {"padding": "same"}),
+    "six inputs": ((4, 14, 14, 6), (5, 5, 6, 16), {}),
+    "four outputs, stride 2": ((5, 24, 25, 3), (3, 4, 3, 4), {"stride": 2, "padding": 1}),
+    "one output": ((3, 20, 32, 9), (3, 3, 9, 1), {"padding": ((2, 0), (0, 2)), "dilation": (2, 1)}),
+    "one input": ((3, 20, 32, 1), (3, 3, 1, 20), {"padding": 3}),
 }
 
 
@@ -141,6 +146,23 @@ def test_infinities_and_nan_stay_where_they_belong(isa: str) -> None:
     touched = np.zeros((6, 6), bool)
     touched[:2, :2] = touched[4:, 4:] = True
     assert np.isinf(y[0, :2, :2]).all() and np.isnan(y[0, 4:, 4:]).all() and np.isfinite(y[0][~touched]).all()
+
+
+@pytest.mark.parametrize("outputs", [1, 4, 6, 16])
+def test_infinities_do_not_leak_into_neighbours(isa: str, outputs: int) -> None:
+    win = shapes.conv_window("conv2d", (2, 24, 24, 2), (3, 3, 2, outputs), padding=1)
+    x, w = np.ones((2, 24, 24, 2), np.float32), np.ones((3, 3, 2, outputs), np.float32)
+    x[1, 9, 9, 0], x[1, 20, 12, 1] = np.inf, np.nan
+    y = native.conv2d(x, w, np.zeros(outputs, np.float32), win, 1)
+    touched = np.zeros((2, 24, 24), bool)
+    touched[1, 8:11, 8:11] = touched[1, 19:22, 11:14] = True
+    assert not np.isfinite(y[touched]).any() and np.isfinite(y[~touched]).all()
+    assert np.isinf(y[1, 8:11, 8:11]).all()
+    back = shapes.conv_window("conv2d", (2, 24, 24, outputs), (3, 3, outputs, 2), padding=1)
+    dx = native.conv2d_dx(x, np.ones((3, 3, outputs, 2), np.float32), back, 1)
+    assert not np.isfinite(dx[touched]).any() and np.isfinite(dx[~touched]).all()
+    dw = native.conv2d_dw(x, np.ones_like(y), win, 1)
+    assert np.isinf(dw[:, :, 0]).all() and np.isnan(dw[:, :, 1]).all()
 
 
 # -- memory ----------------------------------------------------------------------------------------------------------

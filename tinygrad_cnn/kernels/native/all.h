@@ -6,6 +6,7 @@
 #include "few_rows.h"
 #include "conv.h"
 #include "weights.h"
+#include "narrow.h"
 #include "each.h"
 #include "pool.h"
 

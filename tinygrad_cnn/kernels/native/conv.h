@@ -90,7 +90,7 @@ static int64_t *FN(taps)(const conv_shape *s)
 
 static int FN(one_each)(const conv_shape *s) { return s->groups == s->c && s->c == s->o && s->c > 1; }
 
-static int FN(conv2d)(const conv_shape *s, const void *x, const void *w, const void *b, void *y)
+static int FN(plain_conv2d)(const conv_shape *s, const void *x, const void *w, const void *b, void *y)
 {
     if (FN(one_each)(s)) return FN(depthwise_conv2d)(s, x, w, b, y);
     int64_t *hs = FN(taps)(s), *ws = hs + s->i, *ti = ws + s->j, *tj = ti + s->i;
@@ -119,7 +119,7 @@ static int64_t FN(phase_taps)(int64_t phase, int64_t pad, int64_t stride, int64_
 
 /* One walk over dy for each phase of the stride: dx pixel q*s + phase gathers dy[q + offset] through the flipped taps.
  */
-static int FN(conv2d_dx)(const conv_shape *s, const void *dy, const void *w, void *dx)
+static int FN(plain_dx)(const conv_shape *s, const void *dy, const void *w, void *dx)
 {
     if (FN(one_each)(s)) return FN(depthwise_dx)(s, dy, w, dx);
     if (s->h * s->w * s->i * s->j * s->oh * s->ow * s->groups == 1 && !s->ph && !s->pw && s->n <= FEW_PIXELS)

@@ -92,7 +92,7 @@ static void FN(weight_sum)(const void *job, int64_t piece, char *scratch)
         }
 }
 
-static int FN(conv2d_dw)(const conv_shape *s, const void *x, const void *dy, void *dw)
+static int FN(plain_dw)(const conv_shape *s, const void *x, const void *dy, void *dw)
 {
     if (FN(one_each)(s)) return FN(depthwise_dw)(s, x, dy, dw);
     int64_t *hs = FN(taps)(s), *ws = hs + s->i;
