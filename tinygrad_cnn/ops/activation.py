@@ -165,7 +165,6 @@ gelu.vjp(x=_gelu_x)
     params=["low", "high"],
     samples=[S(x=uniform(-2, 2, 4, 5), low=-1.0, high=0.5), S(x=(5,), low=0.1), S(x=(5,), high=0.1)],
     ref=scalarwise(lambda x, low=None, high=None: min(max(x, low if low is not None else x), high or math.inf)),
-    numpy=[np.clip],
 )
 def clip(x: Any, low: Any = None, high: Any = None) -> Any:
     """x held within [low, high]; the gradient passes where x lies within, borders included.  x (...) -> (...)"""

@@ -33,7 +33,7 @@ def _matmul_ref(a: np.ndarray, b: np.ndarray) -> np.ndarray:
              S(a=(3,), b=(3, 2)), S(a=(2, 3), b=(3,)), S(a=(2, 2, 3), b=(3,)), S(a=(3,), b=(2, 3, 2))],
     ref=_matmul_ref,
     cost=lambda a_shape, y_shape: 2 * a_shape[-1] * math.prod(y_shape),
-    numpy=[np.matmul, np.dot],
+    numpy=[np.matmul],
 )  # fmt: skip
 def matmul(a: Any, b: Any) -> Any:
     """The matrix product, by NumPy's rules for vectors and batches.  a (..., N, K) · b (..., K, M) -> (..., N, M)"""
