@@ -38,6 +38,7 @@ from .core import (
     value_and_grad,
     vjp,
 )
+from .core.errors import nearest
 from .kernels import use_kernels
 from .ops import *  # noqa: F403
 from .ops import __all__ as _ops
@@ -72,7 +73,7 @@ def __getattr__(name: str) -> Any:
         return import_module(_LATER[name], __name__)
     if name in _LATER_NAMES:
         return getattr(import_module(_LATER_NAMES[name], __name__), name)
-    raise AttributeError(f"module 'tinygrad_cnn' has no attribute {name!r}")
+    raise AttributeError(f"module 'tinygrad_cnn' has no attribute {name!r}.{nearest(name, __all__)}")
 
 
 def __dir__() -> list[str]:

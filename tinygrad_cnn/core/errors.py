@@ -20,6 +20,9 @@ def describe(value: Any) -> str:
     """A value in a few words: shape and dtype of arrays and Tensors, the value itself otherwise."""
     if value is None or isinstance(value, (bool, int, float, complex, str)):
         return repr(value)
+    if isinstance(value, (tuple, list)):
+        text = repr(value)
+        return text if len(text) <= 60 else f"{type(value).__name__} of {len(value)}"
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"{tuple(value.shape)} {value.dtype}"
     return type(value).__name__
@@ -40,8 +43,9 @@ def located(error: Exception, op: str, path: str, arguments: dict[str, Any]) -> 
     who = f"{op} ({path})" if path else op
     if message.startswith(f"{op}: "):  # the op has worded it already
         return error if not path else kind(f"{who}{message[len(op) :]}")
-    given = ", ".join(f"{name} {describe(value)}" for name, value in arguments.items() if value is not None)
-    return kind(f"{who}: {message} Given: {given}.")
+    shown = {name: value for k, (name, value) in enumerate(arguments.items()) if value is not None or k == 0}
+    given = ", ".join(f"{name} {describe(value)}" for name, value in shown.items())
+    return kind(f"{who}: {message.strip().rstrip('.')}. Given: {given or 'no inputs'}.")
 
 
 def check_floating(what: str, dtype: np.dtype[Any]) -> None:

@@ -98,7 +98,7 @@ class Op:
             raise ValueError(f"op {name}: {', '.join(sorted(clash))} is a name that rules reserve; call it otherwise.")
 
     def __repr__(self) -> str:
-        return f"<op {self.name}{inspect.signature(self.fn)}>"
+        return f"<op {self.name}{_bare(self.fn)}>"
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         if len(args) != self.arity or self.required or (params and not params.keys() <= self.defaults.keys()):
@@ -247,6 +247,13 @@ class Op:
             known |= {f"{name}_shape": s for name, s in zip(self.inputs, shapes, strict=True)}
         wanted = inspect.signature(self.cost_rule).parameters
         return Cost(int(self.cost_rule(**{k: known[k] for k in wanted})), traffic)
+
+
+def _bare(fn: Callable[..., Any]) -> inspect.Signature:
+    """A signature without annotations, to be read by people."""
+    signature = inspect.signature(fn)
+    plain = [p.replace(annotation=REQUIRED) for p in signature.parameters.values()]
+    return signature.replace(parameters=plain, return_annotation=REQUIRED)
 
 
 def _missing(op: Op, name: str) -> Callable[..., Any]:

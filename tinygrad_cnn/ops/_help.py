@@ -18,6 +18,15 @@ def values(x: Any) -> Any:
     return x._data if isinstance(x, Tensor) else x
 
 
+def promoted(*arrays: Any) -> tuple[Any, ...]:
+    """The arrays (or None) in the dtype that NumPy would give their product; kernels want one dtype."""
+    dtypes = {a.dtype for a in arrays if a is not None}
+    if len(dtypes) == 1:
+        return arrays
+    common = np.result_type(*dtypes)
+    return tuple(a if a is None else a.astype(common, copy=False) for a in arrays)
+
+
 def scalarwise(fn: Callable[..., float]) -> Callable[..., np.ndarray]:
     """A reference that applies a function of Python numbers to each element, parameters by keyword."""
 

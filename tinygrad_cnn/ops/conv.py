@@ -14,6 +14,7 @@ from .. import kernels
 from ..core import Sample as S
 from ..core import op
 from ..kernels import shapes, slow
+from ._help import promoted
 from .reduce import sum
 
 _window = lru_cache(1024)(shapes.conv_window)
@@ -77,7 +78,7 @@ def conv2d(
     ------
     ValueError : the channels do not match, or the window does not fit the image.
     """
-    return kernels.conv2d(x, w, b, filters_window(x, w, b, stride, padding, dilation, groups), groups)
+    return kernels.conv2d(*promoted(x, w, b), filters_window(x, w, b, stride, padding, dilation, groups), groups)
 
 
 @op(
@@ -98,7 +99,7 @@ def conv2d_dx(
     x_shape = (dy.shape[0], *size, w.shape[2] * groups)
     win = geometry(x_shape, w.shape, stride, padding, dilation, groups)
     _check_dy("conv2d_dx", dy.shape, (dy.shape[0], *win.out, w.shape[3]))
-    return kernels.conv2d_dx(dy, w, win, groups)
+    return kernels.conv2d_dx(*promoted(dy, w), win, groups)
 
 
 def _check_dy(who: str, got: Any, expected: Any) -> None:
@@ -124,7 +125,7 @@ def conv2d_dw(
     w_shape = (*window, x.shape[3] // groups, dy.shape[3])
     win = geometry(x.shape, w_shape, stride, padding, dilation, groups)
     _check_dy("conv2d_dw", dy.shape, (x.shape[0], *win.out, dy.shape[3]))
-    return kernels.conv2d_dw(x, dy, win, groups)
+    return kernels.conv2d_dw(*promoted(x, dy), win, groups)
 
 
 conv2d.vjp(

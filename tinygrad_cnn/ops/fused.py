@@ -17,7 +17,7 @@ from ..core import Sample as S
 from ..core import op
 from ..core.sample import apart, positive
 from . import norm
-from ._help import scalarwise
+from ._help import promoted, scalarwise
 from .activation import relu
 from .conv import _SAMPLES, _conv2d_ref, _cost, conv2d, conv2d_dw, conv2d_dx, filters_window
 from .linalg import matmul
@@ -44,7 +44,7 @@ def conv2d_relu(
     x: Any, w: Any, b: Any = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Any:
     """relu(conv2d(x, w, b)) in one pass.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
-    return kernels.conv2d_relu(x, w, b, filters_window(x, w, b, stride, padding, dilation, groups), groups)
+    return kernels.conv2d_relu(*promoted(x, w, b), filters_window(x, w, b, stride, padding, dilation, groups), groups)
 
 
 conv2d_relu.vjp(
@@ -71,6 +71,7 @@ def _dense(who: str, x: Any, w: Any, b: Any, relu: bool) -> Any:
         )
     if b is not None and b.shape != w.shape[1:]:
         raise ValueError(f"{who}: the bias has shape {b.shape}, expected {w.shape[1:]}: one number per output.")
+    x, w, b = promoted(x, w, b)
     return kernels.matmul(_rows(x), w, False, False, b, relu).reshape(*x.shape[:-1], w.shape[1])
 
 
@@ -122,7 +123,7 @@ def add_relu(a: Any, b: Any) -> Any:
     """relu(a + b) in one pass; one shape, no broadcasting.  a (...) · b (...) -> (...)"""
     if a.shape != b.shape:
         raise ValueError(f"add_relu: a {a.shape} and b {b.shape} must have one shape; use relu(a + b) to broadcast.")
-    return kernels.add_relu(a, b)
+    return kernels.add_relu(*promoted(a, b))
 
 
 add_relu.vjp(g=lambda g, y: kernels.relu_dx(g, y), a=lambda g: g, b=lambda g: g)
@@ -136,6 +137,7 @@ def _norm_forward(x: Any, gamma: Any, beta: Any, eps: float, observe: Any, relu:
         )
     if not x.size:
         raise ValueError(f"batch_norm: x has shape {x.shape}; an empty batch has no mean.")
+    x, gamma, beta = promoted(x, gamma, beta)
     mean, var = kernels.norm_stats(x)
     if observe is not None:
         observe(mean, var)
@@ -169,7 +171,7 @@ def _per_channel(x: Any, scale: Any, shift: Any, relu: bool) -> Any:
     if not x.ndim or scale.shape != x.shape[-1:] or shift.shape != x.shape[-1:]:
         got = f"got {scale.shape} and {shift.shape}"
         raise ValueError(f"scale_shift: x {x.shape} needs scale and shift of shape {x.shape[-1:]}, {got}.")
-    return kernels.norm_apply(x, scale, shift, relu)
+    return kernels.norm_apply(*promoted(x, scale, shift), relu)
 
 
 _SCALED = [S(x=(2, 2, 2, 3), scale=(3,), shift=(3,)), S(x=(4, 2), scale=(2,), shift=(2,))]
