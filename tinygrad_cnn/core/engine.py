@@ -11,6 +11,7 @@ from .algebra import add, alias, cast, sum_to
 from .errors import GraphError, check_floating
 from .modes import Site, enable_grad, here, line_of, no_grad
 from .node import Clock, Edge, Leaf, Node, Released, holds_array
+from .observe import Call, observed, observers
 from .op import Rule
 from .tensor import Tensor, as_array, wrap
 
@@ -74,7 +75,7 @@ def sweep(
             continue
         if (note := node.note) is not None and note.retains_grad and not create_graph:
             note.grad = np.copy(g) if note.grad is None else note.grad + g
-        for edge, gk in pull_back(node, g, create_graph, within):
+        for edge, gk in (_observed if observers else pull_back)(node, g, create_graph, within):
             before = grads.get(edge)
             if before is None:
                 grads[edge] = gk
@@ -95,6 +96,11 @@ def sweep(
                     node.saved = released
                     break
     return found
+
+
+def _observed(node: Any, g: Any, create_graph: bool, within: set[Any] | None) -> Any:
+    step = Call(node.op, (g,), (as_array(g),), node.params, node)
+    return observed(step, lambda: pull_back(node, g, create_graph, within))
 
 
 def pull_back(node: Any, g: Any, create_graph: bool, within: set[Any] | None) -> list[tuple[Any, Any]]:

@@ -17,6 +17,7 @@ import numpy as np
 from . import modes
 from .errors import GraphError, located, nearest
 from .node import Clock, Leaf, Node
+from .observe import Call, observed, observers
 from .registry import registry
 from .sample import Sample
 from .tensor import Tensor, as_array, wrap
@@ -126,7 +127,7 @@ class Op:
         if loose and not self.broadcasts:  # no other array to lend a Python number its dtype
             arrays = [np.asarray(a) if type(a) in (bool, int, float) else a for a in arrays]
         try:
-            y = self.fn(*arrays, **params)
+            y = self.fn(*arrays, **params) if not observers else self._observed(args, arrays, params)
         except Exception as error:
             names = self.inputs if not self.variadic else [f"{self.inputs[0]}[{k}]" for k in range(len(arrays))]
             raise located(error, self.name, state.path, dict(zip(names, arrays, strict=True)) | params) from error
@@ -159,6 +160,9 @@ class Op:
                 Clock.now, state.path, modes.here(),
             ),
         )  # fmt: skip
+
+    def _observed(self, args: Any, arrays: list[Any], params: dict[str, Any]) -> Any:
+        return observed(Call(self, args, arrays, params), lambda: self.fn(*arrays, **params))
 
     def _bind(self, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Sort what was passed into inputs and parameters; the slow path, and the one that words mistakes."""

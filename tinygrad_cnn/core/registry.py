@@ -16,7 +16,7 @@ class Registry(dict[str, "Op"]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.of_numpy: dict[Callable[..., Any], Op] = {}  # which op a NumPy function means
+        self.of_numpy: dict[Callable[..., Any], Callable[..., Any]] = {}  # which op a NumPy function means
 
     def __missing__(self, name: str) -> Op:
         raise KeyError(f"no op is named {name!r}.{nearest(name, self)} tg.registry lists them all.")
