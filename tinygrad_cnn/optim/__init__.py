@@ -9,6 +9,8 @@ from .adaptive import Adagrad as Adagrad
 from .adaptive import RMSprop as RMSprop
 from .clip import clip_grad_norm as clip_grad_norm
 from .clip import clip_grad_value as clip_grad_value
+from .ema import EMA as EMA
+from .lbfgs import LBFGS as LBFGS
 from .optimizer import Optimizer as Optimizer
 from .schedules import ConstantLR as ConstantLR
 from .schedules import CosineLR as CosineLR

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -73,12 +73,18 @@ class Optimizer:
         for parameter, _ in self._parameters():
             parameter.grad = None
 
-    def step(self) -> None:
-        """Move every parameter that has a gradient; those with ``grad=None`` stay, and so does their state."""
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Move every parameter that has a gradient; those with ``grad=None`` stay, and so does their state.
+
+        A closure that computes the loss and its gradients is called first, and what it returns is returned; only
+        `LBFGS`, which calls it several times, needs one.
+        """
+        loss = None if closure is None else closure()
         for parameter, group in self._parameters():
             gradient = parameter.grad
             if gradient is not None:
                 self._update(parameter, gradient, group)
+        return loss
 
     def _update(self, parameter: Tensor, gradient: np.ndarray, group: Group) -> None:
         """Move one parameter by ``- change``, after shrinking it where the decay of weights is decoupled.

@@ -36,6 +36,8 @@ class Schedule:
         self.who = type(self).__name__
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"{self.who}: needs an optimiser, got {type(optimizer).__name__}.")
+        if "lr" not in optimizer.defaults:
+            raise TypeError(f"{self.who}: {optimizer.who} has no learning rate to change.")
         self.optimizer = optimizer
         self.base_lrs = [group["lr"] for group in optimizer.param_groups]
         self.t = 0

@@ -26,8 +26,12 @@ RULES: dict[str, Rule] = {
     "alpha": _BELOW_1,
     "rho": ("a number from 0 to 1", lambda v: 0 <= v <= 1),
     "dampening": ("a finite number", lambda v: True),
+    "decay": _BELOW_1,
+    "tolerance_grad": _AT_LEAST_0,
+    "tolerance_change": _AT_LEAST_0,
 }
-FLAGS = frozenset({"nesterov", "amsgrad", "centered"})
+FLAGS = frozenset({"nesterov", "amsgrad", "centered", "warmup"})
+COUNTS = {"max_iter": False, "history_size": False, "max_eval": True}  # whether None will do
 
 
 def _number(value: Any) -> float | None:
@@ -43,6 +47,12 @@ def check(who: str, name: str, value: Any) -> Any:
         if not isinstance(value, (bool, np.bool_)):
             raise TypeError(f"{who}: {name}={value!r} must be True or False.")
         return bool(value)
+    if name in COUNTS:
+        if value is None and COUNTS[name]:
+            return None
+        if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise ValueError(f"{who}: {name}={value!r} must be an int of at least 1{' or None' * COUNTS[name]}.")
+        return int(value)
     if name == "betas":
         pair = [_number(v) for v in value] if isinstance(value, (tuple, list)) else []
         if len(pair) != 2 or not all(b is not None and 0 <= b < 1 for b in pair):
