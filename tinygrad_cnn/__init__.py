@@ -40,6 +40,7 @@ from .core import (
 )
 from .core.errors import nearest
 from .kernels import use_kernels
+from .kernels.native import empty_cache, get_num_threads, set_num_threads
 from .ops import *  # noqa: F403
 from .ops import __all__ as _ops
 
@@ -60,10 +61,10 @@ _LATER_NAMES = {"save": ".io", "load": ".io", "draw": ".viz", "fit": ".train", "
                 "predict": ".train", "History": ".train", "Run": ".runs"}  # fmt: skip
 
 __all__ = [
-    "GraphError", "History", "Op", "Run", "Sample", "Tensor", "checkpoint", "data", "draw", "enable_grad",
-    "evaluate", "explain_grad", "fit", "grad", "hessian", "hvp", "io", "jacobian", "jvp", "load", "models", "nn",
-    "no_grad", "op", "optim", "predict", "registry", "save", "scope", "stop_gradient", "testing", "use_kernels",
-    "value_and_grad", "viz", "vjp",
+    "GraphError", "History", "Op", "Run", "Sample", "Tensor", "checkpoint", "data", "draw", "empty_cache",
+    "enable_grad", "evaluate", "explain_grad", "fit", "get_num_threads", "grad", "hessian", "hvp", "io", "jacobian",
+    "jvp", "load", "models", "nn", "no_grad", "op", "optim", "predict", "registry", "save", "scope",
+    "set_num_threads", "stop_gradient", "testing", "use_kernels", "value_and_grad", "viz", "vjp",
     *_ops,
 ]  # fmt: skip
 
