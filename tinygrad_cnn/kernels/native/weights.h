@@ -59,16 +59,19 @@ static void FN(weight_piece)(const void *job, int64_t piece, char *scratch)
             for (int64_t c = 0; c < t.channels; c++, rows++)
                 xo[rows] = (k->hs[a] - k->hs[0]) * k->row + (k->ws[b] - k->ws[0]) * k->pix + c,
                 yo[rows] = rows * t.width;
+    const int in_place = t.lanes == t.width && v->o == t.width; /* a piece's pixels follow each other */
     const int64_t first = t.chunk * k->pieces / v->chunks, last = (t.chunk + 1) * k->pieces / v->chunks;
     for (int64_t at = first; at < last; at++) {
         const piece_box p = walk_piece(k, at);
         int64_t nseg = 0;
         FN(fill)(k, v->x, t.g * v->cg + t.c0, t.channels, &p, x);
-        FN(fill_dy)(v, &t, &p, dy);
+        const T *g = v->dy + ((p.n0 * k->oh + p.q0) * k->ow + p.r0) * v->o + t.g * v->og + t.at;
+        if (!in_place) FN(fill_dy)(v, &t, &p, dy);
         for (int64_t n = 0; n < p.n; n++)
             for (int64_t q = 0; q < p.q; q++) seg[nseg++] = (segment){n * k->img + q * k->sh * k->row, p.r};
         FN(product)
-        m = {seg, nseg, p.n * p.q * p.r, k->sw * k->pix, t.width, dy, v->zeros, at > first ? FN(RESUME) : 0};
+        m = {seg, nseg, p.n * p.q * p.r, k->sw * k->pix, t.width, in_place ? g : dy, v->zeros,
+             at > first ? FN(RESUME) : 0, in_place ? v->o : 0};
         FN(sweep)(&m, 0, t.width, x, xo, t.partial, yo, rows);
     }
 }
