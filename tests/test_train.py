@@ -163,6 +163,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_step_and_leaves_the_weights():
 
 @pytest.mark.parametrize("name, value", [
     ("epochs", 0), ("epochs", 1.5), ("epochs", True), ("batch_size", 0), ("batch_size", -3), ("early_stop", 0),
+    ("accumulate", 0), ("accumulate", 2.0), ("accumulate", None),
 ])  # fmt: skip
 def test_settings_that_mean_nothing_are_refused(name, value):
     with pytest.raises(ValueError, match=f"{name}.*at least 1, got {value!r}"):
@@ -286,6 +287,58 @@ def test_the_second_ctrl_c_stops_at_once():
     with pytest.raises(KeyboardInterrupt):
         train(data=Trap(3, twice))
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+# -- several batches an update ----------------------------------------------------------------------------------
+
+
+def linear(batch_size, accumulate, **more):
+    """A network whose samples do not see each other, trained in the order of the data."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(36, 8, rng=0), nn.Tanh(), nn.Linear(8, 3, rng=1)).to(np.float64)
+    loader = DataLoader(images(22), batch_size)
+    optimizer = optim.Adam(model.parameters(), lr=0.01)
+    history = fit(model, loader, epochs=3, optimizer=optimizer, accumulate=accumulate, progress=False, **more)
+    return model, history, optimizer
+
+
+@pytest.mark.parametrize("accumulate", [2, 3])
+def test_small_batches_accumulated_are_one_large_batch(accumulate):
+    """22 images in fours: the last batch has two, and the last update of an epoch may have fewer batches."""
+    many, history, _ = linear(4, accumulate)
+    one, expected, _ = linear(4 * accumulate, 1)
+    for name, value in one.state_dict().items():
+        np.testing.assert_allclose(many.state_dict()[name], value, rtol=1e-9, atol=1e-12)
+    assert history["step"] == expected["step"]
+    np.testing.assert_allclose(history["loss"], expected["loss"], rtol=1e-12)
+
+
+def test_a_schedule_counts_updates_not_batches():
+    seen = []
+
+    def schedule(optimizer, steps):
+        seen.append(steps)
+        return optim.CosineLR(optimizer, steps)
+
+    _, history, _ = linear(4, 4, schedule=schedule)  # 6 batches: updates of 4 and 2
+    assert seen == [6] and history["step"] == [2, 4, 6]
+
+
+def test_ctrl_c_waits_for_the_update_and_the_run_goes_on_bit_for_bit(tmp_path):
+    straight, history = train(accumulate=2)
+    data = Trap(7, lambda: os.kill(os.getpid(), signal.SIGINT))  # between the two halves of an update
+    train(Run.create(tmp_path / "run"), data=data, accumulate=2)
+    state = Run.open(tmp_path / "run").load_state()
+    assert state["step"] == 4 and len(state["history"]["rows"]) == 2
+    with pytest.raises(ValueError, match="checkpoint is of accumulate=2, this call has accumulate=1"):
+        train(Run.open(tmp_path / "run"))
+    resumed, again = train(Run.open(tmp_path / "run"), accumulate=2)
+    assert same_weights(straight, resumed) and without_times(again) == without_times(history)
+
+
+def test_lbfgs_is_sent_to_a_loop_of_its_own():
+    model = Net()
+    with pytest.raises(TypeError, match=r"fit: LBFGS .* step\(closure\)"):
+        fit(model, images(), optimizer=optim.LBFGS(model.parameters()), progress=False)
 
 
 def test_in_another_thread_there_is_no_ctrl_c_but_training_works():

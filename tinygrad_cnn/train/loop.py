@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..data import DataLoader
-from ..optim import Adam, ReduceLROnPlateau, Schedule
+from ..optim import LBFGS, Adam, ReduceLROnPlateau, Schedule
 from .evaluation import Metric, defaults, evaluate, plain
 from .history import History, Row
 from .interrupt import Interrupt
@@ -31,6 +31,7 @@ def fit(
     loss: Callable[[Any, Any], Any] | None = None,
     metrics: Mapping[str, Metric] | None = None,
     seed: int = 0,
+    accumulate: int = 1,
     early_stop: int | None = None,
     on_epoch: Callable[[Row], Any] | None = None,
     progress: bool = True,
@@ -45,9 +46,12 @@ def fit(
     epochs : how often to go through the data, in all (a resumed run counts those it has behind it).
     lr, optimizer : the step size of an Adam made here; or an optimiser of `tg.optim`, which has its own.
     schedule : one of `tg.optim`'s schedules of this optimiser, or a function that makes one from
-        ``(optimizer, steps)``, steps in all; it moves on after each update (`ReduceLROnPlateau`: after each epoch).
+        ``(optimizer, steps)``, updates in all; it moves on after each update (`ReduceLROnPlateau`: after each epoch).
     loss : function of (outputs, labels) that gives a mean; default `tg.softmax_cross_entropy`.
     metrics : functions of (outputs, labels) by name; default accuracy, for the default loss.
+    accumulate : batches per update, whose gradients are averaged over all their examples, so that the update is that
+        of one batch as large as all of them; the rest at the end of an epoch makes a smaller one.  Layers that
+        look at a whole batch (`BatchNorm2d`) still see the small ones.
     early_stop : stop after so many epochs without a lower loss (on `validation` if given), and keep the best weights.
     on_epoch : called after each epoch with its row of numbers; what it returns is ignored, except False: stop.
     progress : a bar on a terminal (if tqdm is installed), a line an epoch elsewhere; False for silence.
@@ -62,20 +66,23 @@ def fit(
     ------
     FloatingPointError : the loss is not finite; the message names the step and the step size.
     """
-    check_settings(epochs, batch_size, early_stop)
+    check_settings(epochs, batch_size, early_stop, accumulate)
+    if isinstance(optimizer, LBFGS):
+        raise TypeError("fit: LBFGS asks for the loss several times an update; write a loop around its step(closure).")
     loader = data if isinstance(data, DataLoader) else DataLoader(data, batch_size=batch_size, shuffle=True, seed=seed)
     if optimizer is None:
         optimizer = Adam(model.parameters(), lr=lr)
     if schedule is not None and not isinstance(schedule, Schedule):
-        schedule = schedule(optimizer, epochs * len(loader))
+        schedule = schedule(optimizer, epochs * -(-len(loader) // accumulate))
     loss, metrics = defaults(loss, metrics)
-    trainer = Trainer(model, loader, optimizer, schedule, loss, metrics, validation, early_stop, run)
+    trainer = Trainer(model, loader, optimizer, schedule, loss, metrics, validation, early_stop, run, accumulate)
     return trainer.train(epochs, on_epoch, progress)
 
 
-def check_settings(epochs: Any, batch_size: Any, early_stop: Any = None) -> None:
+def check_settings(epochs: Any, batch_size: Any, early_stop: Any = None, accumulate: Any = 1) -> None:
     """Refuse numbers that cannot mean anything."""
-    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("early_stop", early_stop)):
+    numbers = {"epochs": epochs, "batch_size": batch_size, "early_stop": early_stop, "accumulate": accumulate}
+    for name, value in numbers.items():
         if value is None and name == "early_stop":
             continue
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
@@ -87,11 +94,12 @@ class Trainer:
 
     def __init__(
         self, model: Any, loader: Any, optimizer: Any, schedule: Any, loss: Any, metrics: dict[str, Metric],
-        validation: Any, early_stop: int | None, run: Any,
+        validation: Any, early_stop: int | None, run: Any, accumulate: int = 1,
     ) -> None:  # fmt: skip
         self.model, self.loader, self.optimizer, self.schedule = model, loader, optimizer, schedule
         self.loss, self.metrics, self.validation, self.run = loss, metrics, validation, run
-        self.early_stop = early_stop
+        self.early_stop, self.accumulate = early_stop, accumulate
+        self.pending = 0  # examples whose gradients wait for the update
         self.history = History()
         self.epoch = 0  # epochs that are over
         self.step = 0  # updates in all
@@ -141,14 +149,15 @@ class Trainer:
         """The rest of the epoch; False if Ctrl-C cut it short."""
         began = time.perf_counter()
         for x, y in self.loader:
-            bar.step(self._update(x, y))
+            bar.step(self._batch(x, y))
             now = time.perf_counter()
             self.sums["seconds"], began = self.sums["seconds"] + now - began, now
-            if interrupt.wished and self.sums["batches"] < len(self.loader):
+            if interrupt.wished and not self.pending and self.sums["batches"] < len(self.loader):
                 return False
         return True
 
-    def _update(self, x: Any, y: Any) -> float:
+    def _batch(self, x: Any, y: Any) -> float:
+        """Forward and backward of one batch, and the update if it is due; the loss."""
         outputs = self.model(x)
         loss = self.loss(outputs, y)
         value = float(plain(loss))
@@ -157,20 +166,31 @@ class Trainer:
                 f"fit: the loss is {value} at step {self.step + 1} (epoch {self.epoch + 1}, lr {self._lr():g}). "
                 "Use a smaller lr, or look for inputs that are not finite."
             )
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.last_lr = self._lr()
-        self.optimizer.step()
-        if self.schedule is not None and not isinstance(self.schedule, ReduceLROnPlateau):
-            self.schedule.step()
-        self.step += 1
+        if not self.pending:
+            self.optimizer.zero_grad()
+        (loss if self.accumulate == 1 else loss * len(x)).backward()
+        self.pending += len(x)
         self.sums["batches"] += 1
         self.sums["examples"] += len(x)
         self.sums["loss"] += value * len(x)
         out, labels = plain(outputs), plain(y)
         for name, metric in self.metrics.items():
             self.sums[name] += float(metric(out, labels)) * len(x)
+        if self.sums["batches"] % self.accumulate == 0 or self.sums["batches"] == len(self.loader):
+            self._update()
         return value
+
+    def _update(self) -> None:
+        if self.accumulate > 1:
+            for group in self.optimizer.param_groups:
+                for p in group["params"]:
+                    if p.grad is not None:
+                        np.multiply(p.grad, 1 / self.pending, out=p.grad)
+        self.last_lr, self.pending = self._lr(), 0
+        self.optimizer.step()
+        if self.schedule is not None and not isinstance(self.schedule, ReduceLROnPlateau):
+            self.schedule.step()
+        self.step += 1
 
     def _lr(self) -> float:
         return float(self.optimizer.param_groups[0]["lr"])
@@ -218,13 +238,15 @@ class Trainer:
             "loader": self.loader.state_dict(),
             "generators": generator_states(self.model),
             "epoch": self.epoch, "step": self.step, "last_lr": self.last_lr, "sums": self.sums, "best": self.best,
-            "history": self.history.to_json(),
+            "history": self.history.to_json(), "accumulate": self.accumulate,
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Stand where `state_dict` was taken."""
         if (state["schedule"] is None) != (self.schedule is None):
             raise ValueError("fit: the checkpoint and this call disagree on whether there is a schedule.")
+        if (was := state.get("accumulate", 1)) != self.accumulate:
+            raise ValueError(f"fit: the checkpoint is of accumulate={was}, this call has accumulate={self.accumulate}.")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.schedule is not None:
