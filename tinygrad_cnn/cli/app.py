@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from .. import __version__
+from .bench import bench
 
 
 def _positive(_context: click.Context, option: click.Parameter, value: float | None) -> float | None:
@@ -85,3 +86,6 @@ def info() -> None:
     from .info import info
 
     info()
+
+
+app.add_command(bench)
