@@ -7,7 +7,9 @@ import time
 import numpy as np
 import pytest
 
+from tinygrad_cnn import nn
 from tinygrad_cnn.data import ArrayDataset, DataLoader, Dataset, Subset, transforms
+from tinygrad_cnn.train import fit
 
 PIXELS = np.arange(23, dtype=np.uint8)[:, None, None, None] * np.ones((1, 3, 3, 1), np.uint8)
 DATA = ArrayDataset(PIXELS, np.arange(23) % 5, name="toy")
@@ -253,3 +255,95 @@ def test_lists_of_pairs_are_data_sets():
     pairs = [(np.full((2, 2, 1), k / 10), k) for k in range(7)]
     batches = list(DataLoader(pairs, 3))
     assert [y.tolist() for _, y in batches] == [[0, 1, 2], [3, 4, 5], [6]]
+
+
+# -- transforms that change labels ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_mixup_in_a_loader_gives_rows_and_a_resumed_run_the_same_ones(prefetch):
+    def fresh():
+        mix = transforms.Compose([noise, transforms.Mixup(0.4, 5)])
+        return DataLoader(DATA, 5, shuffle=True, transform=mix, prefetch=prefetch)
+
+    loader = fresh()
+    expected = list(loader)
+    assert all(y.shape == (len(x), 5) and y.dtype == np.float32 for x, y in expected)
+    broken = fresh()
+    seen = list(itertools.islice(broken, 2))
+    resumed = fresh()
+    resumed.load_state_dict(broken.state_dict())
+    assert same(seen + list(resumed), expected)
+
+
+def test_rows_of_probabilities_train_and_are_measured():
+    images = (np.arange(40)[:, None, None, None] % 2 + np.zeros((1, 4, 4, 1))).astype(np.float32)
+    data = ArrayDataset(images, np.arange(40) % 2)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(16, 2, rng=0))
+    loader = DataLoader(data, 8, shuffle=True, transform=transforms.Mixup(0.2, 2))
+    history = fit(net, loader, validation=data, epochs=20, lr=0.05, progress=False)
+    assert history["val_accuracy"][-1] == 1.0 and 0 < history["accuracy"][-1] <= 1
+    assert history["loss"][-1] < history["loss"][0]
+
+
+def changing(result):
+    def change(x, y, rng):
+        return result(x, y)
+
+    change.changes_labels = True
+    return change
+
+
+@pytest.mark.parametrize("prefetch", [0, 2])
+@pytest.mark.parametrize(
+    ("result", "error", "words"),
+    [
+        (lambda x, y: x, TypeError, r"transform change: must return a pair \(x, y\), got ndarray"),
+        (lambda x, y: (x, y[:-1]), TypeError, r"labels must be class indices \(5,\) int64 .* returned int64 \(4,\)"),
+        (lambda x, y: (x, y.astype(float)), TypeError, r"returned float64 \(5,\)"),
+        (lambda x, y: (x, y[:, None].astype(float)), TypeError, r"returned float64 \(5, 1\)"),
+        (lambda x, y: (x, list(y)), TypeError, "returned list"),
+        (lambda x, y: (x, np.array(3)), TypeError, r"returned int64 \(\)"),
+        (lambda x, y: (x[:2], y), ValueError, r"must keep the number of images \(5\)"),
+        (lambda x, y: 1 / 0, RuntimeError, "transform change: ZeroDivisionError"),
+    ],
+    ids=["one", "fewer", "dtype", "columns", "list", "scalar", "images", "raises"],
+)
+def test_a_bad_change_of_labels_is_named_with_its_batch(result, error, words, prefetch):
+    with pytest.raises(error, match=words) as caught:
+        list(DataLoader(DATA, 5, transform=changing(result), prefetch=prefetch))
+    assert str(caught.value).startswith("DataLoader: batch 0 of epoch 0: transform change")
+
+
+# -- a loader that has come to its end --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("prefetch", [0, 2])
+def test_an_exhausted_loop_stays_exhausted_and_the_next_one_is_the_next_epoch(prefetch):
+    loader = DataLoader(DATA, 5, shuffle=True, prefetch=prefetch)
+    loop = iter(loader)
+    assert len(list(loop)) == 5
+    for _ in range(2):
+        with pytest.raises(StopIteration):
+            next(loop)
+    assert (loader.epoch, loader.position) == (1, 0)
+    assert len(list(loader)) == 5 and loader.epoch == 2
+
+
+@pytest.mark.parametrize("prefetch", [0, 1, 3])
+def test_after_an_error_the_loader_can_be_used_again(prefetch):
+    wrong = [True]
+
+    def once(x, rng):
+        if wrong[0] and len(x) < 5:
+            raise OSError("the disk is away")
+        return x
+
+    loader = DataLoader(DATA, 5, transform=once, prefetch=prefetch)
+    with pytest.raises(OSError, match="batch 4 of epoch 0: transform once: the disk is away"):
+        list(loader)
+    assert not ours()
+    assert loader.state_dict()["position"] == 4
+    loader.load_state_dict(loader.state_dict())
+    wrong[0] = False
+    assert numbers(loader) == [[20, 21, 22]]  # the rest of the epoch, once the disk is back

@@ -131,12 +131,61 @@ def test_colour_jitter_parts():
         (lambda: T.RandomRotate(float("nan")), "got nan"),
         (lambda: T.ColorJitter(2), "brightness must be between 0 and 1, got 2"),
         (lambda: T.Normalize([1, 2], 1)(X, RNG), r"mean has 2 channels, the images \(64, 7, 9, 3\) 3"),
+        (lambda: T.Mixup(0, 3), "Mixup: alpha must be between 0.001 and 1000.0, got 0"),
+        (lambda: T.Mixup(float("nan"), 3), "got nan"),
+        (lambda: T.Mixup(0.2, 0), "Mixup: classes must be a whole number, at least 1, got 0"),
+        (lambda: T.Mixup(0.2, 3)(X, np.arange(len(X)), RNG), "Mixup: labels go from 0 to 63, but classes=3"),
+        (lambda: T.Mixup(0.2, 3)(X, np.eye(64, 4), RNG), r"labels \(64, 4\) are rows of 4 classes, but classes=3"),
         (lambda: T.CenterCrop(8)(X, RNG), "CenterCrop: a 8x8 window does not fit a 7x9 image"),
     ],
 )
 def test_bad_settings(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_mixup_mixes_pictures_and_labels_alike():
+    rng = np.random.default_rng(0)
+    y = np.arange(len(X)) % 4
+    x, rows = T.Mixup(0.4, 4)(X, y, rng)
+    again = np.random.default_rng(0)
+    other, share = again.permutation(len(X)), again.beta(0.4, 0.4, len(X))
+    for k in range(len(X)):
+        np.testing.assert_allclose(x[k], share[k] * X[k] + (1 - share[k]) * X[other[k]], atol=1e-6)
+        expected = np.zeros(4)
+        expected[y[k]] += share[k]
+        expected[y[other[k]]] += 1 - share[k]
+        np.testing.assert_allclose(rows[k], expected, atol=1e-6)
+    assert x.dtype == rows.dtype == np.float32
+    np.testing.assert_allclose(rows.sum(axis=1), 1, atol=1e-6)
+    assert len(np.unique(share)) == len(X)
+
+
+def test_mixup_of_an_empty_batch_of_rows_and_of_a_view():
+    mix = T.Mixup(1.0, 3)
+    x, rows = mix(X[:0], np.zeros(0, np.int64), RNG)
+    assert x.shape == (0, 7, 9, 3) and rows.shape == (0, 3)
+    y = np.arange(len(X)) % 3
+    as_rows = np.eye(3, dtype=np.float32)[y]
+    before = X.copy()
+    for a, b in zip(mix(X, y, np.random.default_rng(1)), mix(X, as_rows, np.random.default_rng(1)), strict=True):
+        np.testing.assert_array_equal(a, b)
+    strided = np.asfortranarray(X)
+    np.testing.assert_array_equal(mix(strided, y, np.random.default_rng(1))[0], mix(X, y, np.random.default_rng(1))[0])
+    np.testing.assert_array_equal(X, before)
+
+
+def test_a_composition_hands_labels_through_those_that_ask_for_them():
+    y = np.arange(len(X)) % 3
+    both = T.Compose([T.RandomFlip(), T.Mixup(0.3, 3), T.Normalize(0.5, 0.5), T.Mixup(0.3, 3)])
+    assert both.changes_labels and not T.Compose([T.RandomFlip()]).changes_labels
+    x, rows = both(X, y, np.random.default_rng(0))
+    assert x.shape == X.shape and rows.shape == (len(X), 3)
+    nested, same = T.Compose([both])(X, y, np.random.default_rng(0))
+    np.testing.assert_array_equal(x, nested)
+    np.testing.assert_array_equal(rows, same)
+    with pytest.raises(TypeError, match=r"changes labels, so call it as t\(x, y, rng\)"):
+        both(X, np.random.default_rng(0))
 
 
 def test_compose_takes_callables_only():

@@ -5,17 +5,23 @@ from .cifar import cifar10
 from .dataset import ArrayDataset, Dataset, Subset, random_split
 from .digits8x8 import digits
 from .fetch import DownloadError, cache_dir, download
+from .folder import ImageFolder
 from .idx import read_idx, write_idx
 from .images import load_image
 from .loader import DataLoader
 from .mnist_family import fashion_mnist, mnist
+from .samplers import BalancedSampler, Sampler, WeightedSampler
 
 __all__ = [
     "ArrayDataset",
+    "BalancedSampler",
     "DataLoader",
     "Dataset",
     "DownloadError",
+    "ImageFolder",
+    "Sampler",
     "Subset",
+    "WeightedSampler",
     "cache_dir",
     "cifar10",
     "digits",

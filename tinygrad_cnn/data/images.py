@@ -34,7 +34,7 @@ def load_image(
     """
     if channels is not None and channels not in MODES:
         raise ValueError(f"load_image: channels must be 1, 3, 4 or None, got {channels!r}.")
-    pair = _check_size(size)
+    pair = check_size(size)
     name = os.fspath(path)
     if not os.path.exists(path):
         raise FileNotFoundError(f"{name}: no such file.")
@@ -78,13 +78,14 @@ def _converted(picture: Any, channels: int | None) -> Any:
     return picture.convert(MODES[channels])
 
 
-def _check_size(size: Any) -> tuple[int, int] | None:
+def check_size(size: Any, who: str = "load_image") -> tuple[int, int] | None:
+    """A size as (height, width), or None."""
     if size is None:
         return None
     pair = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
     whole = all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) and v > 0 for v in pair)
     if len(pair) != 2 or not whole:
-        raise ValueError(f"load_image: size must be (height, width) or one number, above 0, got {size!r}.")
+        raise ValueError(f"{who}: size must be (height, width) or one number, above 0, got {size!r}.")
     return int(pair[0]), int(pair[1])
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .dataset import check_seed, gather, located
+from .dataset import check_indices, check_seed, gather, located
 
 Batch = tuple[np.ndarray, np.ndarray]
 ORDER, TRANSFORM = 0, 1  # independent streams of random numbers within an epoch
@@ -27,9 +27,13 @@ class DataLoader:
     dataset : a `Dataset`, or anything with `len` and indexing that gives (image, label).
     batch_size : samples per batch; the last one may be smaller.
     shuffle : draw a new order each epoch.
+    sampler : decides what an epoch visits, instead of `shuffle`: a `Sampler`, or anything with `len` and
+        ``order(rng) -> sample numbers``.
     seed : of the orders and of the transforms.
     drop_last : leave out a smaller last batch.
-    transform : ``t(x, rng) -> x`` on whole batches (see `tg.data.transforms`); keeps B, float32 and the rank.
+    transform : ``t(x, rng) -> x`` on whole batches (see `tg.data.transforms`); keeps B, float32 and the rank.  With an
+        attribute ``changes_labels = True`` it is called ``t(x, y, rng) -> (x, y)``, and labels may become rows of
+        probabilities (B, classes) float32.
     prefetch : number of batches to prepare ahead in a background thread; same batches in the same order.
 
     Attributes
@@ -53,9 +57,12 @@ class DataLoader:
         drop_last: bool = False,
         transform: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
         prefetch: int = 0,
+        sampler: Any = None,
     ) -> None:
         _check_dataset(dataset)
-        self.dataset = dataset
+        self.dataset, self.sampler = dataset, sampler
+        if sampler is not None:
+            _check_sampler(sampler, len(dataset), shuffle)
         self.batch_size = _whole("batch_size", batch_size, 1)
         self.prefetch = _whole("prefetch", prefetch, 0)
         self.seed = check_seed("DataLoader", seed)
@@ -64,7 +71,7 @@ class DataLoader:
             raise TypeError(f"DataLoader: transform must be callable as t(x, rng), got {type(transform).__name__}.")
         if len(self) == 0:
             raise ValueError(
-                f"DataLoader: drop_last=True leaves no batch: {len(dataset)} samples, batch_size {batch_size}. "
+                f"DataLoader: drop_last=True leaves no batch: {self._count()} samples, batch_size {batch_size}. "
                 "Use a smaller batch_size, or drop_last=False."
             )
         self.epoch = self.position = 0
@@ -73,8 +80,12 @@ class DataLoader:
 
     def __len__(self) -> int:
         """Batches per epoch."""
-        count = len(self.dataset)
+        count = self._count()
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
+
+    def _count(self) -> int:
+        """Samples per epoch."""
+        return len(self.dataset if self.sampler is None else self.sampler)
 
     def __iter__(self) -> Iterator[Batch]:
         if self.position and not self._resumes:
@@ -95,6 +106,8 @@ class DataLoader:
 
     def order(self, epoch: int) -> np.ndarray:
         """Sample numbers in the order in which an epoch visits them."""
+        if self.sampler is not None:
+            return _drawn(self.sampler, len(self.dataset), self._rng(epoch, ORDER))
         count = len(self.dataset)
         return self._rng(epoch, ORDER).permutation(count) if self.shuffle else np.arange(count)
 
@@ -107,6 +120,7 @@ class DataLoader:
 
         Raises ValueError when this loader would not give the same batches.
         """
+        state = {"sampled": 0, "sampler": 0, **state}  # a state of before there were samplers
         missing = {"epoch", "position", *self._settings()} - set(state)
         if missing:
             raise ValueError(f"DataLoader: the state lacks {', '.join(sorted(missing))}.")
@@ -129,6 +143,8 @@ class DataLoader:
             "shuffle": int(self.shuffle),
             "seed": self.seed,
             "drop_last": int(self.drop_last),
+            "sampled": 0 if self.sampler is None else len(self.sampler),
+            "sampler": int(self.sampler.fingerprint()) if hasattr(self.sampler, "fingerprint") else 0,
         }
 
     def _rng(self, epoch: int, *stream: int) -> np.random.Generator:
@@ -146,19 +162,25 @@ class DataLoader:
             x, y = gather(self.dataset, indices)
             _check_batch(self.dataset, len(indices), x, y)
             if self.transform is not None:
-                x = apply_transform(self.transform, x, self._rng(epoch, TRANSFORM, k))
+                x, y = apply_transform(self.transform, x, y, self._rng(epoch, TRANSFORM, k))
         except Exception as error:
             raise located(f"DataLoader: batch {k} of epoch {epoch}", error) from error
         return x, y
 
 
-def apply_transform(transform: Callable[..., Any], x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The transformed batch, checked: still (B, H', W', C'), B as before, and float32."""
+def apply_transform(transform: Callable[..., Any], x: np.ndarray, y: Any, rng: np.random.Generator) -> Batch:
+    """The transformed batch, checked: still (B, H', W', C'), B as before, and float32; labels still one per image."""
     name = getattr(transform, "__name__", None) or repr(transform)
+    both = bool(getattr(transform, "changes_labels", False))
     try:
-        result = transform(x, rng)
+        result = transform(x, y, rng) if both else transform(x, rng)
     except Exception as error:
         raise located(f"transform {name}", error) from error
+    labels = y
+    if both:
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise TypeError(f"transform {name}: must return a pair (x, y), got {type(result).__name__}.")
+        result, labels = result
     if not isinstance(result, np.ndarray):
         raise TypeError(f"transform {name}: must return an array, got {type(result).__name__}.")
     if result.ndim != x.ndim or len(result) != len(x):
@@ -168,7 +190,20 @@ def apply_transform(transform: Callable[..., Any], x: np.ndarray, rng: np.random
         )
     if result.dtype != x.dtype:
         raise TypeError(f"transform {name}: must keep dtype {x.dtype}, it returned {result.dtype}.")
-    return result
+    if both:
+        _check_labels(name, labels, len(x))
+    return result, labels
+
+
+def _check_labels(name: str, labels: Any, count: int) -> None:
+    kinds = ((1, np.dtype(np.int64)), (2, np.dtype(np.float32)))
+    if isinstance(labels, np.ndarray) and (labels.ndim, labels.dtype) in kinds and len(labels) == count:
+        return
+    got = f"{labels.dtype} {labels.shape}" if isinstance(labels, np.ndarray) else type(labels).__name__
+    raise TypeError(
+        f"transform {name}: labels must be class indices ({count},) int64 or rows of probabilities ({count}, classes) "
+        f"float32, it returned {got}."
+    )
 
 
 def _ahead(batches: Any, count: int) -> Iterator[Batch]:
@@ -212,6 +247,30 @@ def _check_dataset(dataset: Any) -> None:
         )
     if len(dataset) == 0:
         raise ValueError(f"DataLoader: {getattr(dataset, 'name', 'the data set')} is empty; there is nothing to load.")
+
+
+def _check_sampler(sampler: Any, count: int, shuffle: bool) -> None:
+    if not (hasattr(sampler, "__len__") and callable(getattr(sampler, "order", None))):
+        raise TypeError(
+            f"DataLoader: sampler must have len and order(rng), got {type(sampler).__name__}. "
+            "See data.WeightedSampler and data.BalancedSampler."
+        )
+    if shuffle:
+        raise ValueError("DataLoader: shuffle=True and a sampler both decide the order; leave shuffle out.")
+    made_for = getattr(sampler, "samples", count)
+    if made_for != count:
+        raise ValueError(f"DataLoader: the sampler was made for {made_for} samples, the data set has {count}.")
+    if len(sampler) == 0:
+        raise ValueError("DataLoader: the sampler gives no samples; there is nothing to load.")
+
+
+def _drawn(sampler: Any, count: int, rng: np.random.Generator) -> np.ndarray:
+    """The numbers that a sampler gives for an epoch, checked."""
+    who = type(sampler).__name__
+    order = check_indices(sampler.order(rng), count, f"{who}.order")
+    if len(order) != len(sampler):
+        raise ValueError(f"{who}.order: must give {len(sampler)} sample numbers, its length; it gave {len(order)}.")
+    return order
 
 
 def _check_batch(dataset: Any, count: int, x: Any, y: Any) -> None:

@@ -1,7 +1,10 @@
 """Changes of whole batches of images, for augmentation and scaling.
 
 A transform is any callable ``t(x, rng) -> x``: x (B,H,W,C) float32, `rng` a `numpy.random.Generator` to draw from.
-It does not write to its input.  Those here treat every image of a batch on its own.
+It does not write to its input.  Those here treat every image of a batch on its own, except `Mixup`.
+
+One that says ``changes_labels = True`` is called ``t(x, y, rng) -> (x, y)``, with labels y (B,) int64; it may return
+them as rows of probabilities (B, classes) float32, which `tg.softmax_cross_entropy` takes as well.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-Transform = Callable[[np.ndarray, "Generator"], np.ndarray]
+Transform = Callable[..., Any]
 
 
 class _Described:
@@ -36,12 +39,21 @@ class Compose(_Described):
             if not callable(t):
                 raise TypeError(f"Compose: needs callables t(x, rng), got {type(t).__name__}.")
 
-    def __call__(self, x: np.ndarray, rng: Generator) -> np.ndarray:
+    @property
+    def changes_labels(self) -> bool:
+        """Whether one of them does; then it is called ``t(x, y, rng) -> (x, y)``, too."""
+        return any(getattr(t, "changes_labels", False) for t in self.transforms)
+
+    def __call__(self, x: np.ndarray, *y_and_rng: Any) -> Any:
         from .loader import apply_transform
 
+        *labels, rng = y_and_rng
+        y = labels[0] if labels else None
+        if self.changes_labels and not labels:
+            raise TypeError("Compose: one of its transforms changes labels, so call it as t(x, y, rng).")
         for t in self.transforms:
-            x = apply_transform(t, x, rng)
-        return x
+            x, y = apply_transform(t, x, y, rng)
+        return (x, y) if labels else x
 
 
 class Normalize(_Described):
@@ -167,6 +179,37 @@ class ColorJitter(_Described):
             grey = x.mean(axis=3, keepdims=True)
             x = grey + (x - grey) * factor(self.saturation)
         return np.clip(x, 0, 1)
+
+
+class Mixup(_Described):
+    """Mix pairs of images, and their labels alike: t*x + (1 - t)*x', t from Beta(alpha, alpha), for each image anew.
+
+    The partners are the batch in a random order.  x (B,H,W,C), y (B,) class indices or (B, classes) probabilities ->
+    x (B,H,W,C), y (B, classes) float32.  Source: Zhang et al. (2018), who draw one t for a whole batch.
+    """
+
+    changes_labels = True
+
+    def __init__(self, alpha: float, classes: int) -> None:
+        self.alpha = _between("Mixup", "alpha", alpha, 1e-3, 1e3)
+        if isinstance(classes, bool) or not isinstance(classes, (int, np.integer)) or classes < 1:
+            raise ValueError(f"Mixup: classes must be a whole number, at least 1, got {classes!r}.")
+        self.classes = int(classes)
+
+    def __call__(self, x: np.ndarray, y: np.ndarray, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
+        if y.ndim == 1:
+            if y.size and (y.min() < 0 or y.max() >= self.classes):
+                raise ValueError(f"Mixup: labels go from {y.min()} to {y.max()}, but classes={self.classes}.")
+            rows = np.eye(self.classes, dtype=np.float32)[y]
+        elif y.shape[1] == self.classes:
+            rows = y
+        else:
+            raise ValueError(f"Mixup: labels {y.shape} are rows of {y.shape[1]} classes, but classes={self.classes}.")
+        other = rng.permutation(len(x))
+        share = rng.beta(self.alpha, self.alpha, len(x)).astype(np.float32)
+        t = share[:, None, None, None]
+        mixed = np.ascontiguousarray(x) * t + x[other] * (1 - t)
+        return mixed, rows * share[:, None] + rows[other] * (1 - share[:, None])
 
 
 def _room(who: str, x: np.ndarray, size: tuple[int, int]) -> tuple[int, int]:
