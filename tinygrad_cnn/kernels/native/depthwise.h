@@ -11,7 +11,7 @@ typedef struct {
 
 /* One vector of channels of `count` output pixels of a row, all with taps i0..i1 x j0..j1 inside. */
 INLINE void FN(depthwise_pixels)(const FN(depthwise) * v, const int count, const T *image, T *y, int64_t h, int64_t w,
-                                 int64_t c, int64_t n, int64_t i0, int64_t i1, int64_t j0, int64_t j1)
+                                 int64_t c, int64_t n, int64_t i0, int64_t i1, const int64_t j0, const int64_t j1)
 {
     const conv_shape *s = v->s;
     const T *end = v->in + s->n * s->h * s->w * s->c, *w_end = v->w + s->i * s->j * s->c;
@@ -29,8 +29,9 @@ INLINE void FN(depthwise_pixels)(const FN(depthwise) * v, const int count, const
 
 static void FN(depthwise_piece)(const void *job, int64_t piece, char *scratch)
 {
-    const FN(depthwise) *v = job;
-    const conv_shape *s = v->s;
+    FN(depthwise) own = *(const FN(depthwise) *)job, *v = &own; /* a copy, which no store can alias */
+    const conv_shape shape = *own.s, *s = &shape;
+    own.s = s;
     (void)scratch;
     for (int64_t row = piece * v->rows; row < least(s->n * s->oh, (piece + 1) * v->rows); row++) {
         const int64_t h = row % s->oh * s->sh - s->ph;
@@ -46,8 +47,12 @@ static void FN(depthwise_piece)(const void *job, int64_t piece, char *scratch)
             T *to = y + r * s->c;
             int64_t c = 0;
             if (count == 4)
-                for (; c + LANES <= s->c; c += LANES)
-                    FN(depthwise_pixels)(v, 4, image, to, h, w, c, LANES, i0, i1, j0, j1);
+                if (s->j == 3)
+                    for (; c + LANES <= s->c; c += LANES)
+                        FN(depthwise_pixels)(v, 4, image, to, h, w, c, LANES, i0, i1, 0, 3);
+                else
+                    for (; c + LANES <= s->c; c += LANES)
+                        FN(depthwise_pixels)(v, 4, image, to, h, w, c, LANES, i0, i1, j0, j1);
             else
                 for (; c + LANES <= s->c; c += LANES)
                     FN(depthwise_pixels)(v, 1, image, to, h, w, c, LANES, i0, i1, j0, j1);
@@ -73,8 +78,9 @@ INLINE void FN(depthwise_owed)(const FN(depthwise) * v, const T *image, T *to, i
 
 static void FN(depthwise_dx_piece)(const void *job, int64_t piece, char *scratch)
 {
-    const FN(depthwise) *v = job;
-    const conv_shape *s = v->s;
+    FN(depthwise) own = *(const FN(depthwise) *)job, *v = &own; /* a copy, which no store can alias */
+    const conv_shape shape = *own.s, *s = &shape;
+    own.s = s;
     owed *rows = (owed *)scratch, *lists = rows + s->i;
     int64_t rows_owed, *cols_owed = (int64_t *)(lists + s->w * s->j);
     list_owed(0, s->w, s->pw, s->sw, s->dw, s->j, s->ow, s->j, lists, cols_owed);
@@ -120,8 +126,9 @@ INLINE void FN(depthwise_taps)(const conv_shape *s, const int count, const T *x,
 
 static void FN(depthwise_dw_piece)(const void *job, int64_t piece, char *scratch)
 {
-    const FN(depthwise) *v = job;
-    const conv_shape *s = v->s;
+    FN(depthwise) own = *(const FN(depthwise) *)job, *v = &own; /* a copy, which no store can alias */
+    const conv_shape shape = *own.s, *s = &shape;
+    own.s = s;
     (void)scratch;
     const int64_t padded = FN(padded)(s->c), total = s->n * s->oh;
     const T *end = v->in + s->n * s->h * s->w * s->c, *dy_end = v->dy + total * s->ow * s->c;
