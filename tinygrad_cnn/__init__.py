@@ -45,7 +45,8 @@ from .ops import *  # noqa: F403
 from .ops import __all__ as _ops
 
 if TYPE_CHECKING:
-    from . import data, io, models, nn, optim, testing, viz
+    from . import data, insight, io, models, nn, optim, testing, viz
+    from .insight import AnomalyError, Profile, Summary, anomaly, doctor, profile, summary
     from .io import load, save
     from .runs import Run
     from .train import History, evaluate, fit, predict
@@ -55,16 +56,19 @@ __version__ = "0.1.0"
 
 _LATER = {  # public name -> the module to import it from when it is first used
     "nn": ".nn", "optim": ".optim", "data": ".data", "models": ".models", "testing": ".testing", "viz": ".viz",
-    "io": ".io", "train": ".train",
+    "io": ".io", "train": ".train", "insight": ".insight",
 }  # fmt: skip
 _LATER_NAMES = {"save": ".io", "load": ".io", "draw": ".viz", "fit": ".train", "evaluate": ".train",
-                "predict": ".train", "History": ".train", "Run": ".runs"}  # fmt: skip
+                "predict": ".train", "History": ".train", "Run": ".runs",
+                "summary": ".insight", "Summary": ".insight", "profile": ".insight", "Profile": ".insight",
+                "anomaly": ".insight", "AnomalyError": ".insight", "doctor": ".insight"}  # fmt: skip
 
 __all__ = [
-    "GraphError", "History", "Op", "Run", "Sample", "Tensor", "checkpoint", "data", "draw", "empty_cache",
-    "enable_grad", "evaluate", "explain_grad", "fit", "get_num_threads", "grad", "hessian", "hvp", "io", "jacobian",
-    "jvp", "load", "models", "nn", "no_grad", "op", "optim", "predict", "registry", "save", "scope",
-    "set_num_threads", "stop_gradient", "testing", "use_kernels", "value_and_grad", "viz", "vjp",
+    "AnomalyError", "GraphError", "History", "Op", "Profile", "Run", "Sample", "Summary", "Tensor", "anomaly",
+    "checkpoint", "data", "doctor", "draw", "empty_cache", "enable_grad", "evaluate", "explain_grad", "fit",
+    "get_num_threads", "grad", "hessian", "hvp", "insight", "io", "jacobian", "jvp", "load", "models", "nn",
+    "no_grad", "op", "optim", "predict", "profile", "registry", "save", "scope", "set_num_threads", "stop_gradient",
+    "summary", "testing", "use_kernels", "value_and_grad", "viz", "vjp",
     *_ops,
 ]  # fmt: skip
 

@@ -18,7 +18,16 @@ def _positive(_context: click.Context, option: click.Parameter, value: float | N
     return value
 
 
+def _shape(_context: click.Context, option: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    parts = value.lower().split("x") if value is not None else []
+    if value is not None and not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise click.BadParameter(f"{value!r} is no shape; write height x width x channels: 28x28x1.", param=option)
+    return tuple(map(int, parts)) or None
+
+
 COUNT = click.IntRange(min=1)
+INPUT = click.option("--input", "input_shape", metavar="HxWxC", callback=_shape, help="One input.  [default: 28x28x1]")
+CLASSES = click.option("--classes", type=COUNT, help="How many there are.  [default: 10]")
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -78,6 +87,29 @@ def check(ops: tuple[str, ...]) -> int:
     from .check import check
 
     return check(ops)
+
+
+@app.command()
+@click.argument("what", metavar="MODEL|RUN|MODULE:FUNCTION")
+@INPUT
+@CLASSES
+def summary(what: str, input_shape: tuple[int, ...] | None, classes: int | None) -> None:
+    """List the layers of a model: shapes, parameters, multiply-adds, memory."""
+    from .inspect import summary
+
+    summary(what, input_shape, classes)
+
+
+@app.command()
+@click.argument("what", metavar="MODEL|RUN|MODULE:FUNCTION")
+@INPUT
+@CLASSES
+@click.option("--steps", type=COUNT, default=100, help="To learn one batch by heart.  [default: 100]")
+def doctor(what: str, input_shape: tuple[int, ...] | None, classes: int | None, steps: int) -> int:
+    """Find out whether a model can be trained: loss at start, gradients, leaks between samples, overfitting."""
+    from .inspect import doctor
+
+    return doctor(what, input_shape, classes, steps)
 
 
 @app.command()

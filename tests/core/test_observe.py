@@ -1,0 +1,86 @@
+"""Observers see every call and every step back of their thread, and leave nothing behind."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import tinygrad_cnn as tg
+from tinygrad_cnn.core.observe import observers, observing, running
+
+
+def test_calls_and_steps_back_are_seen_in_order():
+    x = tg.Tensor(np.array([0.5, 2.0]), requires_grad=True)
+    seen = []
+    with observing(seen.append):
+        y = tg.clip(x * x, 0.0, 3.0).sum()
+        y.backward()
+    tops = [(call.op.name, call.node is not None) for call in seen if call.within is None]
+    assert tops == [("mul", False), ("clip", False), ("sum", False), ("sum", True), ("clip", True), ("mul", True)]
+    mul = seen[0]
+    assert mul.args == (x, x) and mul.arrays[0] is x._data and np.array_equal(mul.result, [0.25, 4.0])
+    back = seen[-1]
+    assert [edge is x.node for edge, _ in back.result] == [True, True]
+    assert all(call.seconds > 0 and call.inside <= call.seconds for call in seen)
+    assert x.grad.tolist() == [1.0, 0.0]
+
+
+def test_ops_called_by_a_rule_are_within_its_step():
+    x = tg.Tensor(np.ones((1, 4, 4, 1)), requires_grad=True)
+    y = tg.conv2d(x, np.ones((2, 2, 1, 1))).sum()
+    seen = []
+    with observing(seen.append):
+        y.backward()
+    inner = [call for call in seen if call.within is not None]
+    assert any(call.op.name == "conv2d_dx" and call.within.op.name == "conv2d" for call in inner)
+
+
+@pytest.mark.parametrize("where", ["op", "observer", "rule"])
+def test_an_exception_leaves_nothing_behind(where):
+    def see(call):
+        if where == "observer":
+            raise KeyError("mine")
+
+    @tg.op(name="test_observe_breaks")
+    def breaks(x):
+        if where == "op":
+            raise KeyError("mine")
+        return x * 1.0
+
+    def rule(g):
+        raise KeyError("mine")
+
+    breaks.vjp(x=rule)
+    try:
+        with pytest.raises(KeyError, match="mine"), observing(see):
+            breaks(tg.Tensor(np.ones(2), requires_grad=True)).sum().backward()
+    finally:
+        tg.registry.pop("test_observe_breaks")
+    assert observers == [] and running.call is None
+
+
+def test_other_threads_are_not_seen():
+    seen, other = [], []
+    with observing(lambda call: seen.append(call.op.name)):
+        thread = threading.Thread(target=lambda: other.append(tg.exp(np.zeros(3))))
+        thread.start()
+        thread.join()
+        tg.tanh(np.zeros(3))
+    assert seen == ["tanh"] and other[0].tolist() == [1, 1, 1]
+
+
+def test_observed_values_and_gradients_are_the_same_bits():
+    rng = np.random.default_rng(0)
+    arrays = rng.standard_normal((2, 6, 6, 3)), rng.standard_normal((3, 3, 3, 4)), rng.standard_normal(4)
+
+    def run():
+        x, w, b = (tg.Tensor(a, requires_grad=True) for a in arrays)
+        y = tg.max_pool2d(tg.relu(tg.conv2d(x, w, b, padding="same")), 2)
+        (first,) = tg.grad((y * y).sum(), [w], create_graph=True)
+        (first * first).sum().backward()
+        return y.numpy(), first.numpy(), x.grad, w.grad, b.grad
+
+    plain = run()
+    with observing(lambda call: None):
+        watched = run()
+    assert all(np.array_equal(a, b) for a, b in zip(plain, watched, strict=True))

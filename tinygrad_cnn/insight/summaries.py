@@ -1,0 +1,226 @@
+"""A model as a table: what each layer makes, how much it holds, what it costs."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..core import Tensor, no_grad
+from ..core.modes import state
+from ..core.observe import Call, observing
+from ..nn import Module, Parameter, ReLU
+from .cost import forward_cost, fresh, multiply_adds, nbytes, outer, values
+from .table import memory, short, table
+
+
+class SummaryError(ValueError):
+    """The model could not be run; the message says where it failed and shows the layers before."""
+
+
+@dataclass
+class Row:
+    """One layer, or the ops that a model calls outside of its layers."""
+
+    path: str  # "" for the model itself
+    kind: str  # its class; "ops" where there is none
+    output: tuple[int, ...] | None = None  # shape; None if it was not called or returned no array
+    parameters: int = 0  # that no row above has
+    macs: int = 0  # multiply-adds of all its calls
+    flop: int = 0
+    bytes: int = 0  # of the arrays that its ops made
+    calls: int = 0
+    note: str = ""
+
+
+@dataclass
+class Summary:
+    """What `tg.summary` found; `print` shows it as a table.
+
+    Attributes: ``rows``, ``input_shape`` (with the batch), ``total_parameters`` (each once, however often it is
+    used), ``trainable_parameters``, and for the whole batch ``total_macs``, ``total_flop``, ``total_bytes``.
+    """
+
+    name: str
+    input_shape: tuple[int, ...]
+    total_parameters: int
+    trainable_parameters: int
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def total_macs(self) -> int:
+        """Multiply-adds in convolutions and matrix products, for the whole batch."""
+        return sum(row.macs for row in self.rows)
+
+    @property
+    def total_flop(self) -> int:
+        """Floating-point operations of all ops, for the whole batch."""
+        return sum(row.flop for row in self.rows)
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of all arrays that the ops made, parameters and input not counted."""
+        return sum(row.bytes for row in self.rows)
+
+    def __str__(self) -> str:
+        head = ("layer", "kind", "output", "parameters", "multiply-adds", "activations")
+        body = [
+            (
+                row.path or "(model)", row.kind + (f" x{row.calls}" if row.calls > 1 else ""),
+                row.note or ("-" if row.output is None else str(row.output)),
+                f"{row.parameters:,}" if row.parameters else "-", f"{row.macs:,}" if row.macs else "-",
+                memory(row.bytes) if row.bytes else "-",
+            )
+            for row in self.rows
+        ]  # fmt: skip
+        total = ("total", "", "", f"{self.total_parameters:,}", f"{self.total_macs:,}", memory(self.total_bytes))
+        frozen = self.total_parameters - self.trainable_parameters
+        return "\n".join([
+            f"{self.name}, input {self.input_shape}",
+            *table(head, [*body, total], left=3),
+            f"{short(self.total_parameters)} parameters" + (f", {frozen:,} of them frozen" if frozen else "")
+            + f"; {short(self.total_macs)} multiply-adds, {short(self.total_flop)} FLOP in all, "
+            f"for a batch of {self.input_shape[0] if self.input_shape else 1}",
+        ])  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def summary(model: Any, example: Any) -> Summary:
+    """Run a model once, in evaluation mode, and tell what each layer makes and costs.
+
+    Parameters
+    ----------
+    model : a Module; it is left as it was.
+    example : the shape of one input without the batch, as (H, W, C), which is run on zeros as a batch of one;
+        or an array or Tensor to run it on.
+
+    Returns
+    -------
+    Summary : shapes and multiply-adds of the calls that really ran.  Convolutions and matrix products count as
+        multiply-adds; biases, norms, pooling and activations are in `total_flop` only.
+
+    Raises
+    ------
+    SummaryError : the model fails on this input.
+    """
+    if not isinstance(model, Module):
+        raise TypeError(f"summary: the model must be a Module, got {type(model).__name__}. Wrap functions: nn.Lambda.")
+    x = _example(example)
+    modules = dict(model.named_modules())
+    parameters = list(model.parameters())
+    found = Summary(
+        type(model).__name__, tuple(x.shape), sum(p.size for p in parameters),
+        sum(p.size for p in parameters if p.requires_grad),
+    )  # fmt: skip
+    rows = {path: Row(path, type(module).__name__) for path, module in modules.items()}
+    _count_parameters(modules, rows)
+    try:
+        fused = _run(model, modules, rows, x)
+    except Exception as error:
+        found.rows = [row for row in rows.values() if row.calls]
+        raise SummaryError(f"summary: the model failed with {type(error).__name__}: {error}\nIt got so far:\n{found}"
+                           ) from error  # fmt: skip
+    for path, row in rows.items():
+        leaf = path not in modules or next(modules[path].children(), None) is None
+        if not row.calls:
+            row.note = "(fused into the layer before)" if path in fused else "(not called)" if leaf else ""
+        if leaf or row.parameters or row.flop or row.bytes:
+            found.rows.append(row)
+    return found
+
+
+def _example(example: Any) -> Any:
+    if isinstance(example, (np.ndarray, Tensor)):
+        return example
+    if isinstance(example, (tuple, list)) and all(
+        isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n > 0 for n in example
+    ):
+        return np.zeros((1, *example), np.float32)
+    raise ValueError(
+        f"summary: the input must be a shape without the batch, of positive whole numbers as in (28, 28, 1), or an "
+        f"array; got {example!r}."
+    )
+
+
+def _count_parameters(modules: dict[str, Module], rows: dict[str, Row]) -> None:
+    """Give each parameter to the first module that has it."""
+    seen: set[int] = set()
+    for path, module in modules.items():
+        for value in vars(module).values():
+            if isinstance(value, Parameter) and id(value) not in seen:
+                seen.add(id(value))
+                rows[path].parameters += value.size
+
+
+def _run(model: Module, modules: dict[str, Module], rows: dict[str, Row], x: Any) -> set[str]:
+    """One forward pass that fills the rows; the paths of activations that a layer before them took over."""
+    start = len(state.path) + 1 if state.path else 0
+    takers: set[str] = set()
+
+    def see(call: Call) -> None:
+        if outer(call) is None:
+            path = state.path[start:]
+            row = rows.setdefault(path, Row(path, "ops"))
+            made = values(call)
+            flop = forward_cost(call).flop
+            row.flop += flop
+            row.macs += multiply_adds(call.op, flop, made[0].size if made else 1)
+            row.bytes += nbytes(fresh(call))
+            if path not in modules:
+                row.calls, row.output = 1, made[0].shape if made else None
+
+    def note(path: str, y: Any, relu: bool) -> None:
+        rows[path].calls += 1
+        rows[path].output = getattr(y, "shape", None)
+        if relu:
+            takers.add(path)
+
+    with evaluating(model), no_grad(), _noting(modules, note), observing(see):
+        model(x)
+    return {path for path in _followers(modules, takers) if isinstance(modules[path], ReLU) and not rows[path].calls}
+
+
+def _followers(modules: dict[str, Module], paths: set[str]) -> Iterator[str]:
+    """The modules that come after these ones, in the same parent."""
+    for path in paths:
+        parent = path.rpartition(".")[0]
+        siblings = [f"{parent}.{name}".lstrip(".") for name, _ in modules[parent].named_children()]
+        yield from siblings[siblings.index(path) + 1 :][:1] if path in siblings else ()
+
+
+@contextmanager
+def evaluating(model: Module) -> Iterator[None]:
+    """A context in which the model is in evaluation mode; each layer returns to its own mode."""
+    flags = [(module, module.training) for module in model.modules()]
+    try:
+        model.eval()
+        yield
+    finally:
+        for module, flag in flags:
+            object.__setattr__(module, "training", flag)
+
+
+@contextmanager
+def _noting(modules: dict[str, Module], note: Callable[[str, Any, bool], None]) -> Iterator[None]:
+    """A context in which `note` is told of every module's result, by way of a `forward` of the instance's own."""
+    with ExitStack() as after:
+        for path, module in modules.items():
+            own, forward = "forward" in vars(module), module.forward
+
+            def noted(*args: Any, _path: str = path, _forward: Any = forward, **kwargs: Any) -> Any:
+                y = _forward(*args, **kwargs)
+                note(_path, y, bool(kwargs.get("relu")))
+                return y
+
+            object.__setattr__(module, "forward", noted)
+            if own:
+                after.callback(object.__setattr__, module, "forward", forward)
+            else:
+                after.callback(object.__delattr__, module, "forward")
+        yield
