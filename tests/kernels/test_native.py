@@ -301,7 +301,7 @@ def test_indices_past_32_bits() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("m, k, n", [(1, 1, 1), (5, 7, 3), (64, 1000, 10), (33, 64, 130), (300, 20, 17), (2, 3000, 65)])
+@pytest.mark.parametrize("m, k, n", [(1, 1, 1), (5, 7, 3), (64, 1000, 10), (33, 64, 130), (300, 20, 17), (2, 3000, 65), (1, 700, 33), (1, 65, 2000)])
 def test_matmul(isa: str, dtype: Any, m: int, k: int, n: int) -> None:
     rng = np.random.default_rng(m)
     a, b, bias = (rng.standard_normal(s).astype(dtype) for s in ((m, k), (k, n), (n,)))
@@ -345,10 +345,13 @@ def test_single_passes(isa: str, dtype: Any, shape: tuple[int, ...]) -> None:
 
 def test_single_passes_have_the_same_bits_with_any_number_of_threads() -> None:
     x = np.random.default_rng(0).standard_normal((3000, 70)).astype(np.float32)
+    row = x.reshape(1, -1)[:, :6000]
     results = []
     for n in (1, 2, 3):
         native.set_num_threads(n)
         made = [native.column_sum(x), *native.norm_stats(x), *native.norm_sums(x, x, x[0]), native.matmul(x, x, True)]
+        made += [native.matmul(x[:1], x[:70], bias=x[0]), native.matmul(row, x.reshape(-1, 35))]
+        made += [native.matmul(x[:1], x, False, True), native.matmul(row, x[:1], True)]
         results.append([r.tobytes() for r in made])
     assert results[0] == results[1] == results[2]
 

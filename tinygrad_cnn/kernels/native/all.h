@@ -4,6 +4,7 @@
 #include "depthwise.h"
 #include "filters.h"
 #include "few_rows.h"
+#include "one_row.h"
 #include "conv.h"
 #include "weights.h"
 #include "narrow.h"

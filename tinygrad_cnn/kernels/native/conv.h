@@ -93,6 +93,7 @@ static int FN(one_each)(const conv_shape *s) { return s->groups == s->c && s->c 
 static int FN(plain_conv2d)(const conv_shape *s, const void *x, const void *w, const void *b, void *y)
 {
     if (FN(one_each)(s)) return FN(depthwise_conv2d)(s, x, w, b, y);
+    if (FN(one_row)(s)) return FN(row_conv2d)(s, x, w, b, y);
     int64_t *hs = FN(taps)(s), *ws = hs + s->i, *ti = ws + s->j, *tj = ti + s->i;
     if (!hs) return -1;
     for (int64_t i = 0; i < s->i; i++) hs[i] = i * s->dh - s->ph, ti[i] = i;
@@ -122,6 +123,7 @@ static int64_t FN(phase_taps)(int64_t phase, int64_t pad, int64_t stride, int64_
 static int FN(plain_dx)(const conv_shape *s, const void *dy, const void *w, void *dx)
 {
     if (FN(one_each)(s)) return FN(depthwise_dx)(s, dy, w, dx);
+    if (FN(one_row)(s)) return FN(row_gradient)(s, FN(row_dx_piece), NULL, dy, w, dx);
     if (s->h * s->w * s->i * s->j * s->oh * s->ow * s->groups == 1 && !s->ph && !s->pw && s->n <= FEW_PIXELS)
         return FN(matmul_few_rows)(s->n, s->o, s->c, dy, w, dx);
     int64_t *hs = FN(taps)(s), *ws = hs + s->i, *ti = ws + s->j, *tj = ti + s->i;

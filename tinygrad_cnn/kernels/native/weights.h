@@ -98,6 +98,7 @@ static void FN(weight_sum)(const void *job, int64_t piece, char *scratch)
 static int FN(plain_dw)(const conv_shape *s, const void *x, const void *dy, void *dw)
 {
     if (FN(one_each)(s)) return FN(depthwise_dw)(s, x, dy, dw);
+    if (FN(one_row)(s)) return FN(row_gradient)(s, FN(row_dw_piece), x, dy, NULL, dw);
     int64_t *hs = FN(taps)(s), *ws = hs + s->i;
     if (!hs) return -1;
     for (int64_t i = 0; i < s->i; i++) hs[i] = i * s->dh - s->ph;
