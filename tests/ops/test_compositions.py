@@ -26,6 +26,13 @@ CASES = {
     "layer_norm": (tg.layer_norm, [IMAGES, SCALE, SHIFT]),
     "group_norm": (lambda x, w, b: tg.group_norm(x, 2, w, b), [IMAGES, SCALE, SHIFT]),
     "instance_norm": (tg.instance_norm, [IMAGES, SCALE, SHIFT]),
+    "rms_norm": (tg.rms_norm, [IMAGES, SCALE]),
+    "conv1d": (lambda x, w: tg.conv1d(x, w, stride=2, padding=(1, 0)), [IMAGES[:, 0], RNG.standard_normal((2, 4, 3))]),
+    "depthwise_conv2d": (tg.depthwise_conv2d, [IMAGES, RNG.standard_normal((2, 2, 4, 2)), RNG.standard_normal(8)]),
+    "separable_conv2d": (
+        tg.separable_conv2d, [IMAGES, RNG.standard_normal((2, 2, 4, 1)), RNG.standard_normal((4, 3)), SHIFT[:3]],
+    ),
+    "max_pool2d_with_indices": (lambda x: tg.max_pool2d_with_indices(x, 2)[0], [IMAGES]),
     "split": (lambda x: tg.split(x, 2)[1] * tg.split(x, 2)[0], [ROWS]),
     "global_avg_pool2d": (tg.global_avg_pool2d, [IMAGES]),
 }  # fmt: skip

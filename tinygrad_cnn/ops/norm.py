@@ -72,3 +72,11 @@ def instance_norm(x: Any, gamma: Any = None, beta: Any = None, *, eps: float = 1
     Source: Ulyanov, Vedaldi and Lempitsky (2016).
     """
     return affine(normalize(x, axis=tuple(range(1, len(x.shape) - 1)), eps=eps), gamma, beta)
+
+
+def rms_norm(x: Any, gamma: Any = None, *, axis: Any = -1, eps: float = 1e-5) -> Any:
+    """x / sqrt(mean(x**2) + eps) over `axis`, then scale.  x (N,...,C) · gamma (C,) -> (N,...,C)
+
+    Source: Zhang and Sennrich (2019).
+    """
+    return affine(x * pow(mean(x * x, axis=axis, keepdims=True) + eps, -0.5), gamma, None)

@@ -12,7 +12,7 @@ import numpy as np
 from ..core import Sample as S
 from ..core import op
 from ._help import axes_of
-from .indexing import _put_ref, getitem, put
+from .indexing import getitem, put
 
 
 def free() -> int:
@@ -200,45 +200,6 @@ def split(x: Any, sections: Any, *, axis: int = 0) -> list[Any]:
         cuts = [index(c) for c in sections]
     lead = (slice(None),) * (axis % len(np.shape(x)))
     return [getitem(x, key=(*lead, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n], strict=True)]
-
-
-def _widths(who: str, width: Any, ndim: int) -> list[tuple[int, int]]:
-    """NumPy's pad widths: an int, a pair, or a pair per axis."""
-    try:
-        pairs = np.broadcast_to(np.asarray(width), (ndim, 2))
-        if pairs.dtype.kind not in "iu" or (pairs < 0).any():
-            raise ValueError
-    except ValueError:
-        raise ValueError(
-            f"{who}: width={width!r} must be ints of at least 0: one, a pair, or a pair per axis."
-        ) from None
-    return [(int(a), int(b)) for a, b in pairs]
-
-
-def _inner(width: Any, shape: tuple[int, ...]) -> tuple[slice, ...]:
-    return tuple(slice(a, a + n) for (a, _), n in zip(_widths("pad", width, len(shape)), shape, strict=True))
-
-
-@op(
-    params=["width"],
-    samples=[S(x=(2, 3), width=1), S(x=(2, 3), width=((1, 0), (0, 2)), value=0.5), S(x=(2, 3), width=(0, 0)),
-             S(x=(3,), width=(2, 1))],
-    ref=lambda x, width, value=0.0: _put_ref(
-        x - value, key=_inner(width, x.shape),
-        shape=tuple(n + a + b for n, (a, b) in zip(x.shape, _widths("pad", width, x.ndim), strict=True))) + value,
-    cost=free,
-    numpy=[np.pad],
-)  # fmt: skip
-def pad(x: Any, width: Any, *, value: float = 0.0) -> Any:
-    """A border of `value` around x; `width` as in ``np.pad``: one int, a pair, or a pair per axis.  x (...) -> (...)"""
-    widths = _widths("pad", width, x.ndim)
-    shape = tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True))
-    out = np.full_like(x, value, shape=shape)
-    out[_inner(width, x.shape)] = x
-    return out
-
-
-pad.vjp(x=lambda g, x_shape, width: getitem(g, key=_inner(width, x_shape)))
 
 
 @op(

@@ -1,0 +1,71 @@
+"""Convolutions of other shapes, as conv2d of reshaped arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .conv import conv2d
+from .shape import reshape
+
+
+def _sides(padding: Any) -> Any:
+    """Padding of a sequence as that of an image one pixel high."""
+    if isinstance(padding, str):
+        return padding
+    return ((0, 0), tuple(padding) if isinstance(padding, (tuple, list)) else (padding, padding))
+
+
+def conv1d(
+    x: Any, w: Any, b: Any = None, *, stride: int = 1, padding: Any = 0, dilation: int = 1, groups: int = 1
+) -> Any:
+    """Cross-correlate sequences with a bank of filters.  x (N,L,C) · w (K,C/groups,O) · b (O,) -> (N,L',O)
+
+    L' = floor((L + before + after - dilation*(K - 1) - 1) / stride) + 1.  Options as in `conv2d`, of one axis;
+    `padding` is an int, (before, after), "same" or "valid".
+    """
+    x_shape, w_shape = np.shape(x), np.shape(w)
+    if len(x_shape) != 3 or len(w_shape) != 3:
+        raise ValueError(
+            f"conv1d: x must be sequences (N, L, C) and w filters (K, C, O), but x has shape {x_shape} and w {w_shape}."
+        )
+    for name, value in (("stride", stride), ("dilation", dilation)):
+        if isinstance(value, (tuple, list)):
+            raise TypeError(f"conv1d: {name}={value!r} must be an int: sequences have one axis.")
+    n, length, c = x_shape
+    y = conv2d(
+        reshape(x, (n, 1, length, c)), reshape(w, (1, *w_shape)), b, stride=(1, stride), padding=_sides(padding),
+        dilation=(1, dilation), groups=groups,
+    )  # fmt: skip
+    return reshape(y, (n, *y.shape[2:]))
+
+
+def depthwise_conv2d(x: Any, w: Any, b: Any = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Any:
+    """M filters for each channel by itself.  x (N,H,W,C) · w (I,J,C,M) · b (C*M,) -> (N,H',W',C*M)
+
+    Channel c of x gives channels c*M to (c + 1)*M of the result.  Options as in `conv2d`.
+    """
+    x_shape, w_shape = np.shape(x), np.shape(w)
+    if len(w_shape) != 4 or x_shape[3:] != w_shape[2:3]:
+        raise ValueError(
+            f"depthwise_conv2d: filters (I, J, C, M) of images (N, H, W, C) have as many channels, "
+            f"but w has shape {w_shape} and x {x_shape}."
+        )
+    i, j, c, m = w_shape
+    filters = reshape(w, (i, j, 1, c * m))
+    return conv2d(x, filters, b, stride=stride, padding=padding, dilation=dilation, groups=c)
+
+
+def separable_conv2d(
+    x: Any, depthwise: Any, pointwise: Any, b: Any = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1
+) -> Any:
+    """`depthwise_conv2d`, then a mix of channels.  x (N,H,W,C) · (I,J,C,M) · (C*M,O) · b (O,) -> (N,H',W',O)"""
+    shape, outputs = np.shape(pointwise), np.shape(depthwise)[2:]
+    if len(shape) != 2 or len(outputs) != 2 or shape[0] != outputs[0] * outputs[1]:
+        raise ValueError(
+            f"separable_conv2d: depthwise filters (I, J, C, M) go with pointwise (C*M, O), "
+            f"but they have shapes {np.shape(depthwise)} and {shape}."
+        )
+    y = depthwise_conv2d(x, depthwise, stride=stride, padding=padding, dilation=dilation)
+    return conv2d(y, reshape(pointwise, (1, 1, *shape)), b)
