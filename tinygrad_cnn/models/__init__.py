@@ -10,10 +10,16 @@ from ..nn import Module
 from ..nn.checks import whole
 from ..nn.init import Rng
 from ._parts import ImageShape
+from .efficientnet import efficientnet_lite0 as efficientnet_lite0
 from .lenet import lenet as lenet
 from .mnistnet import mnistnet as mnistnet
+from .mobilenet import InvertedResidual as InvertedResidual
+from .mobilenet import mobilenet_v2 as mobilenet_v2
 from .resnet import BasicBlock as BasicBlock
 from .resnet import resnet as resnet
+from .unet import UNet as UNet
+from .unet import unet as unet
+from .vgg import vgg as vgg
 from .vgg import vgg_small as vgg_small
 
 _BUILDERS: dict[str, Callable[..., Module]] = {
@@ -21,6 +27,10 @@ _BUILDERS: dict[str, Callable[..., Module]] = {
     "mnistnet": mnistnet,
     "vgg_small": vgg_small,
     **{f"resnet{depth}": partial(resnet, depth) for depth in (8, 20, 32, 44, 56)},
+    **{f"vgg{depth}": partial(vgg, depth) for depth in (11, 13, 16, 19)},
+    "mobilenet_v2": mobilenet_v2,
+    "efficientnet_lite0": efficientnet_lite0,
+    "unet": unet,
 }
 names: tuple[str, ...] = tuple(_BUILDERS)
 
