@@ -28,6 +28,7 @@ def add(a: Any, b: Any) -> Any:
 
 
 add.vjp(a=lambda g: g, b=lambda g: g)
+add.into = lambda a, b: np.add(a, b, out=a)
 
 
 @op(

@@ -84,7 +84,11 @@ def sweep(
             elif create_graph:
                 grads[edge] = add(before, gk)
             elif edge in own:
-                np.add(before, gk, out=before)
+                add.into(before, gk)
+            elif gk is not g and type(gk) is ndarray and gk.base is None and type(before) is ndarray:
+                add.into(gk, before)
+                grads[edge] = gk
+                own.add(edge)
             else:
                 grads[edge] = total = before + gk
                 if type(total) is ndarray:

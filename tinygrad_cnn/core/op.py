@@ -60,6 +60,7 @@ class Cost(NamedTuple):
 class Op:
     """A differentiable operation.  Call it with arrays and it returns an array; with Tensors, it records."""
 
+    into: Callable[..., Any]  # add(a, b) into a; only `add` has it, and a faster one may take its place
     own_pull_back: Callable[..., Any] | None = None  # stands in for all rules at once, as in checkpoint
 
     def __init__(

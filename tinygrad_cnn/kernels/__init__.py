@@ -22,6 +22,7 @@ and does not decline (by returning ``NotImplemented``) computes; the NumPy set h
 ``norm_apply``       ``(x, scale, shift, relu) -> y``          x*scale + shift along the last axis, clipped if asked
 ``norm_sums``        ``(dy, x, mean, y) -> s0, s1``            sums of dy and dy*(x - mean); with y, where y > 0 only
 ``norm_dx``          ``(dy, x, mean, a, b, c, y) -> dx``       dy*a + (x - mean)*b + c; with y, dy where y > 0 only
+``add_``             ``(a, b) -> a``                           a += b in place, equal shapes
 ``sgd_``             ``(p, g, buf, lr, momentum, dampening, weight_decay, nesterov) -> p``   in place; buf: momentum
 ``adam_``            ``(p, g, m, v, lr, beta1, beta2, eps, weight_decay, decoupled, step) -> p``   in place, step from 1
 ===================  ==========================================================================================
@@ -119,6 +120,7 @@ norm_stats = _kernel("norm_stats")
 norm_apply = _kernel("norm_apply")
 norm_sums = _kernel("norm_sums")
 norm_dx = _kernel("norm_dx")
+add_ = _kernel("add_")
 sgd_ = _kernel("sgd_")
 adam_ = _kernel("adam_")
 

@@ -16,6 +16,7 @@ from math import prod
 import numpy as np
 
 from .passes import adam_ as adam_
+from .passes import add_ as add_
 from .passes import add_relu as add_relu
 from .passes import column_sum as column_sum
 from .passes import matmul as matmul

@@ -26,6 +26,10 @@ def relu_dx(dy: Array, y: Array) -> Array:
     return only(dy, y > 0)
 
 
+def add_(a: Array, b: Array) -> Array:
+    return np.add(a, b, out=a)
+
+
 def add_relu(a: Array, b: Array) -> Array:
     y = a + b
     return np.maximum(y, 0, out=y)

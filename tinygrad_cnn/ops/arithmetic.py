@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..core import Sample as S
 from ..core import op
+from ..core.algebra import add
 from ..core.sample import apart, booleans, positive, uniform
 from ._help import scalarwise
+
+add.into = kernels.add_
 
 _PAIRS = [S(a=(2, 3), b=(2, 3)), S(a=(2, 1, 3), b=(4, 1)), S(a=(), b=(3,)), S(a=(2, 3), b=2.5), S(a=-1.5, b=(2, 3))]
 

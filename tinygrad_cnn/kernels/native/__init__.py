@@ -297,6 +297,13 @@ def norm_dx(dy: Any, x: Any, mean: Any, a: Any, b: Any, c: Any, y: Any = None) -
     return _rowwise(_NORM_DX, False, dy, x, y, a, b, mean, c)
 
 
+def add_(a: Any, b: Any) -> Any:
+    """a += b in place: a step of SGD uphill, by 1."""
+    if a.size < 1 << 14:  # NumPy's call is shorter
+        return NotImplemented
+    return _step(_SGD, a, b, None, None, (-1.0, 0.0, 0.0, 0.0, 0.0))
+
+
 def sgd_(
     p: Any,
     g: Any,
