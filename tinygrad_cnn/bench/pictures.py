@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .report import Results, better_layout
+from .report import Results, better_layout, peak
 from .sides import LAYOUTS, OURS, SIDES
 
 COLOURS = {
@@ -75,6 +75,8 @@ def _ratios(results: Results) -> Any:
 
 def _growth(results: Results) -> Any:
     """Time against batch, image side, depth and threads; straight and flat where cost grows as work does."""
+    from matplotlib.ticker import LogLocator
+
     suites = {
         "batch": ("batch", "ms an image", 1e3), "side": ("side of the image, pixels", "ns a pixel", 1e9),
         "depth": ("ops in a chain", "us an op", 1e6), "threads": ("threads", "ms a step", 1e3),
@@ -82,8 +84,11 @@ def _growth(results: Results) -> Any:
     suites = {s: v for s, v in suites.items() if any(case["suite"] == s for case in results["cases"])}
     if not suites:
         return None
-    figure, grid = _figure(5 * len(suites), 4, 1, len(suites), squeeze=False)
-    for axes, (suite, (below, beside, scale)) in zip(grid[0], suites.items(), strict=True):
+    rows = (len(suites) + 1) // 2
+    figure, grid = _figure(11, 4.2 * rows, rows, 2, squeeze=False)
+    for axes in grid.flat[len(suites) :]:
+        axes.remove()
+    for axes, (suite, (below, beside, scale)) in zip(grid.flat, suites.items(), strict=False):
         curves = _curves(results, suite, scale)
         markers = dict(zip(sorted({net for _, net in curves}), "osv^D", strict=False))
         for (name, net), points in curves.items():
@@ -93,13 +98,14 @@ def _growth(results: Results) -> Any:
             )
         axes.set(xscale="log", yscale="log", xlabel=below, ylabel=beside)
         for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(10, (1.0,) if axis is axes.xaxis else (1.0, 2.0, 5.0)))
             axis.set_major_formatter(lambda value, _: f"{value:g}")
             axis.set_minor_formatter(lambda value, _: "")
         if suite == "threads":
             axes.set_xticks([1, 2], ["1", "2"])
             axes.minorticks_off()
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=7)
+        axes.legend(fontsize=7, **({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if suite == "threads" else {}))
     figure.suptitle(_note(results), fontsize=8)
     return figure
 
@@ -122,14 +128,15 @@ def _roofline(results: Results) -> Any:
     """Achieved GFLOP/s of the convolutions against what the machine can do."""
     machine = results["machine"]
     cases = [case for case in results["cases"] if case["suite"] == "conv"]
-    if not cases or not machine.get("peak"):
+    best = peak(results)
+    if not cases or not best or "bandwidth" not in machine:
         return None
-    peak, bandwidth = max(machine["peak"].values()) / 1e9, machine["bandwidth"] / 1e9
+    roof, bandwidth = best[0] / 1e9, machine["bandwidth"] / 1e9
     figure, axes = _figure(8, 5.5)
     intensity = np.geomspace(0.5, 2000, 200)
-    axes.plot(intensity, np.minimum(peak, intensity * bandwidth), color="black", linewidth=1.2)
-    axes.annotate(f"best matrix product: {peak:.0f} GFLOP/s", (1900, peak * 1.06), ha="right", fontsize=8)
-    axes.annotate(f"copy: {bandwidth:.0f} GB/s", (0.55, 0.55 * bandwidth * 1.25), fontsize=8)
+    axes.plot(intensity, np.minimum(roof, intensity * bandwidth), color="black", linewidth=1.2)
+    axes.annotate(f"best of this run: {roof:.0f} GFLOP/s", (1900, roof * 1.08), ha="right", fontsize=8)
+    axes.annotate(f"copy: {bandwidth:.0f} GB/s", (0.55, 0.55 * bandwidth * 3), fontsize=8)
     markers = {"forward": "o", "dx": "<", "dw": ">"}
     for name in (*LAYOUTS, OURS):
         for face, marker in markers.items():
@@ -141,7 +148,7 @@ def _roofline(results: Results) -> Any:
             if points:
                 axes.plot(*np.transpose(points), marker, color=COLOURS[name], markersize=5, alpha=0.8,
                           label=f"{SIDES[name].title}, {face}")  # fmt: skip
-    axes.set_ylim(bottom=2)
+    axes.set_ylim(2, 2 * roof)
     axes.set(xscale="log", yscale="log", xlabel="FLOP per byte of inputs and outputs", ylabel="GFLOP/s")
     axes.grid(alpha=0.3, which="both")
     axes.legend(fontsize=7, loc="lower right")
