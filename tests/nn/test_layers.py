@@ -22,6 +22,92 @@ def test_conv2d_is_the_op_with_its_weights():
     assert bare(X).shape == (2, 4, 4, 6)
 
 
+CONVOLUTIONS = [
+    (nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2, rng=0), {"weight": (3, 3, 3, 4)},
+     lambda x, w, b: tg.conv_transpose2d(x, w, b, stride=2, padding=1, output_padding=1, groups=2), (2, 12, 12, 6),
+     "ConvTranspose2d(4, 6, window=(3, 3), stride=2, padding=1, groups=2, output_padding=1)"),
+    (nn.ConvTranspose2d(4, 2, 2, stride=2, rng=0), {"weight": (2, 2, 2, 4)},
+     lambda x, w, b: tg.conv_transpose2d(x, w, b, stride=2), (2, 12, 12, 2),
+     "ConvTranspose2d(4, 2, window=(2, 2), stride=2)"),
+    (nn.DepthwiseConv2d(4, 3, multiplier=2, padding="same", rng=0), {"weight": (3, 3, 4, 2)},
+     lambda x, w, b: tg.depthwise_conv2d(x, w, b, padding="same"), (2, 6, 6, 8),
+     "DepthwiseConv2d(4, 8, window=(3, 3), padding='same', multiplier=2)"),
+    (nn.SeparableConv2d(4, 5, (3, 1), stride=2, rng=0), {"depthwise": (3, 1, 4, 1), "pointwise": (4, 5)},
+     lambda x, d, p, b: tg.separable_conv2d(x, d, p, b, stride=2), (2, 2, 3, 5),
+     "SeparableConv2d(4, 5, window=(3, 1), stride=2)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("layer", "weights", "op", "shape", "text"), CONVOLUTIONS, ids=lambda v: getattr(v, "text", "")
+)
+def test_other_convolutions_are_their_ops_with_their_weights(layer, weights, op, shape, text):
+    parameters = dict(layer.named_parameters())
+    assert {k: p.shape for k, p in parameters.items() if k != "bias"} == weights
+    layer.bias.assign(np.arange(shape[3], dtype=np.float32))
+    y = layer(X)
+    np.testing.assert_array_equal(y.data, op(X, *(parameters[k] for k in weights), layer.bias).data)
+    assert y.shape == shape
+    assert repr(layer) == text
+    y.sum().backward()
+    assert all(p.grad.any() for p in parameters.values())
+
+
+def test_conv1d_is_the_op_with_its_weights():
+    layer = nn.Conv1d(4, 6, 3, stride=2, padding=(1, 0), groups=2, rng=0)
+    assert layer.weight.shape == (3, 2, 6)
+    expected = tg.conv1d(X[:, 0], layer.weight, layer.bias, stride=2, padding=(1, 0), groups=2)
+    np.testing.assert_array_equal(layer(X[:, 0]).data, expected.data)
+    assert repr(nn.Conv1d(4, 6, 3, bias=False)) == "Conv1d(4, 6, window=3, bias=False)"
+
+
+def test_starting_weights_of_grouped_filters_count_the_channels_that_one_sees():
+    for layer, fan in ((nn.ConvTranspose2d(64, 32, 3, groups=2, rng=0), 9 * 32), (nn.DepthwiseConv2d(256, 3, rng=0), 9),
+                       (nn.Conv1d(64, 64, 3, rng=0), 3 * 64)):  # fmt: skip
+        np.testing.assert_allclose(layer.weight.data.var(), 2 / fan, rtol=0.1)
+    separable = nn.SeparableConv2d(3, 12, 2, multiplier=1, rng=0)
+    assert not np.isin(separable.depthwise.data.ravel(), separable.pointwise.data.ravel()).any()
+
+
+def test_unpooling_undoes_pooling():
+    y, indices = tg.max_pool2d_with_indices(X, 2)
+    layer = nn.MaxUnpool2d(2)
+    np.testing.assert_array_equal(layer(y, indices), tg.max_unpool2d(y, indices, (6, 6)))
+    assert layer(y, indices, (7, 6)).shape == (2, 7, 6, 4)
+    assert repr(layer) == "MaxUnpool2d((2, 2))"
+
+
+LABELS = np.array([2, 0])
+LOSSES = [
+    (nn.CrossEntropyLoss(), LABELS, tg.softmax_cross_entropy),
+    (nn.CrossEntropyLoss(weight=[1, 2, 3], ignore_index=0, label_smoothing=0.1, reduction="sum"), LABELS,
+     lambda x, t: tg.softmax_cross_entropy(
+         x, t, weight=np.array([1, 2, 3]), ignore_index=0, label_smoothing=0.1, reduction="sum")),
+    (nn.NLLLoss(reduction="none"), LABELS, lambda x, t: tg.nll_loss(x, t, reduction="none")),
+    (nn.MSELoss(reduction="sum"), X[0, :2, 0, 1:], lambda x, t: tg.mse_loss(x, t, reduction="sum")),
+    (nn.L1Loss(), X[0, :2, 0, 1:], tg.l1_loss),
+    (nn.HuberLoss(delta=0.5), X[0, :2, 0, 1:], lambda x, t: tg.huber_loss(x, t, delta=0.5)),
+    (nn.BCEWithLogitsLoss(pos_weight=2.0), X[0, :2, 0, 1:] > 0,
+     lambda x, t: tg.binary_cross_entropy_with_logits(x, t, pos_weight=2.0)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("layer", "targets", "op"), LOSSES, ids=lambda v: type(v).__name__)
+def test_losses_are_their_functions(layer, targets, op):
+    x, t = X[0, 3:5, 0, :3], targets.astype(np.float32) if targets.dtype == bool else targets
+    np.testing.assert_array_equal(layer(x, t), op(x, t))
+    loss = layer(tg.Tensor(x, requires_grad=True), t)
+    assert loss.dtype == np.float32
+    loss.sum().backward()
+
+
+def test_losses_show_what_is_not_usual():
+    assert repr(nn.CrossEntropyLoss()) == "CrossEntropyLoss()"
+    assert repr(nn.CrossEntropyLoss(weight=[1, 2], reduction="sum")) == (
+        "CrossEntropyLoss(reduction='sum', weight=array([1, 2]))"
+    )
+
+
 def test_linear_is_x_at_w_plus_b():
     layer = nn.Linear(4, 3, rng=0)
     layer.bias.assign(np.arange(3, dtype=np.float32))
@@ -41,6 +127,15 @@ ACTIVATIONS = [
      lambda x: tg.max_pool2d(x, 3, stride=2, padding=1, ceil_mode=True)),
     (nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=False),
      lambda x: tg.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)),
+    (nn.AdaptiveAvgPool2d((2, 4)), lambda x: tg.adaptive_avg_pool2d(x, (2, 4))),
+    (nn.Resize((3, 8)), lambda x: tg.resize(x, (3, 8))),
+    (nn.Upsample(2, mode="bilinear"), lambda x: tg.resize(x, (12, 12), mode="bilinear")),
+    (nn.Upsample((1, 3), mode="bilinear", align_corners=True),
+     lambda x: tg.resize(x, (6, 18), mode="bilinear", align_corners=True)),
+    (nn.ZeroPad2d(1), lambda x: tg.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))),
+    (nn.ReflectionPad2d((2, 1)), lambda x: tg.pad(x, ((0, 0), (2, 2), (1, 1), (0, 0)), mode="reflect")),
+    (nn.ReplicationPad2d(((0, 3), (1, 0))), lambda x: tg.pad(x, ((0, 0), (0, 3), (1, 0), (0, 0)), mode="edge")),
+    (nn.CircularPad2d(1), lambda x: tg.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="wrap")),
     (nn.GlobalAvgPool2d(), tg.global_avg_pool2d), (nn.Flatten(), lambda x: tg.reshape(x, (len(x), -1))),
 ]  # fmt: skip
 
@@ -134,6 +229,8 @@ class TestBatchNorm:
 
 def test_the_other_normalisations_are_their_ops():
     np.testing.assert_array_equal(nn.LayerNorm(4)(X).data, tg.layer_norm(X))
+    np.testing.assert_array_equal(nn.RMSNorm(4)(X).data, tg.rms_norm(X))
+    assert [name for name, _ in nn.RMSNorm(4).named_parameters()] == ["weight"]
     np.testing.assert_array_equal(nn.GroupNorm(2, 4)(X).data, tg.group_norm(X, 2))
     np.testing.assert_array_equal(nn.InstanceNorm2d(4)(X).data, tg.instance_norm(X))
     assert repr(nn.GroupNorm(2, 4, eps=0.1)) == "GroupNorm(2, 4, eps=0.1)"
@@ -179,6 +276,25 @@ WRONG = [
     (lambda: nn.Softmax(0.5), TypeError, "Softmax: axis=0.5"),
     (lambda: nn.LeakyReLU(None), TypeError, "LeakyReLU: slope=None"),
     (lambda: nn.Lambda(nn.ReLU), TypeError, "Lambda: needs a function"),
+    (lambda: nn.ConvTranspose2d(3, 4, 3, groups=2), ValueError, "ConvTranspose2d: in_channels=3 must be divisible"),
+    (lambda: nn.ConvTranspose2d(2, 2, 3, stride=2, output_padding=2), ValueError, "output_padding=2 must be smaller"),
+    (lambda: nn.ConvTranspose2d(2, 2, 3, stride=2, padding="same", output_padding=1), ValueError, "be 0 with padding="),
+    (lambda: nn.DepthwiseConv2d(2, 3, multiplier=0), ValueError, "DepthwiseConv2d: multiplier=0"),
+    (lambda: nn.SeparableConv2d(2, 3, 3, stride=0), ValueError, "SeparableConv2d: stride=0"),
+    (lambda: nn.Conv1d(2, 2, (3, 3)), TypeError, r"Conv1d: window=\(3, 3\) must be an int"),
+    (lambda: nn.Conv1d(2, 2, 3, padding=(1, -1)), ValueError, r"Conv1d: padding=\(1, -1\)"),
+    (lambda: nn.Resize(0), ValueError, "Resize: size=0 must be at least 1"),
+    (lambda: nn.Resize(2, mode="cubic"), ValueError, "Resize: mode='cubic'"),
+    (lambda: nn.Upsample(1.5), TypeError, "Upsample: scale=1.5 must be an int or a pair"),
+    (lambda: nn.Upsample(2, align_corners=True), ValueError, "Upsample: mode='nearest' .* align_corners=True"),
+    (lambda: nn.ZeroPad2d("same"), ValueError, "ZeroPad2d: padding='same' must be an int"),
+    (lambda: nn.ReflectionPad2d((1, 1, 1, 1)), TypeError, r"ReflectionPad2d: padding=\(1, 1, 1, 1\) must be"),
+    (lambda: nn.AdaptiveAvgPool2d(0), ValueError, "AdaptiveAvgPool2d: size=0"),
+    (lambda: nn.MaxUnpool2d(0), ValueError, "MaxUnpool2d: window=0"),
+    (lambda: nn.MSELoss(reduction="avg"), ValueError, "MSELoss: reduction='avg'"),
+    (lambda: nn.CrossEntropyLoss(label_smoothing=2), ValueError, "CrossEntropyLoss: label_smoothing=2"),
+    (lambda: nn.CrossEntropyLoss(weight=[1, -1]), ValueError, r"CrossEntropyLoss: weight=\[1, -1\] must be one number"),
+    (lambda: nn.HuberLoss(delta=0), ValueError, "HuberLoss: delta=0 must be above 0"),
 ]
 
 
@@ -195,6 +311,10 @@ MISFITS = [
     (nn.MaxPool2d(9), r"max_pool2d \(0\): a 9x9 window does not fit"),
     (nn.BatchNorm2d(3), r"BatchNorm2d \(0\): expects images \(N, H, W, 3\), but x has shape \(2, 6, 6, 4\)"),
     (nn.LayerNorm(3), r"LayerNorm \(0\): expects samples \(N, ..., 3\)"),
+    (nn.ConvTranspose2d(3, 2, 3), r"conv_transpose2d \(0\): filters .* expect 3 input channels"),
+    (nn.DepthwiseConv2d(3, 3), r"depthwise_conv2d"),
+    (nn.ReflectionPad2d(6), r"pad \(0\): mode='reflect' adds at most 5"),
+    (nn.Conv1d(4, 4, 3), r"conv1d.*: x must be sequences"),
     (nn.PReLU(3), r"PReLU \(0\): expects values \(..., 3\)"),
 ]
 
@@ -207,5 +327,5 @@ def test_inputs_that_do_not_fit_are_refused_with_the_path(layer, message):
 
 @pytest.mark.parametrize("layer", [nn.Linear(2, 2), nn.BatchNorm2d(2)])
 def test_what_is_no_array(layer):
-    with pytest.raises(TypeError, match="x must be an array or a Tensor, got list"):
+    with pytest.raises(TypeError, match=r"x must be an array or a Tensor, got \[\["):
         layer([[1.0, 2.0]])

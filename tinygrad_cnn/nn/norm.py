@@ -21,6 +21,8 @@ from .parameter import Parameter
 class _Norm(Module):
     """What they share: a scale and a shift per channel.  ``weight`` starts at one, ``bias`` at zero, (channels,)."""
 
+    bias: Parameter | None
+
     axes: int = 4  # of its inputs; 0 for any number
 
     def __init__(self, channels: int, eps: float) -> None:
@@ -97,6 +99,20 @@ class LayerNorm(_Norm):
     def forward(self, x: Any) -> Any:
         self._check(x)
         return ops.layer_norm(x, self.weight, self.bias, eps=self.eps)
+
+
+class RMSNorm(_Norm):
+    """Divide each place by the root of its mean square: x (N,...,C), over the last axis, then scale.  No ``bias``."""
+
+    axes = 0
+
+    def __init__(self, channels: int, *, eps: float = 1e-5) -> None:
+        super().__init__(channels, eps)
+        self.bias = None
+
+    def forward(self, x: Any) -> Any:
+        self._check(x)
+        return ops.rms_norm(x, self.weight, eps=self.eps)
 
 
 class GroupNorm(_Norm):

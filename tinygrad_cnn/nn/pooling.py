@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
+from ..kernels import shapes
 from . import checks
 from .module import Module
 
@@ -65,6 +66,42 @@ class GlobalAvgPool2d(Module):
 
     def forward(self, x: Any) -> Any:
         return ops.global_avg_pool2d(x)
+
+
+class AdaptiveAvgPool2d(Module):
+    """Means over H' x W' bins that cover the image, whatever its size: x (N,H,W,C) -> (N,H',W',C).
+
+    `size` is (H', W'), or an int for both.
+    """
+
+    def __init__(self, size: Any) -> None:
+        self.size = shapes.pair("AdaptiveAvgPool2d", "size", size)
+
+    def forward(self, x: Any) -> Any:
+        return ops.adaptive_avg_pool2d(x, self.size)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}"
+
+
+class MaxUnpool2d(Module):
+    """Each value back at the pixel that max pooling took it from, zeros elsewhere: x (N,H',W',C) -> (N,H,W,C).
+
+    Called as ``unpool(y, indices, size)`` with what ``tg.max_pool2d_with_indices`` returned; without `size` the result
+    is `window` times as large as y.
+    """
+
+    def __init__(self, window: Any) -> None:
+        self.window = shapes.pair("MaxUnpool2d", "window", window)
+
+    def forward(self, x: Any, indices: Any, size: Any = None) -> Any:
+        if len(getattr(x, "shape", ())) != 4:
+            raise checks.misfit("MaxUnpool2d", "images (N, H, W, C)", x)
+        (h, w), (i, j) = x.shape[1:3], self.window
+        return ops.max_unpool2d(x, indices, (h * i, w * j) if size is None else size)
+
+    def extra_repr(self) -> str:
+        return f"{self.window}"
 
 
 class Flatten(Module):

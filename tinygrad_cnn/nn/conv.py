@@ -1,0 +1,203 @@
+"""Convolutions beside the plain one: transposed, depthwise, separable, of sequences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..kernels import shapes
+from ..ops.random import generator
+from . import checks
+from .init import Initialiser, Rng, draw, zeros
+from .module import Module
+from .parameter import Parameter
+
+
+class _Conv(Module):
+    """What they share: where the window goes, a bias per output channel, and how that is shown."""
+
+    window: Any
+
+    def __init__(
+        self, in_channels: int, out_channels: int, groups: int, bias: bool, stride: Any, padding: Any, dilation: Any
+    ) -> None:
+        who = type(self).__name__
+        self.in_channels = checks.whole(who, "in_channels", in_channels)
+        self.out_channels = checks.whole(who, "out_channels", out_channels)
+        self.groups = checks.whole(who, "groups", groups)
+        for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
+            if channels % groups:
+                raise ValueError(f"{who}: {name}={channels} must be divisible by groups={groups}.")
+        self.stride, self.padding, self.dilation = stride, padding, dilation
+        self.bias = Parameter(zeros((self.out_channels,)), copy=False) if bias else None
+
+    def _options(self) -> dict[str, Any]:
+        return {"stride": self.stride, "padding": self.padding, "dilation": self.dilation}
+
+    def extra_repr(self) -> str:
+        text = f"{self.in_channels}, {self.out_channels}, window={self.window}"
+        usual = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "output_padding": 0, "multiplier": 1}
+        for name, default in usual.items():
+            if getattr(self, name, default) != default:
+                text += f", {name}={getattr(self, name)!r}"
+        return text + ("" if self.bias is not None else ", bias=False")
+
+
+class ConvTranspose2d(_Conv):
+    """Stamp filters on a larger image: x (N,H,W,in) -> (N,H',W',out), H' about H*stride.
+
+    H' = (H - 1)*stride - pads + dilation*(I - 1) + 1 + output_padding; with ``padding="same"``, H*stride.
+    Arguments as in `Conv2d`, whose gradient this is.
+
+    Parameters
+    ----------
+    output_padding : int or pair, smaller than the stride: rows and columns more at the bottom and right.
+
+    Attributes: ``weight`` (I, J, out/groups, in), ``bias`` (out,) or None.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        window: Any,
+        *,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        rng: Rng = None,
+        init: str | Initialiser = "he_uniform",
+    ) -> None:
+        who = type(self).__name__
+        super().__init__(in_channels, out_channels, groups, bias, stride, padding, dilation)
+        self.window = checks.window(who, window, stride=stride, padding=padding, dilation=dilation)
+        self.output_padding = output_padding
+        more, steps = shapes.pair(who, "output_padding", output_padding, 0), shapes.pair(who, "stride", stride)
+        if more[0] >= steps[0] or more[1] >= steps[1] or (padding == "same" and more != (0, 0)):
+            at_most = 'be 0 with padding="same"' if padding == "same" else f"be smaller than stride={stride!r}"
+            raise ValueError(f"{who}: output_padding={output_padding!r} must {at_most}.")
+        i, j = self.window
+        per_in, per_out = in_channels // groups, out_channels // groups
+        filters = draw(who, init, (i, j, per_in, out_channels), rng)  # as those of a Conv2d, so that the fans are right
+        grouped = filters.reshape(i, j, per_in, groups, per_out).transpose(0, 1, 4, 3, 2)
+        self.weight = Parameter(np.ascontiguousarray(grouped).reshape(i, j, per_out, in_channels), copy=False)
+
+    def forward(self, x: Any) -> Any:
+        return ops.conv_transpose2d(
+            x, self.weight, self.bias, output_padding=self.output_padding, groups=self.groups, **self._options()
+        )
+
+
+class DepthwiseConv2d(_Conv):
+    """`multiplier` filters for each channel by itself: x (N,H,W,C) -> (N,H',W',C*multiplier).
+
+    Arguments as in `Conv2d`.  Attributes: ``weight`` (I, J, C, multiplier), ``bias`` (C*multiplier,) or None.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        window: Any,
+        *,
+        multiplier: int = 1,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        bias: bool = True,
+        rng: Rng = None,
+        init: str | Initialiser = "he_uniform",
+    ) -> None:
+        who = type(self).__name__
+        self.multiplier = checks.whole(who, "multiplier", multiplier)
+        checks.whole(who, "channels", channels)
+        super().__init__(channels, channels * multiplier, 1, bias, stride, padding, dilation)
+        self.window = checks.window(who, window, **self._options())
+        self.weight = Parameter(depthwise(who, self.window, channels, multiplier, rng, init), copy=False)
+
+    def forward(self, x: Any) -> Any:
+        return ops.depthwise_conv2d(x, self.weight, self.bias, **self._options())
+
+
+class SeparableConv2d(_Conv):
+    """A depthwise convolution, then a mix of channels at each pixel: x (N,H,W,in) -> (N,H',W',out).
+
+    Arguments as in `Conv2d`; each channel gets `multiplier` filters of its own.
+
+    Attributes: ``depthwise`` (I, J, in, multiplier), ``pointwise`` (in*multiplier, out), ``bias`` (out,) or None.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        window: Any,
+        *,
+        multiplier: int = 1,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        bias: bool = True,
+        rng: Rng = None,
+        init: str | Initialiser = "he_uniform",
+    ) -> None:
+        who = type(self).__name__
+        super().__init__(in_channels, out_channels, 1, bias, stride, padding, dilation)
+        self.multiplier = checks.whole(who, "multiplier", multiplier)
+        self.window = checks.window(who, window, **self._options())
+        rng = generator(rng, who)  # one for both, or an int would start both from the same numbers
+        self.depthwise = Parameter(depthwise(who, self.window, in_channels, multiplier, rng, init), copy=False)
+        self.pointwise = Parameter(draw(who, init, (in_channels * multiplier, out_channels), rng), copy=False)
+
+    def forward(self, x: Any) -> Any:
+        return ops.separable_conv2d(x, self.depthwise, self.pointwise, self.bias, **self._options())
+
+
+def depthwise(
+    who: str, window: shapes.Pair, channels: int, multiplier: int, rng: Rng, init: str | Initialiser
+) -> np.ndarray:
+    """Starting filters (I, J, C, M), drawn as grouped ones: each sees one channel."""
+    return draw(who, init, (*window, 1, channels * multiplier), rng).reshape(*window, channels, multiplier)
+
+
+class Conv1d(_Conv):
+    """Cross-correlate sequences with a bank of filters: x (N,L,in) -> (N,L',out).
+
+    Parameters
+    ----------
+    window, stride, dilation : int, in places of the sequence.
+    padding : int, (before, after), "same" or "valid".
+    groups, bias, rng, init : as in `Conv2d`.
+
+    Attributes: ``weight`` (window, in/groups, out), ``bias`` (out,) or None.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        window: int,
+        *,
+        stride: int = 1,
+        padding: Any = 0,
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = True,
+        rng: Rng = None,
+        init: str | Initialiser = "he_uniform",
+    ) -> None:
+        who = type(self).__name__
+        super().__init__(in_channels, out_channels, groups, bias, stride, padding, dilation)
+        self.window = checks.whole(who, "window", window)
+        checks.whole(who, "stride", stride)
+        checks.whole(who, "dilation", dilation)
+        sides = ((0, 0), tuple(padding)) if isinstance(padding, (tuple, list)) else padding
+        checks.window(who, (1, window), stride=stride, padding=sides, dilation=dilation)
+        self.weight = Parameter(draw(who, init, (window, in_channels // groups, out_channels), rng), copy=False)
+
+    def forward(self, x: Any) -> Any:
+        return ops.conv1d(x, self.weight, self.bias, groups=self.groups, **self._options())

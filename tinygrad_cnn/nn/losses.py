@@ -1,0 +1,106 @@
+"""Losses as layers: each keeps the options of one function, and is called with predictions and targets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..core.tensor import as_array
+from . import checks
+from .module import Module
+
+
+class _Loss(Module):
+    def __init__(self, reduction: str, **options: Any) -> None:
+        if reduction not in ("mean", "sum", "none"):
+            raise ValueError(f'{type(self).__name__}: reduction={reduction!r} must be "mean", "sum" or "none".')
+        self.options = {"reduction": reduction, **options}
+
+    def extra_repr(self) -> str:
+        usual = ("mean", None, 0.0)
+        shown = {k: v for k, v in self.options.items() if isinstance(v, np.ndarray) or v not in usual}
+        return ", ".join(f"{k}={v!r}" for k, v in shown.items())
+
+
+def _weights(layer: str, weight: Any) -> np.ndarray | None:
+    if weight is None:
+        return None
+    array = np.asarray(weight)
+    if array.ndim != 1 or array.dtype.kind not in "iuf" or not (np.isfinite(array).all() and (array >= 0).all()):
+        raise ValueError(f"{layer}: weight={weight!r} must be one number of at least 0 per class.")
+    return array
+
+
+class CrossEntropyLoss(_Loss):
+    """`softmax_cross_entropy` of logits (..., C) and labels: class indices (...), or rows of probabilities (..., C)."""
+
+    def __init__(
+        self,
+        *,
+        weight: Any = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        reduction: str = "mean",
+    ) -> None:
+        who = type(self).__name__
+        smoothing = checks.number(who, "label_smoothing", label_smoothing, 0.0, 1.0)
+        weight = _weights(who, weight)
+        super().__init__(reduction, weight=weight, ignore_index=ignore_index, label_smoothing=smoothing)
+
+    def forward(self, logits: Any, labels: Any) -> Any:
+        return ops.softmax_cross_entropy(logits, labels, **self.options)
+
+
+class NLLLoss(_Loss):
+    """`nll_loss` of log-probabilities (..., C) and class indices (...)."""
+
+    def __init__(self, *, weight: Any = None, ignore_index: int | None = None, reduction: str = "mean") -> None:
+        super().__init__(reduction, weight=_weights("NLLLoss", weight), ignore_index=ignore_index)
+
+    def forward(self, log_probabilities: Any, labels: Any) -> Any:
+        return ops.nll_loss(log_probabilities, labels, **self.options)
+
+
+class MSELoss(_Loss):
+    """`mse_loss` of predictions and targets of one shape."""
+
+    def __init__(self, *, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+
+    def forward(self, predictions: Any, targets: Any) -> Any:
+        return ops.mse_loss(predictions, targets, **self.options)
+
+
+class L1Loss(_Loss):
+    """`l1_loss` of predictions and targets of one shape."""
+
+    def __init__(self, *, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+
+    def forward(self, predictions: Any, targets: Any) -> Any:
+        return ops.l1_loss(predictions, targets, **self.options)
+
+
+class HuberLoss(_Loss):
+    """`huber_loss` of predictions and targets of one shape: quadratic up to `delta`, then linear."""
+
+    def __init__(self, *, delta: float = 1.0, reduction: str = "mean") -> None:
+        if checks.number("HuberLoss", "delta", delta) <= 0:
+            raise ValueError(f"HuberLoss: delta={delta!r} must be above 0.")
+        super().__init__(reduction, delta=float(delta))
+
+    def forward(self, predictions: Any, targets: Any) -> Any:
+        return ops.huber_loss(predictions, targets, **self.options)
+
+
+class BCEWithLogitsLoss(_Loss):
+    """`binary_cross_entropy_with_logits` of logits and targets in [0, 1] of one shape."""
+
+    def __init__(self, *, pos_weight: Any = None, reduction: str = "mean") -> None:
+        plain = pos_weight is None or isinstance(pos_weight, (int, float))  # a Python number is no dtype's
+        super().__init__(reduction, pos_weight=pos_weight if plain else as_array(pos_weight, "BCEWithLogitsLoss"))
+
+    def forward(self, logits: Any, targets: Any) -> Any:
+        return ops.binary_cross_entropy_with_logits(logits, targets, **self.options)

@@ -1,0 +1,95 @@
+"""Layers that change the size of images and compute nothing else: upsampling, resizing, borders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import ops
+from ..kernels import shapes
+from . import checks
+from .module import Module
+
+
+class Resize(Module):
+    """Images of another size: x (N,H,W,C) -> (N,H',W',C).
+
+    Parameters
+    ----------
+    size : (H', W'), or an int for both.
+    mode : "nearest" or "bilinear".
+    align_corners : the centres of the corner pixels stay where they are; for "bilinear" only.
+    """
+
+    def __init__(self, size: Any, *, mode: str = "nearest", align_corners: bool = False) -> None:
+        who = type(self).__name__
+        self.size = shapes.pair(who, "size", size)
+        self.mode, self.align_corners = mode, bool(align_corners)
+        if mode not in ("nearest", "bilinear") or (mode == "nearest" and align_corners):
+            raise ValueError(
+                f'{who}: mode={mode!r} must be "nearest" or "bilinear", and align_corners={align_corners!r} goes with '
+                "the latter only."
+            )
+
+    def forward(self, x: Any) -> Any:
+        return ops.resize(x, self.size, mode=self.mode, align_corners=self.align_corners)
+
+    def extra_repr(self) -> str:
+        corners = ", align_corners=True" if self.align_corners else ""
+        return f"{self.size}" + (f", mode={self.mode!r}" if self.mode != "nearest" else "") + corners
+
+
+class Upsample(Resize):
+    """Images `scale` times as large, an int or a pair: x (N,H,W,C) -> (N,H*scale,W*scale,C).
+
+    Options as in `Resize`, which serves factors that are no whole numbers.
+    """
+
+    def __init__(self, scale: Any, *, mode: str = "nearest", align_corners: bool = False) -> None:
+        super().__init__(shapes.pair("Upsample", "scale", scale), mode=mode, align_corners=align_corners)
+
+    def forward(self, x: Any) -> Any:
+        if len(getattr(x, "shape", ())) != 4:
+            raise checks.misfit("Upsample", "images (N, H, W, C)", x)
+        size = x.shape[1] * self.size[0], x.shape[2] * self.size[1]
+        return ops.resize(x, size, mode=self.mode, align_corners=self.align_corners)
+
+
+class ZeroPad2d(Module):
+    """A border of zeros: x (N,H,W,C) -> (N,H+top+bottom,W+left+right,C).
+
+    `padding` is an int, a pair (rows, columns), or ((top, bottom), (left, right)).
+    """
+
+    mode = "constant"
+
+    def __init__(self, padding: Any) -> None:
+        who = type(self).__name__
+        if isinstance(padding, str):
+            raise ValueError(f"{who}: padding={padding!r} must be an int, a pair or ((top, bottom), (left, right)).")
+        self.padding = shapes.resolve(who, (1, 1), 1, padding=padding).padding
+
+    def forward(self, x: Any) -> Any:
+        if len(getattr(x, "shape", ())) != 4:
+            raise checks.misfit(type(self).__name__, "images (N, H, W, C)", x)
+        return ops.pad(x, ((0, 0), *self.padding, (0, 0)), self.mode)
+
+    def extra_repr(self) -> str:
+        return f"{self.padding}"
+
+
+class ReflectionPad2d(ZeroPad2d):
+    """A border that mirrors the image in its outermost pixels, narrower than it.  `padding` as in `ZeroPad2d`."""
+
+    mode = "reflect"
+
+
+class ReplicationPad2d(ZeroPad2d):
+    """A border that repeats the outermost pixels.  `padding` as in `ZeroPad2d`."""
+
+    mode = "edge"
+
+
+class CircularPad2d(ZeroPad2d):
+    """A border from the other side of the image, as on a torus.  `padding` as in `ZeroPad2d`."""
+
+    mode = "wrap"
