@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import no_grad
 from ..nn import Module
 from ..nn.checks import whole
 from .sanity import (
@@ -19,6 +20,7 @@ from .sanity import (
     check_independence,
     check_overfit,
     check_start_loss,
+    preserved,
 )
 
 BATCH = 8
@@ -52,9 +54,11 @@ class Report:
 def doctor(model: Module, input_shape: tuple[int, ...], classes: int, *, steps: int = 100, seed: int = 0) -> Report:
     """Test a classifier on random inputs and labels: forward, loss at start, gradients, independence, overfitting.
 
+    Of a model that classifies every place of an image, all places of one have one label.
+
     Parameters
     ----------
-    model : takes (N, *input_shape), gives logits (N, classes); it is left as it was.
+    model : takes (N, *input_shape), gives logits (N, ..., classes); it is left as it was.
     input_shape : of one sample, as (H, W, C).
     steps : of the attempt to learn one batch by heart, per step size.
     """
@@ -65,18 +69,24 @@ def doctor(model: Module, input_shape: tuple[int, ...], classes: int, *, steps: 
         raise ValueError(f"doctor: classes={classes}; a classifier needs at least 2.")
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((BATCH, *shape)).astype(np.float32)
-    labels = rng.permutation(np.arange(BATCH) % classes)
+    classes_of = rng.permutation(np.arange(BATCH) % classes)
     size = "x".join(map(str, shape))
     report = Report(
         f"{type(model).__name__}, {model.num_parameters():,} parameters, on {BATCH} random inputs of {size}, "
         f"{classes} classes"
     )
+
+    def labels() -> np.ndarray:
+        with preserved(model), no_grad():
+            places = model(x).shape[1:-1]
+        return np.broadcast_to(classes_of.reshape(BATCH, *[1 for _ in places]), (BATCH, *places))
+
     tests: list[tuple[str, Callable[[], Any]]] = [
         ("forward", lambda: check_forward(model, x, classes)),
-        ("loss at start", lambda: check_start_loss(model, x, labels)),
-        ("gradients", lambda: check_gradients(model, x, labels)),
+        ("loss at start", lambda: check_start_loss(model, x, labels())),
+        ("gradients", lambda: check_gradients(model, x, labels())),
         ("independence", lambda: check_independence(model, x)),
-        ("overfit", lambda: check_overfit(model, x, labels, steps=steps)),
+        ("overfit", lambda: check_overfit(model, x, labels(), steps=steps)),
     ]
     for k, (name, test) in enumerate(tests):
         try:

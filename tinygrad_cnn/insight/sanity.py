@@ -72,7 +72,7 @@ def _check_module(model: Any) -> None:
 
 
 def check_forward(model: Module, x: Any, classes: int | None = None) -> Finding:
-    """The model takes x (N, ...) and gives finite numbers, (N, classes) if `classes` is given."""
+    """The model takes x (N, ...) and gives finite numbers, (N, ..., classes) if `classes` is given."""
     with preserved(model), no_grad(), anomaly():
         model.train()
         y = model(x)
@@ -80,7 +80,7 @@ def check_forward(model: Module, x: Any, classes: int | None = None) -> Finding:
     if shape is None or len(shape) < 1 or shape[0] != len(x):
         raise SanityError("forward", f"{len(x)} samples went in and {_kind(y)} came out.",
                           "The first axis must stay the batch: use nn.Flatten(), not reshape(-1).")  # fmt: skip
-    if classes is not None and shape != (len(x), classes):
+    if classes is not None and (len(shape) < 2 or shape[-1] != classes):
         raise SanityError("forward", f"the output has shape {shape}, expected {(len(x), classes)}, a logit per class.",
                           f"Give the last layer {classes} outputs, or name the right number of classes.")  # fmt: skip
     return Finding("forward", True, f"{tuple(np.shape(x))} -> {tuple(shape)}, all finite.")
@@ -147,7 +147,7 @@ def check_gradients(model: Module, x: Any, labels: Any, *, loss: Loss = ops.soft
 def check_independence(model: Module, x: Any, *, seed: int = 0) -> Finding:
     """In evaluation mode each output depends on its own sample only.
 
-    Each sample in turn is replaced by another, which may not move the outputs of the rest, and the gradient of each
+    Each sample in turn is changed, which may not move the outputs of the rest, and the gradient of each
     output (with a random cotangent) is zero in the others' inputs.
     """
     _check_module(model)
@@ -162,7 +162,10 @@ def check_independence(model: Module, x: Any, *, seed: int = 0) -> Finding:
             size = float(np.abs(before).max(initial=0.0)) or 1.0
             for j in range(len(x)):
                 other = x.copy()
-                other[j] = np.roll(x, 1, axis=0)[j] if x.dtype.kind != "f" else rng.standard_normal(x.shape[1:])
+                if x.dtype.kind == "f":  # added, since what is drawn afresh may be what the user drew
+                    other[j] += (float(x.std()) or 1.0) * rng.standard_normal(x.shape[1:])
+                else:
+                    other[j] = x[j - 1]
                 moved = np.abs(np.asarray(model(other).data) - before).reshape(len(x), -1).max(axis=1)
                 moved[j] = 0
                 if moved.max() > 1e-4 * size:
