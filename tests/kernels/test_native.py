@@ -8,11 +8,13 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tinygrad_cnn import kernels
 from tinygrad_cnn.kernels import native, numpy_, shapes
 
 from .cases import CONV, POOL, awkward, conv, pool
@@ -301,7 +303,10 @@ def test_indices_past_32_bits() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("m, k, n", [(1, 1, 1), (5, 7, 3), (64, 1000, 10), (33, 64, 130), (300, 20, 17), (2, 3000, 65), (1, 700, 33), (1, 65, 2000)])
+@pytest.mark.parametrize(
+    "m, k, n",
+    [(1, 1, 1), (5, 7, 3), (64, 1000, 10), (33, 64, 130), (300, 20, 17), (2, 3000, 65), (1, 700, 33), (1, 65, 2000)],
+)
 def test_matmul(isa: str, dtype: Any, m: int, k: int, n: int) -> None:
     rng = np.random.default_rng(m)
     a, b, bias = (rng.standard_normal(s).astype(dtype) for s in ((m, k), (k, n), (n,)))
@@ -403,6 +408,46 @@ def test_in_place_updates_decline_what_they_cannot_write() -> None:
     assert native.sgd_(p, g[::-1], None, 0.5) is p and (p == 0.5).all()
 
 
+def test_in_place_updates_of_arrays_that_overlap() -> None:
+    memory = np.arange(20001, dtype=np.float32)
+    for p, g in ((memory[1:], memory[:-1]), (memory[:-1], memory[1:]), (memory, memory)):
+        kept, expected = memory.copy(), p - np.float32(0.5) * g
+        assert native.sgd_(p, g, None, 0.5) is NotImplemented
+        assert native.adam_(p, g, kept.copy()[: p.size], g, 0.1, 0.9, 0.99, 1e-8, 0, False, 1) is NotImplemented
+        np.testing.assert_array_equal(memory, kept)
+        assert kernels.sgd_(p, g, None, 0.5) is p
+        np.testing.assert_array_equal(p, expected)
+        memory[...] = kept
+
+
+def test_inputs_that_share_memory() -> None:
+    memory = np.random.default_rng(0).standard_normal(6000).astype(np.float32)
+    x, w = memory[:1600].reshape(1, 20, 20, 4), memory[1:145].reshape(3, 3, 4, 4)
+    dy = memory[9:1305].reshape(1, 18, 18, 4)
+    win = shapes.conv_window("conv2d", x.shape, w.shape)
+    for a, b in (
+        (native.conv2d(x, w, w[0, 0, 0], win, 1), native.conv2d(x.copy(), w.copy(), w[0, 0, 0].copy(), win, 1)),
+        (native.conv2d_dw(x, dy, win, 1), native.conv2d_dw(x.copy(), dy.copy(), win, 1)),
+        (native.matmul(x[0, 0], x[0, 0], True), native.matmul(x[0, 0].copy(), x[0, 0].copy(), True)),
+        (native.add_relu(memory[1:], memory[:-1]), np.maximum(memory[1:] + memory[:-1], 0)),
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (0, 4, 4, 3), (0,)])
+def test_arrays_of_nothing(shape: tuple[int, ...]) -> None:
+    x, c = np.ones(shape, np.float32), np.ones(shape[-1:], np.float32)
+    with kernels.use_kernels("native"):
+        for y in (kernels.relu(x), kernels.relu_dx(x, x), kernels.add_relu(x, x), kernels.norm_apply(x, c, c)):
+            assert y.shape == shape and y.dtype == x.dtype
+        assert kernels.norm_dx(x, x, c, c, c, c).shape == shape
+        if len(shape) > 1:
+            np.testing.assert_array_equal(kernels.column_sum(x), np.zeros(3))
+        assert kernels.sgd_(x, x.copy(), None, 0.1) is x
+        assert kernels.matmul(np.ones((2, 0), np.float32), np.ones((0, 3), np.float32)).tolist() == [[0] * 3] * 2
+        assert kernels.matmul(np.ones((0, 2), np.float32), np.ones((2, 3), np.float32)).shape == (0, 3)
+
+
 # -- threads, processes, environment ---------------------------------------------------------------------------------
 
 
@@ -466,7 +511,25 @@ def test_instruction_set_from_the_environment() -> None:
     code = "from tinygrad_cnn.kernels import native; print(native.reason)"
     for name in native.isas():
         assert native._NAMES[name] in run(code, TINYGRAD_CNN_ISA=name)
-    assert "is not one of" in run(code, TINYGRAD_CNN_ISA="v9")
+    for garbage in ("v9", "V4", "AVX-512", "../v4", "é"):
+        assert "is not one of" in run(code, TINYGRAD_CNN_ISA=garbage), garbage
+
+
+def test_an_old_processor_computes_the_same() -> None:
+    """Every instruction set of this machine when it is all that there is, from the import on."""
+    code = """if True:
+        import numpy as np
+        import tinygrad_cnn as tg
+        from tinygrad_cnn.kernels import native, use_kernels
+        rng = np.random.default_rng(0)
+        x, w = rng.standard_normal((2, 9, 9, 5)), rng.standard_normal((3, 3, 5, 7))
+        y = tg.conv2d(x, w, padding=1)
+        with use_kernels("numpy"):
+            np.testing.assert_allclose(y, tg.conv2d(x, w, padding=1), atol=1e-12)
+        print(native.reason)
+    """
+    for name in native.isas():
+        assert native._NAMES[name] in run(code, TINYGRAD_CNN_ISA=name)
 
 
 def test_kept_memory() -> None:
@@ -504,6 +567,23 @@ def test_extension_of_another_version_is_not_used() -> None:
         native.set_num_threads(2)
     """
     assert run(code).startswith("False built for another version (kernel interface -1")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a compiler that is a shell script")
+@pytest.mark.parametrize("compiler", ["kill -SEGV $$", "exit 3", None])
+def test_a_compiler_that_fails(tmp_path: Path, compiler: str | None) -> None:
+    """The build says so in one line and goes on without the kernels, unless they were demanded."""
+    root, cc = Path(__file__).parents[2], tmp_path / "cc"
+    if compiler:
+        cc.write_text(f"#!/bin/sh\n{compiler}\n")
+        cc.chmod(0o755)
+    command = [sys.executable, "setup.py", "-q", "build_ext", "-b", tmp_path / "lib", "-t", tmp_path / "temp"]
+    for wish, code in (("", 0), ("1", 1), ("0", 0)):
+        env = {**os.environ, "CC": str(cc), "TINYGRAD_CNN_NATIVE": wish}
+        done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        assert done.stderr.count("compiled kernels were not built") == (wish == ""), done.stderr
+        assert not list(tmp_path.rglob("_native*.so"))
 
 
 def test_without_the_extension() -> None:

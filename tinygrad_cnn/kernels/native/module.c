@@ -294,6 +294,17 @@ static int numbers(PyObject *tuple, double *to, Py_ssize_t count)
     return PyErr_Occurred() ? FAILED : DONE;
 }
 
+/* Do any two of the arrays share memory?  What is written in place must not be read as another element. */
+static int overlap(const arrays *a)
+{
+    for (int i = 0; i < a->count; i++)
+        for (int j = 0; j < i; j++) {
+            const char *p = a->view[i].buf, *q = a->view[j].buf;
+            if (p < q + a->view[j].len && q < p + a->view[i].len) return 1;
+        }
+    return 0;
+}
+
 /* each(what, out, a, b or None, out2 or None, out3 or None, numbers): arrays of one size, element by element */
 static PyObject *each(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
@@ -312,7 +323,7 @@ static PyObject *each(PyObject *self, PyObject *const *args, Py_ssize_t n)
     }
     if ((what == ADAM && (!p[3] || !p[4])) || ((what == RELU_DX || what == ADD_RELU) && !p[2]))
         return refuse("an array is missing"), answer(&a, FAILED);
-    CHECK(DONE);
+    CHECK(what >= SGD && overlap(&a) ? UNKNOWN : DONE);
     const int64_t size = a.view[0].len / a.view[0].itemsize;
     if (size) WITHOUT_GIL(table(&a)->each((int)what, size, p[1], p[2], p[0], p[3], p[4], k));
     return answer(&a, status);
