@@ -1,6 +1,7 @@
 """Observers see every call and every step back of their thread, and leave nothing behind."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -57,6 +58,20 @@ def test_an_exception_leaves_nothing_behind(where):
     finally:
         tg.registry.pop("test_observe_breaks")
     assert observers == [] and running.call is None
+
+
+def test_nobody_is_charged_for_the_time_of_observers():
+    x = tg.Tensor(np.ones((1, 4, 4, 1)), requires_grad=True)
+    y = tg.conv2d(x, np.ones((2, 2, 1, 1))).sum()
+    seen = []
+
+    def dawdle(call):
+        time.sleep(0.05)
+        seen.append(call)
+
+    with observing(dawdle):
+        y.backward()
+    assert len(seen) > 2 and all(call.seconds < 0.04 for call in seen)
 
 
 def test_other_threads_are_not_seen():

@@ -36,6 +36,7 @@ Observer = Callable[[Call], None]
 
 class _Running(threading.local):
     call: Call | None = None
+    lost = 0.0  # seconds that observers took so far, which no call is charged for
 
 
 running = _Running()
@@ -54,19 +55,20 @@ def observing(observer: Observer) -> Iterator[None]:
 
 def observed(call: Call, run: Callable[[], Any]) -> Any:
     """run(), told to this thread's observers."""
-    thread = threading.get_ident()
-    mine = [observer for ident, observer in observers if ident == thread]
+    mine = [observer for thread, observer in observers if thread == threading.get_ident()]
     if not mine:
         return run()
     call.within, running.call = running.call, call
-    call.began = perf_counter()
+    call.began, lost = perf_counter(), running.lost
     try:
         call.result = run()
     finally:
-        call.seconds = perf_counter() - call.began
+        ended = perf_counter()
+        call.seconds = ended - call.began - (running.lost - lost)
         running.call = call.within
         if call.within is not None:
             call.within.inside += call.seconds
     for observer in mine:
         observer(call)
+    running.lost += perf_counter() - ended
     return call.result

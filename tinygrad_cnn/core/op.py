@@ -79,6 +79,7 @@ class Op:
     ) -> None:
         self.fn, self.name, self.aux, self.broadcasts = fn, name, tuple(aux), broadcasts
         self.samples, self.ref, self.cost_rule, self.numpy = tuple(samples), ref or composition, cost, tuple(numpy)
+        self.cost_names = tuple(inspect.signature(cost).parameters) if cost is not None else ()
         self.composition = composition
         self.rules: dict[str, Callable[..., Any]] = {}
         self.plans: dict[tuple[int, int], Plan] = {}
@@ -250,8 +251,7 @@ class Op:
             known[f"{self.inputs[0]}_shape"] = tuple(shapes)
         else:
             known |= {f"{name}_shape": s for name, s in zip(self.inputs, shapes, strict=True)}
-        wanted = inspect.signature(self.cost_rule).parameters
-        return Cost(int(self.cost_rule(**{k: known[k] for k in wanted})), traffic)
+        return Cost(int(self.cost_rule(**{k: known[k] for k in self.cost_names})), traffic)
 
 
 def _bare(fn: Callable[..., Any]) -> inspect.Signature:

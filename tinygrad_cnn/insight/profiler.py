@@ -50,7 +50,7 @@ class Profile:
     Attributes
     ----------
     lines : one `Line` for each phase, op and module, slowest first; `by_op` and `by_module` add them up.
-    seconds : of the whole block; what is not in any line is Python, data and optimiser.
+    seconds : of the whole block; what is not in any line is Python, data, optimiser and the profile itself.
     peak_bytes : the most that results of ops (activations, saved side results, gradients) took at one time, of those
         that were made inside the block: their arrays are watched until they are freed.  Parameters, inputs and what
         a kernel needs while it runs are not in it.
