@@ -11,6 +11,7 @@ from types import CodeType
 from typing import Any
 
 Site = tuple[CodeType, int]
+_ours: dict[str, bool] = {}  # whether a source file is of this package
 _PACKAGE = str(Path(__file__).parents[1])
 
 
@@ -65,9 +66,16 @@ def here() -> Site:
     A code object and an offset, which cost little to take; `line_of` finds the line if anybody asks.
     """
     frame: Any = sys._getframe(2)
-    while frame.f_code.co_filename.startswith(_PACKAGE) and frame.f_back is not None:
+    code = frame.f_code
+    while (ours := _ours.get(code.co_filename)) is not False:
+        if ours is None:
+            _ours[code.co_filename] = code.co_filename.startswith(_PACKAGE)
+            continue
+        if frame.f_back is None:
+            break
         frame = frame.f_back
-    return frame.f_code, frame.f_lasti
+        code = frame.f_code
+    return code, frame.f_lasti
 
 
 def line_of(site: Site | None) -> str:

@@ -82,7 +82,7 @@ class Op:
         self.cost_names = tuple(inspect.signature(cost).parameters) if cost is not None else ()
         self.composition = composition
         self.rules: dict[str, Callable[..., Any]] = {}
-        self.plans: dict[tuple[int, int], Plan] = {}
+        self.plans: dict[Any, Plan] = {}
         self.__name__ = self.__qualname__ = name
         self.__module__, self.__doc__, self.__wrapped__ = fn.__module__, fn.__doc__, fn
         positional, self.optional, self.defaults, self.variadic = [], {}, {}, False
@@ -138,7 +138,7 @@ class Op:
             y, *side = y
         if not traced:
             return y
-        if isinstance(y, np.generic):
+        if type(y) is not ndarray and isinstance(y, np.generic):
             y = np.asarray(y)
         if not mask or not state.recording or y.dtype.kind != "f":
             leaf = Leaf(y.shape, y.dtype)
@@ -149,7 +149,8 @@ class Op:
                     if e is not None and e.why:
                         leaf.why, leaf.site, leaf.source = e.why, e.site, e.source
             return wrap(y, leaf)
-        plan = self.plans.get((mask, len(args))) or self._plan(mask, len(args))
+        pattern = mask if self.arity >= 0 else (mask, len(args))
+        plan = self.plans.get(pattern) or self._plan(pattern, mask, len(args))
         if loose:  # drawings and costs want the shapes of plain arrays too
             edges = [
                 e or (Leaf(a.shape, a.dtype) if isinstance(a, ndarray) else None)
@@ -208,7 +209,23 @@ class Op:
         self.plans.clear()
         return self
 
-    def _plan(self, mask: int, count: int) -> Plan:
+    def register_forward_hook(self, fn: Callable[..., Any]) -> Any:
+        """Have ``fn(op, inputs, output)`` look on at each of this thread's calls, whoever makes it; returns a handle.
+
+        It is given read-only arrays (None for an input left out) and returns nothing.
+        """
+        from .hooks import on_op
+
+        return on_op(self, fn, backward=False)
+
+    def register_backward_hook(self, fn: Callable[..., Any]) -> Any:
+        """Have ``fn(op, (cotangent,), gradients)`` look on at each step back through a call; returns a handle."""
+        from .hooks import on_op
+
+        return on_op(self, fn, backward=True)
+
+    def _plan(self, pattern: Any, mask: int, count: int) -> Plan:
+        """The plan for one pattern of differentiable inputs, made when it is first met."""
         wrt = tuple(k for k in range(count) if mask >> k & 1)
         rules, saves = [], []
         common = None
@@ -237,7 +254,7 @@ class Op:
             for a, (name, source) in enumerate(zip(rule.names, rule.sources, strict=True))
             if source is not None or name in self.aux
         )
-        plan = self.plans[mask, count] = Plan(tuple(rules), common, tuple(names), wrt, tuple(sorted(watch)), held, save)
+        plan = self.plans[pattern] = Plan(tuple(rules), common, tuple(names), wrt, tuple(sorted(watch)), held, save)
         return plan
 
     def cost(self, shapes: Sequence[Any], y_shape: tuple[int, ...], params: dict[str, Any], itemsize: int = 4) -> Cost:

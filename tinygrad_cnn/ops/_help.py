@@ -27,6 +27,12 @@ def promoted(*arrays: Any) -> tuple[Any, ...]:
     return tuple(a if a is None else a.astype(common, copy=False) for a in arrays)
 
 
+def check_floating(who: str, x: Any) -> None:
+    """Refuse whole numbers, which have no minus infinity to pad with and no mean of their own dtype."""
+    if x.dtype.kind != "f":
+        raise TypeError(f"{who}: x has dtype {x.dtype}, expected floats. Convert it first, as with x.astype(np.float32).")
+
+
 def scalarwise(fn: Callable[..., float]) -> Callable[..., np.ndarray]:
     """A reference that applies a function of Python numbers to each element, parameters by keyword."""
 

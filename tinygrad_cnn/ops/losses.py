@@ -60,27 +60,27 @@ def _check_reduction(who: str, reduction: str) -> None:
         raise ValueError(f'{who}: reduction={reduction!r} must be "mean", "sum" or "none".')
 
 
-def _targets(
-    who: str, shape: Any, labels: Any, dtype: Any, weight: Any, ignore_index: Any, smoothing: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """The weight of every log-probability, (rows, C), and what a mean divides by, per row (rows,)."""
+def _classes(who: str, shape: Any, weight: Any, smoothing: float) -> int:
+    """How many classes the logits have, after checking the settings that go by it."""
     classes = shape[-1] if shape else 0
     if not classes:
         raise ValueError(f"{who}: logits have shape {shape}; the last axis must hold at least one class.")
     if not 0 <= smoothing <= 1:
         raise ValueError(f"{who}: label_smoothing={smoothing!r} must be from 0 to 1.")
-    w = np.ones(classes, dtype) if weight is None else np.asarray(values(weight), dtype)
-    if w.shape != (classes,):
-        raise ValueError(f"{who}: weight has shape {w.shape}, expected ({classes},): one number per class.")
-    if labels.shape == shape:
-        rows = labels.reshape(-1, classes).astype(dtype)
-        return (rows * (1 - smoothing) + smoothing / classes) * w, np.ones(len(rows), dtype)
+    if weight is not None and np.shape(values(weight)) != (classes,):
+        got = np.shape(values(weight))
+        raise ValueError(f"{who}: weight has shape {got}, expected ({classes},): one number per class.")
+    return int(classes)
+
+
+def _indices(who: str, shape: Any, labels: Any, ignore_index: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Class indices as one row of numbers, 0 where the label is ignored, and where it is not."""
     if labels.shape != shape[:-1] or labels.dtype.kind not in "iu":
         raise ValueError(
             f"{who}: logits {shape} need labels of shape {shape[:-1]} (whole numbers, class indices) or {shape} "
             f"(rows of probabilities), got {labels.shape} {labels.dtype}."
         )
-    flat = labels.ravel()
+    flat, classes = labels.ravel(), shape[-1]
     used = np.ones(flat.shape, bool) if ignore_index is None else flat != ignore_index
     if (wrong := np.flatnonzero(used & ((flat < 0) | (flat >= classes)))).size:
         place = np.unravel_index(wrong[0], labels.shape)
@@ -88,10 +88,22 @@ def _targets(
             f"{who}: labels[{', '.join(str(int(k)) for k in place)}] = {flat[wrong[0]]} is no class: logits {shape} "
             f"have {classes}, numbered 0 to {classes - 1}. Mark labels to be skipped with ignore_index."
         )
-    safe = np.where(used, flat, 0)
-    rows = np.tile(w * (smoothing / classes), (len(flat), 1))
-    rows[np.arange(len(flat)), safe] += (1 - smoothing) * w[safe]
-    return np.where(used[:, None], rows, 0), np.where(used, w[safe], 0)
+    return np.where(used, flat, 0), used
+
+
+def _targets(
+    who: str, shape: Any, labels: Any, dtype: Any, weight: Any, ignore_index: Any, smoothing: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The weight of every log-probability, (rows, C), and what a mean divides by, per row (rows,)."""
+    classes = _classes(who, shape, weight, smoothing)
+    w = np.ones(classes, dtype) if weight is None else np.asarray(values(weight), dtype)
+    if labels.shape == shape:
+        rows = labels.reshape(-1, classes).astype(dtype)
+        return (rows * (1 - smoothing) + smoothing / classes) * w, np.ones(len(rows), dtype)
+    label, used = _indices(who, shape, labels, ignore_index)
+    rows = np.tile(w * (smoothing / classes), (len(label), 1))
+    rows[np.arange(len(label)), label] += (1 - smoothing) * w[label]
+    return np.where(used[:, None], rows, 0), np.where(used, w[label], 0)
 
 
 def _scale(counts: np.ndarray, reduction: str) -> Any:
@@ -123,9 +135,28 @@ def _cross_entropy_ref(
 
 
 _W = np.array([0.5, 2.0, 1.0])
+_NAME = "softmax_cross_entropy"
+
+
+def _cross_entropy(
+    logits: Any, labels: Any, *, weight: Any = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
+    reduction: str = "mean",
+) -> Any:  # fmt: skip
+    """The same in terms of other ops."""
+    fixed = logits.shape, values(labels), logits.dtype, weight, ignore_index, label_smoothing
+    rows, counts = _targets(_NAME, *fixed)
+    if getattr(labels, "requires_grad", False):  # probabilities that are differentiated too
+        rows = reshape(labels, rows.shape) * (1 - label_smoothing) + label_smoothing / rows.shape[1]
+        rows = rows if weight is None else rows * np.asarray(values(weight), labels.dtype)
+    logp = log_softmax(reshape(logits, rows.shape))
+    losses = -sum(where(values(rows) != 0, rows * logp, 0), axis=1)
+    if reduction == "none":
+        return reshape(losses, logits.shape[:-1])
+    return sum(losses) * float(_scale(counts, reduction))
 
 
 @op(
+    aux=["p"],
     samples=[
         S(logits=(4, 3), labels=np.array([0, 2, 1, 1])), S(logits=(4, 3), labels=probabilities(4, 3), reduction="sum"),
         S(logits=(4, 3), labels=np.array([0, 2, -1, 1]), ignore_index=-1, weight=_W, label_smoothing=0.2),
@@ -134,6 +165,7 @@ _W = np.array([0.5, 2.0, 1.0])
         S(logits=(3,), labels=np.array(2)), S(logits=(2, 3), labels=np.array([9, 9]), ignore_index=9),
     ],
     ref=_cross_entropy_ref,
+    composition=_cross_entropy,
     cost=lambda logits_shape: 5 * math.prod(logits_shape),
 )  # fmt: skip
 def softmax_cross_entropy(
@@ -156,46 +188,55 @@ def softmax_cross_entropy(
 
     Source: the definitions of PyTorch's cross_entropy, but for the mean over no rows.
     """
-    who = "softmax_cross_entropy"
-    _check_reduction(who, reduction)
-    rows, counts = _targets(who, logits.shape, labels, logits.dtype, weight, ignore_index, label_smoothing)
-    logp = log_softmax(logits.reshape(rows.shape))
-    losses = -np.sum(np.where(rows != 0, rows * logp, 0), axis=1)
+    _check_reduction(_NAME, reduction)
+    x = logits.reshape(-1, _classes(_NAME, logits.shape, weight, label_smoothing))
+    top = x.max(axis=1, keepdims=True)
+    p = np.exp(x - top)
+    total = p.sum(axis=1, keepdims=True)
+    p /= total
+    if _one_each(logits.shape, labels, weight, label_smoothing):
+        label, used = _indices(_NAME, logits.shape, labels, ignore_index)
+        losses = np.log(total[:, 0]) + (top[:, 0] - x[np.arange(len(x)), label])
+        losses, counts = np.where(used, losses, 0), used
+    else:
+        rows, counts = _targets(_NAME, logits.shape, labels, x.dtype, weight, ignore_index, label_smoothing)
+        losses = -np.sum(np.where(rows != 0, rows * (x - top - np.log(total)), 0), axis=1)
     if reduction == "none":
-        return losses.reshape(logits.shape[:-1])
-    return np.asarray(losses.sum() * _scale(counts, reduction), logits.dtype)
+        return losses.reshape(logits.shape[:-1]), p
+    return np.asarray(losses.sum() * _scale(counts, reduction), logits.dtype), p
+
+
+def _one_each(shape: Any, labels: Any, weight: Any, smoothing: float) -> bool:
+    """Whether every row has one class and all count alike: then no (rows, C) array of targets is needed."""
+    return labels.shape != shape and weight is None and not smoothing
 
 
 def _by_row(g: Any, counts: Any, reduction: str) -> Any:
-    """The cotangent of each row's loss, (rows, 1), or one for all."""
-    return reshape(g, (-1, 1)) if reduction == "none" else g * float(_scale(counts, reduction))
+    """The cotangent of each row's loss, (rows, 1)."""
+    return np.reshape(g, (-1, 1)) if reduction == "none" else g * float(_scale(counts, reduction))
 
 
 def _logits_rule(
-    g: Any, logits: Any, labels: Any, weight: Any, ignore_index: Any, label_smoothing: float, reduction: str
-) -> Any:
-    fixed = logits.shape, values(labels), logits.dtype, weight, ignore_index, label_smoothing
-    rows, counts = _targets("softmax_cross_entropy", *fixed)
-    if getattr(labels, "requires_grad", False):  # probabilities that are differentiated too
-        rows = _probability_rows(labels, logits.shape[-1], weight, label_smoothing)
-    p = softmax(reshape(logits, counts.shape + logits.shape[-1:]))
-    return reshape((p * sum(rows, axis=1, keepdims=True) - rows) * _by_row(g, counts, reduction), logits.shape)
+    g: Any, p: Any, labels: Any, weight: Any, ignore_index: Any, label_smoothing: float, reduction: str,
+    logits_shape: Any,
+) -> Any:  # fmt: skip
+    if not _one_each(logits_shape, labels, weight, label_smoothing):
+        rows, counts = _targets(_NAME, logits_shape, labels, p.dtype, weight, ignore_index, label_smoothing)
+        dx = (p * rows.sum(axis=1, keepdims=True) - rows) * _by_row(g, counts, reduction)
+        return dx.reshape(logits_shape).astype(p.dtype, copy=False)
+    label, used = _indices(_NAME, logits_shape, labels, ignore_index)
+    share = np.where(used[:, None], _by_row(g, used, reduction), 0).astype(p.dtype, copy=False)
+    dx = p * share
+    dx[np.arange(len(p)), label] -= share[:, 0]
+    return dx.reshape(logits_shape)
 
 
-def _probability_rows(labels: Any, classes: int, weight: Any, smoothing: float) -> Any:
-    rows = reshape(labels, (-1, classes)) * (1 - smoothing) + smoothing / classes
-    return rows if weight is None else rows * np.asarray(values(weight), labels.dtype)
-
-
-def _labels_rule(
-    g: Any, logits: Any, labels_shape: Any, weight: Any, ignore_index: Any, label_smoothing: float, reduction: str
-) -> Any:
-    classes = labels_shape[-1]
-    logp = log_softmax(reshape(logits, (-1, classes)))
+def _labels_rule(g: Any, logits: Any, weight: Any, label_smoothing: float, reduction: str) -> Any:
+    logp = log_softmax(logits.reshape(-1, logits.shape[-1]))
     if weight is not None:
         logp = logp * np.asarray(values(weight), logits.dtype)
-    counts = np.ones(math.prod(labels_shape[:-1]))
-    return reshape(logp * _by_row(g, counts, reduction) * -(1 - label_smoothing), labels_shape)
+    dp = logp * _by_row(g, np.ones(len(logp)), reduction) * -(1 - label_smoothing)
+    return dp.reshape(logits.shape)
 
 
 softmax_cross_entropy.vjp(logits=_logits_rule, labels=_labels_rule)

@@ -13,7 +13,7 @@ from ..core import Sample as S
 from ..core import op
 from ..core.sample import apart, integers
 from ..kernels import shapes, slow
-from ._help import spread
+from ._help import check_floating, spread
 
 _window = lru_cache(1024)(shapes.pool_window)
 
@@ -78,7 +78,9 @@ def max_pool2d(
     Raises
     ------
     ValueError : the window does not fit, or a window could lie on padding alone.
+    TypeError : x holds no floats.
     """
+    check_floating("max_pool2d", x)
     return kernels.max_pool2d(x, geometry("max_pool2d", x.shape, window, stride, padding, dilation, ceil_mode))
 
 
@@ -150,6 +152,7 @@ def avg_pool2d(
     Options as in `max_pool2d`; `count_include_pad` says whether padding counts in the mean (as zeros).
     """
     win = geometry("avg_pool2d", x.shape, window, stride, padding, 1, ceil_mode)
+    check_floating("avg_pool2d", x)
     return kernels.avg_pool2d(x, win, shapes.tap_counts(win, count_include_pad))
 
 
@@ -187,7 +190,9 @@ def global_avg_pool2d(x: Any) -> Any:
     shapes.image("global_avg_pool2d", "x", x.shape)
     if not x.shape[1] * x.shape[2]:
         raise ValueError(f"global_avg_pool2d: x has shape {x.shape}: images without pixels have no mean.")
-    return np.mean(x, axis=(1, 2))
+    n, h, w, c = x.shape
+    whole = shapes.Window((h, w), (h, w), (1, 1), ((0, 0), (0, 0)), (1, 1), (1, 1))
+    return kernels.avg_pool2d(x, whole, np.full((1, 1), h * w)).reshape(n, c)
 
 
 global_avg_pool2d.vjp(x=lambda g, x_shape: spread(g * (1 / (x_shape[1] * x_shape[2])), x_shape, (1, 2)))
