@@ -37,6 +37,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def located(error: Exception, op: str, path: str, arguments: dict[str, Any]) -> Exception:
     """The same error, saying which op in which layer failed and on what arguments."""
     kind = type(error) if type(error) in (ValueError, TypeError, IndexError, ZeroDivisionError) else None
+    if isinstance(error, TypeError) and type(error).__module__.startswith("numpy"):  # a ufunc on a dtype it lacks
+        kind = TypeError
     message = str(error)
     if kind is None or message.startswith(f"{op} ("):
         return error

@@ -44,8 +44,8 @@ class UNet(Module):
         beside.pop()
         for halve, up in zip(self.halve, self.up, strict=True):
             left = beside.pop()
-            x = ops.repeat(ops.repeat(x, 2, axis=1), 2, axis=2)[:, : left.shape[1], : left.shape[2]]
-            x = up(ops.concatenate([left, halve(x)], axis=-1))
+            x = halve(ops.resize(x, left.shape[1:3], mode="nearest"))
+            x = up(ops.concatenate([left, x], axis=-1))
         return self.head(x)
 
 

@@ -30,7 +30,7 @@ def promoted(*arrays: Any) -> tuple[Any, ...]:
 def check_floating(who: str, x: Any) -> None:
     """Refuse whole numbers, which have no minus infinity to pad with and no mean of their own dtype."""
     if x.dtype.kind != "f":
-        raise TypeError(f"{who}: x has dtype {x.dtype}, expected floats. Convert it first, as with x.astype(np.float32).")
+        raise TypeError(f"{who}: x has dtype {x.dtype}, expected floats. Convert it, as with x.astype(np.float32).")
 
 
 def scalarwise(fn: Callable[..., float]) -> Callable[..., np.ndarray]:

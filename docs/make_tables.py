@@ -1,0 +1,236 @@
+"""Write the pages that are read off the registry and the package: docs/ops.md, and the counts in docs/compared.md.
+
+    python docs/make_tables.py [--check]
+
+With --check nothing is written; the exit code says whether the pages are up to date (a test runs that).
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+import tinygrad_cnn as tg  # noqa: E402
+from tinygrad_cnn import data, models, nn, ops, optim  # noqa: E402
+
+START, END = "<!-- counts: written by make_tables.py -->", "<!-- end of counts -->"
+
+INTRODUCTION = """# Ops
+
+Written by `python docs/make_tables.py` from the registry, `tg.registry`; do not edit.
+
+{ops} ops, and {others} functions that are made of them or make arrays.  In rules, `g` is the gradient that comes in,
+`y` the op's output, `x_shape` the shape of its input x; every rule is made of ops, so that it can be differentiated
+again.  FLOP are those of one call, from shapes alone.  The reference is what the op's result is tested against on every
+sample that stands beside it; gradients are tested against differences.
+"""
+
+FAMILIES = {  # the files of ops/, and what they are about
+    "arithmetic": "Arithmetic", "elementwise": "Element-wise functions", "activation": "Activations",
+    "reduce": "Reductions", "shape": "Shape", "border": "Borders", "indexing": "Indexing", "linalg": "Linear algebra",
+    "conv": "Convolution", "pool": "Pooling", "unpool": "Unpooling", "windows": "Windows", "resample": "Resizing",
+    "norm": "Normalisation", "losses": "Losses", "random": "Randomness", "fused": "Fused",
+    "algebra": "What the engine needs",
+}  # fmt: skip
+
+
+# -- source text of rules, costs and references -----------------------------------------------------------------
+
+
+@cache
+def tree(file: str) -> ast.Module:
+    return ast.parse(Path(file).read_text(encoding="utf-8"))
+
+
+def expression(fn: Callable[..., Any]) -> str:
+    """What a function returns, as one line of source; its name if that would be long or more than one expression."""
+    fn = inspect.unwrap(fn)
+    code: CodeType | None = getattr(fn, "__code__", None)
+    name = getattr(fn, "__name__", type(fn).__name__)
+    if code is None or not code.co_filename.startswith(str(HERE.parent)):
+        return name
+    names = list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+    for node in ast.walk(tree(code.co_filename)):
+        body: ast.expr | None = None
+        if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno and arguments(node) == names:
+            body = node.body
+        elif isinstance(node, ast.FunctionDef) and node.name == name and node.lineno == code.co_firstlineno:
+            last = node.body[-1]
+            if len(node.body) == 1 and isinstance(last, ast.Return):
+                body = last.value
+        if body is not None:
+            text = ast.unparse(body).replace("math.prod", "prod")
+            return text if len(text) <= 100 or name == "<lambda>" else name
+    return name
+
+
+def arguments(node: ast.Lambda) -> list[str]:
+    return [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+
+
+def signature(fn: Any) -> str:
+    """As one calls it: without annotations."""
+    plain = inspect.signature(fn.fn if isinstance(fn, tg.Op) else fn)
+    bare = [p.replace(annotation=inspect.Parameter.empty) for p in plain.parameters.values()]
+    text = f"{fn.__name__}{plain.replace(parameters=bare, return_annotation=inspect.Signature.empty)}"
+    return text.replace("<class 'numpy.float32'>", "float32")
+
+
+# -- the page of ops --------------------------------------------------------------------------------------------
+
+
+def family(op: tg.Op) -> str:
+    return op.__module__.rpartition(".")[2]
+
+
+def rule_lines(op: tg.Op) -> list[str]:
+    if op.composition is not None:
+        equals = expression(op.composition)
+        return [
+            f"- equals `{equals}`, which higher orders differentiate; own rules for {inputs(op)} at the first order"
+        ]
+    if not op.rules:
+        return ["- no gradient"]
+    return [f"- gradient in {name}: `{expression(rule)}`" for name, rule in op.rules.items()]
+
+
+def inputs(op: tg.Op) -> str:
+    return ", ".join(name for name in op.rules if name != "g")
+
+
+def reference(op: tg.Op) -> str:
+    if op.composition is not None:
+        return "its composition"
+    if op.ref is None:
+        return "none"
+    inner = [c.cell_contents for c in getattr(op.ref, "__closure__", None) or () if callable(c.cell_contents)]
+    if op.ref.__qualname__.startswith("scalarwise.") and inner:
+        return f"`{expression(inner[0])}` for each number"
+    text = expression(op.ref)
+    return f"`{text}`" if len(text) <= 100 else f"an expression in ops/{family(op)}.py"
+
+
+def describe(op: tg.Op) -> str:
+    cost = "one per output element" if op.cost_rule is None else f"`{expression(op.cost_rule)}`"
+    facts = [*rule_lines(op), f"- FLOP: {cost} · reference: {reference(op)}"]
+    if op.broadcasts:
+        facts.append("- broadcasts its inputs")
+    if op.numpy:
+        facts.append(f"- NumPy functions that mean it: {', '.join(f'`np.{name}`' for name in numpy_names(op))}")
+    return f"### {op.name}\n\n`{signature(op)}`\n\n{prose(op.__doc__ or '')}\n\n" + "\n".join(facts) + "\n"
+
+
+def prose(doc: str) -> str:
+    """A docstring as Markdown: the sections of numpydoc in bold, their entries as items."""
+    lines: list[str] = []
+    section = False
+    for line in inspect.cleandoc(doc).split("\n"):
+        if set(line) == {"-"} and lines:
+            lines[-1], section = f"**{lines[-1]}**\n", True
+        elif not line:
+            section = False
+            lines.append(line)
+        elif section and not line.startswith(" "):
+            name, colon, rest = line.partition(" : ")
+            lines.append(f"- `{name}`: {rest}" if colon else f"- {line}")
+        else:
+            lines.append(f"  {line.strip()}" if section else line)
+    return "\n".join(lines)
+
+
+def numpy_names(op: tg.Op) -> list[str]:
+    return sorted({f.__name__ for f in op.numpy})
+
+
+def own_ops() -> list[tg.Op]:
+    return [op for op in tg.registry.values() if op.__module__.startswith("tinygrad_cnn.")]
+
+
+def compositions() -> dict[str, Any]:
+    """Public functions that are made of ops and are none themselves."""
+    return {name: getattr(ops, name) for name in ops.__all__ if not isinstance(getattr(ops, name), tg.Op)}
+
+
+def ops_page() -> str:
+    found = own_ops()
+    parts = [INTRODUCTION.format(ops=len(found), others=len(compositions()))]
+    known = {**FAMILIES, **{family(op): family(op).capitalize() for op in found if family(op) not in FAMILIES}}
+    for key, title in known.items():
+        members = sorted((op for op in found if family(op) == key), key=lambda op: op.name)
+        if members:
+            parts += [f"## {title}\n", *map(describe, members)]
+    parts.append("## Functions that are no ops: made of ops, or makers of arrays\n")
+    for _, fn in sorted(compositions().items()):
+        parts.append(f"- `{signature(fn)}`: {first_line(fn)}")
+    return "\n".join(parts) + "\n"
+
+
+def first_line(fn: Any) -> str:
+    return inspect.cleandoc(fn.__doc__ or "").split("\n")[0]
+
+
+# -- the counts of the comparison -------------------------------------------------------------------------------
+
+
+def classes(module: Any, base: type) -> list[str]:
+    found = [k for k, v in vars(module).items() if inspect.isclass(v) and issubclass(v, base) and v is not base]
+    return sorted(found, key=str.lower)
+
+
+def counts() -> str:
+    kinds = {name: value for name, value in vars(data.transforms).items() if inspect.isclass(value)}
+    transforms = [k for k, v in kinds.items() if v.__module__ == data.transforms.__name__ and not k.startswith("_")]
+    rows = {
+        "ops in the registry": [op.name for op in own_ops()],
+        "functions beside them": list(compositions()),
+        "layers": classes(nn, nn.Module),
+        "networks by name": list(models.names),
+        "optimisers": classes(optim, optim.Optimizer),
+        "schedules": classes(optim, optim.Schedule),
+        "data sets": ["digits", "mnist", "fashion_mnist", "cifar10", "ImageFolder", "ArrayDataset"],
+        "transforms": sorted(transforms),
+    }
+    rows["data sets"] = [name for name in rows["data sets"] if hasattr(data, name)]
+    lines = ["| what | how many | which |", "|---|---|---|"]
+    for what, names in rows.items():
+        listed = "[the page of ops](ops.md)" if what.startswith("ops") else ", ".join(names)
+        lines.append(f"| {what} | {len(names)} | {listed} |")
+    return "\n".join(lines)
+
+
+def compared_page(now: str) -> str:
+    before, _, rest = now.partition(START)
+    _, found, after = rest.partition(END)
+    if not found:
+        raise SystemExit(f"docs/compared.md: the marks {START} and {END} are gone; put them round the counts.")
+    return f"{before}{START}\n\n{counts()}\n\n{END}{after}"
+
+
+def main() -> int:
+    stale = []
+    for path, make in ((HERE / "ops.md", lambda _: ops_page()), (HERE / "compared.md", compared_page)):
+        now = path.read_text(encoding="utf-8") if path.exists() else ""
+        wanted = make(now)
+        if now == wanted:
+            continue
+        stale.append(path.name)
+        if "--check" not in sys.argv:
+            path.write_text(wanted, encoding="utf-8")
+            print(f"written: docs/{path.name}")
+    if stale and "--check" in sys.argv:
+        print(f"out of date: {', '.join(stale)}. Run python docs/make_tables.py.", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
