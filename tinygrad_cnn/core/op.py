@@ -132,7 +132,10 @@ class Op:
             y = self.fn(*arrays, **params) if not observers else self._observed(args, arrays, params)
         except Exception as error:
             names = self.inputs if not self.variadic else [f"{self.inputs[0]}[{k}]" for k in range(len(arrays))]
-            raise located(error, self.name, state.path, dict(zip(names, arrays, strict=True)) | params) from error
+            worded = located(error, self.name, state.path, dict(zip(names, arrays, strict=True)) | params)
+            if worded is error:
+                raise
+            raise worded from error
         side: Any = ()
         if self.aux:
             y, *side = y
