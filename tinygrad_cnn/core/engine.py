@@ -9,6 +9,7 @@ import numpy as np
 
 from .algebra import add, alias, cast, sum_to
 from .errors import GraphError, check_floating
+from .hooks import noted
 from .modes import Site, enable_grad, here, line_of, no_grad
 from .node import Clock, Edge, Leaf, Node, Released, holds_array
 from .observe import Call, observed, observers
@@ -69,12 +70,12 @@ def sweep(
         g = grads.pop(node, None)
         if g is None:
             continue
+        if node.note is not None and node not in stop:
+            g = noted(node, g, create_graph, own)
         if node in wanted:
             found[node] = g if create_graph or node in own else np.copy(g)
         if node.op is None or node in stop:
             continue
-        if (note := node.note) is not None and note.retains_grad and not create_graph:
-            note.grad = np.copy(g) if note.grad is None else note.grad + g
         for edge, gk in (_observed if observers else pull_back)(node, g, create_graph, within):
             before = grads.get(edge)
             if before is None:

@@ -38,6 +38,7 @@ class Leaf:
     assigned = 0  # the clock at the last assign
     assigned_at: Site | None = None
     path = ""
+    note: Note | None = None  # its hooks, if it has any
     site: Site | None = None
     why: str | None = None
     source: weakref.ref[Node | Leaf] | None = None
@@ -112,14 +113,15 @@ def holds_array(value: Any) -> bool:
 
 
 class Note:
-    """What few results have: a name, a gradient to keep."""
+    """What few results have: a name, a gradient to keep, hooks that want to see it."""
 
-    __slots__ = ("name", "grad", "retains_grad")
+    __slots__ = ("name", "grad", "retains_grad", "hooks")
 
     def __init__(self) -> None:
         self.name: str | None = None
         self.grad: Any = None
         self.retains_grad = False
+        self.hooks: dict[int, Any] = {}
 
 
 class Released:

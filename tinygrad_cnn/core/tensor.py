@@ -156,6 +156,17 @@ class Tensor(Operators):
         self._noted().retains_grad = True
         return self
 
+    def register_hook(self, fn: Callable[[Any], Any]) -> Any:
+        """Have `fn(gradient)` called with this tensor's gradient, once all that uses the tensor has added to it.
+
+        What fn returns, of the same shape and dtype, takes the gradient's place; None leaves it.  It is given a
+        read-only array, or a Tensor where gradients are recorded (``create_graph=True``).  Returns a handle to
+        `remove()` the hook by, which also serves as a context.
+        """
+        from .hooks import on_gradient
+
+        return on_gradient(self, fn)
+
     def detach(self) -> Tensor:
         """The same values without their history."""
         from .algebra import stop_gradient

@@ -31,6 +31,6 @@ class Parameter(Tensor):
 
     def convert(self, dtype: Any) -> None:
         """Change the dtype, in place: optimisers and modules keep the same object.  The gradient is dropped."""
-        auto = self._auto_named
+        auto, note = self._auto_named, self.node.note
         self.__init__(self.data, dtype=dtype, requires_grad=self.requires_grad, name=self.name)  # type: ignore[misc]
-        self._auto_named = auto
+        self._auto_named, self.node.note = auto, note  # hooks stay
