@@ -289,6 +289,53 @@ def test_the_second_ctrl_c_stops_at_once():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+# -- averaged weights -------------------------------------------------------------------------------------------
+
+
+def averaged(run=None, epochs=4, **more):
+    model = Net()
+    ema = optim.EMA(model, 0.8)
+    optimizer = optim.Adam(model.parameters(), lr=0.01)
+    history = fit(
+        model, images(), validation=images(9, seed=1), epochs=epochs, batch_size=12, optimizer=optimizer, ema=ema,
+        progress=False, run=run, **more,
+    )  # fmt: skip
+    return model, ema, history
+
+
+def test_averages_follow_each_update_and_are_what_validation_sees():
+    model, ema, history = averaged()
+    plain = Net()
+    fit(plain, images(), epochs=4, batch_size=12, optimizer=optim.Adam(plain.parameters(), lr=0.01), progress=False)
+    assert same_weights(model, plain)  # which it does not disturb
+    assert ema.updates == 16 and not np.array_equal(ema.weights()["out.weight"], model.state_dict()["out.weight"])
+    with ema.apply():
+        assert evaluate(model, images(9, seed=1))["loss"] == history["val_loss"][-1]
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_a_stopped_run_goes_on_with_its_averages_bit_for_bit(tmp_path, k):
+    straight, ema, history = averaged()
+    averaged(Run.create(tmp_path / "run"), on_epoch=lambda row: row["epoch"] < k)
+    with pytest.raises(ValueError, match="disagree on whether there is an ema"):
+        fit(Net(), images(), epochs=4, batch_size=12, progress=False, run=Run.open(tmp_path / "run"))
+    resumed, again, rows = averaged(Run.open(tmp_path / "run"))
+    assert same_weights(straight, resumed) and without_times(rows) == without_times(history)
+    assert all(np.array_equal(v, again.weights()[name]) for name, v in ema.weights().items())
+
+
+def test_an_early_stop_keeps_the_best_averages():
+    model, _, history = averaged(epochs=30, early_stop=2)
+    best = min(history["val_loss"])
+    assert evaluate(model, images(9, seed=1))["loss"] == best
+
+
+def test_averages_of_another_model_are_refused():
+    model = Net()
+    with pytest.raises(ValueError, match="ema must be a tg.optim.EMA of the model that is trained"):
+        fit(model, images(), ema=optim.EMA(Net()), progress=False)
+
+
 # -- several batches an update ----------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ def fit(
     metrics: Mapping[str, Metric] | None = None,
     seed: int = 0,
     accumulate: int = 1,
+    ema: Any = None,
     early_stop: int | None = None,
     on_epoch: Callable[[Row], Any] | None = None,
     progress: bool = True,
@@ -52,6 +54,8 @@ def fit(
     accumulate : batches per update, whose gradients are averaged over all their examples, so that the update is that
         of one batch as large as all of them; the rest at the end of an epoch makes a smaller one.  Layers that
         look at a whole batch (`BatchNorm2d`) still see the small ones.
+    ema : a `tg.optim.EMA` of this model, moved after each update; `validation` and `early_stop` go by its averages.
+        The model ends with its own weights all the same (take ``ema.weights()``), unless `early_stop` kept the best.
     early_stop : stop after so many epochs without a lower loss (on `validation` if given), and keep the best weights.
     on_epoch : called after each epoch with its row of numbers; what it returns is ignored, except False: stop.
     progress : a bar on a terminal (if tqdm is installed), a line an epoch elsewhere; False for silence.
@@ -75,7 +79,7 @@ def fit(
     if schedule is not None and not isinstance(schedule, Schedule):
         schedule = schedule(optimizer, epochs * -(-len(loader) // accumulate))
     loss, metrics = defaults(loss, metrics)
-    trainer = Trainer(model, loader, optimizer, schedule, loss, metrics, validation, early_stop, run, accumulate)
+    trainer = Trainer(model, loader, optimizer, schedule, loss, metrics, validation, early_stop, run, accumulate, ema)
     return trainer.train(epochs, on_epoch, progress)
 
 
@@ -94,11 +98,13 @@ class Trainer:
 
     def __init__(
         self, model: Any, loader: Any, optimizer: Any, schedule: Any, loss: Any, metrics: dict[str, Metric],
-        validation: Any, early_stop: int | None, run: Any, accumulate: int = 1,
+        validation: Any, early_stop: int | None, run: Any, accumulate: int = 1, ema: Any = None,
     ) -> None:  # fmt: skip
         self.model, self.loader, self.optimizer, self.schedule = model, loader, optimizer, schedule
         self.loss, self.metrics, self.validation, self.run = loss, metrics, validation, run
-        self.early_stop, self.accumulate = early_stop, accumulate
+        self.early_stop, self.accumulate, self.ema = early_stop, accumulate, ema
+        if ema is not None and getattr(ema, "model", None) is not model:
+            raise ValueError("fit: ema must be a tg.optim.EMA of the model that is trained.")
         self.pending = 0  # examples whose gradients wait for the update
         self.history = History()
         self.epoch = 0  # epochs that are over
@@ -188,6 +194,8 @@ class Trainer:
                         np.multiply(p.grad, 1 / self.pending, out=p.grad)
         self.last_lr, self.pending = self._lr(), 0
         self.optimizer.step()
+        if self.ema is not None:
+            self.ema.update()
         if self.schedule is not None and not isinstance(self.schedule, ReduceLROnPlateau):
             self.schedule.step()
         self.step += 1
@@ -202,7 +210,8 @@ class Trainer:
         row: Row = {"epoch": self.epoch + 1, "step": self.step, "lr": self.last_lr, "seconds": self.sums["seconds"]}
         row |= {name: self.sums[name] / count for name in ("loss", *self.metrics)}
         if self.validation is not None:
-            found = evaluate(self.model, self.validation, loss=self.loss, metrics=self.metrics)
+            with nullcontext() if self.ema is None else self.ema.apply():
+                found = evaluate(self.model, self.validation, loss=self.loss, metrics=self.metrics)
             row |= {f"val_{name}": value for name, value in found.items()}
         return row
 
@@ -214,7 +223,7 @@ class Trainer:
         if self.early_stop is None:
             return
         if value < self.best["value"]:
-            weights = {name: np.array(v) for name, v in self.model.state_dict().items()}
+            weights = self.model.state_dict() if self.ema is None else self.ema.weights()
             self.best = {"value": value, "epoch": self.epoch, "weights": weights}
         elif self.epoch - self.best["epoch"] >= self.early_stop:
             self.history.stopped = "early stop"
@@ -235,6 +244,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": None if self.schedule is None else self.schedule.state_dict(),
+            "ema": None if self.ema is None else self.ema.state_dict(),
             "loader": self.loader.state_dict(),
             "generators": generator_states(self.model),
             "epoch": self.epoch, "step": self.step, "last_lr": self.last_lr, "sums": self.sums, "best": self.best,
@@ -245,12 +255,16 @@ class Trainer:
         """Stand where `state_dict` was taken."""
         if (state["schedule"] is None) != (self.schedule is None):
             raise ValueError("fit: the checkpoint and this call disagree on whether there is a schedule.")
+        if (state.get("ema") is None) != (self.ema is None):
+            raise ValueError("fit: the checkpoint and this call disagree on whether there is an ema.")
         if (was := state.get("accumulate", 1)) != self.accumulate:
             raise ValueError(f"fit: the checkpoint is of accumulate={was}, this call has accumulate={self.accumulate}.")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.schedule is not None:
             self.schedule.load_state_dict(state["schedule"])
+        if self.ema is not None:
+            self.ema.load_state_dict(state["ema"])
         self.loader.load_state_dict(state["loader"])
         restore_generators(self.model, state["generators"])
         self.epoch, self.step, self.last_lr = state["epoch"], state["step"], state["last_lr"]
