@@ -21,14 +21,14 @@ def steps(layers: Sequence[Module]) -> list[Callable[[Any], Any]]:
 
     A relu is taken into the layer before it.  Between a layer and max pooling it changes places with the pooling:
     the larger of two numbers, clipped, is the larger of the clipped ones, and there are fewer numbers after.
-    Only the exact classes are fused: a subclass may do anything.
+    Only the exact classes are fused, since a subclass may do anything, and none that has hooks.
     """
     if not FUSE:
         return list(layers)
     row: list[Callable[[Any], Any]] = []
     k = 0
     while k < len(layers):
-        kinds = [type(layer) for layer in layers[k : k + 3]]
+        kinds = [type(layer) if not layer._hooks else None for layer in layers[k : k + 3]]
         if kinds[:2] == [ReLU, MaxPool2d]:
             row += [layers[k + 1], layers[k]]
             k += 2

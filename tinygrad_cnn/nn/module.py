@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..core import Tensor
+from ..core.hooks import Handle, Hook
 from ..core.modes import state
+from .hooks import Hooks
 from .loading import LoadReport, load
 from .parameter import Parameter
 
@@ -23,6 +25,10 @@ class _Structure:
     """Counts changes to any module's attributes: what was read off a tree of modules holds until it moves."""
 
     version = 0
+
+    @classmethod
+    def change(cls) -> None:
+        cls.version += 1
 
 
 class _Running(threading.local):
@@ -61,6 +67,7 @@ class Module:
     _buffers: frozenset[str] = frozenset()
     _mapped: tuple[int, dict[Module, str]] = (-1, {})
     _seen_at = ""
+    _hooks: Hooks | None = None
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes."""
@@ -77,7 +84,7 @@ class Module:
         if state.path != self._seen_at:
             object.__setattr__(self, "_seen_at", state.path)
         try:
-            return self.forward(*args, **kwargs)
+            return self.forward(*args, **kwargs) if self._hooks is None else self._hooks.run(self, args, kwargs)
         finally:
             running.paths, running.prefix, state.path = before
 
@@ -254,6 +261,35 @@ class Module:
                 if value is not None and value.dtype.kind == "f" and value.dtype != target:
                     setattr(module, name, value.data.astype(target))
         return self
+
+    # -- hooks ------------------------------------------------------------------------------------------------
+
+    def register_forward_pre_hook(self, fn: Hook) -> Handle:
+        """Have ``fn(module, args)`` called before each forward; returns a handle to `remove()` it by.
+
+        What fn returns takes the place of the arguments: a tuple, or the argument itself if there is one.
+        """
+        return self._hook("before", fn)
+
+    def register_forward_hook(self, fn: Hook) -> Handle:
+        """Have ``fn(module, args, output)`` called after each forward; returns a handle to `remove()` it by.
+
+        What fn returns, of the same shape and dtype, takes the place of the output; None leaves it.
+        """
+        return self._hook("after", fn)
+
+    def register_backward_hook(self, fn: Hook) -> Handle:
+        """Have ``fn(module, gradient)`` called with the gradient of each output; returns a handle to `remove()` it by.
+
+        What fn returns, of the same shape and dtype, takes the gradient's place; None leaves it.  For modules that
+        return one Tensor.  A module that runs several times has a gradient for each.
+        """
+        return self._hook("gradient", fn)
+
+    def _hook(self, kind: str, fn: Hook) -> Handle:
+        if self._hooks is None:
+            object.__setattr__(self, "_hooks", Hooks())
+        return Handle(getattr(self._hooks, kind), fn, _Structure.change)
 
     # -- values -----------------------------------------------------------------------------------------------
 
