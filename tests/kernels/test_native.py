@@ -547,6 +547,27 @@ def test_kept_memory() -> None:
     assert "is not a number of megabytes" in run(code, TINYGRAD_CNN_CACHE="lots")
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason="AddressSanitizer keeps freed memory itself")
+def test_kept_memory_is_bounded_and_handed_back() -> None:
+    code = """if True:
+        import resource
+        import numpy as np
+        from tinygrad_cnn.kernels import native
+        def resident():
+            return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() >> 20
+        before = resident()
+        for _ in range(3):
+            many = [native.relu(np.ones(1 << 20, np.float32)) for _ in range(60)]  # 240 MB
+            del many
+        print(resident() - before)
+        native.empty_cache()
+        print(resident() - before)
+    """
+    kept, left = map(int, run(code, TINYGRAD_CNN_CACHE="64").split())
+    assert kept < 64 + 32 and left < 32
+
+
 @pytest.mark.parametrize("n", [0, -1, 1.5, "2", True, 10**6])
 def test_number_of_threads_is_checked(n: Any) -> None:
     with pytest.raises(ValueError, match="set_num_threads"):

@@ -3,7 +3,8 @@
 ``available`` says whether they are here, ``reason`` why not, or what is in use.  They take float32 and float64 and
 return ``NotImplemented`` for the rest.  Environment: ``TINYGRAD_CNN_ISA`` picks an instruction set,
 ``TINYGRAD_CNN_THREADS`` (else ``OMP_NUM_THREADS``, else every core) the number of threads; ``TINYGRAD_CNN_CACHE`` says
-how many megabytes of freed memory the allocator may keep for the next arrays (0: leave the allocator alone).
+how many megabytes of freed memory the allocator may keep for the next arrays (0: leave the allocator alone);
+``TINYGRAD_CNN_WINOGRAD=0`` keeps 3x3 convolutions from minimal filtering.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 
 from ..shapes import Window
 
-VERSION = 2  # of the calls between this file and module.c (setup.py compiles it in); raise it when one changes
+VERSION = 3  # of the calls between this file and module.c (setup.py compiles it in); raise it when one changes
 
 available: bool = False
 reason: str = ""
@@ -92,6 +93,19 @@ def use_isa(name: str) -> str:
     return before
 
 
+_WHEN = ("never", "faster", "possible")
+
+
+def use_winograd(when: str) -> str:
+    """Minimal filtering for 3x3 windows: "never", where it is "faster", or wherever "possible"; returns the one before.
+
+    It rounds otherwise: see docs/design/native_kernels.md.
+    """
+    if when not in _WHEN:
+        raise ValueError(f"use_winograd: when={when!r} must be one of {_WHEN}.")
+    return _WHEN[_native.use_winograd(_WHEN.index(when))] if _native is not None else "never"
+
+
 def _describe() -> None:
     global reason
     n = get_num_threads()
@@ -115,6 +129,8 @@ def _load() -> None:
     _native, available = found, True
     _native.set_num_threads(_default_threads())
     _keep_memory()
+    if os.environ.get("TINYGRAD_CNN_WINOGRAD", "").strip() == "0":
+        use_winograd("never")
     _isa = _native.isas()[0]
     wish = os.environ.get("TINYGRAD_CNN_ISA", "").strip()
     if wish and wish not in _native.isas():

@@ -5,6 +5,7 @@
 #include "filters.h"
 #include "few_rows.h"
 #include "one_row.h"
+#include "winograd.h"
 #include "conv.h"
 #include "weights.h"
 #include "narrow.h"

@@ -17,6 +17,9 @@ enum { RELU, RELU_DX, ADD_RELU, SGD, ADAM };              /* what each does, ele
 enum { SCALE_SHIFT, ADD_BIAS, NORM_DX };                  /* what rowwise does */
 enum { COLUMN_SUMS, MOMENTS, NORM_SUMS, SQUARES };        /* what columns does; SQUARES inside only */
 
+extern int tg_winograd; /* when to use winograd.h */
+enum { WINOGRAD_NEVER, WINOGRAD_FASTER, WINOGRAD_ALWAYS };
+
 /* Each returns 0, or -1 without memory.  Pointers are to C-contiguous arrays of the table's type. */
 typedef struct {
     int (*conv2d)(const conv_shape *, const void *x, const void *w, const void *b, void *y);

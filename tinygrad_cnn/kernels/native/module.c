@@ -18,6 +18,7 @@ TG_ISAS
 #undef X
 
 static const instruction_set *isa;
+int tg_winograd = WINOGRAD_FASTER;
 
 static int runs_here(const char *name)
 {
@@ -456,6 +457,17 @@ static PyObject *use_isa(PyObject *self, PyObject *name)
     return PyErr_Format(PyExc_ValueError, "instruction set %R is not one this machine runs", name);
 }
 
+/* use_winograd(when): never, where it was measured to be quicker, or wherever it is possible; returns what was set. */
+static PyObject *use_winograd(PyObject *self, PyObject *when)
+{
+    (void)self;
+    const long before = tg_winograd, wish = PyLong_AsLong(when);
+    if (wish == -1 && PyErr_Occurred()) return NULL;
+    if (wish < WINOGRAD_NEVER || wish > WINOGRAD_ALWAYS) return PyErr_Format(PyExc_ValueError, "when?");
+    tg_winograd = (int)wish;
+    return PyLong_FromLong(before);
+}
+
 static PyMethodDef methods[] = {
 #define KERNEL(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
     KERNEL(conv2d),
@@ -473,6 +485,7 @@ static PyMethodDef methods[] = {
     {"empty_cache", empty_cache, METH_NOARGS, NULL},
     {"isas", isas, METH_NOARGS, NULL},
     {"use_isa", use_isa, METH_O, NULL},
+    {"use_winograd", use_winograd, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 

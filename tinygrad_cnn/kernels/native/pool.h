@@ -14,7 +14,8 @@ INLINE IVEC FN(from_bytes)(FN(bytes) v)
 
 INLINE FN(bytes) FN(to_bytes)(IVEC v)
 {
-    return __builtin_convertvector(__builtin_convertvector(__builtin_convertvector(v, FN(ints)), FN(shorts)), FN(bytes));
+    const FN(ints) ints = __builtin_convertvector(v, FN(ints));
+    return __builtin_convertvector(__builtin_convertvector(ints, FN(shorts)), FN(bytes));
 }
 
 /* Store n lanes; all of them where they lie before `end`, if what follows is going to be written later anyway. */
@@ -113,7 +114,8 @@ INLINE void FN(pool_rows)(const FN(pooling) * v, const int what, int64_t piece)
             int64_t c = 0;
             for (; c + LANES <= s->c; c += LANES)
                 FN(pool_pixel)(v, what, image, row * s->ow + r, c, LANES, h, w, i0, i1, j0, j1, count, upto);
-            if (c < s->c) FN(pool_pixel)(v, what, image, row * s->ow + r, c, s->c - c, h, w, i0, i1, j0, j1, count, upto);
+            if (c < s->c)
+                FN(pool_pixel)(v, what, image, row * s->ow + r, c, s->c - c, h, w, i0, i1, j0, j1, count, upto);
         }
     }
 }
@@ -130,8 +132,8 @@ INLINE VEC FN(won)(const FN(pooling) * v, const int wide, int64_t at, int64_t n,
 }
 
 /* Add to one row of dx, from column w0 up to w1, what one tap (i,j) of one row of windows owes it. */
-INLINE void FN(put_row)(const FN(pooling) * v, const int what, const int wide, int64_t windows, const T *counts, int64_t i, int64_t j,
-                        T *dx, int64_t w0, int64_t w1)
+INLINE void FN(put_row)(const FN(pooling) * v, const int what, const int wide, int64_t windows, const T *counts,
+                        int64_t i, int64_t j, T *dx, int64_t w0, int64_t w1)
 {
     const conv_shape *s = v->s;
     const int64_t shift = j * s->dw - s->pw, first = most(0, ceil_div(most(0, w0 - shift), s->sw)),
@@ -179,8 +181,8 @@ INLINE void FN(put_rows)(const FN(pooling) * v, const int what, const int wide, 
     }
 }
 
-/* Windows that do not overlap: each dx pixel is one select.  Pixels under no window are zeroed first; if there are none,
- * vectors may run over into pixels that are written later. */
+/* Windows that do not overlap: each dx pixel is one select.  Pixels under no window are zeroed first; if there are
+ * none, vectors may run over into pixels that are written later. */
 INLINE void FN(put_apart)(const FN(pooling) * v, const int wide, int64_t piece)
 {
     const conv_shape *s = v->s;
@@ -204,7 +206,8 @@ INLINE void FN(put_apart)(const FN(pooling) * v, const int wide, int64_t piece)
                     int64_t c = 0;
                     for (; c + LANES <= s->c; c += LANES)
                         FN(store)(to + c, FN(won)(v, wide, at + c, LANES, (INT)number));
-                    if (c < s->c) FN(store_over)(to + c, FN(won)(v, wide, at + c, s->c - c, (INT)number), s->c - c, end);
+                    if (c < s->c)
+                        FN(store_over)(to + c, FN(won)(v, wide, at + c, s->c - c, (INT)number), s->c - c, end);
                 }
             }
     }
