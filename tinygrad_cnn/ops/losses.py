@@ -11,9 +11,8 @@ from ..core import Sample as S
 from ..core import op
 from ..core.sample import probabilities
 from ._help import values
-from .activation import relu
 from .arithmetic import where
-from .elementwise import abs, exp, log1p
+from .elementwise import abs, exp, softplus
 from .reduce import mean, sum
 from .shape import reshape
 
@@ -283,8 +282,9 @@ def huber_loss(predictions: Any, targets: Any, *, delta: float = 1.0, reduction:
     _check_pair("huber_loss", predictions, targets)
     if not delta > 0:
         raise ValueError(f"huber_loss: delta={delta!r} must be above 0.")
-    d = abs(predictions - targets)
-    return _reduce("huber_loss", where(d <= delta, d * d * 0.5, (d - 0.5 * delta) * delta), reduction)
+    d = predictions - targets  # its square, not that of |d|, whose second derivative at 0 would be lost
+    size = abs(d)
+    return _reduce("huber_loss", where(size <= delta, d * d * 0.5, (size - 0.5 * delta) * delta), reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -296,7 +296,7 @@ def binary_cross_entropy_with_logits(
     """
     who = "binary_cross_entropy_with_logits"
     _check_pair(who, logits, targets)
-    tail = log1p(exp(-abs(logits))) + relu(-logits)  # -log s
+    tail = softplus(-logits)  # -log s
     if pos_weight is None:
         return _reduce(who, logits * (1 - targets) + tail, reduction)
     return _reduce(who, logits * (1 - targets) + tail * (1 + (pos_weight - 1) * targets), reduction)
