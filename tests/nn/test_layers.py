@@ -312,9 +312,9 @@ MISFITS = [
     (nn.BatchNorm2d(3), r"BatchNorm2d \(0\): expects images \(N, H, W, 3\), but x has shape \(2, 6, 6, 4\)"),
     (nn.LayerNorm(3), r"LayerNorm \(0\): expects samples \(N, ..., 3\)"),
     (nn.ConvTranspose2d(3, 2, 3), r"conv_transpose2d \(0\): filters .* expect 3 input channels"),
-    (nn.DepthwiseConv2d(3, 3), r"depthwise_conv2d"),
+    (nn.DepthwiseConv2d(3, 3), r"depthwise_conv2d \(0\): filters"),
     (nn.ReflectionPad2d(6), r"pad \(0\): mode='reflect' adds at most 5"),
-    (nn.Conv1d(4, 4, 3), r"conv1d.*: x must be sequences"),
+    (nn.Conv1d(4, 4, 3), r"conv1d \(0\): x must be sequences"),
     (nn.PReLU(3), r"PReLU \(0\): expects values \(..., 3\)"),
 ]
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.algebra import broadcast_to
+from ..core.modes import state
 from ..core.registry import registry
 from ..core.tensor import Tensor
 
@@ -31,6 +32,11 @@ def check_floating(who: str, x: Any) -> None:
     """Refuse whole numbers, which have no minus infinity to pad with and no mean of their own dtype."""
     if x.dtype.kind != "f":
         raise TypeError(f"{who}: x has dtype {x.dtype}, expected floats. Convert it, as with x.astype(np.float32).")
+
+
+def placed(name: str) -> str:
+    """The name of a function with the path of the layer that calls it, as ops have it in messages."""
+    return f"{name} ({state.path})" if state.path else name
 
 
 def scalarwise(fn: Callable[..., float]) -> Callable[..., np.ndarray]:

@@ -16,7 +16,7 @@ from ..core import op
 from ..core.sample import integers
 from ..core.tensor import as_array
 from ..kernels import shapes
-from ._help import values
+from ._help import placed, values
 from .pool import geometry, max_pool2d_take
 
 
@@ -27,7 +27,7 @@ def max_pool2d_with_indices(
 
     The numbers are a plain array, to be given to `max_unpool2d`.
     """
-    who = "max_pool2d_with_indices"
+    who = placed("max_pool2d_with_indices")
     shape, plain = np.shape(x), as_array(values(x), who)
     win = geometry(who, shape, window, stride, padding, dilation, ceil_mode)
     _, tap = kernels.max_pool2d(plain, win)
