@@ -15,6 +15,8 @@
 #define SQUARES_TOGETHER ((int64_t)48) /* in a piece: what is multiplied stays in the second-level cache */
 #define WIDE ((int64_t)64) /* output channels between two transforms back */
 #define PLACES 16
+#define GROUP ((PLACES + 1) * LANES) /* one vector of channels of a square: its places, and a gap against conflicts */
+#define RESULTS (PLACES * WIDE + 16) /* from one square's products to the next's */
 #define AHEAD 8 /* squares whose pixels are asked for before their turn */
 
 typedef struct {
@@ -23,8 +25,9 @@ typedef struct {
     int64_t h, width, c, oh, ow, o; /* source and output */
     int64_t top, left;              /* source pixel of output pixel (0, 0) and tap (0, 0) */
     int64_t rows, cols, total;      /* squares: in a column and a row of an image, in all */
-    int64_t ustep, vstep, mstep;    /* from one place to the next: filters, squares, products */
+    int64_t ustep, groups;          /* filters from one place to the next; vectors of input channels */
     int64_t *xo, *yo;
+    segment *seg;
     T *filters, *start, *zeros;
     int flip, relu, spoilt;
 } FN(winograd);
@@ -111,30 +114,28 @@ static void FN(winograd_pixels)(const FN(winograd) * v, FN(square) s, const T *p
     }
 }
 
-INLINE void FN(winograd_in)(const T *const p[PLACES], int64_t at, int64_t n, T *to, int64_t step)
+INLINE void FN(winograd_in)(const T *const p[PLACES], int64_t at, int64_t n, T *to)
 {
     VEC d[PLACES];
     UNROLL for (int i = 0; i < PLACES; i++) d[i] = FN(load_some)(p[i] + at, n, p[i] + at + n);
     UNROLL for (int j = 0; j < 4; j++) FN(to_places)(d + j, 4);
     UNROLL for (int j = 0; j < 4; j++) FN(to_places)(d + 4 * j, 1);
-    UNROLL for (int i = 0; i < PLACES; i++) FN(store)(to + i * step + at, d[i]);
+    UNROLL for (int i = 0; i < PLACES; i++) FN(store)(to + i * LANES, d[i]);
 }
 
 /* Adds NaN to `finite` if a result is not finite. */
-INLINE VEC FN(winograd_out)(const T *m, int64_t step, VEC bias, int relu, T *const y[4], int64_t at, int64_t n,
-                            VEC finite)
+INLINE VEC FN(winograd_out)(const T *m, VEC bias, int relu, T *const y[4], int64_t at, int64_t n, VEC finite)
 {
     VEC d[PLACES];
-    UNROLL for (int i = 0; i < PLACES; i++) d[i] = FN(load)(m + i * step);
+    UNROLL for (int i = 0; i < PLACES; i++) d[i] = FN(load)(m + i * WIDE);
     UNROLL for (int j = 0; j < 4; j++) FN(from_places)(d + j, 4);
     UNROLL for (int j = 0; j < 2; j++) FN(from_places)(d + 4 * j, 1);
     UNROLL for (int i = 0; i < 4; i++)
     {
-        const VEC r = d[i / 2 * 4 + i % 2] + bias;
-        finite += r * (T)0;
+        const VEC r = d[i / 2 * 4 + i % 2] += bias;
         FN(store_some)(y[i] + at, relu ? FN(relu_vec)(r) : r, n);
     }
-    return finite;
+    return finite + (d[0] + d[1] + (d[4] + d[5])) * (T)0;
 }
 
 static void FN(winograd_piece)(const void *job, int64_t piece, char *scratch)
@@ -142,8 +143,8 @@ static void FN(winograd_piece)(const void *job, int64_t piece, char *scratch)
     FN(winograd) *shared = (FN(winograd) *)job;
     const FN(winograd) own = *shared, *v = &own;
     const int64_t first = piece * SQUARES_TOGETHER, count = least(SQUARES_TOGETHER, v->total - first);
-    const int64_t padded = FN(padded)(v->o), deep = FN(padded)(v->c);
-    T *x = (T *)scratch, *m = x + PLACES * v->vstep, *sink = m + PLACES * v->mstep;
+    const int64_t padded = FN(padded)(v->o);
+    T *x = (T *)scratch, *m = x + SQUARES_TOGETHER * v->groups * GROUP, *sink = m + SQUARES_TOGETHER * RESULTS;
     FN(square) s = FN(winograd_square)(v, first);
     const T *pixels[AHEAD][PLACES];
     for (int64_t t = -AHEAD + 1; t < count; t++) {
@@ -151,23 +152,24 @@ static void FN(winograd_piece)(const void *job, int64_t piece, char *scratch)
             const T **p = pixels[(t + AHEAD - 1) % AHEAD];
             FN(winograd_pixels)(v, s, p);
             s = FN(winograd_next)(v, s);
-            for (int64_t at = 0; at < v->c; at += 64 / sizeof(T))
-                UNROLL for (int i = 0; i < PLACES; i++) __builtin_prefetch(p[i] + at);
+            for (int64_t at = 0; at < v->c; at += 64 / sizeof(T)) /* its neighbours read the others before */
+                __builtin_prefetch(p[10] + at), __builtin_prefetch(p[11] + at), __builtin_prefetch(p[14] + at),
+                    __builtin_prefetch(p[15] + at);
         }
         if (t < 0) continue;
         const T *const *p = pixels[t % AHEAD];
+        T *to = x + v->xo[t];
         int64_t at = 0;
-        for (; at + LANES <= v->c; at += LANES) FN(winograd_in)(p, at, LANES, x + t * deep, v->vstep);
-        if (at < v->c) FN(winograd_in)(p, at, v->c - at, x + t * deep, v->vstep);
+        for (; at + LANES <= v->c; at += LANES, to += GROUP) FN(winograd_in)(p, at, LANES, to);
+        if (at < v->c) FN(winograd_in)(p, at, v->c - at, to);
     }
     VEC finite = {0};
-    const segment all = {0, v->c};
     for (int64_t from = 0; from < padded; from += WIDE) {
         const int64_t width = least(WIDE, padded - from);
-        FN(product) f = {&all, 1, v->c, 1, width, NULL, v->start, 0, 0};
+        FN(product) f = {v->seg, v->groups, v->c, 1, width, NULL, v->start, 0, 0};
         for (int64_t i = 0; i < PLACES; i++) {
             f.w = v->filters + i * v->ustep + from * v->c;
-            FN(sweep)(&f, 0, width, x + i * v->vstep, v->xo, m + i * v->mstep, v->yo, count);
+            FN(sweep)(&f, 0, width, x + i * LANES, v->xo, m + i * WIDE, v->yo, count);
         }
         s = FN(winograd_square)(v, first);
         for (int64_t t = 0; t < count; t++, s = FN(winograd_next)(v, s)) {
@@ -178,9 +180,11 @@ static void FN(winograd_piece)(const void *job, int64_t piece, char *scratch)
             const int64_t upto = least(width, v->o - from);
             int64_t at = 0;
             for (; at < upto; at += LANES) {
+                T *soon = y + 8 * v->o + at; /* four squares on; a store that waits for its line holds up the others */
+                __builtin_prefetch(soon, 1), __builtin_prefetch(soon + v->o, 1);
+                __builtin_prefetch(soon + v->ow * v->o, 1), __builtin_prefetch(soon + (v->ow + 1) * v->o, 1);
                 const VEC bias = FN(load)(v->start + padded + from + at);
-                const T *from_m = m + t * least(WIDE, padded) + at;
-                finite = FN(winograd_out)(from_m, v->mstep, bias, v->relu, to, at, upto - at, finite);
+                finite = FN(winograd_out)(m + v->yo[t] + at, bias, v->relu, to, at, upto - at, finite);
             }
         }
     }
@@ -193,22 +197,22 @@ static void FN(winograd_piece)(const void *job, int64_t piece, char *scratch)
 static int FN(winograd_run)(FN(winograd) * v, int64_t images)
 {
     v->rows = ceil_div(v->oh, 2), v->cols = ceil_div(v->ow, 2), v->total = images * v->rows * v->cols;
-    const int64_t padded = FN(padded)(v->o), deep = FN(padded)(v->c), most_wide = least(WIDE, padded);
-    const int64_t line = 64 / sizeof(T); /* keeps the 16 places in different sets of the caches */
-    v->ustep = v->c * padded + line;
-    v->vstep = SQUARES_TOGETHER * deep + line, v->mstep = SQUARES_TOGETHER * most_wide + line;
-    const int64_t elements = PLACES * v->ustep + 2 * padded + deep;
-    const int64_t slice = most(PLACES * (v->vstep + v->mstep) + WIDE, 9 * 16 * WIDEST * LANES);
+    const int64_t padded = FN(padded)(v->o), line = 64 / sizeof(T); /* a gap against cache conflicts */
+    v->ustep = v->c * padded + line, v->groups = ceil_div(v->c, LANES);
+    const int64_t elements = PLACES * v->ustep + 2 * padded + v->groups * LANES;
+    const int64_t slice = most(SQUARES_TOGETHER * (v->groups * GROUP + RESULTS) + WIDE, 9 * 16 * WIDEST * LANES);
     lease l;
-    if (pool_open(&l, elements * sizeof(T) + 64 + 2 * SQUARES_TOGETHER * sizeof(int64_t), slice * sizeof(T),
-                  (double)v->total * PLACES * v->c * v->o))
+    if (pool_open(&l, elements * sizeof(T) + 2 * SQUARES_TOGETHER * sizeof(int64_t) + v->groups * sizeof(segment),
+                  slice * sizeof(T), (double)v->total * PLACES * v->c * v->o))
         return -1;
-    v->xo = (int64_t *)l.shared, v->yo = v->xo + SQUARES_TOGETHER;
-    for (int64_t t = 0; t < SQUARES_TOGETHER; t++) v->xo[t] = t * deep, v->yo[t] = t * most_wide;
-    v->filters = (T *)(v->yo + SQUARES_TOGETHER);
-    v->start = memset(v->filters + PLACES * v->ustep, 0, (2 * padded + deep) * sizeof(T));
+    v->filters = (T *)l.shared;
+    v->start = memset(v->filters + PLACES * v->ustep, 0, (elements - PLACES * v->ustep) * sizeof(T));
     v->zeros = v->start + 2 * padded;
     if (v->b) memcpy(v->start + padded, v->b, v->o * sizeof(T));
+    v->xo = (int64_t *)(v->filters + elements), v->yo = v->xo + SQUARES_TOGETHER;
+    v->seg = (segment *)(v->yo + SQUARES_TOGETHER);
+    for (int64_t t = 0; t < SQUARES_TOGETHER; t++) v->xo[t] = t * v->groups * GROUP, v->yo[t] = t * RESULTS;
+    for (int64_t g = 0; g < v->groups; g++) v->seg[g] = (segment){g * GROUP, least(LANES, v->c - g * LANES)};
     pool_run(&l, FN(winograd_pack), v, ceil_div(padded, WIDEST * LANES) * ceil_div(v->c, 16));
     pool_run(&l, FN(winograd_piece), v, ceil_div(v->total, SQUARES_TOGETHER));
     pool_close(&l);
