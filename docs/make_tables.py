@@ -1,4 +1,4 @@
-"""Write the pages that are read off the registry and the package: docs/ops.md, and the counts in docs/compared.md.
+"""Write the pages that are read off the package: docs/ops.md, docs/names.md, and the counts in docs/compared.md.
 
     python docs/make_tables.py [--check]
 
@@ -215,9 +215,44 @@ def compared_page(now: str) -> str:
     return f"{before}{START}\n\n{counts()}\n\n{END}{after}"
 
 
+# -- the public names ------------------------------------------------------------------------------------------
+
+NAMES = """# Public names
+
+Written by `python docs/make_tables.py` from `tinygrad_cnn.__all__` and those of its parts; do not edit.  `help(name)`
+says the rest: shapes, parameters, errors, sources.
+"""
+
+PARTS = {"tg": tg, "tg.nn": nn, "tg.optim": optim, "tg.data": data, "tg.models": models, "tg.testing": tg.testing,
+         "tg.viz": tg.viz, "tg.io": tg.io, "tg.insight": tg.insight}  # fmt: skip
+
+
+def public(module: Any) -> list[str]:
+    """What a part offers: its `__all__`, or what it imports under its own name."""
+    listed = getattr(module, "__all__", None)
+    return sorted(listed or [n for n, v in vars(module).items() if n[0] != "_" and callable(v) and _ours(v)])
+
+
+def _ours(value: Any) -> bool:
+    return (getattr(value, "__module__", None) or "").startswith("tinygrad_cnn")
+
+
+def names_page() -> str:
+    lines = [NAMES]
+    for title, module in PARTS.items():
+        lines += [f"## {title}\n", "| name | what it is |", "|---|---|"]
+        for name in public(module):
+            first = (inspect.getdoc(getattr(module, name)) or "").strip().partition("\n")[0].replace("|", "\\|")
+            lines.append(f"| `{name}` | {first} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
 def main() -> int:
     stale = []
-    for path, make in ((HERE / "ops.md", lambda _: ops_page()), (HERE / "compared.md", compared_page)):
+    pages = (HERE / "ops.md", lambda _: ops_page()), (HERE / "names.md", lambda _: names_page()), (
+        HERE / "compared.md", compared_page)  # fmt: skip
+    for path, make in pages:
         now = path.read_text(encoding="utf-8") if path.exists() else ""
         wanted = make(now)
         if now == wanted:

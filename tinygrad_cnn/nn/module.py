@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -311,6 +312,10 @@ class Module:
         ValueError : names, shapes or dtypes differ; the message lists every difference.
         """
         return load(type(self).__name__, self._state(), values, strict)
+
+    def summary(self, input_shape: Any) -> Any:
+        """Layers with output shapes, parameters, multiply-adds and activations; as `tg.summary(self, input_shape)`."""
+        return import_module("tinygrad_cnn").summary(self, input_shape)  # the front door: this floor knows no tower
 
     def __repr__(self) -> str:
         lines = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]

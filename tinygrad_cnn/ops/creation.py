@@ -21,10 +21,12 @@ def full(shape: Any, value: Any, *, dtype: Any = np.float32, **options: Any) -> 
 
 
 def zeros(shape: Any, *, dtype: Any = np.float32, **options: Any) -> Tensor:
+    """0 everywhere."""
     return full(shape, 0, dtype=dtype, **options)
 
 
 def ones(shape: Any, *, dtype: Any = np.float32, **options: Any) -> Tensor:
+    """1 everywhere."""
     return full(shape, 1, dtype=dtype, **options)
 
 
