@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -69,6 +70,7 @@ def expression(fn: Callable[..., Any]) -> str:
                 body = last.value
         if body is not None:
             text = ast.unparse(body).replace("math.prod", "prod")
+            text = re.sub(r"for \(([\w, ]+)\) in", r"for \1 in", text)  # as Python from 3.11 on writes it
             return text if len(text) <= 100 or name == "<lambda>" else name
     return name
 

@@ -59,7 +59,8 @@ def _ratios(results: Results) -> Any:
     errors_low, errors_high = min(ratio["low"] for _, ratio in rows), max(ratio["high"] for _, ratio in rows)
     errors = np.array([[r["median"] - r["low"], r["high"] - r["median"]] for _, r in rows]).T
     colours = [COLOURS["ours" if m >= 1 else "pytorch"] for m in middles]
-    axes.barh(range(len(rows)), middles - 1, left=1, xerr=errors, color=colours, height=0.7, ecolor="#444444")
+    # lists: matplotlib 3.10 takes an array of one column for a number
+    axes.barh(range(len(rows)), middles - 1, left=1, xerr=errors.tolist(), color=colours, height=0.7, ecolor="#444444")
     axes.set_yticks(range(len(rows)), [label for label, _ in rows], fontsize=8)
     axes.invert_yaxis()
     axes.axvline(1, color="black", linewidth=0.8)
