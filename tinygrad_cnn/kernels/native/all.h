@@ -6,6 +6,7 @@
 #include "few_rows.h"
 #include "one_row.h"
 #include "winograd.h"
+#include "winograd_weights.h"
 #include "conv.h"
 #include "weights.h"
 #include "narrow.h"

@@ -12,7 +12,7 @@
  * An infinity, or numbers near the largest, would spoil pixels that a plain convolution leaves alone; it shows as a
  * result that is not finite, and then the work is done again without this trick. */
 
-#define SQUARES_TOGETHER ((int64_t)48) /* in a piece: what is multiplied stays in the second-level cache */
+#define MOST_SQUARES ((int64_t)48) /* in a piece: what is multiplied stays in the second-level cache */
 #define WIDE ((int64_t)64) /* output channels between two transforms back */
 #define PLACES 16
 #define GROUP ((PLACES + 1) * LANES) /* one vector of channels of a square: its places, and a gap against conflicts */
@@ -24,7 +24,7 @@ typedef struct {
     T *y;
     int64_t h, width, c, oh, ow, o; /* source and output */
     int64_t top, left;              /* source pixel of output pixel (0, 0) and tap (0, 0) */
-    int64_t rows, cols, total;      /* squares: in a column and a row of an image, in all */
+    int64_t rows, cols, total, some; /* squares: in a column and a row of an image, in all, in a piece */
     int64_t ustep, groups;          /* filters from one place to the next; vectors of input channels */
     int64_t *xo, *yo;
     segment *seg;
@@ -123,6 +123,29 @@ INLINE void FN(winograd_in)(const T *const p[PLACES], int64_t at, int64_t n, T *
     UNROLL for (int i = 0; i < PLACES; i++) FN(store)(to + i * LANES, d[i]);
 }
 
+/* Transform what lies under `count` squares: channels from c0 to c1, a whole number of vectors or up to the last. */
+static void FN(winograd_take)(const FN(winograd) * v, int64_t first, int64_t count, int64_t c0, int64_t c1, T *x)
+{
+    const T *pixels[AHEAD][PLACES];
+    FN(square) s = FN(winograd_square)(v, first);
+    for (int64_t t = -AHEAD + 1; t < count; t++) {
+        if (t + AHEAD - 1 < count) {
+            const T **p = pixels[(t + AHEAD - 1) % AHEAD];
+            FN(winograd_pixels)(v, s, p);
+            s = FN(winograd_next)(v, s);
+            for (int64_t at = c0; at < c1; at += 64 / sizeof(T)) /* its neighbours read the others before */
+                __builtin_prefetch(p[10] + at), __builtin_prefetch(p[11] + at), __builtin_prefetch(p[14] + at),
+                    __builtin_prefetch(p[15] + at);
+        }
+        if (t < 0) continue;
+        const T *const *p = pixels[t % AHEAD];
+        T *to = x + v->xo[t];
+        int64_t at = c0;
+        for (; at + LANES <= c1; at += LANES, to += GROUP) FN(winograd_in)(p, at, LANES, to);
+        if (at < c1) FN(winograd_in)(p, at, c1 - at, to);
+    }
+}
+
 /* Adds NaN to `finite` if a result is not finite. */
 INLINE VEC FN(winograd_out)(const T *m, VEC bias, int relu, T *const y[4], int64_t at, int64_t n, VEC finite)
 {
@@ -142,27 +165,10 @@ static void FN(winograd_piece)(const void *job, int64_t piece, char *scratch)
 {
     FN(winograd) *shared = (FN(winograd) *)job;
     const FN(winograd) own = *shared, *v = &own;
-    const int64_t first = piece * SQUARES_TOGETHER, count = least(SQUARES_TOGETHER, v->total - first);
+    const int64_t first = piece * v->some, count = least(v->some, v->total - first);
     const int64_t padded = FN(padded)(v->o);
-    T *x = (T *)scratch, *m = x + SQUARES_TOGETHER * v->groups * GROUP, *sink = m + SQUARES_TOGETHER * RESULTS;
-    FN(square) s = FN(winograd_square)(v, first);
-    const T *pixels[AHEAD][PLACES];
-    for (int64_t t = -AHEAD + 1; t < count; t++) {
-        if (t + AHEAD - 1 < count) {
-            const T **p = pixels[(t + AHEAD - 1) % AHEAD];
-            FN(winograd_pixels)(v, s, p);
-            s = FN(winograd_next)(v, s);
-            for (int64_t at = 0; at < v->c; at += 64 / sizeof(T)) /* its neighbours read the others before */
-                __builtin_prefetch(p[10] + at), __builtin_prefetch(p[11] + at), __builtin_prefetch(p[14] + at),
-                    __builtin_prefetch(p[15] + at);
-        }
-        if (t < 0) continue;
-        const T *const *p = pixels[t % AHEAD];
-        T *to = x + v->xo[t];
-        int64_t at = 0;
-        for (; at + LANES <= v->c; at += LANES, to += GROUP) FN(winograd_in)(p, at, LANES, to);
-        if (at < v->c) FN(winograd_in)(p, at, v->c - at, to);
-    }
+    T *x = (T *)scratch, *m = x + v->some * v->groups * GROUP, *sink = m + v->some * RESULTS;
+    FN(winograd_take)(v, first, count, 0, v->c, x);
     VEC finite = {0};
     for (int64_t from = 0; from < padded; from += WIDE) {
         const int64_t width = least(WIDE, padded - from);
@@ -171,7 +177,7 @@ static void FN(winograd_piece)(const void *job, int64_t piece, char *scratch)
             f.w = v->filters + i * v->ustep + from * v->c;
             FN(sweep)(&f, 0, width, x + i * LANES, v->xo, m + i * WIDE, v->yo, count);
         }
-        s = FN(winograd_square)(v, first);
+        FN(square) s = FN(winograd_square)(v, first);
         for (int64_t t = 0; t < count; t++, s = FN(winograd_next)(v, s)) {
             T *y = v->y + ((s.n * v->oh + 2 * s.q) * v->ow + 2 * s.r) * v->o + from, *to[4];
             const int below = 2 * s.q + 1 < v->oh, right = 2 * s.r + 1 < v->ow;
@@ -197,40 +203,43 @@ static void FN(winograd_piece)(const void *job, int64_t piece, char *scratch)
 static int FN(winograd_run)(FN(winograd) * v, int64_t images)
 {
     v->rows = ceil_div(v->oh, 2), v->cols = ceil_div(v->ow, 2), v->total = images * v->rows * v->cols;
+    v->some = least(MOST_SQUARES, ceil_div(v->total, 96) * 12); /* whole tiles, and eight pieces if there are enough */
     const int64_t padded = FN(padded)(v->o), line = 64 / sizeof(T); /* a gap against cache conflicts */
     v->ustep = v->c * padded + line, v->groups = ceil_div(v->c, LANES);
     const int64_t elements = PLACES * v->ustep + 2 * padded + v->groups * LANES;
-    const int64_t slice = most(SQUARES_TOGETHER * (v->groups * GROUP + RESULTS) + WIDE, 9 * 16 * WIDEST * LANES);
+    const int64_t slice = most(v->some * (v->groups * GROUP + RESULTS) + WIDE, 9 * 16 * WIDEST * LANES);
     lease l;
-    if (pool_open(&l, elements * sizeof(T) + 2 * SQUARES_TOGETHER * sizeof(int64_t) + v->groups * sizeof(segment),
+    if (pool_open(&l, elements * sizeof(T) + 2 * v->some * sizeof(int64_t) + v->groups * sizeof(segment),
                   slice * sizeof(T), (double)v->total * PLACES * v->c * v->o))
         return -1;
     v->filters = (T *)l.shared;
     v->start = memset(v->filters + PLACES * v->ustep, 0, (elements - PLACES * v->ustep) * sizeof(T));
     v->zeros = v->start + 2 * padded;
     if (v->b) memcpy(v->start + padded, v->b, v->o * sizeof(T));
-    v->xo = (int64_t *)(v->filters + elements), v->yo = v->xo + SQUARES_TOGETHER;
-    v->seg = (segment *)(v->yo + SQUARES_TOGETHER);
-    for (int64_t t = 0; t < SQUARES_TOGETHER; t++) v->xo[t] = t * v->groups * GROUP, v->yo[t] = t * RESULTS;
+    v->xo = (int64_t *)(v->filters + elements), v->yo = v->xo + v->some;
+    v->seg = (segment *)(v->yo + v->some);
+    for (int64_t t = 0; t < v->some; t++) v->xo[t] = t * v->groups * GROUP, v->yo[t] = t * RESULTS;
     for (int64_t g = 0; g < v->groups; g++) v->seg[g] = (segment){g * GROUP, least(LANES, v->c - g * LANES)};
     pool_run(&l, FN(winograd_pack), v, ceil_div(padded, WIDEST * LANES) * ceil_div(v->c, 16));
-    pool_run(&l, FN(winograd_piece), v, ceil_div(v->total, SQUARES_TOGETHER));
+    pool_run(&l, FN(winograd_piece), v, ceil_div(v->total, v->some));
     pool_close(&l);
     return v->spoilt;
 }
 
-/* Is it possible, and was it measured to be quicker? */
-static int FN(winograd_pays)(const conv_shape *s, int64_t squares)
+/* Is it possible, and was it measured to be quicker?  Few channels leave too few products for each number transformed,
+ * few squares too few for each filter; a wide vector makes products cheaper, but not the way to memory. */
+static int FN(winograd_pays)(const conv_shape *s, int64_t squares, int weights)
 {
     const int possible = sizeof(T) == sizeof(float) && s->i == 3 && s->j == 3 && s->groups == 1 && s->sh == 1 &&
                          s->sw == 1 && s->dh == 1 && s->dw == 1;
-    if (!possible || tg_winograd == WINOGRAD_NEVER) return 0;
-    return tg_winograd == WINOGRAD_ALWAYS || (s->c >= 32 && s->o >= 32 && squares >= 256);
+    if (!possible || tg_winograd != WINOGRAD_FASTER) return possible && tg_winograd == WINOGRAD_ALWAYS;
+    if (squares < 32 || squares < s->c * s->o / 2048 || least(s->c, s->o) < 16) return 0;
+    return LANES < 16 || s->c + s->o >= 48 || (weights && s->c % LANES == 0 && s->o % LANES == 0);
 }
 
 static int FN(winograd_conv2d)(const conv_shape *s, const T *x, const T *w, const T *b, T *y)
 {
-    if (!FN(winograd_pays)(s, s->n * ceil_div(s->oh, 2) * ceil_div(s->ow, 2))) return 1;
+    if (!FN(winograd_pays)(s, s->n * ceil_div(s->oh, 2) * ceil_div(s->ow, 2), 0)) return 1;
     FN(winograd)
     v = {.x = x, .w = w, .b = b, .y = y, .h = s->h, .width = s->w, .c = s->c, .oh = s->oh, .ow = s->ow, .o = s->o};
     v.top = -s->ph, v.left = -s->pw, v.relu = s->relu;
@@ -239,7 +248,7 @@ static int FN(winograd_conv2d)(const conv_shape *s, const T *x, const T *w, cons
 
 static int FN(winograd_dx)(const conv_shape *s, const T *dy, const T *w, T *dx)
 {
-    if (!FN(winograd_pays)(s, s->n * ceil_div(s->h, 2) * ceil_div(s->w, 2))) return 1;
+    if (!FN(winograd_pays)(s, s->n * ceil_div(s->h, 2) * ceil_div(s->w, 2), 0)) return 1;
     FN(winograd)
     v = {.x = dy, .w = w, .y = dx, .h = s->oh, .width = s->ow, .c = s->o, .oh = s->h, .ow = s->w, .o = s->c};
     v.top = s->ph - 2, v.left = s->pw - 2, v.flip = 1;
