@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy import special
 
 import tinygrad_cnn as tg
 from tinygrad_cnn.testing import gradcheck
-
-special = pytest.importorskip("scipy.special", reason="the values come from SciPy, one of the test requirements")
 
 RNG = np.random.default_rng(0)
 X, T = RNG.standard_normal((5, 3)) * 3, RNG.standard_normal((5, 3))

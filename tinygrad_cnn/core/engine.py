@@ -11,7 +11,7 @@ from .algebra import add, alias, cast, sum_to
 from .errors import GraphError, check_floating
 from .hooks import noted
 from .modes import Site, enable_grad, here, line_of, no_grad
-from .node import Clock, Edge, Leaf, Node, Released, holds_array
+from .node import Clock, Node, Released, holds_array
 from .observe import Call, observed, observers
 from .op import Rule
 from .tensor import Tensor, as_array, wrap
@@ -311,6 +311,3 @@ def _useful(order: list[Any], wanted: set[Any]) -> list[Any]:
         if node in wanted or (node.op is not None and any(node.inputs[k] in useful for k in node.plan.wrt)):
             useful.add(node)
     return [node for node in order if node in useful]
-
-
-__all__ = ["Edge", "Leaf", "backward", "grad", "in_order", "sweep"]
