@@ -22,12 +22,12 @@ FLOORS = {
     "models": {"core", "ops", "nn"},
     "data": {"core", "ops", "nn", "optim", "io.errors", "io.atomic"},
     "train": {"core", "ops", "nn", "optim", "data", "io"},
-    "viz": {"core", "ops", "kernels"},
+    "viz": {"core", "ops", "kernels", "nn", "insight", "io.atomic", "io.errors"},
     "testing": {"core", "ops", "kernels"},
     "io": {"core", "ops", "kernels"},
     "insight": {"core", "ops", "nn", "optim", "io.atomic"},
 }
-ANYTHING = {"__init__", "__main__", "cli", "runs", "bench"}  # the front door
+ANYTHING = {"__init__", "__main__", "cli", "runs", "bench", "web"}  # the front door
 
 CORE_LINES = 1600
 FILE_LINES = 300

@@ -141,6 +141,26 @@ class Run:
             raise RunError(f"{file} is no checkpoint, or damaged: {error}. Start a new run.") from error
         return state
 
+    def model(self, *, trained: bool = True) -> Any:
+        """The network that the settings describe: with its weights, in evaluation mode; or fresh, as training began.
+
+        Raises
+        ------
+        RunError : the settings describe no network of `tg.models`, or there are no weights yet.
+        """
+        from . import models
+
+        config = self.config
+        try:
+            rng = np.random.default_rng(config["seed"])
+            model = models.build(config["model"], tuple(config["input_shape"]), len(config["classes"]), rng)
+        except (KeyError, TypeError) as error:
+            raise RunError(f"{self.path}: its settings do not describe a network ({error}).") from error
+        if trained:
+            model.load_state_dict(self.load_weights())
+            model.eval()
+        return model
+
     def load_weights(self) -> dict[str, np.ndarray]:
         """The weights of the model, by name.
 

@@ -16,11 +16,10 @@ def draw(what: str, out: Path | None) -> None:
 
     if Path(what).is_dir() or ":" not in what:
         from ..runs import Run
-        from .network import restore
 
         run = Run.open(what)
         x = np.zeros((1, *run.config["input_shape"]), np.float32)
-        drawing, out = picture(restore(run), x, title=run.config["model"]), out or run.path / "graph.svg"
+        drawing, out = picture(run.model(), x, title=run.config["model"]), out or run.path / "graph.svg"
     else:
         function = target.find("draw", what)
         drawing, out = picture(target.call("draw", what, function)), out or Path(f"{what.rpartition(':')[2]}.svg")

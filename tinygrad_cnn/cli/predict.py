@@ -13,7 +13,7 @@ from .. import ops
 from ..data import load_image
 from ..runs import Run
 from ..train import predict as outputs
-from . import network, recipes
+from . import recipes
 
 SHOWN = 3  # classes in a line
 
@@ -25,7 +25,7 @@ def predict(folder: Path, images: Sequence[Path], data: str | None, data_dir: Pa
     if data_dir is not None and data is None:
         raise click.UsageError("predict: --data-dir says where the files of --data are; name the data set too.")
     run = Run.open(folder)
-    model = network.restore(run)
+    model = run.model()
     if data is not None:
         _data_set(model, run, data, data_dir)
         return

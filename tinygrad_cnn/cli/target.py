@@ -47,10 +47,9 @@ def model(who: str, what: str, input_shape: Shape | None, classes: int | None) -
 
     if Path(what).is_dir():
         from ..runs import Run
-        from .network import build
 
         run = Run.open(what)
-        return build(run.config), input_shape or tuple(run.config["input_shape"]), classes or len(run.config["classes"])
+        return run.model(trained=False), input_shape or tuple(run.config["input_shape"]), classes or len(run.config["classes"])
     shape, classes = input_shape or INPUT, classes or CLASSES
     if ":" not in what:
         known(what, models.names, "run folder or model")

@@ -13,7 +13,7 @@ from ..data import DataLoader
 from ..runs import Run
 from ..train import fit, predict
 from ..train.history import History
-from . import network, recipes
+from . import recipes
 from .threads import set_threads
 
 SETTINGS = ("data", "data_dir", "model", "epochs", "batch_size", "lr", "seed")
@@ -32,7 +32,7 @@ def train(*, out: Path | None, resume: Path | None, quiet: bool, threads: int | 
         run = Run.create(out, config) if out else Run.numbered("runs", f"{config['data']}-{config['model']}", config)
     if threads is not None and (complaint := set_threads(threads)):
         click.echo(f"tinygrad-cnn: --threads: {complaint}", err=True)
-    model = network.build(run.config)
+    model = run.model(trained=False)
     count = sum(p.size for p in model.parameters())
     say(f"{run.config['model']}, {count:,} parameters, on {len(parts[0]):,} images of {run.config['data']}; "
         f"{len(parts[1]):,} held out")  # fmt: skip
