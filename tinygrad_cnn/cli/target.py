@@ -49,7 +49,8 @@ def model(who: str, what: str, input_shape: Shape | None, classes: int | None) -
         from ..runs import Run
 
         run = Run.open(what)
-        return run.model(trained=False), input_shape or tuple(run.config["input_shape"]), classes or len(run.config["classes"])
+        shape = input_shape or tuple(run.config["input_shape"])
+        return run.model(trained=False), shape, classes or len(run.config["classes"])
     shape, classes = input_shape or INPUT, classes or CLASSES
     if ":" not in what:
         known(what, models.names, "run folder or model")
