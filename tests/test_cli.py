@@ -19,7 +19,8 @@ from tinygrad_cnn.data import write_idx
 
 ROOT = Path(__file__).parents[1]
 FILES = {
-    "config.json", "state.safetensors", "model.safetensors", "metrics.csv", "graph.svg", "curves.png", "confusion.png",
+    "config.json", "info.json", "state.safetensors", "model.safetensors", "metrics.csv", "graph.svg", "curves.png",
+    "confusion.png",
 }  # fmt: skip
 
 

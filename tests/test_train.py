@@ -139,6 +139,19 @@ def test_early_stop_keeps_the_best_weights():
     assert any(not np.array_equal(v, weights[3][k]) for k, v in model.state_dict().items())
 
 
+def test_on_step_hears_how_the_epoch_stands():
+    heard = []
+    history = fit(Net(), images(), epochs=2, batch_size=16, on_step=heard.append, progress=False)
+    assert [row["step"] for row in heard] == [1, 2, 3, 4, 5, 6] and [row["epoch"] for row in heard] == [1] * 3 + [2] * 3
+    assert [row["share"] for row in heard] == [1 / 3, 2 / 3, 1.0] * 2
+    for last, row in zip(heard[2::3], history, strict=True):
+        assert {**last, "seconds": 0} == {**row, "share": 1.0, "seconds": 0}
+    watched, alone = Net(), Net()
+    fit(watched, images(), epochs=2, batch_size=16, on_step=lambda row: False, progress=False)
+    fit(alone, images(), epochs=2, batch_size=16, progress=False)
+    assert same_weights(watched, alone)
+
+
 def test_on_epoch_sees_each_row_and_may_stop():
     rows = []
     history = fit(Net(), images(), epochs=9, progress=False, on_epoch=lambda row: rows.append(row) or len(rows) < 3)

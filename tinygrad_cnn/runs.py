@@ -2,10 +2,12 @@
 
 ==================== ============================================================================================
 ``config.json``      what was asked for: data, model, epochs, seed, ... ; its presence makes a folder a run
+``info.json``        on what it was computed: versions, kernels, threads, platform; one entry for each time it was begun
 ``state.safetensors`` the last checkpoint, one file, so that arrays and plain values never disagree
 ``model.safetensors`` the weights
 ``metrics.csv``      the history
 ``graph.svg``, ``curves.png``, ``confusion.png``   pictures
+``report.html``      all of it on one page (`tg.report`)
 ==================== ============================================================================================
 """
 
@@ -13,7 +15,9 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +28,7 @@ from .train.history import History
 from .train.state import join, split
 
 CONFIG, STATE, MODEL, METRICS = "config.json", "state.safetensors", "model.safetensors", "metrics.csv"
+INFO, REPORT = "info.json", "report.html"
 FORMAT = "tinygrad_cnn run 1"
 
 
@@ -36,6 +41,7 @@ class Run:
 
     def __init__(self, path: Path, config: dict[str, Any]) -> None:
         self.path, self.config = path, config
+        self._begun = False
 
     def __repr__(self) -> str:
         return f"<Run {self.path}>"
@@ -111,10 +117,28 @@ class Run:
         finally:
             draft.unlink(missing_ok=True)
 
+    # -- on what it was computed ------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Note in ``info.json`` what computes from here on; once for each `Run` object, at the first checkpoint at
+        the latest."""
+        if not self._begun:
+            self._begun = True
+            self.write(INFO, json.dumps({"sessions": [*self.sessions(), surroundings()]}, indent=2) + "\n")
+
+    def sessions(self) -> list[dict[str, Any]]:
+        """What `surroundings` said each time when training began or went on; empty if that was not kept."""
+        try:
+            found = json.loads((self.path / INFO).read_text(encoding="utf-8"))["sessions"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
+        return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
     # -- checkpoints ------------------------------------------------------------------------------------------
 
     def save(self, state: dict[str, Any], history: History) -> None:
         """Write the checkpoint, then what can be derived from it: weights and metrics."""
+        self.begin()
         tree, arrays = split(state)
         save(self.path / STATE, arrays, metadata={"state": json.dumps(tree)})
         self.save_weights(state["model"])
@@ -175,3 +199,21 @@ class Run:
             return load(file)
         except ValueError as error:
             raise RunError(f"{error} Start a new run.") from error
+
+
+def surroundings() -> dict[str, Any]:
+    """What results may depend on beside the settings: versions, kernels, threads, platform; and the time, in UTC."""
+    from . import __version__, kernels
+    from .kernels import native
+
+    return {
+        "began": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "tinygrad_cnn": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "kernels": kernels.backends(),
+        "threads": native.get_num_threads(),
+        "cores": os.cpu_count(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+    }

@@ -36,6 +36,7 @@ def fit(
     ema: Any = None,
     early_stop: int | None = None,
     on_epoch: Callable[[Row], Any] | None = None,
+    on_step: Callable[[Row], Any] | None = None,
     progress: bool = True,
     run: Any = None,
 ) -> History:
@@ -58,6 +59,8 @@ def fit(
         The model ends with its own weights all the same (take ``ema.weights()``), unless `early_stop` kept the best.
     early_stop : stop after so many epochs without a lower loss (on `validation` if given), and keep the best weights.
     on_epoch : called after each epoch with its row of numbers; what it returns is ignored, except False: stop.
+    on_step : called after each batch with the epoch's row as it stands, and in it ``share``, how much of the epoch is
+        over (0 to 1); what it returns is ignored.
     progress : a bar on a terminal (if tqdm is installed), a line an epoch elsewhere; False for silence.
     run : a `tg.Run` that keeps a checkpoint after each epoch; if it holds one already, training goes on from there.
 
@@ -80,7 +83,7 @@ def fit(
         schedule = schedule(optimizer, epochs * -(-len(loader) // accumulate))
     loss, metrics = defaults(loss, metrics)
     trainer = Trainer(model, loader, optimizer, schedule, loss, metrics, validation, early_stop, run, accumulate, ema)
-    return trainer.train(epochs, on_epoch, progress)
+    return trainer.train(epochs, on_epoch, progress, on_step)
 
 
 def check_settings(epochs: Any, batch_size: Any, early_stop: Any = None, accumulate: Any = 1) -> None:
@@ -118,7 +121,10 @@ class Trainer:
 
     # -- the loop ---------------------------------------------------------------------------------------------
 
-    def train(self, epochs: int, on_epoch: Callable[[Row], Any] | None, show: bool) -> History:
+    def train(
+        self, epochs: int, on_epoch: Callable[[Row], Any] | None, show: bool,
+        on_step: Callable[[Row], Any] | None = None,
+    ) -> History:  # fmt: skip
         """Go on until `epochs` are over, an early stop, or Ctrl-C."""
         if self.run is not None and (state := self.run.load_state()) is not None:
             self.load_state_dict(state)
@@ -130,7 +136,7 @@ class Trainer:
             while self.epoch < epochs and not self.history.stopped:
                 bar.start(self.epoch + 1, int(self.sums["batches"]))
                 try:
-                    over = self._epoch(bar, interrupt)
+                    over = self._epoch(bar, interrupt, on_step)
                 finally:
                     bar.close()
                 if not over:
@@ -151,13 +157,15 @@ class Trainer:
             self._keep_best()
         return self.history
 
-    def _epoch(self, bar: Progress, interrupt: Interrupt) -> bool:
+    def _epoch(self, bar: Progress, interrupt: Interrupt, on_step: Callable[[Row], Any] | None) -> bool:
         """The rest of the epoch; False if Ctrl-C cut it short."""
         began = time.perf_counter()
         for x, y in self.loader:
             bar.step(self._batch(x, y))
             now = time.perf_counter()
             self.sums["seconds"], began = self.sums["seconds"] + now - began, now
+            if on_step is not None:
+                on_step({**self._so_far(), "share": self.sums["batches"] / len(self.loader)})
             if interrupt.wished and not self.pending and self.sums["batches"] < len(self.loader):
                 return False
         return True
@@ -205,10 +213,14 @@ class Trainer:
 
     # -- the end of an epoch ----------------------------------------------------------------------------------
 
-    def _row(self) -> Row:
+    def _so_far(self) -> Row:
+        """The row of the epoch under way: averages over the examples that it has seen."""
         count = self.sums["examples"]
         row: Row = {"epoch": self.epoch + 1, "step": self.step, "lr": self.last_lr, "seconds": self.sums["seconds"]}
-        row |= {name: self.sums[name] / count for name in ("loss", *self.metrics)}
+        return row | {name: self.sums[name] / count for name in ("loss", *self.metrics)}
+
+    def _row(self) -> Row:
+        row = self._so_far()
         if self.validation is not None:
             with nullcontext() if self.ema is None else self.ema.apply():
                 found = evaluate(self.model, self.validation, loss=self.loss, metrics=self.metrics)
