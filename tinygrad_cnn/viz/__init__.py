@@ -2,7 +2,9 @@
 
 from .drawing import Drawing as Drawing
 from .drawing import draw as draw
-from .plots import confusion_matrix as confusion_matrix
-from .plots import curves as curves
+from .metrics import confusion_matrix as confusion_matrix
+from .metrics import curves as curves
 from .render import RenderError as RenderError
 from .render import renderers as renderers
+from .watch import Watch as Watch
+from .watch import histograms as histograms

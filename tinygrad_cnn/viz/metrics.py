@@ -1,8 +1,4 @@
-"""The pictures of a run: curves and the confusion matrix.  Each returns a matplotlib Figure for the caller to save.
-
-Figures are made without pyplot, so no window system, global state or backend of the user's is touched.  Six inches
-wide, they are 600 pixels at matplotlib's 100 per inch, and fit a page's column.
-"""
+"""How well a network does: curves over the epochs, the confusion matrix."""
 
 from __future__ import annotations
 
@@ -12,33 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import figures
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TRAINING, VALIDATION = "#0072B2", "#D55E00"  # blue and vermilion of Okabe and Ito; line styles differ as well
-GRID = "#DDDDDD"
+TRAINING, VALIDATION = figures.BLUE, figures.VERMILION  # line styles differ as well
+KINDS = ("loss", "accuracy")
 
 
-def _figure(width: float, height: float) -> Figure:
-    try:
-        from matplotlib.figure import Figure
-        from matplotlib.layout_engine import ConstrainedLayoutEngine
-    except ImportError as error:
-        raise ImportError("plots need matplotlib. Install it with: pip install 'tinygrad-cnn[app]'") from error
-    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
-    return Figure(figsize=(width, height), dpi=100, layout=layout, facecolor="white")
-
-
-def curves(history: Iterable[Mapping[str, Any]]) -> Figure:
+def curves(history: Iterable[Mapping[str, Any]], *, only: str | None = None, ax: Axes | None = None) -> Figure:
     """Loss and accuracy by epoch, for training and validation where there are such columns.
 
     `history` has one mapping per epoch, as the rows of metrics.csv: "epoch" (else they are counted from 1), "loss",
     "accuracy", "val_loss", "val_accuracy"; numbers or their text.  What is missing or not finite leaves a gap.
+    ``only="loss"`` or ``"accuracy"`` draws that one; then `ax` may be the axes to draw it in.
 
     Raises
     ------
-    ValueError : no epoch, or no column that can be drawn, or a value that is no number.
+    ValueError : no epoch, or no column that can be drawn, or a value that is no number; `ax` for more than one.
     """
     rows = list(history)
     if not rows:
@@ -46,18 +35,27 @@ def curves(history: Iterable[Mapping[str, Any]]) -> Figure:
     epochs = _column(rows, "epoch")
     if not np.isfinite(epochs).all():
         epochs = np.arange(1.0, len(rows) + 1)
-    kinds = [kind for kind in ("loss", "accuracy") if any(f"{p}{kind}" in row for p in ("", "val_") for row in rows)]
-    if not kinds:
+    there = [kind for kind in KINDS if any(f"{p}{kind}" in row for p in ("", "val_") for row in rows)]
+    if not there:
         raise ValueError(f"curves: no column is loss, accuracy, val_loss or val_accuracy; got {', '.join(rows[0])}.")
-    figure = _figure(6, 2.6 * len(kinds) + 0.2)
-    axes = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
-    for ax, kind in zip(axes, kinds, strict=True):
+    if only is not None and only not in there:
+        raise ValueError(f"curves: only={only!r} is not among the history's {' and '.join(there)}.")
+    kinds = there if only is None else [only]
+    if ax is None:
+        figure = figures.figure(6, 2.6 * len(kinds) + 0.2)
+        axes = list(figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0])
+    elif len(kinds) == 1:
+        figure, ax = figures.one_axis(ax, 6, 2.8)
+        axes = [ax]
+    else:
+        raise ValueError('curves: loss and accuracy need axes each. Say which to draw there: only="loss", ax=ax.')
+    for place, kind in zip(axes, kinds, strict=True):
         for prefix, word, color, style in (("", "training", TRAINING, "-"), ("val_", "validation", VALIDATION, "--")):
             values = _column(rows, prefix + kind)
             if np.isfinite(values).any():
                 marker = "o" if len(rows) <= 30 else None
-                ax.plot(epochs, values, style, color=color, marker=marker, ms=4, lw=1.8, label=word)
-        _dress(ax, kind, epochs)
+                place.plot(epochs, values, style, color=color, marker=marker, ms=4, lw=1.8, label=word)
+        _dress(place, kind, epochs)
     axes[-1].set_xlabel("epoch")
     return figure
 
@@ -84,22 +82,23 @@ def _dress(ax: Axes, kind: str, epochs: np.ndarray) -> None:
         ax.set_xlim(epochs[0] - 1, epochs[0] + 1)
     if kind == "accuracy":
         ax.yaxis.set_major_formatter(PercentFormatter(xmax=1))
-    ax.grid(color=GRID, lw=0.8)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
+    figures.plain_axes(ax)
     if ax.lines:
         ax.legend(frameon=False, fontsize=10)
     else:
         ax.text(0.5, 0.5, "no finite value", transform=ax.transAxes, ha="center", va="center", color="#777777")
 
 
-def confusion_matrix(labels: Any, predictions: Any, classes: Sequence[Any] | int | None = None) -> Figure:
+def confusion_matrix(
+    labels: Any, predictions: Any, classes: Sequence[Any] | int | None = None, *, ax: Axes | None = None
+) -> Figure:
     """How many images of each true class (row) were taken for each class (column).
 
     Parameters
     ----------
     labels, predictions : class indices, shape (N,), integers.
     classes : the classes' names, or how many there are; by default as many as the indices need.
+    ax : axes to draw in; by default those of a new figure.
 
     Raises
     ------
@@ -120,7 +119,7 @@ def confusion_matrix(labels: Any, predictions: Any, classes: Sequence[Any] | int
         worst = highest if highest >= n else int(min(truth.min(), guess.min()))
         raise ValueError(f"confusion_matrix: class {worst} is outside 0..{n - 1}, the {n} classes given.")
     counts = np.bincount(truth * n + guess, minlength=n * n).reshape(n, n)
-    return _matrix(counts, names)
+    return _matrix(counts, names, ax)
 
 
 def _indices(values: Any, who: str) -> np.ndarray:
@@ -132,11 +131,10 @@ def _indices(values: Any, who: str) -> np.ndarray:
     return array.astype(np.int64)
 
 
-def _matrix(counts: np.ndarray, names: list[str]) -> Figure:
+def _matrix(counts: np.ndarray, names: list[str], given: Axes | None) -> Figure:
     """Shade by share of the row, so that rare classes count; write the numbers where they can be read."""
     n, side = len(names), min(6 + 0.25 * max(0, len(names) - 12), 14)
-    figure = _figure(side, side * 0.92)
-    ax = figure.add_subplot()
+    figure, ax = figures.one_axis(given, side, side * 0.92)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     image = ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
     size = max(5.0, min(11.0, 95 / n))
@@ -146,8 +144,7 @@ def _matrix(counts: np.ndarray, names: list[str]) -> Figure:
                 shade = "white" if share[row, column] > 0.5 else "black"
                 ax.text(column, row, f"{count}", ha="center", va="center", color=shade, fontsize=size)
     right, total = int(np.trace(counts)), int(counts.sum())
-    headline = f"Confusion matrix: {right:,} of {total:,} correct ({right / total:.1%})"
-    figure.suptitle(headline, fontsize=12, fontweight="bold")
+    figures.headline(figure, given, f"Confusion matrix: {right:,} of {total:,} correct ({right / total:.1%})")
     ax.set_xlabel("predicted class")
     ax.set_ylabel("true class")
     step = max(1, math.ceil(n / 40))
@@ -159,7 +156,7 @@ def _matrix(counts: np.ndarray, names: list[str]) -> Figure:
     ax.set_yticks(ticks, words, fontsize=max(size, 7), parse_math=False)
     ax.set_xticks(np.arange(-0.5, n), minor=True)
     ax.set_yticks(np.arange(-0.5, n), minor=True)
-    ax.grid(which="minor", color=GRID, lw=0.8)
+    ax.grid(which="minor", color=figures.GRID, lw=0.8)
     ax.tick_params(which="both", length=0)
     ax.spines[:].set_visible(False)
     bar = figure.colorbar(image, ax=ax, shrink=0.8, label="share of the true class")

@@ -1,0 +1,143 @@
+"""What all figures share: how they are made, their colours, and the tiles that images and filters are shown in.
+
+Figures are made without pyplot, so no window system, global state or backend of the user's is touched.  Six inches
+wide, they are 600 pixels at matplotlib's 100 per inch, and fit a page's column.  Colours are told apart by readers who
+see no red or no green: Okabe and Ito's for lines and marks, cividis for amounts, and for signed values a map from
+blue by white to red, whose white is zero.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.errors import describe
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+
+BLUE, VERMILION, GREEN, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9"  # Okabe and Ito
+GRID, QUIET, MISSING = "#DDDDDD", "#666666", "#CC79A7"  # MISSING: NaN and infinite values, no colour of any map
+AMOUNTS, SIGNED, GRAYS = "cividis", "RdBu_r", "gray"
+
+
+@cache
+def _picture(base: type[Figure]) -> type[Figure]:
+    class Picture(base):  # type: ignore[valid-type, misc]
+        """A Figure that a notebook shows by itself, with or without pyplot."""
+
+        def _repr_png_(self) -> bytes:
+            memory = io.BytesIO()
+            self.savefig(memory, format="png")
+            return memory.getvalue()
+
+    return Picture
+
+
+def figure(width: float, height: float) -> Figure:
+    """An empty white figure of so many inches."""
+    try:
+        from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
+    except ImportError as error:
+        raise ImportError("plots need matplotlib. Install it with: pip install 'tinygrad-cnn[app]'") from error
+    layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
+    return _picture(Figure)(figsize=(width, height), dpi=100, layout=layout, facecolor="white")
+
+
+def one_axis(ax: Axes | None, width: float, height: float) -> tuple[Figure, Axes]:
+    """The figure to draw in and its axes: those given, or the only ones of a new figure."""
+    if ax is None:
+        new = figure(width, height)
+        return new, new.add_subplot()
+    found = getattr(ax, "get_figure", lambda: None)()
+    if found is None or not hasattr(ax, "plot"):
+        raise TypeError(f"ax must be the Axes of a matplotlib figure, got {describe(ax)}. Leave it out for a new one.")
+    return found, ax
+
+
+def headline(fig: Figure, ax: Axes | None, text: str) -> None:
+    """The title: of the whole figure, or of the user's axes."""
+    if ax is None:
+        fig.suptitle(text, fontsize=12, fontweight="bold", parse_math=False)
+    else:
+        ax.set_title(text, fontsize=11, fontweight="bold", parse_math=False)
+
+
+def colours(name: str) -> Colormap:
+    """A map of colours in which what is not finite has a colour of its own."""
+    from matplotlib import colormaps
+
+    made = colormaps[name].copy()
+    made.set_bad(MISSING)
+    return made
+
+
+def finite(values: Any) -> np.ma.MaskedArray[Any, Any]:
+    """The values as floats, with what is not finite masked."""
+    return np.ma.masked_invalid(np.asarray(values, np.float64))
+
+
+def extremes(values: Any) -> tuple[float, float]:
+    """Smallest and largest finite value; (0, 0) without any."""
+    kept = finite(values).compressed()
+    return (float(kept.min()), float(kept.max())) if kept.size else (0.0, 0.0)
+
+
+def scale(values: Any) -> dict[str, Any]:
+    """What `imshow` needs to show values: from zero in one direction, or around zero if there are both signs."""
+    low, high = extremes(values)
+    if low < 0:
+        reach = max(-low, high)
+        return {"cmap": colours(SIGNED), "vmin": -reach, "vmax": reach}
+    return {"cmap": colours(AMOUNTS), "vmin": 0.0, "vmax": high or 1.0}
+
+
+def bare(ax: Axes) -> None:
+    """No ticks and no frame."""
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.spines[:].set_visible(False)
+
+
+def plain_axes(ax: Axes) -> None:
+    """A light grid behind, no frame at the top and right."""
+    ax.grid(color=GRID, lw=0.8)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def photograph(pixels: np.ndarray) -> dict[str, Any]:
+    """What `imshow` needs to show an image (H,W,C): colours if C is 3, else greys of the mean over channels.
+
+    Values in 0..1 are shown as they are, others are stretched to that range; what is not finite is black.
+    """
+    values = np.nan_to_num(np.asarray(pixels, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(values.min(initial=0.0)), float(values.max(initial=0.0))
+    if low < 0 or high > 1:
+        values = (values - low) / ((high - low) or 1.0)
+    if values.shape[-1] == 3:
+        return {"X": values}
+    return {"X": values.mean(axis=-1), "cmap": GRAYS, "vmin": 0.0, "vmax": 1.0}
+
+
+def grid_of(count: int, aspect: float = 2.0) -> tuple[int, int]:
+    """Rows and columns for so many tiles, about `aspect` times as wide as high."""
+    columns = max(1, min(count, math.ceil(math.sqrt(count * aspect))))
+    return -(-count // columns), columns
+
+
+def mosaic(tiles: np.ndarray, rows: int, columns: int, gap: int = 1) -> np.ndarray:
+    """Tiles (K,H,W) or (K,H,W,3) side by side on one masked sheet, with masked gaps between."""
+    count, h, w, *colour = tiles.shape
+    sheet = np.ma.masked_all((rows * (h + gap) - gap, columns * (w + gap) - gap, *colour))
+    for k in range(count):
+        top, left = k // columns * (h + gap), k % columns * (w + gap)
+        sheet[top : top + h, left : left + w] = tiles[k]
+    return sheet
