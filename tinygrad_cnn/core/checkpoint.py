@@ -74,7 +74,7 @@ def _leaf(a: Any) -> Any:
 
 
 def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
-    """f(*args), keeping only its inputs for the gradient; backward runs f again.
+    """``f(*args)``, keeping only its inputs for the gradient; backward runs f again.
 
     f must return one Tensor and give the same result when run again; draws from generators given to the
     package's ops are repeated exactly.  What f uses from outside (parameters, say) gets its gradient too.

@@ -82,6 +82,7 @@ class Op:
         self.cost_names = tuple(inspect.signature(cost).parameters) if cost is not None else ()
         self.composition = composition
         self.rules: dict[str, Callable[..., Any]] = {}
+        self.formulas: dict[str, tuple[Any, str]] = {}  # what a rule computes, with the rule; under "y", the result
         self.plans: dict[Any, Plan] = {}
         self.__name__ = self.__qualname__ = name
         self.__module__, self.__doc__, self.__wrapped__ = fn.__module__, fn.__doc__, fn
@@ -203,6 +204,22 @@ class Op:
             _read(self, name, 0, rule)  # a misspelt name fails here, not in the first backward
         self.rules.update(rules)
         self.plans.clear()
+        return self
+
+    def formula(self, **texts: str) -> Op:
+        """Say what rules compute, where their source does not read as a formula: ``relu.formula(x="g * (y > 0)")``.
+
+        ``y=`` is the formula of the result.  A formula belongs to its rule: who replaces the rule loses it.
+        """
+        for name, text in texts.items():
+            if name != "y" and name not in self.rules:
+                have = ", ".join(self.rules) or "no input"
+                raise TypeError(f"{self.name}.formula: there is no rule for {name!r}, only for {have}; vjp comes first.")
+            try:
+                compile(text if isinstance(text, str) else "", self.name, "eval")
+            except (SyntaxError, ValueError):
+                raise ValueError(f"{self.name}.formula: {name}={text!r} is no Python expression.") from None
+            self.formulas[name] = self.rules.get(name), text
         return self
 
     def register_forward_hook(self, fn: Callable[..., Any]) -> Any:
@@ -354,7 +371,7 @@ def op(fn: Callable[..., Any] | None = None, *, name: str | None = None, **optio
     params : names of positional arguments that are parameters, as the window in ``max_pool2d(x, window)``.
     aux : names of integer or boolean side results; the function then returns ``(y, *aux)``, callers get y alone.
     broadcasts : True if inputs of different shapes are broadcast by NumPy's rule; the engine sums gradients back.
-    samples : `tg.testing.Sample`s, with which every contract is tested.
+    samples : some `tg.testing.Sample`, with which every contract is tested.
     ref : a slow or independent function of the same arguments that gives the same result.
     cost : a function of ``x_shape``, ``y_shape`` and parameters, by name, that gives FLOP; default: output elements.
     numpy : NumPy functions that mean this op, so that ``np.exp(tensor)`` reaches it.

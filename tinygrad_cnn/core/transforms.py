@@ -64,7 +64,7 @@ def value_and_grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
 
 
 def vjp(f: Function, *xs: Any) -> tuple[Any, Function]:
-    """f(*xs), and the function that maps a cotangent of it to the cotangents of xs (a tuple)."""
+    """``f(*xs)``, and the function that maps a cotangent of it to the cotangents of xs (a tuple)."""
     record = _recorded(*xs)
     with enable_grad():
         points = [_point(x, "vjp") for x in xs]

@@ -58,7 +58,7 @@ def doctor(model: Module, input_shape: tuple[int, ...], classes: int, *, steps: 
 
     Parameters
     ----------
-    model : takes (N, *input_shape), gives logits (N, ..., classes); it is left as it was.
+    model : takes ``(N, *input_shape)``, gives logits (N, ..., classes); it is left as it was.
     input_shape : of one sample, as (H, W, C).
     steps : of the attempt to learn one batch by heart, per step size.
     """

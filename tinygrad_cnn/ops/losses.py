@@ -272,13 +272,13 @@ def mse_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
 
 
 def l1_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
-    """|predictions - targets|, reduced.  (...) · (...) -> () or (...)"""
+    """``|predictions - targets|``, reduced.  (...) · (...) -> () or (...)"""
     _check_pair("l1_loss", predictions, targets)
     return _reduce("l1_loss", abs(predictions - targets), reduction)
 
 
 def huber_loss(predictions: Any, targets: Any, *, delta: float = 1.0, reduction: str = "mean") -> Any:
-    """d**2 / 2 where |d| <= delta, else delta * (|d| - delta/2); reduced.  (...) · (...) -> () or (...)"""
+    """``d**2 / 2`` where ``|d| <= delta``, else ``delta * (|d| - delta/2)``; reduced.  (...) · (...) -> () or (...)"""
     _check_pair("huber_loss", predictions, targets)
     if not delta > 0:
         raise ValueError(f"huber_loss: delta={delta!r} must be above 0.")

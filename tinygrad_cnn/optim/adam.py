@@ -82,7 +82,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with weight decay apart from the gradient: p *= 1 - lr * weight_decay before each step.
+    """Adam with weight decay apart from the gradient: ``p *= 1 - lr * weight_decay`` before each step.
 
     Source: Loshchilov and Hutter (2019).
     """

@@ -12,7 +12,7 @@ from .settings import check
 
 
 class EMA:
-    """average = decay * average + (1 - decay) * weights, after each update of a model's parameters.
+    """``average = decay * average + (1 - decay) * weights``, after each update of a model's parameters::
 
         ema = optim.EMA(model, 0.999)
         ...

@@ -30,7 +30,7 @@ class LBFGS(Optimizer):
     max_iter, max_eval : of one step, iterations and calls of the closure; None: 1.25 * max_iter calls.
     history_size : pairs of steps and gradients that stand for the curvature; each has the size of all parameters.
     tolerance_grad : end when no element of the gradient is larger.
-    tolerance_change : end when an iteration lowers the loss f by less than this times max(|f|, 1).
+    tolerance_change : end when an iteration lowers the loss f by less than this times ``max(|f|, 1)``.
 
     Unlike PyTorch's, it has no learning rate (the line search always runs), measures change relative to the loss, and
     begins each step without a history.  It computes in float64 and rounds to the parameters' dtype.

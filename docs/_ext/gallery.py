@@ -1,0 +1,79 @@
+"""The gallery: examples and chapters run when the site is built, on small settings, and their pictures are kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sphinx_gallery.scrapers import figure_rst, matplotlib_scraper
+from sphinx_gallery.sorting import FileNameSortKey
+
+
+def settings(docs: Path) -> dict[str, Any]:
+    """What sphinx-gallery is told."""
+    return {
+        "examples_dirs": [str(docs / "course"), str(docs.parent / "examples"), str(docs / "from_scratch")],
+        "gallery_dirs": ["chapters", "gallery", "engine"],
+        "filename_pattern": r"\.py$",
+        "ignore_pattern": r"(^|/)_[^/]*\.py$",
+        "within_subsection_order": FileNameSortKey,
+        "image_scrapers": (Pictures(), Charts()),
+        "matplotlib_animations": (True, "jshtml"),
+        "capture_repr": (),
+        "reset_argv": arguments,
+        "reset_modules": ("matplotlib", forget),
+        "abort_on_example_error": True,
+        "only_warn_on_example_error": False,
+        "download_all_examples": False,
+        "remove_config_comments": True,
+        "show_memory": False,
+        "min_reported_time": 10,
+        "parallel": False,
+        "write_computation_times": False,
+    }
+
+
+def arguments(_gallery: dict[str, Any], script: dict[str, Any]) -> list[str]:
+    """Each example runs as without options, which is its small setting."""
+    return []
+
+
+def forget(_gallery: dict[str, Any], _script: Path) -> None:
+    """Between two examples: no figure stays open, and no working folder of theirs."""
+    Pictures.seen.clear()
+
+
+class Charts:
+    """What pyplot drew, as SVG files that a teacher can use again."""
+
+    def __repr__(self) -> str:  # a part of the settings that sphinx compares between builds
+        return "Charts()"
+
+    def __call__(self, block: Any, block_vars: dict[str, Any], conf: dict[str, Any], **more: Any) -> str:
+        return str(matplotlib_scraper(block, block_vars, conf, format="svg", **more))
+
+
+class Pictures:
+    """What a block bound to a name: graphs that were drawn, and Figures that pyplot does not know."""
+
+    seen: list[Any] = []  # held, so that no other object gets their place in memory
+
+    def __repr__(self) -> str:
+        return "Pictures()"
+
+    def __call__(self, block: Any, block_vars: dict[str, Any], conf: dict[str, Any], **_: Any) -> str:
+        from matplotlib.figure import Figure
+
+        from tinygrad_cnn.viz import Drawing
+
+        paths = []
+        for value in list(block_vars["example_globals"].values()):
+            if not isinstance(value, (Figure, Drawing)) or any(value is one for one in self.seen):
+                continue
+            self.seen.append(value)
+            if isinstance(value, Figure) and value.canvas.manager is not None:
+                continue  # pyplot's, which are kept already
+            path = Path(next(block_vars["image_path_iterator"])).with_suffix(".svg")
+            (value.render if isinstance(value, Drawing) else value.savefig)(path)
+            paths.append(str(path))
+        return str(figure_rst(paths, conf["src_dir"])) if paths else ""

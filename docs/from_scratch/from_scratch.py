@@ -1,0 +1,6 @@
+"""
+An autograd engine in six steps
+===============================
+
+To be written.
+"""
