@@ -1,7 +1,14 @@
-"""Files: tensors in safetensors format, and how every file of the project is written.  Never pickle."""
+"""Files: tensors in safetensors format, published weights of other libraries, and how every file of the project is
+written.  Nothing that is read is ever run."""
 
 from .atomic import atomic_write, publish
 from .errors import FileFormatError
+from .keras_h5 import load_keras_h5
+from .pth import load_pth
+from .quantised import load_quantised
 from .tensors import load, read_metadata, save
 
-__all__ = ["FileFormatError", "atomic_write", "load", "publish", "read_metadata", "save"]
+__all__ = [
+    "FileFormatError", "atomic_write", "load", "load_keras_h5", "load_pth", "load_quantised", "publish",
+    "read_metadata", "save",
+]  # fmt: skip

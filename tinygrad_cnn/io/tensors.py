@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core import Tensor
 from .atomic import atomic_write
+from .checked import check_booleans, open_file
 from .errors import FileFormatError
 
 # What the format stores and NumPy has.  Complex128, longdouble, text and objects it cannot hold.
@@ -89,19 +90,14 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def _own(path: str | os.PathLike[str], name: str, array: np.ndarray) -> np.ndarray:
-    """A copy in its own memory.  A boolean that is neither 0 nor 1 would make NumPy count wrongly."""
-    if array.dtype == bool and array.size and array.view(np.uint8).max() > 1:
-        raise FileFormatError(f"{os.fspath(path)}: tensor {name!r} is boolean, but holds bytes other than 0 and 1.")
+    """A copy in its own memory."""
+    check_booleans(path, name, array)
     return np.array(array)
 
 
 def _read(path: str | os.PathLike[str]) -> bytes:
     # Read, not mapped: a mapped file that another program cuts short kills the process.
-    if os.path.isdir(path):
-        raise IsADirectoryError(f"{os.fspath(path)}: is a folder; give the name of a safetensors file.")
-    if not os.path.exists(path):
-        raise FileNotFoundError(f"{os.fspath(path)}: no such file.")
-    with open(path, "rb") as file:
+    with open_file(path, "a safetensors file") as file:
         return file.read()
 
 

@@ -1,0 +1,212 @@
+"""`load_pth`: the tensors of a PyTorch file, in its older form (a stream of pickles and numbers) or its newer (a zip).
+
+docs/design/weights.md says why no unpickler is used.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from typing import IO, Any
+
+import numpy as np
+
+from .checked import check_booleans, open_file
+from .errors import FileFormatError
+from .unpickle import Bytes, Malformed, Storage, Strided, unpickle
+
+MAGIC = 0x1950A86A20F9469CFC6C
+PROTOCOL = 1001
+MOST_DEPTH = 16  # containers in containers
+MOST_VALUES = 1_000_000  # in all containers, each as often as it is met
+DAMAGE = (RuntimeError, NotImplementedError, EOFError, OSError, ValueError, struct.error)  # what zipfile raises
+LONGEST_NAME = 1000
+REPEATED = 4  # arrays may take this many times the file's bytes: tied weights come out once under each name
+
+
+def load_pth(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Read the tensors of a PyTorch file (``.pth``, ``.pt``, ``.bin``): name -> array.  Nothing in the file is run.
+
+    Names inside nested containers are joined by dots: ``state_dict.conv.weight``, ``layers.0``.  Numbers, text and None
+    beside the tensors are passed over.  Every array is free to be written to; axes are PyTorch's, filters (O, C, I, J).
+
+    Parameters
+    ----------
+    path : a file that ``torch.save`` wrote from a tensor or from dicts, lists and tuples of tensors, such as a
+        ``state_dict``; older stream or newer zip.
+
+    Raises
+    ------
+    FileFormatError : the file is foreign, cut short, altered, or holds anything but tensors and containers (whole
+        modules, for example); the message names it.
+    """
+    name = os.fspath(path)
+    with open_file(path, "a PyTorch file") as file:
+        size = os.fstat(file.fileno()).st_size
+        try:
+            start = file.read(4)
+            file.seek(0)
+            described, storages = _read_zip(file, size) if start == b"PK\x03\x04" else _read_stream(file, size)
+            arrays = _arrays(described, storages, size)
+        except Malformed as error:
+            raise FileFormatError(f"{name}: not a PyTorch file of tensors ({error}).") from None
+    for key, array in arrays.items():
+        check_booleans(path, key, array)
+    return arrays
+
+
+# -- the older form ---------------------------------------------------------------------------------------------
+
+
+def _read_stream(file: IO[bytes], size: int) -> tuple[Any, dict[str, np.ndarray]]:
+    """Pickles of a magic number, a version, the machine, the tensors and the storages' keys; then the numbers."""
+    if not size:
+        raise Malformed("it is empty")
+    source = Bytes(file, size)
+    if file.read(1) != b"\x80":
+        raise Malformed("it begins neither as a zip archive nor as a pickle of protocol 2")
+    file.seek(0)
+    magic, _ = unpickle(source)
+    if type(magic) is not int or magic != MAGIC:
+        raise Malformed("it is a pickle, but does not begin with PyTorch's magic number")
+    version, _ = unpickle(source)
+    if type(version) is not int or version != PROTOCOL:
+        raise Malformed(f"its version is not {PROTOCOL}")
+    machine, _ = unpickle(source)
+    if not isinstance(machine, dict) or machine.get("little_endian") is not True:
+        raise Malformed("its numbers are not little-endian, or it does not say so")
+    described, storages = unpickle(source)
+    keys, _ = unpickle(source)
+    if not isinstance(keys, list) or not all(type(k) is str for k in keys):
+        raise Malformed("its list of storages is no list of names")
+    if len(keys) != len(storages) or set(keys) != set(storages):
+        raise Malformed(f"it lists {len(keys)} storages, and its tensors use {len(storages)} or others")
+    rows = {key: _numbers(source, storages[key]) for key in keys}
+    if source.left:
+        raise Malformed(f"{source.left} bytes follow its last storage")
+    return described, rows
+
+
+def _numbers(source: Bytes, storage: Storage) -> np.ndarray:
+    announced = int.from_bytes(source.take(8), "little", signed=True)
+    if announced != storage.numel:
+        raise Malformed(f"storage {storage.key[:40]!r} has {storage.numel} elements, and {announced} follow")
+    return _fill(source.file, storage, source)
+
+
+def _fill(file: Any, storage: Storage, source: Bytes) -> np.ndarray:
+    size = storage.numel * storage.dtype.itemsize
+    if size > source.left:
+        raise Malformed(f"it is cut short: storage {storage.key[:40]!r} has {size} bytes, {source.left} follow")
+    row = np.empty(storage.numel, storage.dtype)
+    space = row.view(np.uint8).data
+    while len(space):
+        got = file.readinto(space)
+        if not got:
+            raise Malformed("it became shorter while it was read")
+        space = space[got:]
+    source.left -= size
+    return row
+
+
+# -- the newer form ---------------------------------------------------------------------------------------------
+
+
+def _read_zip(file: IO[bytes], size: int) -> tuple[Any, dict[str, np.ndarray]]:
+    """A zip archive, nothing in it compressed: the pickle ``NAME/data.pkl`` and each storage as ``NAME/data/KEY``."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(file) as archive:
+            entries = {info.filename: info for info in archive.infolist()}
+            pickles = [name for name in entries if name.count("/") == 1 and name.endswith("/data.pkl")]
+            if len(pickles) != 1:
+                raise Malformed(f"it is a zip archive with {len(pickles)} entries NAME/data.pkl, where one belongs")
+            folder = pickles[0].removesuffix("data.pkl")
+            if (order := entries.get(folder + "byteorder")) and _record(archive, order, size).take(6) != b"little":
+                raise Malformed("its numbers are not little-endian")
+            source = _record(archive, entries[pickles[0]], size)
+            described, storages = unpickle(source)
+            room = Bytes(None, size)  # entries that overlap cannot give more than the file has
+            rows = {}
+            for key, storage in storages.items():
+                entry = entries.get(f"{folder}data/{key}")
+                if entry is None:
+                    raise Malformed(f"storage {key[:40]!r} is not in the archive")
+                rows[key] = _entry(archive, entry, storage, room)
+            return described, rows
+    except (zipfile.BadZipFile, *DAMAGE) as error:
+        raise Malformed(f"a damaged zip archive: {error}") from None
+
+
+def _record(archive: Any, entry: Any, size: int) -> Bytes:
+    if entry.compress_type or entry.flag_bits & 1 or entry.file_size > size:
+        raise Malformed(f"entry {entry.filename[:60]!r} is compressed or encrypted, which PyTorch does not do")
+    return Bytes(archive.open(entry), entry.file_size)
+
+
+def _entry(archive: Any, entry: Any, storage: Storage, room: Bytes) -> np.ndarray:
+    size = storage.numel * storage.dtype.itemsize
+    source = _record(archive, entry, room.left)
+    if source.left != size:
+        raise Malformed(f"storage {storage.key[:40]!r} needs {size} bytes, its entry has {source.left}")
+    with source.file:
+        row = _fill(source.file, storage, source)
+        source.file.read(1)  # at its end the archive's checksum is compared
+    room.left -= size
+    return row
+
+
+# -- from descriptions to arrays --------------------------------------------------------------------------------
+
+
+def _arrays(described: Any, rows: dict[str, np.ndarray], size: int) -> dict[str, np.ndarray]:
+    found: dict[str, Strided] = {}
+    for name, tensor in _flat(described):
+        if name in found:
+            raise Malformed(f"two tensors are named {name!r}")
+        found[name] = tensor
+    needed = sum(t.size * t.storage.dtype.itemsize for t in found.values())
+    if needed > REPEATED * size:
+        raise Malformed(f"its {size} bytes unfold to {needed} bytes of tensors that share their numbers")
+    uses: dict[str, int] = {}
+    for tensor in found.values():
+        uses[tensor.storage.key] = uses.get(tensor.storage.key, 0) + 1
+    return {name: _array(t, rows[t.storage.key], uses[t.storage.key] == 1) for name, t in found.items()}
+
+
+def _array(tensor: Strided, row: np.ndarray, alone: bool) -> np.ndarray:
+    """Its elements in C order: the storage itself where it is just that, else a copy."""
+    row = row.astype(row.dtype.newbyteorder("="), copy=False)
+    if not tensor.size:
+        return np.empty(tensor.shape, row.dtype)
+    steps = [s * row.itemsize for s in tensor.strides]
+    view: np.ndarray = np.ndarray(tensor.shape, row.dtype, row, tensor.offset * row.itemsize, steps)
+    if alone and view.flags.c_contiguous and view.size == row.size:
+        return row.reshape(tensor.shape)
+    return np.array(view, order="C")
+
+
+def _flat(described: Any) -> Iterator[tuple[str, Strided]]:
+    """Tensors with their names.  A loop on a stack of its own: a file may hold itself, or itself a million times."""
+    if not isinstance(described, (dict, list, tuple, Strided)):
+        raise Malformed(f"it holds a {type(described).__name__}, and no tensors")
+    stack: list[tuple[str, Any, int]] = [("tensor" if isinstance(described, Strided) else "", described, 0)]
+    left = MOST_VALUES
+    while stack:
+        name, value, depth = stack.pop()
+        if isinstance(value, Strided):
+            yield name, value
+            continue
+        left -= len(value)
+        if left < 0 or depth > MOST_DEPTH:
+            raise Malformed(f"its containers are more than {MOST_DEPTH} deep or hold more than {MOST_VALUES} values")
+        inside = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, child in reversed(list(inside)):
+            if not isinstance(child, (dict, list, tuple, Strided)):
+                continue
+            path = f"{name}.{key}" if name else str(key)
+            if len(path) > LONGEST_NAME:
+                raise Malformed(f"a tensor's name in it has more than {LONGEST_NAME} letters")
+            stack.append((path, child, depth + 1))
