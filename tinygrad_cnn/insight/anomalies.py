@@ -12,6 +12,7 @@ from ..core import Tensor
 from ..core.modes import here, line_of, state
 from ..core.observe import Call, observing
 from .cost import outer, values
+from .stats import stats
 
 
 class AnomalyError(FloatingPointError):
@@ -122,14 +123,8 @@ def _input_names(op: Any, count: int) -> list[str]:
 
 def statistics(a: np.ndarray) -> dict[str, Any]:
     """Shape, dtype, min, max and mean of the finite values (None without any), shares of NaN and Inf."""
-    numbers = a.real if a.dtype.kind == "c" else a
-    finite = numbers[np.isfinite(numbers)].astype(np.float64)
-    low, high, mean = (finite.min(), finite.max(), finite.mean()) if finite.size else (None, None, None)
-    size = max(a.size, 1)
-    return {
-        "shape": a.shape, "dtype": str(a.dtype), "min": low, "max": high, "mean": mean,
-        "nan": float(np.isnan(numbers).sum() / size), "inf": float(np.isinf(numbers).sum() / size),
-    }  # fmt: skip
+    found = stats(a)
+    return {name: getattr(found, name) for name in ("shape", "dtype", "min", "max", "mean", "nan", "inf")}
 
 
 def _words(s: dict[str, Any]) -> str:
