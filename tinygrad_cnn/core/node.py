@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .modes import Site, line_of
+from .modes import Site, here, line_of
 
 if TYPE_CHECKING:
     from .op import Op, Plan
@@ -46,6 +46,18 @@ class Leaf:
     def __init__(self, shape: Shape, dtype: np.dtype[Any]) -> None:
         self.shape = shape
         self.dtype = dtype
+
+
+def constant(y: Any, edges: list[Any], unrecorded: bool) -> Leaf:
+    """The leaf of a result without history, which remembers why it has none."""
+    leaf = Leaf(y.shape, y.dtype)
+    if unrecorded:
+        leaf.why, leaf.site = "no_grad", here()
+    else:  # what a cut value turns into is cut at the same place
+        for e in edges:
+            if e is not None and not e.requires_grad and e.why:
+                leaf.why, leaf.site, leaf.source = e.why, e.site, e.source
+    return leaf
 
 
 class Node:

@@ -16,7 +16,7 @@ import numpy as np
 
 from . import modes
 from .errors import GraphError, located, nearest
-from .node import Clock, Leaf, Node
+from .node import Clock, Leaf, Node, constant
 from .observe import Call, observed, observers
 from .registry import registry
 from .sample import Sample
@@ -145,7 +145,7 @@ class Op:
         if type(y) is not ndarray and isinstance(y, np.generic):
             y = np.asarray(y)
         if not mask or not state.recording or y.dtype.kind != "f":
-            return wrap(y, _constant(y, edges, unrecorded=bool(mask) and not state.recording))
+            return wrap(y, constant(y, edges, unrecorded=bool(mask) and not state.recording))
         pattern = mask if self.arity >= 0 else (mask, len(args))
         plan = self.plans.get(pattern) or self._plan(pattern, mask, len(args))
         if loose:  # drawings and costs want the shapes of plain arrays too
@@ -214,7 +214,9 @@ class Op:
         for name, text in texts.items():
             if name != "y" and name not in self.rules:
                 have = ", ".join(self.rules) or "no input"
-                raise TypeError(f"{self.name}.formula: there is no rule for {name!r}, only for {have}; vjp comes first.")
+                raise TypeError(
+                    f"{self.name}.formula: no rule for {name!r}, only for {have}. Register it first, by vjp."
+                )
             try:
                 compile(text if isinstance(text, str) else "", self.name, "eval")
             except (SyntaxError, ValueError):
@@ -282,18 +284,6 @@ class Op:
         else:
             known |= {f"{name}_shape": s for name, s in zip(self.inputs, shapes, strict=True)}
         return Cost(int(self.cost_rule(**{k: known[k] for k in self.cost_names})), traffic)
-
-
-def _constant(y: Any, edges: list[Any], unrecorded: bool) -> Leaf:
-    """The leaf of a result without history, which remembers why it has none."""
-    leaf = Leaf(y.shape, y.dtype)
-    if unrecorded:
-        leaf.why, leaf.site = "no_grad", modes.here()
-    else:  # what a cut value turns into is cut at the same place
-        for e in edges:
-            if e is not None and not e.requires_grad and e.why:
-                leaf.why, leaf.site, leaf.source = e.why, e.site, e.source
-    return leaf
 
 
 def _bare(fn: Callable[..., Any]) -> inspect.Signature:

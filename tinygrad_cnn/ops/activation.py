@@ -37,6 +37,8 @@ def relu_dx(dy: Any, x: Any) -> Any:
 
 relu.vjp(x=lambda g, y: relu_dx(g, values(y)))
 relu_dx.vjp(dy=lambda g, x: relu_dx(g, x))
+relu.formula(y="maximum(x, 0)")
+relu_dx.formula(y="dy * (x > 0)")
 
 
 @op(samples=[*_APART, S(x=apart(6), slope=0.3)], ref=scalarwise(lambda x, slope=0.01: x if x > 0 else slope * x))
@@ -98,6 +100,7 @@ def elu(x: Any, *, alpha: float = 1.0) -> Any:
 
 
 elu.vjp(x=lambda g, x, y, alpha: where(x > 0, g, g * (y + alpha)))
+elu.formula(y="where(x > 0, x, alpha * (exp(x) - 1))")
 
 _ALPHA, _SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et al. 2017: fixed point of mean 0, variance 1
 
@@ -109,6 +112,8 @@ def selu(x: Any) -> Any:
 
 
 selu.vjp(x=lambda g, x, y: where(x > 0, g * _SCALE, g * (y + _SCALE * _ALPHA)))
+selu.formula(y="1.05070099 * where(x > 0, x, 1.67326324 * (exp(x) - 1))",
+             x="where(x > 0, 1.05070099 * g, g * (y + 1.75809934))")  # fmt: skip
 
 
 @op(samples=[S(x=(2, 3))], ref=scalarwise(lambda x: x / (1 + math.exp(-x))))
@@ -159,6 +164,7 @@ def _gelu_x(g: Any, x: Any, approximate: str) -> Any:
 
 
 gelu.vjp(x=_gelu_x)
+gelu.formula(y="x * Phi(x)", x="g * (Phi(x) + x * phi(x))")
 
 
 @op(
@@ -183,3 +189,4 @@ def _clip_x(g: Any, x: Any, low: Any, high: Any) -> Any:
 
 
 clip.vjp(x=_clip_x)
+clip.formula(y="minimum(maximum(x, low), high)", x="where((low <= x) & (x <= high), g, 0)")

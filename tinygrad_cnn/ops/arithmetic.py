@@ -99,6 +99,7 @@ def _pow_b(g: Any, a: Any, y: Any) -> Any:
 
 
 pow.vjp(a=_pow_a, b=_pow_b)
+pow.formula(a="g * b * a ** (b - 1)", b="g * y * log(a)")
 
 
 @op(

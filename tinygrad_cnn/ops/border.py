@@ -135,4 +135,5 @@ def _pad_x(g: Any, x_shape: Any, width: Any, mode: str) -> Any:
 
 
 pad.vjp(x=_pad_x)
+pad.formula(x="unpad(g, width, mode)")
 unpad.vjp(x=lambda g, width, mode: pad(g, width, mode))

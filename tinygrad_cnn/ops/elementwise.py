@@ -67,6 +67,7 @@ def over(g: Any, y: Any) -> Any:
 
 
 sqrt.vjp(x=lambda g, y: over(g * 0.5, y))
+sqrt.formula(x="g / (2 * y)")
 
 
 @op(samples=[S(x=apart(2, 3))], ref=scalarwise(math.fabs), numpy=[np.abs, np.absolute, np.fabs])
@@ -76,6 +77,7 @@ def abs(x: Any) -> Any:
 
 
 abs.vjp(x=lambda g, x: where(x > 0, g, where(x < 0, -g, 0)))
+abs.formula(x="g * sign(x)")
 
 
 @op(samples=_ANY, ref=scalarwise(math.sin), numpy=[np.sin])
@@ -111,6 +113,7 @@ def sigmoid(x: Any) -> Any:
 
 
 sigmoid.vjp(x=lambda g, y: g * (y * (1 - y)))
+sigmoid.formula(y="1 / (1 + exp(-x))")
 
 
 @op(samples=_ANY, ref=scalarwise(lambda x: math.log1p(math.exp(x))))
@@ -120,6 +123,7 @@ def softplus(x: Any) -> Any:
 
 
 softplus.vjp(x=lambda g, x: g * sigmoid(x))
+softplus.formula(y="log(1 + exp(x))")
 
 _CELLS, _DEGREE, _END = 64, 9, 6  # per unit; beyond x = 6 erf is 1 to the last bit
 

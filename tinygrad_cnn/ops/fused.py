@@ -111,6 +111,10 @@ for _op in (linear, linear_relu):
         b=lambda g: kernels.column_sum(g),
     )
 linear_relu.vjp(g=lambda g, y: kernels.relu_dx(g, y))
+for _op in (linear, linear_relu):
+    _op.formula(x="g @ w.T", w="x.T @ g")
+linear.formula(y="x @ w + b")
+linear_relu.formula(y="maximum(x @ w + b, 0)")
 
 
 @op(
@@ -127,6 +131,7 @@ def add_relu(a: Any, b: Any) -> Any:
 
 
 add_relu.vjp(g=lambda g, y: kernels.relu_dx(g, y), a=lambda g: g, b=lambda g: g)
+add_relu.formula(y="maximum(a + b, 0)")
 
 
 def _norm_forward(x: Any, gamma: Any, beta: Any, eps: float, observe: Any, relu: bool) -> Any:
@@ -200,6 +205,8 @@ for _op in (scale_shift, scale_shift_relu):
         scale=lambda g, x: kernels.column_sum(g * x),
         shift=lambda g: kernels.column_sum(g),
     )
+scale_shift.formula(y="x * scale + shift")
+scale_shift_relu.formula(y="maximum(x * scale + shift, 0)")
 
 
 def _compose(x: Any, gamma: Any, beta: Any, *, eps: float = 1e-5, observe: Any = None) -> Any:
@@ -251,3 +258,10 @@ batch_norm_relu.vjp(
 )
 for _op in (batch_norm, batch_norm_relu):
     _op.vjp(gamma=lambda g, var, eps: g[2] / np.sqrt(var + eps), beta=lambda g: g[1])
+    _op.formula(
+        x="gamma / sqrt(var + eps) * (g - mean_rows(g) - xhat * mean_rows(g * xhat))",
+        gamma="sum_rows(g * xhat)",
+        beta="sum_rows(g)",
+    )
+batch_norm.formula(y="gamma * xhat + beta")
+batch_norm_relu.formula(y="maximum(gamma * xhat + beta, 0)", g="g * (y > 0)")

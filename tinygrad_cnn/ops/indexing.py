@@ -101,6 +101,8 @@ def _put_rows(x: Any, indices: np.ndarray, axis: int, shape: tuple[int, ...]) ->
 
 getitem.vjp(x=lambda g, x_shape, key: put(g, key=key, shape=x_shape))
 put.vjp(x=lambda g, key: getitem(g, key=key))
+getitem.formula(y="x[key]", x="put(g, key)")
+put.formula(y="put(x, key)", x="g[key]")
 
 
 def _key(axis: int, indices: Any, ndim: int) -> Any:
@@ -133,3 +135,4 @@ def _take_x(g: Any, x_shape: Any, indices: Any, axis: Any) -> Any:
 
 
 take.vjp(x=_take_x)
+take.formula(x="put_along(g, indices)")

@@ -86,6 +86,7 @@ def _matmul_b(g: Any, a: Any, a_shape: Any, b_shape: Any) -> Any:
 
 
 matmul.vjp(a=_matmul_a, b=_matmul_b)
+matmul.formula(y="a @ b", a="g @ b.T", b="a.T @ g")
 
 
 @op(
@@ -198,6 +199,7 @@ def _einsum_x(g: Any, xs: Any, xs_shape: Any, i: int, subscripts: str) -> Any:
 
 
 _einsum.vjp(xs=_einsum_x)
+_einsum.formula(xs="einsum(g, others(xs))")
 
 
 def einsum(subscripts: str, *xs: Any) -> Any:
@@ -248,3 +250,4 @@ tensordot.vjp(
     a=lambda g, b, a_shape, b_shape, axes: _tensordot_rule(g, b, 0, a_shape, b_shape, axes),
     b=lambda g, a, a_shape, b_shape, axes: _tensordot_rule(g, a, 1, a_shape, b_shape, axes),
 )
+tensordot.formula(a="tensordot(g, b)", b="tensordot(a, g)")

@@ -35,6 +35,7 @@ def softmax(x: Any, axis: int = -1) -> Any:
 
 
 softmax.vjp(x=lambda g, y, axis: y * (g - sum(g * y, axis=axis, keepdims=True)))
+softmax.formula(y="exp(x) / sum(exp(x))")
 
 
 @op(
@@ -52,6 +53,7 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
 
 
 log_softmax.vjp(x=lambda g, y, axis: g - exp(y) * sum(g, axis=axis, keepdims=True))
+log_softmax.formula(y="x - log(sum(exp(x)))")
 
 
 def _check_reduction(who: str, reduction: str) -> None:
@@ -239,6 +241,10 @@ def _labels_rule(g: Any, logits: Any, weight: Any, label_smoothing: float, reduc
 
 
 softmax_cross_entropy.vjp(logits=_logits_rule, labels=_labels_rule)
+softmax_cross_entropy.formula(
+    logits="share(g) * (sum(t) * softmax(logits) - t)",
+    labels="-(1 - label_smoothing) * share(g) * weight * log_softmax(logits)",
+)
 
 
 def _reduce(who: str, losses: Any, reduction: str) -> Any:

@@ -37,6 +37,8 @@ def _normalize_x(g: Any, x: Any, y: Any, axis: Any, eps: float) -> Any:
 
 
 normalize.vjp(x=_normalize_x)
+normalize.formula(y="(x - mean(x)) / sqrt(var(x) + eps)",
+                  x="(g - mean(g) - y * mean(g * y)) / sqrt(var(x) + eps)")  # fmt: skip
 
 
 def affine(y: Any, gamma: Any, beta: Any) -> Any:

@@ -196,3 +196,4 @@ def global_avg_pool2d(x: Any) -> Any:
 
 
 global_avg_pool2d.vjp(x=lambda g, x_shape: spread(g * (1 / (x_shape[1] * x_shape[2])), x_shape, (1, 2)))
+global_avg_pool2d.formula(x="spread(g / count)")

@@ -45,3 +45,4 @@ def dropout(x: Any, rate: float, *, training: bool = True, rng: Any = None) -> A
 
 
 dropout.vjp(x=lambda g, keep, rate, training: where(keep, g * (1 / (1 - rate)) if training else g, 0))
+dropout.formula(x="where(keep, g / (1 - rate), 0) if training else g")

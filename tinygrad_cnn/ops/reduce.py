@@ -57,6 +57,7 @@ def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 sum.vjp(x=lambda g, x_shape, axis: spread(g, x_shape, axis))
+sum.formula(x="spread(g)")
 
 
 @op(
@@ -74,6 +75,7 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 mean.vjp(x=lambda g, x_shape, axis: spread(g * (1 / _count(x_shape, axis)), x_shape, axis))
+mean.formula(x="spread(g / count)")
 
 
 def _var_ref(v: list[float], ddof: int = 0) -> float:
@@ -105,6 +107,7 @@ def _var_x(g: Any, x: Any, x_shape: Any, axis: Any, ddof: int) -> Any:
 
 
 var.vjp(x=_var_x)
+var.formula(x="2 * spread(g) * (x - mean(x)) / (count - ddof)")
 
 
 @op(
@@ -121,6 +124,7 @@ def std(x: Any, axis: Any = None, keepdims: bool = False, *, ddof: int = 0) -> A
 
 
 std.vjp(x=lambda g, x, y, x_shape, axis, ddof: _var_x(over(g * 0.5, y), x, x_shape, axis, ddof))
+std.formula(x="spread(g / y) * (x - mean(x)) / (count - ddof)")
 
 
 def _share(g: Any, x: Any, y: Any, axis: Any) -> Any:
@@ -138,6 +142,7 @@ def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 max.vjp(x=_share)
+max.formula(x="spread(g) * (x == spread(y)) / sum(x == spread(y))")
 
 
 @op(params=["axis", "keepdims"], samples=_APART, ref=_by_rows(builtins.min), cost=_elements, numpy=[np.min, np.amin])
@@ -147,6 +152,7 @@ def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 min.vjp(x=_share)
+min.formula(x="spread(g) * (x == spread(y)) / sum(x == spread(y))")
 
 
 @op(params=["axis", "keepdims"], samples=_AXES, ref=_by_rows(math.prod), cost=_elements, numpy=[np.prod])
@@ -179,6 +185,7 @@ def _prod_x(g: Any, x: Any, x_shape: Any, axis: Any) -> Any:
 
 
 prod.vjp(x=_prod_x)
+prod.formula(x="spread(g) * prod_of_others(x)")
 
 
 @op(
@@ -200,6 +207,7 @@ def _cumsum_x(g: Any, x_shape: Any, axis: Any) -> Any:
 
 
 cumsum.vjp(x=_cumsum_x)
+cumsum.formula(x="reshape(flip(cumsum(flip(g))), x_shape)")
 
 
 @op(params=["axis", "keepdims"], samples=_APART[:2], ref=lambda x, axis=None: np.argmax(x, axis), numpy=[np.argmax])
@@ -237,6 +245,7 @@ def _logsumexp_x(g: Any, x: Any, y: Any, x_shape: Any, axis: Any) -> Any:
 
 
 logsumexp.vjp(x=_logsumexp_x)
+logsumexp.formula(y="log(sum(exp(x)))", x="spread(g) * exp(x - spread(y))")
 
 
 @op(
@@ -251,3 +260,4 @@ def norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 norm.vjp(x=lambda g, x, y, x_shape, axis: spread(over(g, y), x_shape, axis) * x)
+norm.formula(x="spread(g / y) * x")

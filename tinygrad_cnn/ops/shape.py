@@ -76,6 +76,7 @@ def _transposed(s: tuple[int, ...], axes: Any) -> Any:
 
 
 transpose.vjp(x=lambda g, axes, x_shape: transpose(g, _inverse(axes, len(x_shape))))
+transpose.formula(x="transpose(g, inverse(axes))")
 
 
 @op(
@@ -173,6 +174,7 @@ def _piece(g: Any, xs_shape: Any, i: int, axis: int) -> Any:
 
 
 concatenate.vjp(xs=_piece)
+concatenate.formula(xs="split(g)[i]")
 
 
 @op(
@@ -187,6 +189,7 @@ def stack(*xs: Any, axis: int = 0) -> Any:
 
 
 stack.vjp(xs=lambda g, i, axis: getitem(g, key=(slice(None),) * (axis % g.ndim) + (i,)))
+stack.formula(xs="take(g, i)")
 
 
 def split(x: Any, sections: Any, *, axis: int = 0) -> list[Any]:
@@ -236,6 +239,7 @@ def _negative(shift: Any) -> Any:
 
 
 roll.vjp(x=lambda g, shift, axis: roll(g, _negative(shift), axis))
+roll.formula(x="roll(g, -shift, axis)")
 
 
 @op(
@@ -261,3 +265,4 @@ def _repeat_x(g: Any, x_shape: Any, repeats: Any, axis: Any) -> Any:
 
 
 repeat.vjp(x=_repeat_x)
+repeat.formula(x="sum_of_copies(g)")
