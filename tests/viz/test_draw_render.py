@@ -98,9 +98,9 @@ def test_pdf_needs_the_systems_dot(only, tmp_path):
         picture().render(tmp_path / "a.pdf")
 
 
-@pytest.mark.parametrize("name", ["graph.html", "graph", "graph.jpeg", ".svg"])
+@pytest.mark.parametrize("name", ["graph.gif", "graph", "graph.jpeg", ".svg"])
 def test_other_suffixes_are_refused(tmp_path, name):
-    with pytest.raises(ValueError, match=r"known are \.svg, \.png, \.pdf, \.dot"):
+    with pytest.raises(ValueError, match=r"known are \.svg, \.png, \.pdf, \.dot, \.html"):
         picture().render(tmp_path / name)
     assert not os.listdir(tmp_path)
 

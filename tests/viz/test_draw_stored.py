@@ -49,7 +49,7 @@ def second_order():
     """The gradient of a gradient."""
     x = tg.Tensor([0.5, 2.0], requires_grad=True, name="x")
     slope = tg.grad((x * tg.sin(x)).sum(), x, create_graph=True)
-    return tg.draw(tg.grad((slope * slope).sum(), x, create_graph=True), direction="LR")
+    return tg.draw(tg.grad((slope * slope).sum(), x, create_graph=True), rankdir="LR")
 
 
 @pytest.mark.parametrize("make", [expression, network, second_order], ids=lambda make: make.__name__)

@@ -13,26 +13,32 @@ import numpy as np
 from ..core import Tensor, enable_grad
 from ..core.errors import describe
 from ..core.modes import _set, state
+from .compose import compose
 from .dot import dot_text
 from .fold import fold
 from .graph import read
 from .render import RenderError, render, suffix_of, write
+from .scene import Scene
 
-DIRECTIONS = ("TB", "LR")
+RANKDIRS = ("TB", "LR")
 
 
 class Drawing:
     """A drawn graph: its DOT text, and ways to see it.  A notebook shows it by itself."""
 
-    def __init__(self, source: str, summary: str) -> None:
-        self.source = source
+    def __init__(self, scene: Scene, summary: str, whole: Scene | None = None) -> None:
+        self.scene = scene
         self.summary = summary
+        self._whole = whole or scene  # what the interactive page shows, in which nothing is left out
+        self.source = dot_text(scene)
 
     def __repr__(self) -> str:
         return f"<Drawing of {self.summary}; .render('graph.svg') makes a file, .source is the DOT text>"
 
     def render(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture to a file and return its path; the suffix says the format: svg, png, pdf or dot.
+        """Write the picture to a file and return its path; the suffix says the format: svg, png, pdf, dot or html.
+
+        The html is one file that needs no network, in which modules open and close and every box tells what it is.
 
         Raises
         ------
@@ -42,8 +48,17 @@ class Drawing:
         """
         where = Path(path)
         form = suffix_of(where)
-        write(where, self.source.encode() if form == "dot" else render(self.source, form))
+        write(where, self._as(form))
         return where
+
+    def _as(self, form: str) -> bytes:
+        if form == "dot":
+            return self.source.encode()
+        if form == "html":
+            from .page import html
+
+            return html(self._whole.to_json(), self.scene.title or self.summary).encode()
+        return render(self.source, form)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         try:
@@ -55,7 +70,7 @@ class Drawing:
 def draw(
     y: Any,
     *inputs: Any,
-    direction: str = "TB",
+    rankdir: str = "TB",
     title: str | None = None,
     constants: bool = False,
     depth: int | None = None,
@@ -65,7 +80,7 @@ def draw(
     Parameters
     ----------
     y : a Tensor, several (list, tuple or dict), or a module or function, which is called with `inputs` and recorded.
-    direction : "TB" draws from top to bottom, "LR" from left to right.
+    rankdir : "TB" draws from top to bottom, "LR" from left to right.
     title : a line above the picture.
     constants : True to show Python numbers, and arrays that have neither name nor gradient, too.
     depth : modules nested deeper than this many levels are drawn as one box each.  None draws every op, unless that
@@ -73,8 +88,8 @@ def draw(
 
     >>> draw(model, images).render("graph.svg")
     """
-    if direction not in DIRECTIONS:
-        raise ValueError(f"draw: direction must be 'TB' (top to bottom) or 'LR' (left to right), got {direction!r}.")
+    if rankdir not in RANKDIRS:
+        raise ValueError(f"draw: rankdir must be 'TB' (top to bottom) or 'LR' (left to right), got {rankdir!r}.")
     if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
         raise ValueError(f"draw: depth counts levels of modules from 1, got {depth!r}. Leave it out to draw every op.")
     known: dict[str, dict[Any, str]] = {"names": {}, "inputs": {}, "classes": {}}
@@ -85,11 +100,13 @@ def draw(
     outputs = list(_outputs(y, "output"))
     if not outputs:
         raise ValueError("draw: there is nothing to draw in an empty list. Pass at least one Tensor.")
-    picture = fold(read(outputs, **known, constants=constants), depth)
+    picture = read(outputs, **known, constants=constants)
     if not picture.ops:
         picture.notes.append(_no_history(outputs[0][1]))
     summary = f"{picture.ops} op{'s' if picture.ops != 1 else ''}"
-    return Drawing(dot_text(picture, direction=direction, title=title), summary)
+    scene = compose(picture, rankdir=rankdir, title=title)
+    fold(scene, depth)
+    return Drawing(scene, summary)
 
 
 def _outputs(y: Any, label: str) -> Iterator[tuple[str, Any]]:

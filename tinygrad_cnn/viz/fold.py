@@ -1,63 +1,64 @@
-"""Folding: every module below a depth becomes one box, so that a large network fits a page."""
+"""Folding: modules, and runs of ops without modules, become one box each, so that a large network fits a page."""
 
 from __future__ import annotations
 
-from .graph import Arrow, Box, Picture
-from .labels import cut
-from .modules import Path, words
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from ..core.errors import nearest
+from .runs import fold_runs
+from .scene import Scene
 
 MOST = 150  # boxes that a reader can still find a way through
 
 
-def fold(picture: Picture, depth: int | None) -> Picture:
-    """The picture with modules deeper than `depth` levels drawn as one box; None folds only what is too large."""
+def fold(scene: Scene, depth: int | None, collapse: Sequence[str] = ()) -> None:
+    """Close modules: those named, and those deeper than `depth` levels; None closes what makes it too large."""
+    close_named(scene, collapse)
     if depth is not None:
-        return _fold(picture, depth)
-    if len(picture.boxes) <= MOST:
-        return picture
-    deepest = max(len(box.path) for box in picture.boxes)
+        _close_below(scene, max(depth, 1))
+    elif drawn(scene) > MOST:
+        _fold_by_itself(scene)
+
+
+def drawn(scene: Scene) -> int:
+    """How many boxes are drawn."""
+    return len(set(scene.shown().values()))
+
+
+def close_named(scene: Scene, collapse: Sequence[str]) -> None:
+    """Close the modules whose path is one of `collapse`, or matches it as a pattern (``layer*.conv1``)."""
+    paths = {module.path for module in scene.modules.values() if module.path}
+    for pattern in collapse:
+        found = [module for module in scene.modules.values() if module.path and fnmatchcase(module.path, pattern)]
+        if not found and pattern not in scene.single:
+            known = sorted(paths | scene.single)
+            hint = nearest(pattern, known) or (f" There are {', '.join(known[:8])}." if known else " There are none.")
+            raise ValueError(f"draw: collapse names {pattern!r}, but no module of this graph has that path.{hint}")
+        for module in found:
+            module.closed = True
+
+
+def _close_below(scene: Scene, depth: int) -> None:
+    for module in scene.modules.values():
+        module.closed = module.closed or module.level >= depth  # a frame that is no module has level 0
+
+
+def _fold_by_itself(scene: Scene) -> None:
+    """Close as few levels of modules as make the picture small enough; what is left over is cut into runs."""
+    ops = sum(node.box.kind in ("op", "failed") for node in scene.nodes)
+    deepest = max((module.level for module in scene.modules.values()), default=0)
+    boxes = before = drawn(scene)
+    level = deepest
     for level in range(deepest, 0, -1):
-        folded = _fold(picture, level)
-        if len(folded.boxes) <= MOST or level == 1:
+        _close_below(scene, level)
+        boxes = drawn(scene)
+        if boxes <= MOST:
             break
-    else:
-        return picture
-    if len(folded.boxes) < len(picture.boxes):
-        levels = f"{level} level{'s' if level > 1 else ''}"
-        folded.notes.append(f"{picture.ops} ops; modules are drawn to {levels}, depth={deepest + 1} draws them all")
-    return folded
-
-
-def _fold(picture: Picture, depth: int) -> Picture:
-    """Replace the boxes of each module at `depth` by one, where the first of them stood."""
-    modules: dict[Path, Box] = {}
-    counts: dict[Path, int] = {}
-    stand_in: dict[int, Box] = {}
-    boxes: list[Box] = []
-    for box in picture.boxes:
-        if depth < 1 or len(box.path) < depth:
-            boxes.append(box)
-            continue
-        path = box.path[:depth]
-        if path not in modules:
-            modules[path] = Box("module", cut(words(path)), path=path[:-1])
-            boxes.append(modules[path])
-        if box.kind in ("op", "module"):
-            counts[path] = counts.get(path, 0) + 1
-            modules[path].shape = box.shape  # the last one, which is what the module returns
-        stand_in[id(box)] = modules[path]
-    for path, box in modules.items():
-        n = counts.get(path, 0)
-        kind = [cut(picture.classes[words(path)])] if words(path) in picture.classes else []
-        box.lines = [*kind, f"{n} op{'s' if n != 1 else ''}"]
-    arrows: list[Arrow] = []
-    seen: set[tuple[int, int, bool]] = set()
-    for arrow in picture.arrows:
-        tail, head = (stand_in.get(id(end), end) for end in (arrow.tail, arrow.head))
-        folded = tail is not arrow.tail or head is not arrow.head
-        key = (id(tail), id(head), arrow.dashed)
-        if folded and (tail is head or key in seen):
-            continue
-        seen.add(key)
-        arrows.append(Arrow(tail, head, "" if folded else arrow.label, arrow.dashed))
-    return Picture(boxes, arrows, picture.ops, list(picture.notes), picture.classes)
+    told = []
+    if boxes < before:
+        told.append(f"modules are drawn to {level} level{'s' if level > 1 else ''}")
+    if boxes > MOST:
+        fold_runs(scene, MOST)
+        told.append("long runs of ops are one box each")
+    scene.notes.append(f"{ops} ops; {', and '.join(told)}, depth={deepest + 1} draws them all")

@@ -20,14 +20,23 @@ COMMUTATIVE = {"add", "mul", "maximum", "minimum"}  # which input is which says 
 
 @dataclass
 class Box:
-    """An op, a leaf or a whole module."""
+    """An op, a leaf or an output."""
 
-    kind: str  # "op" "parameter" "input" "constant" "cut" "output" "module"
+    kind: str  # "op" "parameter" "input" "constant" "cut" "output" "failed" "gradient"
     title: str
     lines: list[str] = field(default_factory=list)
     shape: str = ""
     path: Path = ()
+    node: Any = None  # the recorded node or leaf; None for outputs, numbers and ops that failed
     key: str = ""
+    look: str = ""  # in looks.LOOKS, if not that of the kind
+    number: str = ""  # of an op in the order of the forward pass, where it is shown
+    frame: str = ""  # "forward" or "gradients" in a picture of both
+    explain: str | None = None  # why no gradient passes here
+    marked: dict[str, str] = field(default_factory=dict)  # attributes of this one
+
+    def __post_init__(self) -> None:
+        self.look = self.look or self.kind
 
 
 @dataclass
@@ -36,13 +45,14 @@ class Arrow:
     head: Box
     label: str = ""
     dashed: bool = False
+    look: dict[str, str] = field(default_factory=dict)  # attributes of this one
 
 
 @dataclass
 class Picture:
     boxes: list[Box]
     arrows: list[Arrow]
-    ops: int  # before any were folded into modules
+    ops: int
     notes: list[str] = field(default_factory=list)
     classes: Mapping[str, str] = field(default_factory=dict)  # of the modules, by path, where they are known
 
@@ -77,6 +87,7 @@ def read(
         else:
             boxes[node] = _leaf_box(node, names, inputs, homes.get(node, ()), node in first)
         boxes[node].shape = shape_text(node.shape, node.dtype, usual)
+        boxes[node].node = node
     all_boxes, arrows = list(boxes.values()), []
     for node in shown:
         for k, edge in enumerate(node.inputs):

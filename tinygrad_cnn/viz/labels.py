@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import html
 import re
+import textwrap
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 LONGEST = 40  # characters of a name or of one parameter
 WIDEST = 34  # characters of a line of parameters
+NOTE = 90  # characters of a line of notes
+WARNING = "#B03A00"  # vermilion, dark enough to be read
 
 # What XML forbids, which an SVG is, and halves of characters, which UTF-8 forbids.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -32,12 +36,17 @@ def shape_text(shape: tuple[int, ...], dtype: Any, usual: Any = np.float32) -> s
 
 def parameters(node: Any) -> list[str]:
     """``name=value`` of each parameter that differs from the op's default."""
+    return [cut(f"{name}={value}") for name, value in parameter_texts(node).items()]
+
+
+def parameter_texts(node: Any) -> dict[str, str]:
+    """Each parameter that differs from the op's default, as one would write it."""
     defaults = getattr(node.op, "defaults", {})
-    return [
-        cut(f"{name}={value_text(value)}")
+    return {
+        name: value_text(value)
         for name, value in node.params.items()
         if (name not in defaults or _differs(value, defaults[name])) and not isinstance(value, np.random.Generator)
-    ]
+    }
 
 
 def _differs(value: Any, default: Any) -> bool:
@@ -85,18 +94,49 @@ def lines_of(parts: list[str], widest: int = WIDEST) -> list[str]:
     return lines
 
 
-def markup(title: str, lines: list[str], last: str, *, bold: bool = True) -> str:
-    """A label in Graphviz's HTML: the title, small grey lines, and the shape."""
-    rows = [f"<b>{_escape(title)}</b>" if bold else _escape(title)]
+def markup(
+    title: str,
+    lines: Sequence[str],
+    last: str = "",
+    said: Sequence[str] = (),
+    warnings: Sequence[str] = (),
+    number: str = "",
+) -> str:
+    """The inside of a label in Graphviz's HTML: number and title, small grey lines, the shape, badges and warnings."""
+    rows = [(f'<font color="#777777">{_escape(number)}</font>  ' if number else "") + f"<b>{_escape(title)}</b>"]
     rows += [f'<font point-size="11" color="#444444">{_escape(line)}</font>' for line in lines]
     if last:
         rows.append(f'<font point-size="11">{_escape(last)}</font>')
-    return f"<{'<br/>'.join(rows)}>"
+    rows += [f'<font point-size="11" color="#333333">{_escape(line)}</font>' for line in said]
+    rows += [f'<font point-size="11" color="{WARNING}"><b>{_escape(line)}</b></font>' for line in warnings]
+    return "<br/>".join(rows)
+
+
+def heading(title: str, notes: Sequence[str], legend: Sequence[tuple[str, str]]) -> str:
+    """The inside of the picture's own label: title, notes, and a row of coloured cells that explain the fills."""
+    rows = [f"<b>{_escape(title)}</b>"] if title else []
+    lines = [line for note in notes for line in wrapped(note)]
+    rows += [f'<font point-size="11" color="#444444">{_escape(line)}</font>' for line in lines]
+    if not legend:
+        return "<br/>".join(rows)
+    cells = "".join(
+        f'<td bgcolor="{colour}" border="1" color="#777777" width="14"></td>'
+        f'<td align="left"><font point-size="11">{_escape(text)}</font></td>'
+        for colour, text in legend
+    )
+    table = f'<table border="0" cellborder="0" cellspacing="3"><tr>{cells}</tr></table>'
+    whole = "".join(f"<tr><td>{row}</td></tr>" for row in [*rows, table])
+    return f'<table border="0" cellborder="0" cellspacing="0">{whole}</table>'
+
+
+def wrapped(text: str, widest: int = NOTE) -> list[str]:
+    """A sentence in lines of a readable length."""
+    return textwrap.wrap(" ".join(text.split()), widest) or [""]
 
 
 def frame_label(path: str, kind: str) -> str:
-    """The label of a module's frame: its path, and its class if known."""
-    return f"<<b>{_escape(path)}</b>{'  ' + _escape(kind) if kind else ''}>"
+    """The inside of a frame's label: the module's path, and its class if known."""
+    return f"<b>{_escape(path)}</b>{'  ' + _escape(kind) if kind else ''}"
 
 
 def _escape(text: str) -> str:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SUFFIXES = ("svg", "png", "pdf", "dot")
+SUFFIXES = ("svg", "png", "pdf", "dot", "html")
 INSTALL = "Install one with: pip install 'tinygrad-cnn[app]' (or your system's package graphviz)"
 PNG_DPI = 144  # twice the screen's, so that small words stay sharp when the picture is scaled down
 _NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)

@@ -1,0 +1,44 @@
+"""How each kind of box looks.
+
+Kinds differ in outline as well as in colour, so that a grey print tells them apart; the colours are light tints with
+dark borders from the palette of Okabe and Ito, which the colour-blind tell apart.
+"""
+
+from __future__ import annotations
+
+FONT = "Helvetica"  # the one sans-serif family whose widths every renderer knows
+BLUE, ORANGE, GREEN, VERMILION, BLACK, GREY = "#0072B2", "#B37400", "#00805C", "#C04E00", "#222222", "#777777"
+PURPLE = "#8E4A74"
+
+GRAPH = {"bgcolor": "white", "fontname": FONT, "nodesep": "0.25", "ranksep": "0.3", "pad": "0.15"}
+NODE = {
+    "shape": "box", "style": "rounded,filled", "fillcolor": "#E5F1FA", "color": BLUE,
+    "fontname": FONT, "fontsize": "13", "fontcolor": "#111111", "margin": "0.13,0.07", "height": "0.3",
+}  # fmt: skip
+EDGE = {"fontname": FONT, "fontsize": "11", "fontcolor": "#444444", "color": "#555555", "arrowsize": "0.7"}
+
+LOOKS: dict[str, dict[str, str]] = {  # beside NODE, which is an op
+    "op": {},
+    "module": {"fillcolor": "#C9E0F2", "penwidth": "2"},
+    "run": {"fillcolor": "#C9E0F2", "penwidth": "2", "style": "rounded,filled,dashed"},
+    "parameter": {"style": "filled", "fillcolor": "#FDF1D8", "color": ORANGE},
+    "input": {"shape": "ellipse", "margin": "0.03", "fillcolor": "#DDF3EB", "color": GREEN, "penwidth": "1.6"},
+    "constant": {"style": "filled,dotted", "fillcolor": "#F5F5F5", "color": GREY},
+    "cut": {"shape": "octagon", "style": "filled,dashed", "fillcolor": "#FCE9DD", "color": VERMILION},
+    "output": {"shape": "ellipse", "margin": "0.05", "fillcolor": "#FFFFFF", "color": BLACK, "penwidth": "2.2"},
+    "failed": {"style": "filled", "fillcolor": "#FCE0CF", "color": VERMILION, "penwidth": "4"},
+    "gradient": {"shape": "ellipse", "margin": "0.05", "fillcolor": "#F6E7F0", "color": PURPLE, "penwidth": "1.6"},
+    "back": {"fillcolor": "#F6E7F0", "color": PURPLE},
+    "saved": {"style": "rounded,filled,dotted"},
+}
+STRAIGHT = "8"  # how hard a path of results is pulled straight; what hangs beside it has 1
+CUT_EDGE = {"style": "dashed", "color": VERMILION}
+WARNED = {"color": VERMILION, "penwidth": "3"}
+
+
+def frame(level: int) -> dict[str, str]:
+    """The look of a module's frame, whose fill tells it from the frame around it."""
+    return {
+        "labeljust": "l", "fontsize": "11", "fontcolor": "#555555", "style": "rounded,filled",
+        "fillcolor": "#F6F6F6" if level % 2 else "#ECECEC", "color": "#AAAAAA", "margin": "9",
+    }  # fmt: skip
