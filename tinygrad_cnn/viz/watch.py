@@ -130,9 +130,9 @@ def _checked(record: Any) -> dict[str, Any]:
 def histograms(watch: Any, *, layers: Any = None, biases: bool = False) -> Any:
     """How weights and gradients spread, layer by layer, over the epochs.
 
-    A column of each picture is one epoch's histogram, as dark as the fullest bin of that epoch allows; white is
-    empty.  Weights are on the left, gradients on the right.  A mark below says in which epochs there were values that
-    are not finite.
+    A column of each picture is one epoch's histogram, darkest where its fullest bin is, white where it is empty; two
+    lines are at the mean plus and minus one standard deviation.  Weights are on the left, gradients on the right, each
+    as far as four deviations reach.  A cross marks epochs in which some values were not finite.
 
     Parameters
     ----------
@@ -158,8 +158,10 @@ def histograms(watch: Any, *, layers: Any = None, biases: bool = False) -> Any:
         row[0].set_title(name, fontsize=9, loc="left", parse_math=False)
     for ax, kind in zip(axes[-1], KINDS, strict=True):
         ax.set_xlabel(f"epoch ({kind})", fontsize=9)
-    note = f" ({left_out} more left out)" if left_out > 0 else ""
-    fig.suptitle(f"Weights and gradients by layer{note}", fontsize=12, fontweight="bold")
+    note = f"; {left_out} more left out" if left_out > 0 else ""
+    fig.suptitle("Weights and gradients by layer", fontsize=12, fontweight="bold")
+    fig.supxlabel(f"dark: many values of that epoch; lines: mean ± standard deviation{note}", fontsize=8,
+                  color=figures.QUIET)  # fmt: skip
     return fig
 
 
@@ -203,12 +205,15 @@ def _panel(ax: Any, epochs: list[int], records: list[dict[str, Any] | None]) -> 
     low = max(-reach, min(r["histogram"]["low"] for _, r in counted))
     high = min(reach, max(r["histogram"]["high"] for _, r in counted))
     low, high = (low, high) if low < high else (low - 1e-6, high + 1e-6)
-    edges = np.linspace(low, high, 61)
+    edges = np.linspace(low, high, 41)
     for epoch, record in counted:
         density = _rebinned(record["histogram"], edges)
-        shade = np.ma.masked_equal(density / (density.max() or 1.0), 0.0)
-        ax.pcolormesh([epoch - 0.5, epoch + 0.5], edges, shade[:, None], cmap="cividis_r", vmin=0, vmax=1,
+        shade = np.sqrt(density / (density.max() or 1.0))  # the root, so that rare values are seen
+        ax.pcolormesh([epoch - 0.5, epoch + 0.5], edges, shade[:, None], cmap="Blues", vmin=0, vmax=1,
                       rasterized=True)  # fmt: skip
+    for side in (-1, 1):
+        line = [record["mean"] + side * record["std"] for _, record in counted]
+        ax.plot([epoch for epoch, _ in counted], line, color=figures.VERMILION, lw=1.2)
     ax.set_ylim(low, high)
     ax.axhline(0, color=figures.QUIET, lw=0.6, ls=":")
     ax.yaxis.set_major_locator(MaxNLocator(4))
@@ -216,7 +221,7 @@ def _panel(ax: Any, epochs: list[int], records: list[dict[str, Any] | None]) -> 
     ax.yaxis.get_offset_text().set_fontsize(7)
     bad = [epoch for epoch, record in found if record["nan"] or record["inf"]]
     if bad:
-        ax.plot(bad, [0.04] * len(bad), "x", color=figures.VERMILION, ms=5, clip_on=False,
+        ax.plot(bad, [0.06] * len(bad), "x", color="black", ms=5, clip_on=False,
                 transform=ax.get_xaxis_transform(), label="NaN or inf")  # fmt: skip
         ax.legend(frameon=False, fontsize=7, loc="upper right")
 
