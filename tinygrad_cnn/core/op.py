@@ -214,9 +214,7 @@ class Op:
         for name, text in texts.items():
             if name != "y" and name not in self.rules:
                 have = ", ".join(self.rules) or "no input"
-                raise TypeError(
-                    f"{self.name}.formula: no rule for {name!r}, only for {have}. Register it first, by vjp."
-                )
+                raise TypeError(f"{self.name}.formula: no rule for {name!r}, only for {have}. Use vjp first.")
             try:
                 compile(text if isinstance(text, str) else "", self.name, "eval")
             except (SyntaxError, ValueError):

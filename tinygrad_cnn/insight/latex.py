@@ -78,13 +78,13 @@ NOTATION: dict[str, Notation] = {
 # Names of values that are no input, parameter or shape.
 NAMES: dict[str, Notation] = {
     "count": Notation("n", "of how many elements each result is made"),
+    "h": Notation("h", "what the relu lets through of g: g where y > 0, else 0"),
+    "pi": Notation(r"\pi"),
     "xhat": Notation(r"\hat{x}", "x normalised, (x - mean) / sqrt(var + eps)"),
-    "t": Notation(
-        "t", "the targets, a row for each sample (one-hot for class indices), of sum 1 unless weighted"
-    ),
+    "t": Notation("t", "the targets, a row for each sample (one-hot for class indices), of sum 1 unless weighted"),
 }
 GREEK = {"gamma": r"\gamma", "beta": r"\beta", "alpha": r"\alpha", "eps": r"\varepsilon", "delta": r"\delta",
-         "pi": r"\pi", "var": r"\sigma^2", "mean": r"\mu"}  # fmt: skip
+         "var": r"\sigma^2", "mean": r"\mu"}  # fmt: skip
 _COMPARE = {ast.Gt: ">", ast.GtE: r"\ge", ast.Lt: "<", ast.LtE: r"\le", ast.Eq: "=", ast.NotEq: r"\ne"}
 
 

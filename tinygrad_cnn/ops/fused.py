@@ -264,4 +264,8 @@ for _op in (batch_norm, batch_norm_relu):
         beta="sum_rows(g)",
     )
 batch_norm.formula(y="gamma * xhat + beta")
-batch_norm_relu.formula(y="maximum(gamma * xhat + beta, 0)", g="g * (y > 0)")
+batch_norm_relu.formula(
+    y="maximum(gamma * xhat + beta, 0)",
+    g="g * (y > 0)",
+    x="gamma / sqrt(var + eps) * (h - mean_rows(h) - xhat * mean_rows(h * xhat))",
+)
