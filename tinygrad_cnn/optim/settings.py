@@ -13,6 +13,8 @@ Rule = tuple[str, Callable[[Any], bool]]
 _AT_LEAST_0: Rule = ("a finite number of at least 0", lambda v: v >= 0)
 _BELOW_1: Rule = ("a number of at least 0 and below 1", lambda v: 0 <= v < 1)
 
+FINITE: Rule = ("a finite number", lambda v: True)  # and so are settings that only a user's optimiser has
+
 RULES: dict[str, Rule] = {
     "lr": _AT_LEAST_0,
     "momentum": _AT_LEAST_0,
@@ -25,7 +27,7 @@ RULES: dict[str, Rule] = {
     "max_value": _AT_LEAST_0,
     "alpha": _BELOW_1,
     "rho": ("a number from 0 to 1", lambda v: 0 <= v <= 1),
-    "dampening": ("a finite number", lambda v: True),
+    "dampening": FINITE,
     "decay": _BELOW_1,
     "tolerance_grad": _AT_LEAST_0,
     "tolerance_change": _AT_LEAST_0,
@@ -58,7 +60,9 @@ def check(who: str, name: str, value: Any) -> Any:
         if len(pair) != 2 or not all(b is not None and 0 <= b < 1 for b in pair):
             raise ValueError(f"{who}: betas={value!r} must be two numbers of at least 0 and below 1.")
         return tuple(pair)
-    words, rule = RULES[name]
+    if isinstance(value, bool) and name not in RULES:  # a flag of somebody's own optimiser
+        return value
+    words, rule = RULES.get(name, FINITE)
     number = _number(value)
     if number is None or not rule(number):
         raise ValueError(f"{who}: {name}={value!r} must be {words}.")

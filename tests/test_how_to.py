@@ -1,0 +1,24 @@
+"""The how-to pages work: each one's code runs from top to bottom, in a folder of its own."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+PAGES = sorted((Path(__file__).parents[1] / "docs" / "how_to").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_page(page, tmp_path, monkeypatch):
+    import tinygrad_cnn as tg
+
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)
+    assert blocks
+    (tmp_path / "page.py").write_text("\n".join(blocks), encoding="utf-8")
+    known = dict(tg.registry)
+    try:
+        exec(compile("\n".join(blocks), tmp_path / "page.py", "exec"), {"__name__": "page"})
+    finally:
+        for name in tg.registry.keys() - known.keys():  # what a page registered must not reach other tests
+            del tg.registry[name]
