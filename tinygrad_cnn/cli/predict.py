@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import ops
 from ..data import load_image
+from ..data.prepare import prepare
 from ..runs import Run
 from ..train import predict as outputs
 from . import recipes
@@ -29,20 +30,10 @@ def predict(folder: Path, images: Sequence[Path], data: str | None, data_dir: Pa
     if data is not None:
         _data_set(model, run, data, data_dir)
         return
-    height, width, channels = run.config["input_shape"]
+    shape = tuple(run.config["input_shape"])
     for path in images:
-        x = load_image(path, (height, width), channels)
-        click.echo(f"{path}: {_words(outputs(model, _as_trained(x, run)[None])[0], run.config['classes'])}")
-
-
-def _as_trained(x: np.ndarray, run: Run) -> np.ndarray:
-    """The image as the training data are: where those are bright on black, ink on paper is inverted.
-
-    A picture is taken for ink on paper if its border is brighter than half.
-    """
-    border = np.concatenate([x[0], x[-1], x[1:-1, 0], x[1:-1, -1]])
-    inverted = recipes.RECIPES[run.config["data"]].bright_on_black and border.mean() > 0.5
-    return 1 - x if inverted else x
+        x = prepare(load_image(path, channels=shape[2]), shape, run.config["data"]).x
+        click.echo(f"{path}: {_words(outputs(model, x[None])[0], run.config['classes'])}")
 
 
 def _words(logits: np.ndarray, classes: Sequence[str]) -> str:

@@ -24,7 +24,6 @@ class Recipe:
     epochs: int
     batch_size: int
     lr: float  # of Adam, at its highest; it warms up over the first twentieth and falls to 0 along a cosine
-    bright_on_black: bool = True  # so a picture of ink on paper has to be inverted
 
 
 RECIPES = {

@@ -32,14 +32,32 @@ def load_image(
     ImportError : Pillow is missing.
     FileFormatError : not one of these formats, damaged, or too large (a "decompression bomb").
     """
-    if channels is not None and channels not in MODES:
-        raise ValueError(f"load_image: channels must be 1, 3, 4 or None, got {channels!r}.")
-    pair = check_size(size)
     name = os.fspath(path)
+    check_size(size)
     if not os.path.exists(path):
         raise FileNotFoundError(f"{name}: no such file.")
     if os.path.isdir(path):
         raise IsADirectoryError(f"{name}: is a folder; give the name of an image in it.")
+    return decode_image(path, size, channels, name=name)
+
+
+def decode_image(
+    file: Any,
+    size: int | tuple[int, int] | None = None,
+    channels: int | None = None,
+    *,
+    name: str = "the picture",
+    pixels: int | None = None,
+    within: int | None = None,
+) -> np.ndarray:
+    """As `load_image`, from a path or an open binary file; messages call it `name`.
+
+    `pixels` is the most that the picture may have, checked before any is decoded; None: as Pillow thinks sane.
+    `within` makes a larger picture smaller, its proportions kept, so that no side is longer.
+    """
+    if channels is not None and channels not in MODES:
+        raise ValueError(f"load_image: channels must be 1, 3, 4 or None, got {channels!r}.")
+    pair = check_size(size)
     try:
         from PIL import Image
     except ImportError:
@@ -47,19 +65,25 @@ def load_image(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as file:
-                picture = _converted(file, channels)
+            with Image.open(file, formats=FORMATS) as opened:
+                if pixels is not None and opened.width * opened.height > pixels:
+                    raise Image.DecompressionBombError(
+                        f"{opened.width:,} x {opened.height:,} are more than {pixels:,}. Make it smaller."
+                    )
+                picture = _converted(opened, channels)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise FileFormatError(f"{name}: too many pixels to be a sane picture: {error}") from None
     except PermissionError:
         raise
     except Exception as error:  # Pillow's decoders raise a dozen types for damaged files
         raise FileFormatError(f"{name}: not a readable {', '.join(FORMATS)} image ({_reason(error)}).") from None
+    if within is not None:
+        picture.thumbnail((within, within), Image.Resampling.BILINEAR)
     if pair is not None:
         picture = picture.resize(pair[::-1], Image.Resampling.BILINEAR)
-    pixels = np.asarray(picture)
-    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    return np.divide(pixels, np.float32(255), dtype=np.float32)
+    values = np.asarray(picture)
+    values = values[..., None] if values.ndim == 2 else values
+    return np.divide(values, np.float32(255), dtype=np.float32)
 
 
 def _converted(picture: Any, channels: int | None) -> Any:
