@@ -93,3 +93,26 @@ def test_loss_that_is_gone(x):
 
 def test_no_tensor():
     assert tg.explain_grad(np.ones(2)) == "a ndarray is no Tensor and has no gradient"
+
+
+def test_a_loss_that_is_no_tensor(x):
+    assert tg.explain_grad(x, 0.5).startswith("the loss is a float, no Tensor")
+    assert tg.explain_grad(x, x.data).startswith("the loss is a ndarray, no Tensor")
+
+
+def test_a_loss_that_is_cut_off_as_a_whole(x):
+    loss = (x * x).sum()
+    for cut in (loss.detach(), loss.detach() * 2.0):  # the whole loss
+        text = tg.explain_grad(x, cut)
+        assert text.startswith("the loss itself has no history: cut by stop_gradient at ")
+        assert "# the whole loss" in line(text)
+        assert text.endswith(", and this tensor lies behind that cut")
+        assert "behind" not in tg.explain_grad(tg.Tensor([1.0], requires_grad=True), cut)
+
+
+def test_a_cut_behind_a_cut(x):
+    hidden = x * 2.0
+    first = hidden.detach()
+    middle = first * tg.Tensor([1.0, 1.0], requires_grad=True)  # kept: a cut does not keep alive what it cuts off
+    loss = (middle.detach() * tg.Tensor([1.0, 1.0], requires_grad=True)).sum()
+    assert tg.explain_grad(x, loss).startswith("cut by stop_gradient at ")

@@ -37,6 +37,8 @@ def explain_grad(t: Tensor, loss: Tensor | None = None) -> str:
     """
     if not isinstance(t, Tensor):
         return f"a {type(t).__name__} is no Tensor and has no gradient"
+    if loss is not None and not isinstance(loss, Tensor):
+        return f"the loss is a {type(loss).__name__}, no Tensor: whatever it was made from, its history ends there"
     if reason := why_no_gradient(t):
         return reason
     root = loss.node if loss is not None else (_last[0]() if _last else None)
@@ -45,10 +47,11 @@ def explain_grad(t: Tensor, loss: Tensor | None = None) -> str:
     if root is None:
         return "no backward has run yet, or what it started from is gone; pass the loss: explain_grad(t, loss)"
     if loss is not None and (reason := why_no_gradient(loss)):
-        return f"the loss itself has no history: {reason}"
+        behind = ", and this tensor lies behind that cut" if _leads_to(loss.node, t.node) else ""
+        return f"the loss itself has no history: {reason}{behind}"
     reached, cuts = _walk(root)
     if t.node not in reached:
-        through = [cut for cut in cuts if cut.why == "stop_gradient" and _leads_to(cut, t.node)]
+        through = [cut for cut in cuts if _leads_to(cut, t.node)]
         if through:
             return "; ".join(f"cut by stop_gradient at {line_of(cut.site)}" for cut in through)
         words = {"no_grad": "made under no_grad at", "stop_gradient": "cut by stop_gradient at"}
@@ -82,5 +85,15 @@ def _walk(root: Any) -> tuple[set[Any], list[Any]]:
 
 
 def _leads_to(cut: Any, target: Any) -> bool:
-    source = cut.source() if cut.source is not None else None
-    return source is not None and target in _walk(source)[0]
+    """Whether a history that `stop_gradient` cut off has `target` in it, behind further cuts too."""
+    stack, seen = [cut], set()
+    while stack:
+        source = getattr(stack.pop(), "source", None)
+        if (node := source() if source is not None else None) is None or node in seen:
+            continue
+        seen.add(node)
+        reached, further = _walk(node)
+        if target in reached:
+            return True
+        stack += [node, *further]
+    return False
