@@ -72,16 +72,19 @@ class Camera {
     const { clientWidth: w, clientHeight: h } = this.stage.node();
     const { width, height } = this.size;
     const whole = Math.min((w - 24) / width, (h - 24) / height, 1.3);
+    const top = w < 700 ? 56 : 12; // on a narrow screen buttons lie there
     const k = Math.max(whole, least);
     const x = Math.max((w - width * k) / 2, width * k > w && height * k <= h ? 12 : -Infinity);
-    this.move(d3.zoomIdentity.translate(x, Math.max((h - height * k) / 2, 12)).scale(k), slow);
+    this.move(d3.zoomIdentity.translate(x, Math.max((h - height * k) / 2, top)).scale(k), slow);
   }
 
-  /** Where an element stands, in the stage's pixels. */
+  /** Where an element stands, in the stage's pixels, and how much of the stage the panel leaves free. */
   place(element) {
     const a = element.getBoundingClientRect();
     const b = this.stage.node().getBoundingClientRect();
-    return { x: a.x - b.x, y: a.y - b.y, width: a.width, height: a.height, w: b.width, h: b.height };
+    const over = $("panel").getBoundingClientRect(); // on a narrow screen it covers the lower part
+    const h = over.height && over.x < b.right ? Math.max(over.y - b.y, 80) : b.height;
+    return { x: a.x - b.x, y: a.y - b.y, width: a.width, height: a.height, w: b.width, h };
   }
 
   /** Pan, and zoom if it is too small to read, until an element is in view. */
@@ -130,10 +133,10 @@ function turned(colour) {
   const m = Math.cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b);
   const s = Math.cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b);
   const light = 0.2104542553 * l + 0.793617785 * m - 0.0040720468 * s;
-  const pale = light > 0.85 ? 1.9 : 1; // pale tints would be lost on a dark ground
+  const pale = light > 0.85 ? 1.35 : 1; // pale tints would be lost on a dark ground
   const A = pale * (1.9779984951 * l - 2.428592205 * m + 0.4505937099 * s);
   const B = pale * (0.0259040371 * l + 0.7827717662 * m - 0.808675766 * s);
-  const L = 0.95 - 0.72 * light;
+  const L = Math.min(1.03 - 0.8 * light, 0.96);
   const [l3, m3, s3] = [L + 0.3963377774 * A + 0.2158037573 * B, L - 0.1055613458 * A - 0.0638541728 * B,
     L - 0.0894841775 * A - 1.291485548 * B].map((v) => v ** 3);
   const out = [4.0767416621 * l3 - 3.3077115913 * m3 + 0.2309699292 * s3,
