@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Sequence
-from statistics import median
+from statistics import median, median_low
 from typing import Any
 
 from ..core.errors import describe, nearest
 from ..insight.stats import Stats
 from ..insight.table import memory, short
 from . import scale
+from .labels import WIDEST
 from .measure import Measured
 
 SHOWABLE = ("shapes", "values", "grads", "params", "cost", "time", "memory")
@@ -62,7 +63,7 @@ class Badges:
     # -- what the drawing asks for ----------------------------------------------------------------------------
 
     def lines(self, nodes: Sequence[Any]) -> list[str]:
-        """Lines for a box, none longer than 34 characters."""
+        """Lines for a box, none longer than WIDEST."""
         m, lines = self._m, list[str]()
         ops = [node for node in nodes if node.op is not None]
         if "values" in self._show and (value := self._last(m.values, nodes)) is not None:
@@ -87,15 +88,15 @@ class Badges:
             return None
         if not self._scale.logarithmic:
             return self._scale.colour(sum(known))
-        return self._scale.colour(median(known) if all(map(math.isfinite, known)) else math.nan)
+        return self._scale.colour(median_low(known) if all(map(math.isfinite, known)) else math.nan)
 
     def warnings(self, nodes: Sequence[Any]) -> list[str]:
-        """What is wrong, worst first; of a module, in how many of its ops and leaves."""
+        """What is wrong, worst first; of a module, how often."""
         found = [warning for node in nodes for warning in self._warnings.get(node, ())]
         if len(nodes) == 1:
             return [text for _, text in sorted(found, key=lambda pair: _KINDS.index(pair[0]))]
         counts = [(kind, sum(k == kind for k, _ in found)) for kind in _KINDS]
-        return [f"{kind} ({count} of {len(nodes)})" for kind, count in counts if count]
+        return [f"{count} × {kind}" for kind, count in counts if count]
 
     def details(self, nodes: Sequence[Any]) -> dict[str, Any]:
         """All that is known, as JSON can write it; of a module, its last value and gradient, and the sums."""
@@ -240,7 +241,8 @@ def _stats_lines(s: Stats) -> list[str]:
     if s.min == s.max:
         return [f"= {number(s.mean)}" if s.size == 1 else f"all {number(s.mean)}"]
     mean = s.mean if abs(s.mean) > s.std / 1000 else 0.0  # digits that the deviation drowns are noise
-    lines = [f"{number(mean)} ± {number(s.std)} [{number(s.min)}, {number(s.max)}]"]
+    middle, ends = f"{number(mean)} ± {number(s.std)}", f"[{number(s.min)}, {number(s.max)}]"
+    lines = [f"{middle} {ends}"] if len(middle) + len(ends) < WIDEST else [middle, ends]
     return [*lines, s.spark + (f" {percent(s.zeros)} zero" if s.zeros else "")]
 
 

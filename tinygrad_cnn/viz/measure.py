@@ -149,8 +149,8 @@ def _read_values(
     if missing:
         ops = sum(node.op is not None for node in found.order)
         released = _released(found.order)
-        why = f"were released by the backward at {_file(released)}" if released else "were not kept: no gradient needs them"
-        found.notes.append(f"values of {missing} of {ops} results {why}; {RUN}")
+        why = f"released by the backward at {_file(released)}" if released else "not kept: no gradient needs them"
+        found.notes.append(f"values of {missing} of {ops} results were {why}; {RUN}")
 
 
 def _released(order: Sequence[Any]) -> Released | None:
@@ -179,7 +179,7 @@ def _read_memory(found: Measured, kept: Mapping[Any, list[tuple[Any, np.ndarray]
             counted.add(id(owner(array)))
             found.memory[node if source is None else source] += owner(array).nbytes
     if released := _released(found.order):
-        found.notes.append(f"memory is what is left: the backward at {_file(released)} released the rest; draw before it")
+        found.notes.append(f"memory is what the backward at {_file(released)} left; draw before it")
 
 
 def _send_gradients(

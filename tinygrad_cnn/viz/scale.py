@@ -23,7 +23,8 @@ def colour(share: float) -> str:
     """The colour of a place on the scale, from 0 to 1, as ``#RRGGBB``."""
     t = min(max(share, 0.0), 1.0)
     weights = (1 - t) ** 2, 2 * t * (1 - t), t**2
-    return _srgb(*(sum(w * v for w, v in zip(weights, axis, strict=True)) for axis in zip(LEAST, BETWEEN, MOST)))
+    axes = zip(LEAST, BETWEEN, MOST, strict=True)
+    return _srgb(*(sum(w * v for w, v in zip(weights, axis, strict=True)) for axis in axes))
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def decades(values: Iterable[float]) -> Scale | None:
 
 
 def shares(values: Iterable[float]) -> Scale | None:
-    """The scale from 0 to the sum of these values, by roots, since most shares of a whole are small; None if it is 0."""
+    """The scale from 0 to the sum of these values, by roots, since most shares of a whole are small."""
     total = sum(values)
     return Scale(0.0, total, False) if total > 0 else None
 
