@@ -79,13 +79,17 @@ class _Writer:
     """Writes the labels of one picture."""
 
     def __init__(self, picture: Picture, shapes: bool, badges: Badges | None) -> None:
-        self.classes, self.shapes, self.badges = picture.classes, shapes, badges
+        self.picture, self.shapes, self.badges = picture, shapes, badges
+
+    def _twice(self, path: Path) -> list[str]:
+        """How often the block at a path occurs, if not once."""
+        return [self.picture.repeated[path]] if path in self.picture.repeated else []
 
     def node(self, box: Box, home: Home) -> dict[str, Any]:
         """The attributes of one box; an op that is alone in its module bears the module's path."""
         lines = list(box.lines)
         if box.kind in ("op", "failed") and box.path != home[1] and words(box.path) != box.title:
-            lines = [cut(words(box.path)), *lines]
+            lines = [*self._twice(box.path), cut(words(box.path)), *lines]
         return self._attributes(box.title, lines, box.shape, box.look, [box.node] if box.node is not None else [], box)
 
     def _attributes(
@@ -93,6 +97,7 @@ class _Writer:
     ) -> dict[str, Any]:
         said = self.badges.lines(nodes) if self.badges and nodes else []
         warnings = self.badges.warnings(nodes) if self.badges and nodes else []
+        warnings += box.warnings if box else []
         last = shape if self.shapes else ""
         label = markup(title, lines, last, said, warnings, number=box.number if box else "")
         attributes: dict[str, Any] = {"label": {"html": label}, **looks.LOOKS[look], **(box.marked if box else {})}
@@ -102,7 +107,7 @@ class _Writer:
         fill = self.badges.fill(nodes) if self.badges and nodes else None
         if fill:
             attributes["fillcolor"] = fill
-        if warnings:
+        if warnings and look != "failed":
             attributes |= looks.WARNED
         return attributes
 
@@ -113,7 +118,7 @@ class _Writer:
             frame, path = homes[box.key]
             for depth in range(0 if frame else 1, len(path) + 1):
                 home = (frame, path[:depth])
-                if home not in made:
+                if home not in made:  # an outer one, seen before all that is inside
                     made[home] = self._frame(len(made), home, made)
                 made[home].boxes.append(box)
         for module in made.values():
@@ -123,22 +128,23 @@ class _Writer:
     def _frame(self, number: int, home: Home, made: dict[Home, SceneModule]) -> SceneModule:
         frame, path = home
         parent = made.get((frame, path[:-1])) if path else None
-        name, kind = words(path), self.classes.get(words(path), "")
+        name, kind = words(path), self.picture.classes.get(words(path), "")
         shown = cut(name) if path else frame
-        label = frame_label(shown, kind if len(shown) + len(kind) <= FRAME else "")
+        label = frame_label(shown, kind if len(shown) + len(kind) <= FRAME else "", "".join(self._twice(path)))
         attributes = {"label": {"html": label}, **looks.frame(len(path))}
         return SceneModule(
-            f"m{number}", parent.id if parent else None, name, kind, attributes, level=len(path)
-        )
+            f"m{number}", parent.id if parent else None, name or frame, kind, attributes, level=len(path),
+            named=bool(path), repeated=self._twice(path),
+        )  # fmt: skip
 
     def collapsed(self, module: SceneModule) -> dict[str, Any]:
         """The one box that a module becomes."""
         ops = [box for box in module.boxes if box.kind in ("op", "failed")]
-        lines = [cut(module.kind)] if module.kind else []
+        lines = [*module.repeated, *([cut(module.kind)] if module.kind else [])]
         lines.append(f"{len(ops)} op{'s' if len(ops) != 1 else ''}")
         shape = next((box.shape for box in reversed(ops)), "")  # the last one's, which is what the module returns
         nodes = [box.node for box in module.boxes if box.node is not None]
-        return self._attributes(cut(module.path), lines, shape, "module", nodes)
+        return self._attributes(cut(module.path), lines, shape, "module", nodes)  # its path says which it is
 
 
 Row = tuple[Box | None, Box, Box | None]

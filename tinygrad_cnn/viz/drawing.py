@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..core import Tensor, enable_grad
-from ..core.errors import describe
-from ..core.modes import _set, state
+from ..core import Tensor
+from .backward import differentiate
+from .badges import Badges, asked
+from .calls import Watched, watching
 from .compose import compose
 from .dot import dot_text
-from .fold import fold
-from .graph import read
+from .fold import MOST, fold
+from .graph import Picture, read
+from .measure import Measured, measure
 from .render import RenderError, render, suffix_of, write
+from .repeats import fold_repeats
 from .scene import Scene
+from .subject import Subject, subject_of
 
+DIRECTIONS = ("forward", "backward", "both")
 RANKDIRS = ("TB", "LR")
 
 
@@ -70,112 +73,140 @@ class Drawing:
 def draw(
     y: Any,
     *inputs: Any,
-    rankdir: str = "TB",
-    title: str | None = None,
-    constants: bool = False,
+    direction: str = "forward",
+    show: Any = "shapes",
     depth: int | None = None,
+    collapse: str | Sequence[str] = (),
+    repeats: bool | None = None,
+    constants: bool = False,
+    grad: Any = None,
+    title: str | None = None,
+    rankdir: str = "TB",
 ) -> Drawing:
-    """Draw the recorded graph that leads to y.
+    """Draw a graph: what was recorded, or what is recorded when a model runs on an example.
 
     Parameters
     ----------
-    y : a Tensor, several (list, tuple or dict), or a module or function, which is called with `inputs` and recorded.
-    rankdir : "TB" draws from top to bottom, "LR" from left to right.
-    title : a line above the picture.
-    constants : True to show Python numbers, and arrays that have neither name nor gradient, too.
+    y : a Tensor; several (list, tuple or dict); a module or function, which is called with `inputs` and recorded; a
+        run folder, whose trained network is drawn; or an exception that a forward pass raised, of which the graph up to
+        the op that failed is drawn.
+    direction : "forward" draws the recorded ops; "backward" the ops that compute the gradients of all leaves that
+        require one; "both" draws the two side by side, numbered: what the rules of op 7 called is 7'.
+    show : what boxes tell beside their names: one or several of "shapes", "values", "grads", "params", "cost", "time",
+        "memory", or "all".  The first of grads, time, memory and cost that is asked for colours the boxes.
     depth : modules nested deeper than this many levels are drawn as one box each.  None draws every op, unless that
         makes more than 150 boxes; the picture then says what it left out.
+    collapse : paths of modules to draw as one box each; patterns as in ``"layer*.conv1"`` are understood.
+    repeats : True draws equal modules that follow each other once, marked "× 3"; None does so where there are more than
+        150 boxes; False never.
+    constants : True to show Python numbers, and arrays that have neither name nor gradient, too.
+    grad : what the output is weighed with on the way back (several for several outputs).  By default 1 for a single
+        number, else standard normal numbers with a fixed seed.
+    title : a line above the picture.
+    rankdir : "TB" draws from top to bottom, "LR" from left to right.
 
-    >>> draw(model, images).render("graph.svg")
+    Raises
+    ------
+    TypeError : y is nothing that has a graph, or a model lacks its example.
+    ValueError : an unknown word or path among the options, or an exception in which no op was running.
+    GraphError : the gradients were asked for, and there are none or the graph was released.
+    RunError : the folder holds no run that can be read.
+
+    >>> draw(model, images, show={"values", "grads"}).render("graph.html")
     """
+    _check(direction, rankdir, depth)
+    words = asked(show)
+    collapse = [collapse] if isinstance(collapse, str) else list(collapse)
+    subject = subject_of(y, inputs, watch=bool(words & {"values", "time"}), values="values" in words)
+    picture, measured = _read(subject, direction, words, grad, constants)
+    badges = Badges(measured, words) if measured else None
+    title = subject.title if title is None else title
+    options: dict[str, Any] = {"rankdir": rankdir, "title": title, "shapes": "shapes" in words, "badges": badges}
+    summary = f"{picture.ops} op{'s' if picture.ops != 1 else ''}"
+    fits = len(picture.boxes) <= MOST or depth is not None
+    once = fold_repeats(picture) if repeats or (repeats is None and not fits) else picture
+    if once is not picture and not repeats:
+        once.notes.append(f"{picture.ops} ops; equal blocks are drawn once, repeats=False draws them all")
+    scene = compose(once, **options)
+    fold(scene, depth, collapse)
+    if once is picture or repeats:
+        return Drawing(scene, summary)
+    whole = compose(picture, **options)  # the page has room for all, as modules that can be opened
+    fold(whole, depth, collapse)
+    return Drawing(scene, summary, whole)
+
+
+def _check(direction: str, rankdir: str, depth: Any) -> None:
+    if direction in RANKDIRS:
+        raise ValueError(f"draw: direction is forward, backward or both; for {direction!r} pass rankdir={direction!r}.")
+    if direction not in DIRECTIONS:
+        raise ValueError(f"draw: direction must be 'forward', 'backward' or 'both', got {direction!r}.")
     if rankdir not in RANKDIRS:
         raise ValueError(f"draw: rankdir must be 'TB' (top to bottom) or 'LR' (left to right), got {rankdir!r}.")
     if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
         raise ValueError(f"draw: depth counts levels of modules from 1, got {depth!r}. Leave it out to draw every op.")
-    known: dict[str, dict[Any, str]] = {"names": {}, "inputs": {}, "classes": {}}
-    if callable(y) and not isinstance(y, Tensor):
-        y, known = _call(y, inputs)
-    elif inputs:
-        raise TypeError(f"draw: only a module or function takes example inputs, but the first is {describe(y)}.")
-    outputs = list(_outputs(y, "output"))
-    if not outputs:
-        raise ValueError("draw: there is nothing to draw in an empty list. Pass at least one Tensor.")
-    picture = read(outputs, **known, constants=constants)
-    if not picture.ops:
-        picture.notes.append(_no_history(outputs[0][1]))
-    summary = f"{picture.ops} op{'s' if picture.ops != 1 else ''}"
-    scene = compose(picture, rankdir=rankdir, title=title)
-    fold(scene, depth)
-    return Drawing(scene, summary)
 
 
-def _outputs(y: Any, label: str) -> Iterator[tuple[str, Any]]:
-    """Each Tensor in y, with the word that marks it."""
-    if isinstance(y, Tensor):
-        yield label, y.node
-    elif isinstance(y, dict):
-        for key, value in y.items():
-            yield from _outputs(value, f"{label} {key}")
-    elif isinstance(y, (list, tuple)):
-        for k, value in enumerate(y):
-            yield from _outputs(value, f"{label} {k}" if len(y) > 1 else label)
+def _read(
+    subject: Subject, direction: str, words: frozenset[str], grad: Any, constants: bool
+) -> tuple[Picture, Measured | None]:
+    """The picture of a subject, and what was measured if anything was asked for."""
+    nodes = [(label, y.node) for label, y in subject.outputs]
+    known, ys = subject.known, [y for _, y in subject.outputs]
+    if subject.failure is not None:
+        if direction != "forward":
+            raise ValueError(f"draw: a forward pass that failed has no gradients; direction={direction!r} is of none.")
+        picture = read([], known, constants=constants, failure=subject.failure)
+        ys = subject.failure.tensors
+        return picture, _measure(subject, ys, words - {"grads", "time"}, None, subject.watched)
+    back = None
+    if direction != "forward":
+        with watching(with_values="values" in words) as watched:
+            back = differentiate(ys, subject.wanted(), grad)
+    if back is None:
+        picture = read(nodes, known, constants=constants)
+        picture.notes += subject.notes + ([] if picture.ops else [_no_history(nodes[0][1])])
+        return picture, _measure(subject, ys, words, grad, subject.watched)
+    known = replace(
+        known,
+        inputs={**known.inputs, **back.cotangents},
+        gradients=back.places,
+        numbers=back.numbers,
+        sums={node for node, maker in back.makers.items() if maker is None},
+    )
+    if direction == "both":
+        picture = read(nodes + back.outputs, replace(known, frames=True), constants=constants)
     else:
-        raise TypeError(
-            f"draw: expected a Tensor, several of them, or a module with an example input; got {describe(y)}, "
-            "which has no history. Pass the Tensor that the ops returned."
-        )
+        picture = read(back.outputs, replace(known, stop={*back.forward}), constants=constants)
+    picture.notes += subject.notes + back.notes
+    more = _measure(subject, back.tensors, words - {"grads"}, None, watched)
+    if direction == "backward" or more is None:
+        return picture, more
+    return picture, _merged(_measure(subject, ys, words, grad, subject.watched), more)
+
+
+def _merged(first: Measured | None, second: Measured) -> Measured:
+    """What is known of the forward pass, and of the gradients beside."""
+    if first is None:
+        return second
+    new = [node for node in second.order if node not in set(first.order)]
+    told = ("values", "silent", "gradients", "forward", "backward", "costs", "adds", "memory", "parameters")
+    both: dict[str, Any] = {name: {**getattr(second, name), **getattr(first, name)} for name in told}
+    notes = list(dict.fromkeys([*first.notes, *second.notes]))
+    return replace(first, order=[*first.order, *new], notes=notes, **both)
+
+
+def _measure(
+    subject: Subject, ys: Sequence[Tensor], words: frozenset[str], grad: Any, watched: Watched | None
+) -> Measured | None:
+    if not words - {"shapes"} or not ys:
+        return None
+    cotangents = grad if isinstance(grad, (list, tuple)) or grad is None else [grad]
+    return measure(
+        ys, words, watched=watched, leaves=subject.leaves, inputs=subject.examples, cotangents=cotangents
+    )
 
 
 def _no_history(node: Any) -> str:
     reasons = {"no_grad": "it was made under no_grad", "stop_gradient": "it was cut off by stop_gradient"}
     return f"no ops were recorded: {reasons.get(node.why, 'this is a leaf')}"
-
-
-def _call(model: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[Any, dict[str, dict[Any, str]]]:
-    """Run a model, recorded; its result, and what `read` wants to know about it.
-
-    No trace is left in the model: running statistics and random generators stay as they were.
-    """
-    who = getattr(model, "__name__", None) or type(model).__name__
-    if not inputs:
-        raise TypeError(f"draw: {who} needs an example input to be drawn: draw({who}, x).")
-    points = [_example(x) for x in inputs]
-    words = _argument_names(model, len(points))
-    given = {p.node: word for p, word in zip(points, words, strict=True) if isinstance(p, Tensor)}
-    with enable_grad(), _set(recomputing=True, generators={}, path=""):
-        try:
-            y = model(*points)
-        finally:
-            for rng, before in (state.generators or {}).values():
-                rng.bit_generator.state = before
-    leaves = [pair for kind in ("named_parameters", "named_buffers") for pair in getattr(model, kind, tuple)()]
-    modules = list(getattr(model, "named_modules", tuple)())
-    return y, {
-        "names": {value.node: name for name, value in leaves if isinstance(value, Tensor)},
-        "inputs": given,
-        "classes": {name: type(module).__name__ for name, module in modules if name},
-    }
-
-
-def _example(x: Any) -> Any:
-    """An input as a leaf of its own, which requires a gradient so that every op is recorded."""
-    if isinstance(x, Tensor) and x.requires_grad:
-        return x
-    values = x.data if isinstance(x, Tensor) else x
-    if not isinstance(values, (np.ndarray, np.generic, list, float)):
-        return x
-    point = Tensor(values, name=x.name if isinstance(x, Tensor) else None)
-    if point.dtype.kind == "f":
-        point.requires_grad = True
-    return point
-
-
-def _argument_names(model: Any, count: int) -> list[str]:
-    """What the model calls its inputs: the names of its first positional arguments."""
-    try:
-        signature = inspect.signature(getattr(model, "forward", model))
-    except (TypeError, ValueError):
-        return [f"input {k}" for k in range(count)]
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    words = [p.name for p in signature.parameters.values() if p.kind in kinds][:count]
-    return words + [f"input {k}" for k in range(len(words), count)]

@@ -28,9 +28,10 @@ def drawn(scene: Scene) -> int:
 
 def close_named(scene: Scene, collapse: Sequence[str]) -> None:
     """Close the modules whose path is one of `collapse`, or matches it as a pattern (``layer*.conv1``)."""
-    paths = {module.path for module in scene.modules.values() if module.path}
+    named = [module for module in scene.modules.values() if module.named]
+    paths = {module.path for module in named}
     for pattern in collapse:
-        found = [module for module in scene.modules.values() if module.path and fnmatchcase(module.path, pattern)]
+        found = [module for module in named if fnmatchcase(module.path, pattern)]
         if not found and pattern not in scene.single:
             known = sorted(paths | scene.single)
             hint = nearest(pattern, known) or (f" There are {', '.join(known[:8])}." if known else " There are none.")
@@ -46,7 +47,6 @@ def _close_below(scene: Scene, depth: int) -> None:
 
 def _fold_by_itself(scene: Scene) -> None:
     """Close as few levels of modules as make the picture small enough; what is left over is cut into runs."""
-    ops = sum(node.box.kind in ("op", "failed") for node in scene.nodes)
     deepest = max((module.level for module in scene.modules.values()), default=0)
     boxes = before = drawn(scene)
     level = deepest
@@ -61,4 +61,6 @@ def _fold_by_itself(scene: Scene) -> None:
     if boxes > MOST:
         fold_runs(scene, MOST)
         told.append("long runs of ops are one box each")
-    scene.notes.append(f"{ops} ops; {', and '.join(told)}, depth={deepest + 1} draws them all")
+    text = f"{', and '.join(told)}, depth={deepest + 1} draws them all"
+    ops = sum(node.box.kind in ("op", "failed") for node in scene.nodes)
+    scene.notes.append(f"{ops} ops; {text}" if not any(" ops; " in note for note in scene.notes) else text)

@@ -5,20 +5,22 @@ Nodes are numbered inputs first, along a walk that starts from the outputs, so e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from .labels import cut, lines_of, parameters, shape_text
+from .details import site_of
+from .labels import cut, lines_of, parameters, shape_text, wrapped
 from .modules import Path, homes_of, module_paths, words
 
-CUTS = ("stop_gradient", "no_grad")
+CUTS = {"stop_gradient": "cut by stop_gradient", "no_grad": "made under no_grad", "integer": "integers carry none"}
 COMMUTATIVE = {"add", "mul", "maximum", "minimum"}  # which input is which says nothing there
+MESSAGE = 46  # characters of a line of an error's message
 
 
-@dataclass
+@dataclass(eq=False)
 class Box:
     """An op, a leaf or an output."""
 
@@ -33,13 +35,15 @@ class Box:
     number: str = ""  # of an op in the order of the forward pass, where it is shown
     frame: str = ""  # "forward" or "gradients" in a picture of both
     explain: str | None = None  # why no gradient passes here
+    repeated: str = ""  # "× 3", and which modules it stands for
     marked: dict[str, str] = field(default_factory=dict)  # attributes of this one
+    warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.look = self.look or self.kind
 
 
-@dataclass
+@dataclass(eq=False)
 class Arrow:
     tail: Box
     head: Box
@@ -55,58 +59,67 @@ class Picture:
     ops: int
     notes: list[str] = field(default_factory=list)
     classes: Mapping[str, str] = field(default_factory=dict)  # of the modules, by path, where they are known
+    repeated: dict[Path, str] = field(default_factory=dict)  # modules that stand for several: "× 3", and which
+
+
+@dataclass
+class Known:
+    """What is known of a graph beside its nodes."""
+
+    names: Mapping[Any, str] = field(default_factory=dict)  # of leaves: a module's parameters
+    inputs: Mapping[Any, str] = field(default_factory=dict)  # leaves that the user passed in
+    classes: Mapping[str, str] = field(default_factory=dict)  # of modules, by path
+    gradients: Mapping[Any, Path] = field(default_factory=dict)  # ops that rules called: the module they belong to
+    stop: Collection[Any] = ()  # nodes whose history is not drawn
+    numbers: Mapping[Any, str] = field(default_factory=dict)
+    sums: Collection[Any] = ()  # gradient ops that no rule called: gradients that meet
+    frames: bool = False  # whether gradients stand in a frame of their own
+
+
+@dataclass(eq=False)
+class Failure:
+    """Stands where a node would, had its op not failed."""
+
+    op: Any
+    inputs: list[Any]
+    params: dict[str, Any]
+    path: str
+    message: str
+    site: Any = None
+    name: str | None = None
+    tensors: list[Any] = field(default_factory=list)  # those among its inputs
+    shape: tuple[int, ...] = ()
+    dtype: Any = None
+    requires_grad = False
 
 
 def read(
-    outputs: Sequence[tuple[str, Any]],
-    *,
-    names: Mapping[Any, str],
-    inputs: Mapping[Any, str],
-    classes: Mapping[str, str],
-    constants: bool,
+    outputs: Sequence[tuple[str, Any]], known: Known, *, constants: bool = False, failure: Failure | None = None
 ) -> Picture:
-    """The picture of what leads to `outputs`, pairs of a label and a node.
-
-    `names` are names of leaves (a module's parameters), `inputs` those that the user passed in, `classes` the
-    classes of modules by path.
-    """
-    order = walk([node for _, node in outputs])
-    roots = {node for _, node in outputs}
-    constant = _constants(order, {*names, *inputs, *roots})
+    """The picture of what leads to `outputs`, pairs of a label and a node, and to what failed."""
+    roots = [node for _, node in outputs] + ([failure] if failure else [])
+    order = walk(roots, known.stop)
+    constant = _constants(order, {*known.names, *known.inputs, *(roots if not failure else failure.inputs)})
     shown = [node for node in order if constants or node not in constant]
-    paths = module_paths(order)
-    homes = homes_of(order, paths)
-    first = {node.inputs[0] for node in order if node.inputs}
-    usual = outputs[0][1].dtype
-    boxes: dict[Any, Box] = {}
-    for node in shown:
-        if node.op is not None:
-            boxes[node] = _op_box(node, paths[node])
-        elif node in constant:
-            boxes[node] = Box("constant", "array", path=homes[node])
-        else:
-            boxes[node] = _leaf_box(node, names, inputs, homes.get(node, ()), node in first)
-        boxes[node].shape = shape_text(node.shape, node.dtype, usual)
-        boxes[node].node = node
+    boxes, extra = _boxes(shown, order, constant, known, outputs, roots)
     all_boxes, arrows = list(boxes.values()), []
     for node in shown:
-        for k, edge in enumerate(node.inputs):
+        for k, edge in enumerate(node.inputs if node not in known.stop else ()):
             if edge in boxes:
                 arrows.append(Arrow(boxes[edge], boxes[node], _role(node, k, boxes)))
             elif edge is None and constants and not _left_out(node, k):
-                all_boxes.append(Box("constant", "number", path=paths[node]))
+                all_boxes.append(Box("constant", "number", path=boxes[node].path, frame=boxes[node].frame))
                 arrows.append(Arrow(all_boxes[-1], boxes[node]))
         source = node.source() if node.op is None and node.source is not None else None
         if source in boxes:  # drawn only if it is in the graph anyway: what else is alive is chance
             arrows.append(Arrow(boxes[source], boxes[node], dashed=True))
-    for label, node in outputs:
-        all_boxes.append(Box("output", cut(label), shape="" if node.dtype == np.float32 else str(node.dtype)))
-        arrows.append(Arrow(boxes[node], all_boxes[-1]))
-    ops = sum(node.op is not None for node in order)
-    return Picture(all_boxes, arrows, ops, classes=classes)
+    for box, node in extra:
+        all_boxes.append(box)
+        arrows.append(Arrow(boxes[node], box))
+    return Picture(all_boxes, arrows, sum(node.op is not None for node in order), classes=known.classes)
 
 
-def walk(roots: Sequence[Any]) -> list[Any]:
+def walk(roots: Sequence[Any], stop: Collection[Any] = ()) -> list[Any]:
     """Every node and leaf behind the roots once, inputs before consumers, without recursion."""
     order: list[Any] = []
     opened: set[Any] = set()
@@ -121,8 +134,66 @@ def walk(roots: Sequence[Any]) -> list[Any]:
                 order.append(node)
             continue
         opened.add(node)
-        stack += [edge for edge in reversed(node.inputs) if edge is not None and edge not in opened]
+        if node not in stop:
+            stack += [edge for edge in reversed(node.inputs) if edge is not None and edge not in opened]
     return order
+
+
+def _boxes(
+    shown: Sequence[Any],
+    order: Sequence[Any],
+    constant: set[Any],
+    known: Known,
+    outputs: Sequence[tuple[str, Any]],
+    roots: Sequence[Any],
+) -> tuple[dict[Any, Box], list[tuple[Box, Any]]]:
+    """A box for each node, and one for each output with the node that it marks."""
+    paths = module_paths([node for node in order if node not in known.stop and node not in known.gradients])
+    paths |= known.gradients
+    homes = homes_of([node for node in order if node in paths], paths)
+    first = {node.inputs[0] for node in order if node.inputs and node not in known.stop and node.op is not None}
+    usual = roots[0].dtype or np.float32
+    boxes: dict[Any, Box] = {}
+    for node in shown:
+        if node in known.stop and node.op is not None:
+            boxes[node] = Box("op", cut(node.op.name), ["of the forward pass"], look="saved")
+        elif node.op is not None:
+            boxes[node] = _op_box(node, paths[node])
+        elif node in constant:
+            boxes[node] = Box("constant", "array", path=homes[node])
+        else:
+            boxes[node] = _leaf_box(node, known, homes.get(node, ()), node in first)
+        box = boxes[node]
+        box.node = node if not isinstance(node, Failure) else None
+        box.shape = shape_text(node.shape, node.dtype, usual) if box.kind != "failed" else ""
+        box.number = known.numbers.get(node, "")
+        if node in known.gradients:
+            box.look = "back"
+            box.lines = ["sum of gradients", *box.lines] if node in known.sums else box.lines
+    if known.frames:
+        _frame(boxes, known)
+    extra = []
+    for label, node in outputs:
+        kind = "gradient" if known.gradients and label.startswith("gradient of ") else "output"
+        dtype = "" if node.dtype == np.float32 or kind == "gradient" else str(node.dtype)
+        box = Box(kind, cut(label), shape=dtype, frame=boxes[node].frame)
+        if kind == "gradient":
+            box.path, box.shape = boxes[node].path, shape_text(node.shape, node.dtype, usual)
+            prefix = f"{words(box.path)}."
+            box.title = cut("gradient of " + label.removeprefix("gradient of ").removeprefix(prefix))
+        extra.append((box, node))
+    return boxes, extra
+
+
+def _frame(boxes: Mapping[Any, Box], known: Known) -> None:
+    """Put gradients into one frame, and all else into another; a leaf goes where it is used."""
+    used: dict[Any, set[bool]] = {}
+    for node in boxes:
+        for edge in node.inputs:
+            used.setdefault(edge, set()).add(node in known.gradients)
+    for node, box in boxes.items():
+        mine = node in known.gradients if node.op is not None else used.get(node) == {True}
+        box.frame = "gradients" if mine else "forward"
 
 
 def _constants(order: Sequence[Any], known: set[Any]) -> set[Any]:
@@ -147,25 +218,32 @@ def _is_tensor(leaf: Any) -> bool:
 
 
 def _op_box(node: Any, path: Path) -> Box:
-    named = [f'"{cut(node.name)}"'] if node.name else []
-    return Box("op", cut(node.op.name), named + lines_of(parameters(node)), path=path)
+    lines = [f'"{cut(node.name)}"'] if node.name else []
+    lines += lines_of(parameters(node))
+    if not isinstance(node, Failure):
+        return Box("op", cut(node.op.name), lines, path=path)
+    return Box("failed", f"{cut(node.op.name)} failed", lines, path=path, warnings=wrapped(node.message, MESSAGE))
 
 
-def _leaf_box(leaf: Any, names: Mapping[Any, str], inputs: Mapping[Any, str], home: Path, first: bool) -> Box:
+def _leaf_box(leaf: Any, known: Known, home: Path, first: bool) -> Box:
     """A leaf in the module that uses it (`home`); data, which is an op's first input, stands outside all modules."""
-    if leaf in inputs:
-        return Box("input", cut(leaf.name or inputs[leaf]))
+    if leaf in known.inputs:
+        return Box("input", cut(leaf.name or known.inputs[leaf]))
     prefix = f"{words(home)}." if home else ""
-    known = [name for name in (leaf.name, names.get(leaf)) if name]
-    within = [name[len(prefix) :] for name in known if prefix and name.startswith(prefix)]
-    title = cut((within or known or ["tensor" if leaf.requires_grad or _is_tensor(leaf) else "array"])[0])
+    names = [name for name in (leaf.name, known.names.get(leaf)) if name]
+    within = [name[len(prefix) :] for name in names if prefix and name.startswith(prefix)]
+    title = cut((within or names or ["tensor" if leaf.requires_grad or _is_tensor(leaf) else "array"])[0])
     if leaf.why in CUTS:
-        return Box("cut", leaf.why, [f'"{title}"'] if known else [], path=home)
+        where = site_of(leaf)
+        explain = CUTS[leaf.why] + (f" at {where}" if where else "")
+        lines = [f'"{title}"'] if names else []
+        return Box("cut", leaf.why, lines + ([f"at {where}"] if where else []), path=home, explain=explain)
     if leaf.requires_grad:
         return Box("parameter", title, path=() if first and not within else home)
-    if leaf in names or within:  # a frozen parameter, a running statistic
-        return Box("constant", title, path=home)
-    return Box("input", title)
+    if leaf in known.names or within:  # a frozen parameter, a running statistic
+        return Box("constant", title, path=home, explain="it does not require gradients")
+    whole = leaf.dtype.kind in "iub"
+    return Box("input", title, explain="integers carry no gradient" if whole else None)
 
 
 def _role(node: Any, k: int, boxes: Mapping[Any, Box]) -> str:

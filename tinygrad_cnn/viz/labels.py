@@ -134,9 +134,10 @@ def wrapped(text: str, widest: int = NOTE) -> list[str]:
     return textwrap.wrap(" ".join(text.split()), widest) or [""]
 
 
-def frame_label(path: str, kind: str) -> str:
-    """The inside of a frame's label: the module's path, and its class if known."""
-    return f"<b>{_escape(path)}</b>{'  ' + _escape(kind) if kind else ''}"
+def frame_label(path: str, kind: str, repeated: str = "") -> str:
+    """The inside of a frame's label: the module's path, its class if known, and how often it occurs if not once."""
+    more = f'<br align="left"/><font color="#222222">{_escape(repeated)}</font><br align="left"/>' if repeated else ""
+    return f"<b>{_escape(path)}</b>{'  ' + _escape(kind) if kind else ''}{more}"
 
 
 def _escape(text: str) -> str:

@@ -111,7 +111,9 @@ def _close(scene: Scene, home: dict[str, int]) -> None:
         parent = parents.get(key, node.module)
         frame = frames.get((home[key], parent))
         if frame is None:
-            frame = frames[home[key], parent] = SceneModule(f"m{len(scene.modules)}", parent, "", "", {}, closed=True)
+            frame = frames[home[key], parent] = SceneModule(
+                f"m{len(scene.modules)}", parent, "", "", {}, closed=True, named=False
+            )
             scene.modules[frame.id] = frame
         frame.boxes.append(node.box)
         if key in parents:
@@ -133,5 +135,6 @@ def _label(frame: SceneModule) -> None:
     lines = [f"{name} × {n}" if n > 1 else name for name, n in counts[:3]]
     lines += [f"and {len(counts) - 3} other kinds"] if len(counts) > 3 else []
     shape = next((box.shape for box in reversed(ops)), "")
+    frame.path = title
     frame.collapsed = {"label": {"html": markup(title, lines, shape)}, **looks.LOOKS["run"]}
     frame.attributes = {"label": {"html": f"<b>{title}</b>"}, **looks.frame(1), "style": "rounded,filled,dashed"}

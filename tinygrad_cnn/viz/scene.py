@@ -49,6 +49,8 @@ class SceneModule:
     collapsed: Attributes = field(default_factory=dict)
     closed: bool = False
     level: int = 1  # 1 for the outermost modules; 0 for frames that are no module (forward, gradients)
+    named: bool = True  # whether it is a module of the user's, which can be named in collapse=
+    repeated: list[str] = field(default_factory=list)  # "× 3: layer1.0 to layer1.2", if it stands for several
     boxes: list[Any] = field(default_factory=list)  # everything inside, at any depth
 
 
@@ -110,10 +112,10 @@ class Scene:
         """The scene as JSON can write it, for the interactive page.
 
         ``nodes``, ``edges`` and ``modules`` list everything, closed modules' insides too; a module's ``closed`` says
-        how the page starts.  An edge goes from ``tail`` (who makes a value) to ``head`` (who takes it), always; if it
-        has ``flip``, write it into DOT as ``head -> tail [dir=back]``.  ``ranks`` are rows of ids; a row holds only if
-        all its nodes are drawn.  ``backward`` lists ids in the order in which a gradient reaches them.  A module
-        whose path is "" is a run of ops without a module, and one of level 0 is a frame ("forward", "gradients").
+        how the page starts.  Edges are as they are written in DOT: from ``tail`` (who makes a value) to ``head`` (who
+        takes it), but one with ``dir=back`` carries the value from its head to its tail.  ``ranks`` are rows of ids; a
+        row holds only if all its nodes are drawn.  ``backward`` lists ids in the order in which a gradient reaches
+        them.  Some modules are none of the user's: runs of ops, and frames of level 0 ("forward", "gradients").
         """
         return {
             "title": self.title,
@@ -127,7 +129,8 @@ class Scene:
                 for n in self.nodes
             ],
             "edges": [
-                {"tail": e.tail, "head": e.head, "attributes": e.attributes, **({"flip": True} if e.flip else {})}
+                {"tail": e.head, "head": e.tail, "attributes": {**e.attributes, "dir": "back"}} if e.flip
+                else {"tail": e.tail, "head": e.head, "attributes": e.attributes}
                 for e in self.edges
             ],
             "modules": [
