@@ -58,6 +58,7 @@ def visit(browser):
     def listen(page):
         page.on("console", lambda m: said.append(f"{m.type}: {m.text}") if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: said.append(f"thrown: {error}"))
+        page.on("websocket", lambda socket: stays_here(socket.url) or said.append(f"leaves the machine: {socket.url}"))
         page.on("crash", lambda _: said.append("the page crashed"))
 
     def route(route):
