@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 BLUE, VERMILION, GREEN, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9"  # Okabe and Ito
 GRID, QUIET, MISSING = "#DDDDDD", "#666666", "#CC79A7"  # MISSING: NaN and infinite values, no colour of any map
 AMOUNTS, SIGNED, GRAYS = "cividis", "RdBu_r", "gray"
+FRAME = 0.75  # grey around tiles
 
 
 @cache
@@ -90,13 +91,13 @@ def extremes(values: Any) -> tuple[float, float]:
     return (float(kept.min()), float(kept.max())) if kept.size else (0.0, 0.0)
 
 
-def scale(values: Any) -> dict[str, Any]:
-    """What `imshow` needs to show values: from zero in one direction, or around zero if there are both signs."""
+def scale_of(values: Any) -> dict[str, Any]:
+    """Map and range of colours for values: from zero upwards, or around zero if some are negative."""
     low, high = extremes(values)
     if low < 0:
         reach = max(-low, high)
-        return {"cmap": colours(SIGNED), "vmin": -reach, "vmax": reach}
-    return {"cmap": colours(AMOUNTS), "vmin": 0.0, "vmax": high or 1.0}
+        return {"cmap": SIGNED, "vmin": -reach, "vmax": reach}
+    return {"cmap": AMOUNTS, "vmin": 0.0, "vmax": high or 1.0}
 
 
 def bare(ax: Axes) -> None:
@@ -133,11 +134,36 @@ def grid_of(count: int, aspect: float = 2.0) -> tuple[int, int]:
     return -(-count // columns), columns
 
 
-def mosaic(tiles: np.ndarray, rows: int, columns: int, gap: int = 1) -> np.ndarray:
-    """Tiles (K,H,W) or (K,H,W,3) side by side on one masked sheet, with masked gaps between."""
-    count, h, w, *colour = tiles.shape
-    sheet = np.ma.masked_all((rows * (h + gap) - gap, columns * (w + gap) - gap, *colour))
+def painted(values: Any, cmap: str, vmin: float, vmax: float) -> np.ndarray:
+    """Values (...) as colours (..., 3) of a map in 0..1; what is not finite gets a colour of its own."""
+    numbers = finite(values)
+    share = np.clip((numbers - vmin) / ((vmax - vmin) or 1.0), 0, 1)
+    return np.asarray(colours(cmap)(share))[..., :3]
+
+
+def mosaic(tiles: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Coloured tiles (K,H,W,3) side by side on one white sheet, each in a thin grey frame.
+
+    Small tiles are enlarged, pixel by pixel, so that the frames stay thin beside them.
+    """
+    times = max(1, -(-32 // max(tiles.shape[1:3])))
+    tiles = np.repeat(np.repeat(tiles, times, axis=1), times, axis=2)
+    count, h, w = tiles.shape[:3]
+    sheet = np.ones((rows * (h + 3) + 1, columns * (w + 3) + 1, 3))
     for k in range(count):
-        top, left = k // columns * (h + gap), k % columns * (w + gap)
-        sheet[top : top + h, left : left + w] = tiles[k]
+        top, left = k // columns * (h + 3), k % columns * (w + 3)
+        sheet[top : top + h + 4, left : left + w + 4] = FRAME
+        sheet[top + 2 : top + 2 + h, left + 2 : left + 2 + w] = tiles[k]
     return sheet
+
+
+def bar_for(fig: Figure, ax: Axes, scale: dict[str, Any], label: str, **options: Any) -> None:
+    """A colour bar of a scale ``{"cmap", "vmin", "vmax"}`` beside the axes."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    shown = ScalarMappable(Normalize(scale["vmin"], scale["vmax"]), scale["cmap"])
+    bar = fig.colorbar(shown, ax=ax, **{"shrink": 0.8, "aspect": 25, **options})
+    bar.set_label(label, fontsize=9)
+    bar.ax.tick_params(labelsize=8)
+    bar.outline.set_visible(False)

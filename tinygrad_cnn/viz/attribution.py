@@ -1,0 +1,193 @@
+"""Where a network looks: the gradient of a class's logit in the input, and Grad-CAM."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import ops
+from ..core import Tensor, enable_grad, grad
+from ..core.errors import describe
+from ..insight.summaries import evaluating
+from ..nn import Conv2d, ConvTranspose2d, DepthwiseConv2d, Module
+from ..ops.random import generator
+from . import figures
+from .probe import check_model, class_index, find_layer, logits_of, one_image, outputs_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+CONVOLUTIONS = (Conv2d, ConvTranspose2d, DepthwiseConv2d)
+
+
+def saliency_map(
+    model: Any, x: Any, label: int | None = None, *, smooth: int = 0, noise: float = 0.15, seed: int = 0
+) -> np.ndarray:
+    """How strongly each pixel moves the logit of a class: |d logit / d x|, the largest over channels -> (H,W).
+
+    Parameters
+    ----------
+    model : a classifier, images (N,H,W,C) -> logits (N, classes); run in evaluation mode and left as it was.
+    x : the image, (H,W,C) or (1,H,W,C), floating.
+    label : the class; by default the one that is predicted.
+    smooth : number of noisy copies of the image to average the gradient's size over (SmoothGrad, Smilkov et al. 2017);
+        0 for the image itself.
+    noise : their standard deviation, as a share of the image's range.
+    seed : of the noise.
+    """
+    who = "saliency"
+    model, image = check_model(who, model), one_image(who, x)
+    if isinstance(smooth, bool) or not isinstance(smooth, int) or smooth < 0:
+        raise ValueError(f"{who}: smooth must be a whole number of at least 0, got {smooth!r}.")
+    if not noise > 0:
+        raise ValueError(f"{who}: noise must be above 0, got {noise!r}. For no noise leave smooth at 0.")
+    with evaluating(model), enable_grad():
+        label = class_index(who, logits_of(who, model(image)), label)
+        if not smooth:
+            return _steepness(model, image, label)
+        rng, (low, high) = generator(seed, who), figures.extremes(image)
+        spread = noise * ((high - low) or 1.0)
+        total = np.zeros(image.shape[1:3])
+        for _ in range(smooth):
+            noisy = image + spread * rng.standard_normal(image.shape)
+            total += _steepness(model, noisy.astype(image.dtype), label)
+        return total / smooth
+
+
+def _steepness(model: Any, image: np.ndarray, label: int) -> np.ndarray:
+    given = Tensor(image, requires_grad=True)
+    logits = model(given)
+    if not logits.requires_grad:
+        raise ValueError("saliency: the logits do not depend on the image; .data, .numpy() or no_grad in forward cut "
+                         "the graph. Keep Tensors inside forward.")  # fmt: skip
+    found: np.ndarray = np.abs(grad(logits[0, label], given)[0]).max(axis=-1)
+    return found
+
+
+def saliency(
+    model: Any, x: Any, label: int | None = None, *, smooth: int = 0, noise: float = 0.15, seed: int = 0,
+    ax: Axes | None = None,
+) -> Figure:  # fmt: skip
+    """The pixels that move a class's logit most, beside the image; with `ax`, the map alone in these axes.
+
+    Arguments and errors as of `saliency_map`, which gives the numbers.
+    """
+    image = one_image("saliency", x)[0]
+    heat = saliency_map(model, x, label, smooth=smooth, noise=noise, seed=seed)
+    title = f"Saliency for {_class_words(model, x, label)}"
+    fig, place = _beside(ax, image, title)
+    shown = figures.scale_of(heat)
+    place.imshow(figures.painted(heat, **shown), interpolation="nearest")
+    words = f"gradient, mean of {smooth} noisy copies" if smooth else "gradient"
+    _dress(fig, place, ax, words if ax is None else title)
+    figures.bar_for(fig, place, shown, "|d logit / d pixel|")
+    return fig
+
+
+def _class_words(model: Any, x: Any, label: int | None) -> str:
+    """The class meant, with its probability."""
+    with evaluating(model), enable_grad():
+        logits = logits_of("saliency", model(one_image("saliency", x)))
+    chosen = class_index("saliency", logits, label)
+    p = float(ops.softmax(logits.data)[0, chosen])
+    return f"class {chosen} (p = {p:.3g}{', predicted' if label is None else ''})"
+
+
+def _beside(ax: Axes | None, image: np.ndarray, title: str) -> tuple[Figure, Axes]:
+    """Axes for a map: those given, or a new figure's second, the image in the first."""
+    if ax is not None:
+        return figures.one_axis(ax, 6, 3)
+    tall = image.shape[0] / image.shape[1]
+    fig = figures.figure(6, max(2.0, min(7.0, 2.5 * tall + 0.8)))
+    left, right = fig.subplots(1, 2)
+    left.imshow(**figures.photograph(image), interpolation="nearest")
+    left.set_title("input", fontsize=10)
+    figures.bare(left)
+    fig.suptitle(title, fontsize=12, fontweight="bold")
+    return fig, right
+
+
+def _dress(fig: Figure, place: Axes, ax: Axes | None, title: str) -> None:
+    figures.bare(place)
+    place.set_title(title, fontsize=10 if ax is None else 11, fontweight="normal" if ax is None else "bold")
+
+
+def grad_cam_map(model: Any, x: Any, layer: Any = None, label: int | None = None) -> np.ndarray:
+    """Grad-CAM of a layer (Selvaraju et al. 2017): relu(sum over channels of a_c * A_c) -> (H',W'), as the layer's.
+
+    A are the layer's feature maps and a_c is the mean over places of the gradient of the class's logit in channel c.
+
+    Parameters
+    ----------
+    model : a classifier, images (N,H,W,C) -> logits (N, classes); run in evaluation mode and left as it was.
+    x : the image, (H,W,C) or (1,H,W,C), floating.
+    layer : path or Module, which makes images; by default the last convolution that runs, shortcuts passed over.
+    label : the class; by default the one that is predicted.
+
+    Raises
+    ------
+    ValueError : no such layer or class, the layer makes no images, or the logit does not depend on it.
+    """
+    return _grad_cam(model, x, layer, label)[0]
+
+
+def _grad_cam(model: Any, x: Any, layer: Any, label: int | None) -> tuple[np.ndarray, str, int, float]:
+    """The map, the layer's path, the class and its probability."""
+    who = "grad_cam"
+    model, image = check_model(who, model), one_image(who, x)
+    if layer is None:
+        paths: dict[Module, str] = {}
+        paths |= {m: path for path, m in model.named_modules() if isinstance(m, CONVOLUTIONS)}
+        if not paths:
+            raise ValueError(f"{who}: the model has no convolution. Name a layer that makes images: layer=...")
+    else:
+        paths = {m: path for path, m in [find_layer(who, model, layer)]}
+    with outputs_of(model, list(paths)) as seen:
+        logits = logits_of(who, model(Tensor(image, requires_grad=True)))
+        label = class_index(who, logits, label)
+        if not seen:
+            raise ValueError(f"{who}: layer {', '.join(paths.values())!r} was not called by this model.")
+        module, _, maps = seen[-1] if layer is not None else _last_convolution(seen)
+        path = paths[module]
+        if not isinstance(maps, Tensor) or maps.ndim != 4:
+            raise ValueError(f"{who}: layer {path!r} must make images (1, H', W', C), it gave {describe(maps)}.")
+        slope = grad(logits[0, label], maps, allow_unused=True) if logits.requires_grad else None
+    if slope is None:
+        raise ValueError(f"{who}: the logit of class {label} does not depend on layer {path!r}. Name another.")
+    weights = slope[0].mean(axis=(0, 1))
+    p = float(ops.softmax(logits.data)[0, label])
+    return np.maximum((maps.data[0] * weights).sum(axis=-1), 0), path, label, p
+
+
+def _last_convolution(seen: list[tuple[Any, Any, Any]]) -> tuple[Any, Any, Any]:
+    """The last call; but the widest window of those that make its shape, since a shortcut's 1x1 sees no places."""
+    alike = [entry for entry in seen if entry[2].shape == seen[-1][2].shape]
+    return max(reversed(alike), key=lambda entry: math.prod(entry[0].weight.shape[:2]))
+
+
+def grad_cam(
+    model: Any, x: Any, layer: Any = None, label: int | None = None, *, ax: Axes | None = None
+) -> Figure:
+    """Grad-CAM laid over the photograph, beside the photograph; with `ax`, the overlay alone in these axes.
+
+    The map is brought to the image's size (bilinear); the brighter, the more it speaks for the class.  Arguments and
+    errors as of `grad_cam_map`, which gives the numbers.
+    """
+    image = one_image("grad_cam", x)[0]
+    coarse, path, chosen, p = _grad_cam(model, x, layer, label)
+    times = max(1, 160 // max(image.shape[:2]))  # a small image is enlarged, so that the heat lies smoothly on it
+    height, width = image.shape[0] * times, image.shape[1] * times
+    heat = ops.resize(coarse[None, :, :, None], (height, width), mode="bilinear")[0, :, :, 0]
+    words = f"class {chosen} (p = {p:.3g}{', predicted' if label is None else ''})"
+    fig, place = _beside(ax, image, f"Grad-CAM for {words}")
+    shown = figures.scale_of(heat)
+    tones = figures.photograph(image)["X"]
+    grey = np.kron(tones if tones.ndim == 2 else tones.mean(axis=-1), np.ones((times, times)))[..., None]
+    place.imshow(0.4 * grey + 0.6 * figures.painted(heat, **shown), interpolation="nearest")
+    _dress(fig, place, ax, f"at {path or 'the model'}, {coarse.shape[0]}×{coarse.shape[1]}" if ax is None
+           else f"Grad-CAM for {words}")  # fmt: skip
+    figures.bar_for(fig, place, shown, "evidence for the class (logit units)")
+    return fig
