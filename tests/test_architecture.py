@@ -22,7 +22,7 @@ FLOORS = {
     "models": {"core", "ops", "nn"},
     "data": {"core", "ops", "nn", "optim", "io.errors", "io.atomic"},
     "train": {"core", "ops", "nn", "optim", "data", "io"},
-    "viz": {"core", "ops", "kernels", "nn", "insight", "io.atomic", "io.errors"},
+    "viz": {"core", "ops", "kernels", "nn", "optim", "data", "insight", "io.atomic", "io.errors"},
     "testing": {"core", "ops", "kernels"},
     "io": {"core", "ops", "kernels"},
     "insight": {"core", "ops", "nn", "optim", "io.atomic"},
