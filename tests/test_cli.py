@@ -20,7 +20,7 @@ from tinygrad_cnn.data import write_idx
 ROOT = Path(__file__).parents[1]
 FILES = {
     "config.json", "info.json", "state.safetensors", "model.safetensors", "metrics.csv", "graph.svg", "curves.png",
-    "confusion.png",
+    "confusion.png", "watch.json", "report.html",
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@
 ``state.safetensors`` the last checkpoint, one file, so that arrays and plain values never disagree
 ``model.safetensors`` the weights
 ``metrics.csv``      the history
+``watch.json``       histograms of weights and gradients over the epochs (`tg.viz.Watch`)
 ``graph.svg``, ``curves.png``, ``confusion.png``   pictures
 ``report.html``      all of it on one page (`tg.report`)
 ==================== ============================================================================================
@@ -28,7 +29,7 @@ from .train.history import History
 from .train.state import join, split
 
 CONFIG, STATE, MODEL, METRICS = "config.json", "state.safetensors", "model.safetensors", "metrics.csv"
-INFO, REPORT = "info.json", "report.html"
+INFO, WATCH, REPORT = "info.json", "watch.json", "report.html"
 FORMAT = "tinygrad_cnn run 1"
 
 

@@ -50,6 +50,8 @@ def app(context: click.Context) -> None:
 @click.option("--threads", type=click.IntRange(1, 256), help="Of the computing libraries.  [default: every core]")
 @click.option("--out", metavar="RUN", type=click.Path(path_type=Path), help="The run's folder, new or empty.")
 @click.option("--resume", metavar="RUN", type=click.Path(path_type=Path), help="Go on with a run that was stopped.")
+@click.option("--live", is_flag=True, help="Show the training on a page of this machine while it runs.")
+@click.option("--tensorboard", is_flag=True, help="Write event files into RUN/tensorboard too (needs tensorboardX).")
 @click.option("--quiet", is_flag=True, help="Print the last line only.")
 def train(**options: Any) -> int:
     """Train a network; without options, a LeNet-style one on handwritten digits."""
@@ -71,6 +73,17 @@ def predict(run: Path, images: tuple[Path, ...], data: str | None, data_dir: Pat
 
 
 @app.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--port", type=click.IntRange(1, 65535), help="Of the page's address.  [default: one that is free]")
+@click.option("--no-browser", is_flag=True, help="Print the page's address and open nothing.")
+def play(run: Path, port: int | None, no_browser: bool) -> None:
+    """Open a page to draw on: probabilities, feature maps and saliency of the network of RUN, as you draw."""
+    from .play import play
+
+    play(run, port, not no_browser)
+
+
+@app.command()
 @click.argument("what", metavar="RUN|MODULE:FUNCTION")
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="svg, png, dot, ... by suffix.")
 def draw(what: str, out: Path | None) -> None:
@@ -78,6 +91,16 @@ def draw(what: str, out: Path | None) -> None:
     from .draw import draw
 
     draw(what, out)
+
+
+@app.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Where the page goes.")
+def report(runs: tuple[Path, ...], out: Path | None) -> None:
+    """Write the page of a RUN again, or one that compares several."""
+    from .report import report
+
+    report(runs, out)
 
 
 @app.command()

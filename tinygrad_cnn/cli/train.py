@@ -13,15 +13,19 @@ from ..data import DataLoader
 from ..runs import Run
 from ..train import fit, predict
 from ..train.history import History
-from . import recipes
+from . import observers, recipes
 from .threads import set_threads
 
 SETTINGS = ("data", "data_dir", "model", "epochs", "batch_size", "lr", "seed")
 
 
-def train(*, out: Path | None, resume: Path | None, quiet: bool, threads: int | None, **given: Any) -> int:
+def train(
+    *, out: Path | None, resume: Path | None, quiet: bool, threads: int | None, live: bool = False,
+    tensorboard: bool = False, **given: Any,
+) -> int:  # fmt: skip
     """Train, write the run folder, print the accuracy; the exit code."""
     say = (lambda _: None) if quiet else click.echo
+    observers.check(live, tensorboard)
     if resume is not None:
         run = _resumed(resume, out, given)
         threads = threads or run.config["threads"]  # the order of a BLAS's sums may depend on it
@@ -32,20 +36,31 @@ def train(*, out: Path | None, resume: Path | None, quiet: bool, threads: int | 
         run = Run.create(out, config) if out else Run.numbered("runs", f"{config['data']}-{config['model']}", config)
     if threads is not None and (complaint := set_threads(threads)):
         click.echo(f"tinygrad-cnn: --threads: {complaint}", err=True)
+    run.begin()
     model = run.model(trained=False)
     count = sum(p.size for p in model.parameters())
-    say(f"{run.config['model']}, {count:,} parameters, on {len(parts[0]):,} images of {run.config['data']}; "
-        f"{len(parts[1]):,} held out")  # fmt: skip
+    about = (f"{run.config['model']}, {count:,} parameters, on {len(parts[0]):,} images of {run.config['data']}; "
+             f"{len(parts[1]):,} held out")  # fmt: skip
+    say(about)
     if resume is None:
         _draw(run, model, say)
+    options = {"live": live, "tensorboard": tensorboard, "quiet": quiet}
+    with observers.Observers(run, model, about=about, **options) as watching:
+        return _trained(run, model, parts, watching, say, quiet)
+
+
+def _trained(run: Run, model: Any, parts: tuple[Any, Any], watching: Any, say: Any, quiet: bool) -> int:
+    """Train; whatever comes of it, a report is made of it; the exit code."""
     try:
-        history = _fit(model, parts, run, quiet)
+        history = _fit(model, parts, run, watching, quiet)
     except FloatingPointError as error:
+        _report(run, watching, say, test=parts[1], status="stopped by a loss that is not finite")
         raise click.ClickException(f"{error} The last checkpoint is in {run.path}.") from error
     if history.stopped == "interrupted":
+        _report(run, watching, say, model=model, test=parts[1], history=history)
         click.echo(f"stopped by Ctrl-C; go on with: tinygrad-cnn train --resume {run.path}", err=True)
         return 130
-    _finish(run, model, parts[1], history, say)
+    _finish(run, model, parts[1], history, watching, say)
     return 0
 
 
@@ -86,7 +101,7 @@ def _path(text: str | None) -> Path | None:
     return None if text is None else Path(text)
 
 
-def _fit(model: Any, parts: tuple[Any, Any], run: Run, quiet: bool) -> History:
+def _fit(model: Any, parts: tuple[Any, Any], run: Run, watching: Any, quiet: bool) -> History:
     config = run.config
     loader = DataLoader(parts[0], config["batch_size"], shuffle=True, seed=config["seed"])
     steps = config["epochs"] * len(loader)
@@ -95,7 +110,7 @@ def _fit(model: Any, parts: tuple[Any, Any], run: Run, quiet: bool) -> History:
     schedule = optim.WarmupLR(optim.CosineLR(optimizer, max(1, steps - warmup)), warmup)
     return fit(
         model, loader, validation=parts[1], epochs=config["epochs"], optimizer=optimizer, schedule=schedule,
-        progress=not quiet, run=run,
+        progress=not quiet, run=run, on_epoch=watching.on_epoch, on_step=watching.on_step,
     )  # fmt: skip
 
 
@@ -110,7 +125,22 @@ def _draw(run: Run, model: Any, say: Any) -> None:
         say(f"graph.svg was left out, graph.dot written: {error}")
 
 
-def _finish(run: Run, model: Any, test: Any, history: History, say: Any) -> None:
+def _report(run: Run, watching: Any, say: Any, **known: Any) -> None:
+    """The page of the run; a report must not fail a training, so what goes wrong is said in a line."""
+    watching.keep()
+    try:
+        from ..web.report import report
+
+        made = report(run, watch=watching.watch, **known)
+        if made.missing_line:
+            say(f"report.html: {made.missing_line}")
+    except Exception as error:
+        say(f"report.html was left out: {error}")
+    if watching.live is not None:
+        watching.live.finish()
+
+
+def _finish(run: Run, model: Any, test: Any, history: History, watching: Any, say: Any) -> None:
     """Pictures of the training, and the last words."""
     predictions = predict(model, test.images).argmax(axis=-1)
     try:
@@ -120,7 +150,9 @@ def _finish(run: Run, model: Any, test: Any, history: History, say: Any) -> None
         run.draw("confusion.png", matrix.savefig)
     except ImportError as error:
         say(f"curves.png and confusion.png were left out: {error}")
+    _report(run, watching, say, model=model, test=test, history=history)
     say(f"the run is in {run.path}: weights, metrics, the graph, curves, the confusion matrix")
+    say(f"all of it on one page: {run.path / 'report.html'}")
     say(f"try next: tinygrad-cnn predict {run.path} --data {run.config['data']}")
     say(f"          tinygrad-cnn draw {run.path}")
     say("          tinygrad-cnn check conv2d")
