@@ -200,7 +200,7 @@ print("gradient in the picture = convolution: largest difference", np.abs(dx[0, 
 # ---------
 #
 # 1. Those that look the same after half a turn, such as a blur or a Laplacian.  Sobel changes its sign, so the
-# answer does too.
+#    answer does too.
 
 sobel = np.array([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]])
 assert np.array_equal(sobel[::-1, ::-1], -sobel)
