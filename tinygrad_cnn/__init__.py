@@ -46,7 +46,7 @@ from .ops import __all__ as _ops
 
 if TYPE_CHECKING:
     from . import data, insight, io, models, nn, optim, testing, viz
-    from .insight import AnomalyError, Profile, Summary, anomaly, doctor, profile, summary
+    from .insight import AnomalyError, Explanation, Profile, Summary, anomaly, doctor, explain, profile, summary
     from .io import load, save
     from .runs import Run
     from .train import History, evaluate, fit, predict
@@ -61,11 +61,12 @@ _LATER = {  # public name -> the module to import it from when it is first used
 _LATER_NAMES = {"save": ".io", "load": ".io", "draw": ".viz", "fit": ".train", "evaluate": ".train",
                 "predict": ".train", "History": ".train", "Run": ".runs",
                 "summary": ".insight", "Summary": ".insight", "profile": ".insight", "Profile": ".insight",
-                "anomaly": ".insight", "AnomalyError": ".insight", "doctor": ".insight"}  # fmt: skip
+                "anomaly": ".insight", "AnomalyError": ".insight", "doctor": ".insight",
+                "explain": ".insight", "Explanation": ".insight"}  # fmt: skip
 
 __all__ = [
-    "AnomalyError", "GraphError", "History", "Op", "Profile", "Run", "Sample", "Summary", "Tensor", "anomaly",
-    "checkpoint", "data", "doctor", "draw", "empty_cache", "enable_grad", "evaluate", "explain_grad", "fit",
+    "AnomalyError", "Explanation", "GraphError", "History", "Op", "Profile", "Run", "Sample", "Summary", "Tensor",
+    "anomaly", "checkpoint", "data", "doctor", "draw", "empty_cache", "enable_grad", "evaluate", "explain", "explain_grad", "fit",
     "get_num_threads", "grad", "hessian", "hvp", "insight", "io", "jacobian", "jvp", "load", "models", "nn",
     "no_grad", "op", "optim", "predict", "profile", "registry", "save", "scope", "set_num_threads", "stop_gradient",
     "summary", "testing", "use_kernels", "value_and_grad", "viz", "vjp",

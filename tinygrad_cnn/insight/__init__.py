@@ -2,6 +2,7 @@
 
 from .anomalies import AnomalyError as AnomalyError
 from .anomalies import anomaly as anomaly
+from .chain import explain as explain
 from .checkup import Finding as Finding
 from .checkup import Report as Report
 from .checkup import doctor as doctor
@@ -16,3 +17,4 @@ from .sanity import check_start_loss as check_start_loss
 from .summaries import Summary as Summary
 from .summaries import SummaryError as SummaryError
 from .summaries import summary as summary
+from .telling import Explanation as Explanation

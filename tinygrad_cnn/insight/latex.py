@@ -35,17 +35,19 @@ NOTATION: dict[str, Notation] = {
     "sigmoid": Notation(r"\sigma\left({0}\right)"),
     "Phi": Notation(r"\Phi\left({0}\right)", "the normal distribution function (or its approximation, if asked for)"),
     "phi": Notation(r"\varphi\left({0}\right)", "the derivative of Phi"),
+    **{name: Notation(rf"\{name[:3]}\left({{all}}\right)") for name in ("max", "min", "maximum", "minimum")},
     "transpose": Notation(),
     "inverse": Notation("{0}^{{-1}}", "the permutation that undoes this one", POWER),
-    "sum": Notation(r"\textstyle\sum_{{{axis}}}\left({0}\right)", "summed over the op's axes, unless others are given"),
-    "mean": Notation(r"\overline{{{0}}}", "the mean over the op's axes"),
-    "var": Notation(r"\operatorname{{var}}\left({0}\right)", "the variance over the op's axes"),
+    "sum": Notation(r"\textstyle\sum_{{{axis}}}\left({0}\right)",
+                    "summed along the axes that the op works on, unless others are given"),
+    "mean": Notation(r"\overline{{{0}}}", "the mean along the axes that the op works on"),
+    "var": Notation(_call("var"), "the variance along the axes that the op works on"),
     "sum_rows": Notation(r"\textstyle\sum_{{\text{{rows}}}}\left({0}\right)", "summed over all axes but the last"),
     "mean_rows": Notation(r"\overline{{{0}}}", "the mean over all axes but the last"),
-    "spread": Notation(r"{0}\,\mathbf{{1}}", "copied back over the axes that were reduced", PRODUCT),
+    "spread": Notation(_call("spread"), "copied back over the axes that were reduced"),
     "prod_of_others": Notation(r"\textstyle\prod_{{j\neq i}}{0}_j", "for each element the product of all the others"),
     "sum_to": Notation(r"\textstyle\sum\left({0}\right)", "summed over the axes that broadcasting stretched"),
-    "broadcast_to": Notation(r"{0}\,\mathbf{{1}}", "copied along the axes that were summed", PRODUCT),
+    "broadcast_to": Notation(_call("broadcast").replace("{all}", "{0}"), "copied along the axes that were summed"),
     "cast": Notation("{0}", "in the dtype of the input"),
     "conv2d": Notation(r"{0}\star {1}", level=PRODUCT),
     "conv2d_dx": Notation(r"\nabla_{{\!x}}\langle {0},\,x\star {1}\rangle",
@@ -123,7 +125,12 @@ def _name(e: Any) -> Piece:
         return NAMES[name].latex, ATOM
     if base and suffix == "shape":
         return rf"\operatorname{{shape}}\left({_name(ast.Name(base))[0]}\right)", ATOM
-    return GREEK.get(name) or (name if len(name) == 1 else rf"\mathrm{{{_escape(name)}}}"), ATOM
+    return GREEK.get(name) or (name if len(name) == 1 else _word(name, "mathrm")), ATOM
+
+
+def _word(name: str, style: str = "operatorname") -> str:
+    """A name of several letters; one of several words, or with digits, as text, which every printer knows."""
+    return rf"\{style}{{{name}}}" if name.isalpha() else rf"\text{{{name.replace('_', ' ').strip()}}}"
 
 
 def _constant(e: Any) -> Piece:
@@ -226,7 +233,7 @@ def _function(e: Any) -> Piece:
         return rf"{_at(e.args[0], ATOM)}^{{\top}}", POWER
     if notation.latex:
         level = 0 if "left(" in notation.latex or "overline" in notation.latex else PRODUCT
-        inner = level if notation.level == ATOM or name == "exp" else PRODUCT if name in _LOOSE else POWER
+        inner = level if notation.level == ATOM or name == "exp" else POWER
         pieces = [_at(a, inner) for a in e.args]
         named = {"all": ",\\, ".join(pieces), "axis": _axes(axis)}
         text = notation.latex.format(*pieces, *[""] * 3, **named)
@@ -234,10 +241,7 @@ def _function(e: Any) -> Piece:
     pieces = [_print(a)[0] for a in shown] + [
         rf"{_name(ast.Name(k.arg))[0]}{{=}}{_print(k.value)[0]}" for k in e.keywords if k.arg and k.arg != "axis"
     ]
-    return rf"\operatorname{{{_escape(name)}}}\left({', '.join(pieces)}\right)", ATOM
-
-
-_LOOSE = {"spread", "broadcast_to"}  # written as a product, of which the argument may be one
+    return rf"{_word(name)}\left({', '.join(pieces)}\right)", ATOM
 
 
 def _axes(axis: Any) -> str:

@@ -136,6 +136,7 @@ conv2d.vjp(
     w=lambda g, x, w_shape, **p: conv2d_dw(x, g, window=w_shape[:2], **p),
     b=lambda g: sum(g, axis=(0, 1, 2)),
 )
+conv2d.formula(y="conv2d(x, w) + b")
 conv2d_dx.vjp(
     dy=lambda g, w, stride, padding, dilation, groups: conv2d(
         g, w, stride=stride, padding=padding, dilation=dilation, groups=groups),
@@ -256,3 +257,4 @@ conv_transpose2d.vjp(
         g, x, window=w_shape[:2], stride=stride, padding=padding, dilation=dilation, groups=groups),
     b=lambda g: sum(g, axis=(0, 1, 2)),
 )  # fmt: skip
+conv_transpose2d.formula(y="conv2d_dx(x, w) + b")

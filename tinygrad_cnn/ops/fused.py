@@ -53,6 +53,7 @@ conv2d_relu.vjp(
     w=lambda g, x, w_shape, **p: conv2d_dw(x, g, window=w_shape[:2], **p),
     b=lambda g: kernels.column_sum(g),
 )
+conv2d_relu.formula(y="maximum(conv2d(x, w) + b, 0)")
 
 
 def _linear(x: Any, w: Any, b: Any = None) -> Any:
