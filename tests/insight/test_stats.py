@@ -81,9 +81,9 @@ def test_json_has_no_word_for_infinity():
 
 
 def test_the_histogram_in_characters():
-    assert stats(np.repeat(np.arange(12), 3)).spark == "█" * 12
+    assert stats(np.repeat(np.arange(12), 3)).spark == "▆" * 12
     spark = stats(np.concatenate([np.zeros(1000), [11.0]])).spark
-    assert spark[0] == "█" and spark[1:-1] == "▁" * 10 and spark[-1] == "▂"  # one value of a thousand is seen
+    assert spark[0] == "▆" and spark[1:-1] == "▁" * 10 and spark[-1] == "▂"  # one value of a thousand is seen
     assert stats(np.ones(5)).spark == ""
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import time
 
 import numpy as np
@@ -57,7 +58,7 @@ def test_other_words_are_refused(show, words):
     ("value", "text"),
     [
         (0, "0"), (0.1234, "0.123"), (-3.14159, "-3.14"), (12.0, "12"), (1234.6, "1235"), (0.001, "0.001"),
-        (0.00012345, "1.2e-4"), (-1.7e30, "-1.7e30"), (1e4, "1.0e4"), (math.inf, "inf"), (math.nan, "nan"),
+        (-0.0, "0"), (0.001234, "0.0012"), (0.00012345, "1.2e-4"), (-1.7e30, "-1.7e30"), (1e4, "1.0e4"), (math.inf, "inf"), (math.nan, "nan"),
     ],
 )  # fmt: skip
 def test_numbers_are_short(value, text):
@@ -73,15 +74,15 @@ def test_the_lines_of_an_op():
     found, ops = badges(lambda: tg.linear(X, w, b).sum())
     value = np.asarray(X @ w.data + b.data, np.float64)
     lines = found.lines([ops["linear"]])
-    mean = number(value.mean()) if abs(value.mean()) > value.std() / 1000 else "0"
+    mean = number(round(value.mean(), 2 - math.floor(math.log10(value.std()))))
     assert lines[0] == f"{mean} ± {number(value.std())} [{number(value.min())}, {number(value.max())}]"
-    assert set(lines[1]) <= set("▁▂▃▄▅▆▇█") and len(lines[1]) == 12
+    assert set(lines[1]) <= set("▁▂▃▄▅▆") and len(lines[1]) == 12
     assert lines[2:4] == [f"grad norm {number(math.sqrt(80))}", "all 1"]
     assert lines[4:6] == ["45 parameters", "640 multiply-adds"]
-    assert lines[6].endswith("%)") and " ms (" in lines[6] and " + " in lines[6]
+    assert lines[6].endswith("%)") and re.match(r"[\d.]+ \+ [\d.]+ (µs|ms|s) \(", lines[6])
     assert found.lines([ops["sum"]])[1:3] == ["grad norm 1", "= 1"]
     assert "80 FLOP" in found.lines([ops["sum"]])
-    assert found.notes == ["time is that of the forward pass + that of the backward pass, of one example run"]
+    assert found.notes == ["time is that of the forward pass + that of the backward pass, of one run"]
 
 
 @pytest.mark.parametrize("show", [word for word in SHOWABLE if word != "shapes"])
@@ -89,7 +90,7 @@ def test_each_word_brings_its_own_lines_only(show):
     model = nn.Sequential(nn.Conv2d(1, 4, 3, rng=0), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3, rng=0))
     found, ops = badges(lambda: tg.exp(model(X.reshape(2, 8, 8, 1))).sum(), show)
     lines = [line for node in ops.values() for line in found.lines([node])]
-    signs = {"values": "±", "grads": "grad norm", "params": "parameters", "cost": "multiply-adds", "time": " ms (",
+    signs = {"values": "±", "grads": "grad norm", "params": "parameters", "cost": "multiply-adds", "time": "s (",
              "memory": " kept"}  # fmt: skip
     for word, sign in signs.items():
         assert any(sign in line for line in lines) == (word == show or (word, show) == ("values", "grads")), word
@@ -163,13 +164,13 @@ def test_nan_is_told_where_it_begins():
 
 def test_dead_relus_are_told_with_their_share():
     h = np.abs(X) + 0.1
-    h[:, :3] *= -1
+    h[:, :5] *= -1
     found, ops = badges(lambda: tg.relu(leaf(16, 8, value=1) * h).sum(), "values")
-    assert found.warnings([ops["relu"]]) == ["dead relu: 38% of 8 units"] and DEAD < 3 / 8
+    assert found.warnings([ops["relu"]]) == ["dead relu: 62% of 8 units"] and DEAD < 5 / 8
     assert found.warnings([ops["mul"]]) == []
-    h[:, 1:3] *= -1
+    h[:, 4] *= -1
     found, ops = badges(lambda: tg.relu(leaf(16, 8, value=1) * h).sum(), "values")
-    assert found.warnings([ops["relu"]]) == []  # one of eight is not worth a warning
+    assert found.warnings([ops["relu"]]) == [] and DEAD == 4 / 8
 
 
 def deep(factor, depth=12):

@@ -11,7 +11,7 @@ import numpy as np
 
 BINS = 12  # of the histogram: few enough to be read as one line of block characters
 PIECE = 1 << 18  # elements that are looked at at a time, so that a huge array is never copied whole
-BLOCKS = "▁▂▃▄▅▆▇█"
+BLOCKS = "▁▂▃▄▅▆"  # the higher ones touch the line above
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from .measure import Measured
 SHOWABLE = ("shapes", "values", "grads", "params", "cost", "time", "memory")
 FILLS = ("grads", "time", "memory", "cost")  # what a box is coloured by: the first of these that is asked for
 
-# A relu gives 0 for about half of what it sees, so a unit that is 0 in all of 16 places and more is silent by chance
-# once in 65,000 times; a quarter of a layer is no chance.
-DEAD = 0.25
+# Fresh networks that are shown handwritten digits have up to a tenth of such units in a layer, and up to four tenths
+# where they are shown noise, whose pictures are all alike.
+DEAD = 0.5
 # Gradients are compared with those near the output.  A layer whose gradient is a thousand times smaller moves a
 # thousand times less in a step of the same size, and half precision loses it; one that much larger makes it jump.
 VANISHING, EXPLODING = 1e-3, 1e3
@@ -58,7 +58,7 @@ class Badges:
         self.legend = self._legend()
         self.notes = list(measured.notes)
         if "time" in show and measured.forward and measured.backward:
-            self.notes.append("time is that of the forward pass + that of the backward pass, of one example run")
+            self.notes.append("time is that of the forward pass + that of the backward pass, of one run")
 
     # -- what the drawing asks for ----------------------------------------------------------------------------
 
@@ -142,14 +142,16 @@ class Badges:
 
     def _time_line(self, ops: Sequence[Any]) -> str:
         parts = [
-            sum(known[n] for n in ops if n in known) * 1e3 if any(n in known for n in ops) else None
+            sum(known[n] for n in ops if n in known) if any(n in known for n in ops) else None
             for known in (self._m.forward, self._m.backward)
         ]
         total = sum(self._seconds.values()) or 1.0
         share = percent(sum(self._seconds.get(n, 0.0) for n in ops) / total)
-        forward, backward = (number(t) if t is not None else None for t in parts)
+        largest = max(t for t in parts if t is not None)
+        unit, size = ("s", 1.0) if largest >= 1 else ("ms", 1e3) if largest >= 1e-3 else ("µs", 1e6)
+        forward, backward = (number(round(t * size, 2)) if t is not None else None for t in parts)
         text = forward if backward is None else f"back {backward}" if forward is None else f"{forward} + {backward}"
-        return f"{text} ms ({share})"
+        return f"{text} {unit} ({share})"
 
     # -- warnings ---------------------------------------------------------------------------------------------
 
@@ -197,7 +199,7 @@ class Badges:
             return []
         what, total = {"grads": "gradient norm", "time": "of the time", "memory": "of the memory kept",
                        "cost": "of the FLOP"}[self._by], self._scale.high  # fmt: skip
-        write = {"time": lambda v: f"{number(v * 1e3)} ms", "memory": lambda v: memory(int(v)), "cost": short}
+        write = {"time": lambda v: f"{number(round(v * 1e3, 3))} ms", "memory": lambda v: memory(int(v)), "cost": short}
         legend = []
         for k, value in enumerate(self._scale.steps()):
             if self._by == "grads":
@@ -240,16 +242,17 @@ def _stats_lines(s: Stats) -> list[str]:
         return []
     if s.min == s.max:
         return [f"= {number(s.mean)}" if s.size == 1 else f"all {number(s.mean)}"]
-    mean = s.mean if abs(s.mean) > s.std / 1000 else 0.0  # digits that the deviation drowns are noise
+    mean = round(s.mean, 2 - math.floor(math.log10(s.std))) if 0 < s.std < 1e300 else s.mean  # no more digits
     middle, ends = f"{number(mean)} ± {number(s.std)}", f"[{number(s.min)}, {number(s.max)}]"
     lines = [f"{middle} {ends}"] if len(middle) + len(ends) < WIDEST else [middle, ends]
     return [*lines, s.spark + (f" {percent(s.zeros)} zero" if s.zeros else "")]
 
 
 def number(value: float) -> str:
-    """Three digits, or two and a power of ten: 0.123, 1230, 1.2e-5."""
+    """Three digits, two of small numbers, and two and a power of ten beyond: 0.123, 1230, 0.0012, 1.2e-5."""
+    value += 0.0  # which makes 0 of -0
     if value == 0 or 1e-3 <= abs(value) < 1e4:
-        return f"{value:.0f}" if abs(value) >= 1e3 else f"{value:.3g}"
+        return f"{value:.0f}" if abs(value) >= 1e3 or value == 0 else f"{value:.{2 if abs(value) < 0.01 else 3}g}"
     mantissa, _, power = f"{value:.1e}".partition("e")
     return f"{mantissa}e{int(power)}" if power else mantissa
 
