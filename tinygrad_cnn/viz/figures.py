@@ -75,9 +75,7 @@ def colours(name: str) -> Colormap:
     """A map of colours in which what is not finite has a colour of its own."""
     from matplotlib import colormaps
 
-    made = colormaps[name].copy()
-    made.set_bad(MISSING)
-    return made
+    return colormaps[name].with_extremes(bad=MISSING)
 
 
 def finite(values: Any) -> np.ma.MaskedArray[Any, Any]:
