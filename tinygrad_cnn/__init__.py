@@ -66,10 +66,10 @@ _LATER_NAMES = {"save": ".io", "load": ".io", "draw": ".viz", "fit": ".train", "
 
 __all__ = [
     "AnomalyError", "Explanation", "GraphError", "History", "Op", "Profile", "Run", "Sample", "Summary", "Tensor",
-    "anomaly", "checkpoint", "data", "doctor", "draw", "empty_cache", "enable_grad", "evaluate", "explain", "explain_grad", "fit",
-    "get_num_threads", "grad", "hessian", "hvp", "insight", "io", "jacobian", "jvp", "load", "models", "nn",
-    "no_grad", "op", "optim", "predict", "profile", "registry", "save", "scope", "set_num_threads", "stop_gradient",
-    "summary", "testing", "use_kernels", "value_and_grad", "viz", "vjp",
+    "anomaly", "checkpoint", "data", "doctor", "draw", "empty_cache", "enable_grad", "evaluate", "explain",
+    "explain_grad", "fit", "get_num_threads", "grad", "hessian", "hvp", "insight", "io", "jacobian", "jvp", "load",
+    "models", "nn", "no_grad", "op", "optim", "predict", "profile", "registry", "save", "scope", "set_num_threads",
+    "stop_gradient", "summary", "testing", "use_kernels", "value_and_grad", "viz", "vjp",
     *_ops,
 ]  # fmt: skip
 

@@ -50,9 +50,9 @@ NOTATION: dict[str, Notation] = {
     "broadcast_to": Notation(_call("broadcast").replace("{all}", "{0}"), "copied along the axes that were summed"),
     "cast": Notation("{0}", "in the dtype of the input"),
     "conv2d": Notation(r"{0}\star {1}", level=PRODUCT),
-    "conv2d_dx": Notation(r"\nabla_{{\!x}}\langle {0},\,x\star {1}\rangle",
+    "conv2d_dx": Notation(r"\nabla_{{\!{any}}}\langle {0},\,{any}\star {1}\rangle",
                           "the gradient of <g, conv2d(x, w)> in the images x"),
-    "conv2d_dw": Notation(r"\nabla_{{\!w}}\langle {1},\,{0}\star w\rangle",
+    "conv2d_dw": Notation(r"\nabla_{{\!{any}}}\langle {1},\,{0}\star {any}\rangle",
                           "the gradient of <g, conv2d(x, w)> in the filters w"),
     "max_pool2d_put": Notation(r"\operatorname{{put}}_{{\text{{winners}}}}\left({0}\right)",
                                "added at the pixel that won its window (tap: its number)"),
@@ -179,7 +179,7 @@ def _product(e: Any) -> Piece:
         else:
             powers.append([factor, 1])
     if len(powers) > 1:  # numbers go first, as one writes them
-        powers.sort(key=lambda p: not isinstance(p[0], ast.Constant) or isinstance(e.op, ast.MatMult))
+        powers.sort(key=lambda p: not _numeric(p[0]) or isinstance(e.op, ast.MatMult))
     texts = []
     for k, (factor, times) in enumerate(powers):
         last = k == len(powers) - 1
@@ -187,6 +187,12 @@ def _product(e: Any) -> Piece:
         text = _at(factor, ATOM) if times > 1 else text
         texts.append(f"{text}^{{{times}}}" if times > 1 else text)
     return _joined(texts), PRODUCT if len(powers) > 1 else POWER
+
+
+def _numeric(e: Any) -> bool:
+    if isinstance(e, ast.BinOp) and isinstance(e.op, ast.Div):
+        return _numeric(e.left) and _numeric(e.right)
+    return isinstance(e, ast.Constant)
 
 
 def _joined(texts: list[str]) -> str:
@@ -232,16 +238,21 @@ def _function(e: Any) -> Piece:
     if name == "transpose" and len(e.args) == 1:
         return rf"{_at(e.args[0], ATOM)}^{{\top}}", POWER
     if notation.latex:
-        level = 0 if "left(" in notation.latex or "overline" in notation.latex else PRODUCT
-        inner = level if notation.level == ATOM or name == "exp" else POWER
-        pieces = [_at(a, inner) for a in e.args]
-        named = {"all": ",\\, ".join(pieces), "axis": _axes(axis)}
+        enclosed = r"\left" in notation.latex or "{{{0}}}" in notation.latex
+        pieces = [_at(a, 0 if enclosed else PRODUCT if notation.level == ATOM else POWER) for a in e.args]
+        named = {"all": ",\\, ".join(pieces), "axis": _axes(axis), "any": _any(name, pieces)}
         text = notation.latex.format(*pieces, *[""] * 3, **named)
         return text.replace(r"\sum_{}", r"\sum"), notation.level
     pieces = [_print(a)[0] for a in shown] + [
         rf"{_name(ast.Name(k.arg))[0]}{{=}}{_print(k.value)[0]}" for k in e.keywords if k.arg and k.arg != "axis"
     ]
     return rf"{_word(name)}\left({', '.join(pieces)}\right)", ATOM
+
+
+def _any(name: str, pieces: list[str]) -> str:
+    """The variable that a face of convolution is a gradient in: x or w, or another letter if that one is taken."""
+    usual, other = ("w", "v") if name == "conv2d_dw" else ("x", "u")
+    return other if any(usual in re.sub(r"\\[a-zA-Z]+", "", piece) for piece in pieces) else usual
 
 
 def _axes(axis: Any) -> str:

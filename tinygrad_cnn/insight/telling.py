@@ -324,7 +324,7 @@ class _Html:
     def formula(self, formula: Formula, before: str = "") -> str:
         if self.convert is None:
             return self.code(formula.plain)
-        title = f'<math title="{html.escape(formula.plain)}" '
+        title = f'<math displaystyle="true" title="{html.escape(formula.plain)}" '
         return str(self.convert(before + formula.latex)).replace("<math ", title, 1)
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -347,7 +347,8 @@ class _Html:
         return [f"<p>{text}</p>"]
 
     def whole(self, lines: Sequence[str]) -> str:
-        return f'<div class="tg-explanation">{"".join(lines)}</div>'
+        cases = "<style>.tg-explanation mtd { text-align: left }</style>"  # which browsers do not read off the MathML
+        return f'<div class="tg-explanation">{cases}{"".join(lines)}</div>'
 
     strong = staticmethod(lambda text: f"<b>{text}</b>")
     code = staticmethod(lambda text: f"<code>{html.escape(text)}</code>")
@@ -356,7 +357,7 @@ class _Html:
 def _page(made: Explanation, to: Any) -> str:
     lines = to.heading(made.title)
     if made.steps and not made.reason:
-        head = ["step", "op", "computes y", to.formula(Formula("|g|", r"\lVert g\rVert")), "passes on", "to"]
+        head = ["step", "op", "computes y", _math(to, "|g|", r"\lVert g\rVert"), "passes on", "to"]
         lines += to.table(head, [row for step in made.rows() for row in _cells(step, to)])
     lines += to.paragraph(to.text(made.result))
     lines += [line for note in made.notes for line in to.paragraph(to.text(f"Note: {note}"))]
@@ -364,8 +365,7 @@ def _page(made: Explanation, to: Any) -> str:
         lines += to.paragraph(to.text(READ))
         lines += to.lines([f"{to.code(name)}: {to.text(meaning)}" for name, meaning in words.items()])
     if faces := made.faces():
-        form = to.formula(Formula(FORM[1], FORM[0]))
-        lines += to.paragraph(f"{TRILINEAR} {form}. {to.text(THREE[0])}")
+        lines += to.paragraph(f"{TRILINEAR} {_math(to, FORM[1], FORM[0])}. {to.text(THREE[0])}")
         ways = [("g", "conv2d", r"x\star w"), ("x", "conv2d_dx", r"\nabla_{\!x}\langle g,\,x\star w\rangle"),
                 ("w", "conv2d_dw", r"\nabla_{\!w}\langle g,\,x\star w\rangle")]  # fmt: skip
         three = [
@@ -373,6 +373,10 @@ def _page(made: Explanation, to: Any) -> str:
         ]
         lines += to.lines([*three, *map(to.text, faces)])
     return str(to.whole(lines))
+
+
+def _math(to: Any, plain: str, latex: str) -> str:
+    return str(to.formula(Formula(plain, latex)))
 
 
 def _cells(row: Step | Gap, to: Any) -> Iterator[list[str]]:
