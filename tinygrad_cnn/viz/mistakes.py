@@ -103,7 +103,7 @@ def most_confused(model_or_logits: Any, data: Any, n: int = 12, *, classes: Sequ
 
     def name(k: int) -> str:
         word = str(names[k]) if k < len(names) else str(k)
-        return word if len(word) <= 14 else f"{word[:13]}…"
+        return word if len(word) <= 11 else f"{word[:10]}…"
 
     rows, columns = (-(-len(found) // 4), min(4, len(found))) if found else (1, 1)
     fig = figures.figure(6, 1.95 * rows + 0.6)
