@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .runs import Run
     from .train import History, evaluate, fit, predict
     from .viz import draw
+    from .web.report import report
 
 __version__ = "0.1.0"
 
@@ -62,14 +63,14 @@ _LATER_NAMES = {"save": ".io", "load": ".io", "draw": ".viz", "fit": ".train", "
                 "predict": ".train", "History": ".train", "Run": ".runs",
                 "summary": ".insight", "Summary": ".insight", "profile": ".insight", "Profile": ".insight",
                 "anomaly": ".insight", "AnomalyError": ".insight", "doctor": ".insight",
-                "explain": ".insight", "Explanation": ".insight"}  # fmt: skip
+                "explain": ".insight", "Explanation": ".insight", "report": ".web.report"}  # fmt: skip
 
 __all__ = [
     "AnomalyError", "Explanation", "GraphError", "History", "Op", "Profile", "Run", "Sample", "Summary", "Tensor",
     "anomaly", "checkpoint", "data", "doctor", "draw", "empty_cache", "enable_grad", "evaluate", "explain",
     "explain_grad", "fit", "get_num_threads", "grad", "hessian", "hvp", "insight", "io", "jacobian", "jvp", "load",
-    "models", "nn", "no_grad", "op", "optim", "predict", "profile", "registry", "save", "scope", "set_num_threads",
-    "stop_gradient", "summary", "testing", "use_kernels", "value_and_grad", "viz", "vjp",
+    "models", "nn", "no_grad", "op", "optim", "predict", "profile", "registry", "report", "save", "scope",
+    "set_num_threads", "stop_gradient", "summary", "testing", "use_kernels", "value_and_grad", "viz", "vjp",
     *_ops,
 ]  # fmt: skip
 

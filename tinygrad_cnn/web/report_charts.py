@@ -18,13 +18,17 @@ DASHES = ("", "7 4", "2 4")  # for series that share a colour
 
 @dataclass
 class Series:
-    """A line: values by x, a gap where one is not finite.  `slot` counts colours from 0, and goes on with dashes."""
+    """A line: values by x, a gap where one is not finite.  `slot` counts colours from 0, and goes on with dashes.
+
+    `width` in pixels: lines that may lie on each other are drawn from broad to narrow, so that all are seen.
+    """
 
     label: str
     x: Sequence[float]
     y: Sequence[float]
     slot: int = 0
     dash: int | None = None
+    width: float = 2.0
 
     @property
     def color(self) -> str:
@@ -37,26 +41,34 @@ class Series:
         return DASHES[(self.slot // SLOTS if self.dash is None else self.dash) % len(DASHES)]
 
 
-def line_chart(series: Sequence[Series], *, title: str, percent: bool = False, x_label: str = "epoch") -> str:
-    """An SVG element; "" if there is no finite value.  `title` is read to those who do not see it."""
+def line_chart(
+    series: Sequence[Series], *, title: str, percent: bool = False, log: bool = False, x_label: str = "epoch"
+) -> str:
+    """An SVG element; "" if there is no finite value.  `title` is read to those who do not see it.
+
+    With `log`, values that are all positive and go over a wide range have a logarithmic axis.
+    """
     drawn = [one for one in series if np.isfinite(_array(one.y)).any()]
     if not drawn:
         return ""
     xs, ys = (np.concatenate([_array(getattr(one, axis)) for one in drawn]) for axis in ("x", "y"))
     seen = np.isfinite(ys) & np.isfinite(xs)
+    low, high = float(ys[seen].min()), float(ys[seen].max())
+    log = log and wide(low, high)
     x_ticks = ticks(float(xs[seen].min()), float(xs[seen].max()), 8, whole=True)
-    y_ticks = ticks(float(ys[seen].min()), float(ys[seen].max()), 5)
+    y_ticks = log_ticks(low, high) if log else ticks(low, high, 5)
     if percent:
         y_ticks = [t for t in y_ticks if t <= 1 + 1e-9]
     scale = _Scale(
-        min(x_ticks[0], float(xs[seen].min())), max(x_ticks[-1], float(xs[seen].max())),
-        min(y_ticks[0], float(ys[seen].min())), max(y_ticks[-1], float(ys[seen].max())),
+        min(x_ticks[0], float(xs[seen].min())), max(x_ticks[-1], float(xs[seen].max())), min(y_ticks[0], low),
+        max(y_ticks[-1], high), log,
     )  # fmt: skip
     body = [*_grid(scale, x_ticks, y_ticks, percent, x_label)]
     for one in drawn:
         body += _line(scale, one, percent, x_label)
+    kind = "chart log-scale" if log else "chart"
     return (
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
+        f'<svg class="{kind}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
         f"{''.join(body)}</svg>"
     )
 
@@ -73,13 +85,17 @@ class _Scale:
     x1: float
     y0: float
     y1: float
+    log: bool = False
 
     def x(self, value: float) -> float:
         share = (value - self.x0) / (self.x1 - self.x0) if self.x1 > self.x0 else 0.5
         return LEFT + share * (WIDTH - LEFT - RIGHT)
 
     def y(self, value: float) -> float:
-        share = (value - self.y0) / (self.y1 - self.y0) if self.y1 > self.y0 else 0.5
+        low, high = self.y0, self.y1
+        if self.log:
+            value, low, high = math.log(value), math.log(low), math.log(high)
+        share = (value - low) / (high - low) if high > low else 0.5
         return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
 
@@ -99,6 +115,20 @@ def ticks(low: float, high: float, most: int, *, whole: bool = False) -> list[fl
     else:
         first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [k * step for k in range(first, last + 1)] or [low]
+
+
+def wide(low: float, high: float) -> bool:
+    """Whether a range wants a logarithmic axis: a plain one would press its lower part flat."""
+    return 0 < 20 * low < high
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Powers of ten from `low` to `high` or beyond, with 2 and 5 between where there are few."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    between = (1, 2, 5) if last - first <= 3 else (1,)
+    found = [m * 10.0**k for k in range(first, last + 1) for m in between]
+    inside = [t for t in found if low <= t <= high]
+    return [t for t in found if t < low][-1:] + inside + [t for t in found if t > high][:1]
 
 
 def number(value: float, percent: bool = False) -> str:
@@ -140,4 +170,5 @@ def _line(scale: _Scale, one: Series, percent: bool, x_label: str) -> list[str]:
                         f'<circle class="spot" cx="{px:.1f}" cy="{py:.1f}" r="9"><title>{words}</title></circle>'
                         )  # fmt: skip
     dash = f' stroke-dasharray="{one.dashes}"' if one.dashes else ""
-    return [f'<path class="line s{one.color}" d="{"".join(path)}"{dash}/>', *dots]
+    width = f' stroke-width="{one.width:g}"' if one.width != 2 else ""
+    return [f'<path class="line s{one.color}" d="{"".join(path)}"{dash}{width}/>', *dots]

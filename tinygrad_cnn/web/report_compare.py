@@ -74,7 +74,7 @@ def numbers(runs: Sequence[Facts]) -> list[Line]:
                    _percent if "accuracy" in name else "{:.4f}".format, _better(name)) for name in ordered]  # fmt: skip
     lines.append(_line("epochs", [len(one.history) for one in runs], "{:,}".format, None))
     lines.append(_line("parameters", [parts.parameters(one) for one in runs], "{:,}".format, None))
-    lines.append(_line("time to train", [parts.seconds(one) or None for one in runs], parts.duration, min))
+    lines.append(_line("time to train", [parts.seconds(one) or None for one in runs], parts.duration, None))
     each = [parts.seconds(one) / len(one.history) if len(one.history) else None for one in runs]
     lines.append(_line("time an epoch", [value or None for value in each], parts.duration, min))
     return [line for line in lines if any(value != NONE for value in line.values)]
@@ -111,21 +111,25 @@ def found_of_each(matrices: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, A
     return {"names": [name for name, _ in matrices], "rows": rows}
 
 
+TITLES = {"lr": "Step size", "seconds": "Time"}
+
+
 # -- curves and settings --------------------------------------------------------------------------------------
 
 
 def charts(runs: Sequence[Facts], names: Sequence[str]) -> list[dict[str, Any]]:
     """One for each column of the histories, a line for each run."""
-    columns = dict.fromkeys(n for one in runs for n in one.history.names if n not in ("epoch", "step", "seconds"))
-    ordered = sorted(columns, key=lambda name: (name == "lr", not name.startswith("val_")))
+    columns = dict.fromkeys(n for one in runs for n in one.history.names if n not in ("epoch", "step"))
+    last = len(runs) - 1
+    ordered = sorted(columns, key=lambda name: (name in TITLES, not name.startswith("val_")))
     found = []
     for column in ordered:
         series = [
-            Series(name, facts.history["epoch"], facts.history[column], slot)
+            Series(name, facts.history["epoch"], facts.history[column], slot, width=2 + min(4, 1.5 * (last - slot)))
             for slot, (name, facts) in enumerate(zip(names, runs, strict=True))
             if {column, "epoch"} <= set(facts.history.names)
         ]
-        title = "Step size" if column == "lr" else column.replace("val_", "validation ").replace("_", " ").capitalize()
+        title = TITLES.get(column) or column.replace("val_", "validation ").replace("_", " ").capitalize()
         unit = parts.UNITS.get(column.removeprefix("val_"), "")
         found.append(parts.chart(title, series, column.endswith("accuracy"), unit))
     return [one for one in found if one["svg"]]

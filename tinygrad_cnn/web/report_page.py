@@ -31,7 +31,7 @@ def look() -> str:
     """The style sheet that all pages of the package share, and the report's own."""
     from ..viz import page
 
-    return (files(page) / "look.css").read_text(encoding="utf-8") + asset("report.css")
+    return page.look() + asset("report.css")
 
 
 def render(template: str, **values: Any) -> str:

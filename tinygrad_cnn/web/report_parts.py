@@ -104,16 +104,25 @@ def charts(facts: Facts) -> list[dict[str, Any]]:
         percent = name == "accuracy"
         found.append(chart(name.replace("_", " ").capitalize(), series, percent, UNITS.get(name, "")))
     if "lr" in history.names:
-        found.append(chart("Step size", [Series("lr", epochs, history["lr"], 2)], False, "of the epoch's last update"))
+        found.append(chart("Step size", [Series("lr", epochs, history["lr"], 2)], unit=UNITS["lr"]))
+    if "seconds" in history.names:
+        found.append(chart("Time", [Series("time", epochs, history["seconds"], 4)], unit=UNITS["seconds"]))
     return [one for one in found if one["svg"]]
 
 
-UNITS = {"loss": "mean cross-entropy, nats", "accuracy": "images classified correctly"}
+UNITS = {
+    "loss": "mean cross-entropy, nats", "accuracy": "images classified correctly", "lr": "of the epoch's last update",
+    "seconds": "seconds an epoch took",
+}  # fmt: skip
 
 
 def chart(title: str, series: list[Series], percent: bool = False, unit: str = "") -> dict[str, Any]:
     """A chart with its title and legend."""
-    svg = line_chart(series, title=f"{title}: {', '.join(one.label for one in series)}", percent=percent)
+    words = f"{title}: {', '.join(one.label for one in series)}"
+    log = title.lower().endswith("loss")
+    svg = line_chart(series, title=words, percent=percent, log=log)
+    if log and "log-scale" in svg:
+        unit += ", logarithmic" if unit else "logarithmic"
     return {"title": title, "unit": unit, "svg": svg, "series": series if len(series) > 1 else []}
 
 
@@ -176,14 +185,11 @@ def mistakes(facts: Facts) -> list[dict[str, Any]]:
     """The mistakes that the network was surest of, as pictures."""
     if facts.labels is None or facts.logits is None or facts.images is None or facts.images.ndim != 4:
         return []
-    logits = facts.logits - facts.logits.max(axis=1, keepdims=True)
-    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    guesses = p.argmax(axis=1)
-    wrong = np.flatnonzero(guesses != facts.labels)
-    wrong = wrong[np.argsort(-p[wrong, guesses[wrong]], kind="stable")][:MOST_MISTAKES]
+    from ..viz import mistakes_of
+
+    surest = mistakes_of(facts.logits, (facts.images, facts.labels), MOST_MISTAKES)
     return [
-        {"image": png(pixels(facts.images[k])), "number": int(k), "truth": facts.classes[facts.labels[k]],
-         "guess": facts.classes[guesses[k]], "sure": f"{p[k, guesses[k]]:.0%}",
-         "truth_share": f"{p[k, facts.labels[k]]:.1%}"}
-        for k in wrong
+        {"image": png(pixels(facts.images[m.index])), "number": m.index, "truth": facts.classes[m.label],
+         "guess": facts.classes[m.predicted], "sure": "" if math.isnan(m.probability) else f"{m.probability:.0%}"}
+        for m in surest
     ]  # fmt: skip

