@@ -22,6 +22,7 @@ sys.path.insert(0, str(HERE.parent))
 
 import tinygrad_cnn as tg  # noqa: E402
 from tinygrad_cnn import data, models, nn, ops, optim  # noqa: E402
+from tinygrad_cnn.insight import formulas  # noqa: E402
 
 START, END = "<!-- counts: written by make_tables.py -->", "<!-- end of counts -->"
 
@@ -29,10 +30,11 @@ INTRODUCTION = """# Ops
 
 Written by `python docs/make_tables.py` from the registry, `tg.registry`; do not edit.
 
-{ops} ops, and {others} functions that are made of them or make arrays.  In rules, `g` is the gradient that comes in,
-`y` the op's output, `x_shape` the shape of its input x; every rule is made of ops, so that it can be differentiated
-again.  FLOP are those of one call, from shapes alone.  The reference is what the op's result is tested against on every
-sample that stands beside it; gradients are tested against differences.
+{ops} ops, and {others} functions that are made of them or make arrays.  In formulas, `g` is the gradient that comes in,
+`y` the op's output, `x_shape` the shape of its input x; functions go by the op's own axis, stride and so on where none
+are written, and a sum or mean along the op's own axes keeps them.  Each formula is tested against its rule, and each rule
+is made of ops, so that it can be differentiated again.  FLOP are those of one call, from shapes alone.  The reference is
+what the op's result is tested against on every sample that stands beside it; gradients are tested against differences.
 """
 
 FAMILIES = {  # the files of ops/, and what they are about
@@ -97,16 +99,14 @@ def family(op: tg.Op) -> str:
 def rule_lines(op: tg.Op) -> list[str]:
     if op.composition is not None:
         equals = expression(op.composition)
-        return [
-            f"- equals `{equals}`, which higher orders differentiate; own rules for {inputs(op)} at the first order"
-        ]
+        return [f"- equals `{equals}`, which higher orders differentiate; at the first order:", *gradients(op)]
     if not op.rules:
         return ["- no gradient"]
-    return [f"- gradient in {name}: `{expression(rule)}`" for name, rule in op.rules.items()]
+    return gradients(op)
 
 
-def inputs(op: tg.Op) -> str:
-    return ", ".join(name for name in op.rules if name != "g")
+def gradients(op: tg.Op) -> list[str]:
+    return [f"- gradient in {name}: `{formula.plain}`" for name, formula in formulas.of(op).items()]
 
 
 def reference(op: tg.Op) -> str:
