@@ -19,7 +19,7 @@ FLOORS = {
     "ops": {"core", "kernels"},
     "nn": {"core", "ops", "kernels.shapes"},  # the only place with the formula for sizes, so layers ask there too
     "optim": {"core", "ops"},
-    "models": {"core", "ops", "nn"},
+    "models": {"core", "ops", "nn", "io"},
     "data": {"core", "ops", "nn", "optim", "io.errors", "io.atomic"},
     "train": {"core", "ops", "nn", "optim", "data", "io"},
     "viz": {"core", "ops", "kernels", "nn", "optim", "data", "insight", "io.atomic", "io.errors"},

@@ -17,10 +17,16 @@ from .mobilenet import InvertedResidual as InvertedResidual
 from .mobilenet import mobilenet_v2 as mobilenet_v2
 from .resnet import BasicBlock as BasicBlock
 from .resnet import resnet as resnet
+from .tiny_face import TinyFaceDetector as TinyFaceDetector
+from .tiny_face import tiny_face_detector as tiny_face_detector
 from .unet import UNet as UNet
 from .unet import unet as unet
 from .vgg import vgg as vgg
 from .vgg import vgg_small as vgg_small
+from .vgg16 import HED as HED
+from .vgg16 import VGG16Features as VGG16Features
+from .vgg16 import hed_edges as hed_edges
+from .vgg16 import vgg16_features as vgg16_features
 
 _BUILDERS: dict[str, Callable[..., Module]] = {
     "lenet": lenet,
