@@ -22,7 +22,7 @@ sys.path.insert(0, str(HERE.parent))
 
 import tinygrad_cnn as tg  # noqa: E402
 from tinygrad_cnn import data, models, nn, ops, optim  # noqa: E402
-from tinygrad_cnn.insight import formulas  # noqa: E402
+from tinygrad_cnn.insight import formulas, latex  # noqa: E402
 
 START, END = "<!-- counts: written by make_tables.py -->", "<!-- end of counts -->"
 
@@ -32,9 +32,10 @@ Written by `python docs/make_tables.py` from the registry, `tg.registry`; do not
 
 {ops} ops, and {others} functions that are made of them or make arrays.  In formulas, `g` is the gradient that comes in,
 `y` the op's output, `x_shape` the shape of its input x; functions go by the op's own axis, stride and so on where none
-are written, and a sum or mean along the op's own axes keeps them.  Each formula is tested against its rule, and each rule
-is made of ops, so that it can be differentiated again.  FLOP are those of one call, from shapes alone.  The reference is
-what the op's result is tested against on every sample that stands beside it; gradients are tested against differences.
+are written, and a sum or mean along the op's own axes keeps them; [the last section](#names-in-formulas) has the rest.
+Each formula is tested against its rule, and each rule is made of ops, so that it can be differentiated again.  FLOP
+are those of one call, from shapes alone.  The reference is what the op's result is tested against on every sample that
+stands beside it; gradients are tested against differences.
 """
 
 FAMILIES = {  # the files of ops/, and what they are about
@@ -173,6 +174,9 @@ def ops_page() -> str:
     parts.append("## Functions that are no ops: made of ops, or makers of arrays\n")
     for _, fn in sorted(compositions().items()):
         parts.append(f"- `{signature(fn)}`: {first_line(fn)}")
+    parts.append("\n## Names in formulas\n")
+    words = {name: notation.words for name, notation in {**latex.NOTATION, **latex.NAMES}.items() if notation.words}
+    parts += [f"- `{name}`: {meaning}" for name, meaning in sorted(words.items(), key=lambda item: item[0].lower())]
     return "\n".join(parts) + "\n"
 
 
