@@ -88,8 +88,10 @@ def test_filters_take_a_layer_and_survive_what_is_not_finite(net, tmp_path):
     broken = layer.weight.numpy()
     broken[0, 0, 0, 0], broken[1, 1, 0, 3] = np.nan, np.inf
     figure = viz.filters(broken)
+    sheet = figure.axes[0].images[0].get_array()
+    assert set(map(tuple, sheet[2:12, 2:12].reshape(-1, 3).tolist())) == {(0.0, 0.0, 0.0), (1.0, 1.0, 1.0)}
     bounds(figure, tmp_path)
-    assert "pink: not finite" in texts(figure)
+    assert "chequered: not finite" in texts(figure)
     viz.filters(np.full((2, 2, 3, 2), np.nan)).savefig(tmp_path / "b.png")
 
 
@@ -149,7 +151,7 @@ def test_feature_maps_survive_what_is_not_finite(net, tmp_path):
     with np.errstate(all="ignore"):
         figure = viz.feature_maps(net, bad)
     bounds(figure, tmp_path)
-    assert "pink: not finite" in texts(figure)
+    assert "chequered: not finite" in texts(figure)
 
 
 # -- saliency and Grad-CAM ------------------------------------------------------------------------------------

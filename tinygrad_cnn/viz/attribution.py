@@ -80,7 +80,7 @@ def saliency(
     title = f"Saliency for {_class_words(model, x, label)}"
     fig, place = _beside(ax, image, title)
     shown = figures.scale_of(heat)
-    place.imshow(figures.painted(heat, **shown), interpolation="nearest")
+    figures.show(place, figures.painted(heat, **shown))
     words = f"gradient, mean of {smooth} noisy copies" if smooth else "gradient"
     _dress(fig, place, ax, words if ax is None else title)
     figures.bar_for(fig, place, shown, "|d logit / d pixel|")
@@ -186,7 +186,7 @@ def grad_cam(
     shown = figures.scale_of(heat)
     tones = figures.photograph(image)["X"]
     grey = np.kron(tones if tones.ndim == 2 else tones.mean(axis=-1), np.ones((times, times)))[..., None]
-    place.imshow(0.4 * grey + 0.6 * figures.painted(heat, **shown), interpolation="nearest")
+    figures.show(place, 0.4 * grey + 0.6 * figures.painted(heat, **shown))
     _dress(fig, place, ax, f"at {path or 'the model'}, {coarse.shape[0]}×{coarse.shape[1]}" if ax is None
            else f"Grad-CAM for {words}")  # fmt: skip
     figures.bar_for(fig, place, shown, "evidence for the class (logit units)")

@@ -45,7 +45,7 @@ def filters(layer: Any, *, most: int = 64, ax: Axes | None = None) -> Figure:
     place.imshow(sheet, interpolation="nearest")
     figures.bare(place)
     if not np.isfinite(bank).all():
-        note += "; pink: not finite" if note else "pink: not finite"
+        note += "; chequered: not finite" if note else "chequered: not finite"
     place.set_xlabel(note, fontsize=8, color=figures.QUIET)
     reach = _reach(bank)
     cmap, label = (figures.GRAYS, "red, green and blue weight") if c == 3 else (figures.SIGNED, "weight")
@@ -67,9 +67,8 @@ def _tiles(bank: np.ndarray, most: int) -> tuple[np.ndarray, int, int, str]:
         if c == 1:
             return figures.painted(kept[..., 0], figures.SIGNED, -reach, reach), *figures.grid_of(shown), note
         mixed = np.clip(0.5 + 0.5 * np.nan_to_num(kept) / reach, 0, 1)
-        missing = figures.painted(np.nan, figures.SIGNED, 0, 1)
         bad = ~np.isfinite(kept).all(axis=-1, keepdims=True)
-        return np.where(bad, missing, mixed), *figures.grid_of(shown), note
+        return np.where(bad, np.nan, mixed), *figures.grid_of(shown), note
     columns = min(c, max(1, math.isqrt(2 * most)))
     rows = min(o, max(1, most // columns))
     kept = bank[:, :, :columns, :rows].transpose(3, 2, 0, 1).reshape(rows * columns, *bank.shape[:2])

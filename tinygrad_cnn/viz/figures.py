@@ -3,7 +3,7 @@
 Figures are made without pyplot, so no window system, global state or backend of the user's is touched.  Six inches
 wide, they are 600 pixels at matplotlib's 100 per inch, and fit a page's column.  Colours are told apart by readers who
 see no red or no green: Okabe and Ito's for lines and marks, cividis for amounts, and for signed values a map from
-blue by white to red, whose white is zero.
+blue by white to red, whose white is zero.  What is not finite has no colour: it is chequered black and white.
 """
 
 from __future__ import annotations
@@ -19,11 +19,10 @@ from ..core.errors import describe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 BLUE, VERMILION, GREEN, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9"  # Okabe and Ito
-GRID, QUIET, MISSING = "#DDDDDD", "#666666", "#CC79A7"  # MISSING: NaN and infinite values, no colour of any map
+GRID, QUIET = "#DDDDDD", "#666666"
 AMOUNTS, SIGNED, GRAYS = "cividis", "RdBu_r", "gray"
 FRAME = 0.75  # grey around tiles
 
@@ -69,13 +68,6 @@ def headline(fig: Figure, ax: Axes | None, text: str) -> None:
         fig.suptitle(text, fontsize=12, fontweight="bold", parse_math=False)
     else:
         ax.set_title(text, fontsize=11, fontweight="bold", parse_math=False)
-
-
-def colours(name: str) -> Colormap:
-    """A map of colours in which what is not finite has a colour of its own."""
-    from matplotlib import colormaps
-
-    return colormaps[name].with_extremes(bad=MISSING)
 
 
 def finite(values: Any) -> np.ma.MaskedArray[Any, Any]:
@@ -133,19 +125,39 @@ def grid_of(count: int, aspect: float = 2.0) -> tuple[int, int]:
 
 
 def painted(values: Any, cmap: str, vmin: float, vmax: float) -> np.ndarray:
-    """Values (...) as colours (..., 3) of a map in 0..1; what is not finite gets a colour of its own."""
+    """Values (...) as colours (..., 3) of a map, in 0..1; NaN for what is not finite."""
+    from matplotlib import colormaps
+
     numbers = finite(values)
-    share = np.clip((numbers - vmin) / ((vmax - vmin) or 1.0), 0, 1)
-    return np.asarray(colours(cmap)(share))[..., :3]
+    share = np.clip((numbers.filled(vmin) - vmin) / ((vmax - vmin) or 1.0), 0, 1)
+    rgb = np.asarray(colormaps[cmap](share))[..., :3]
+    return np.where(np.ma.getmaskarray(numbers)[..., None], np.nan, rgb)
+
+
+def enlarged(pictures: np.ndarray, least: int) -> np.ndarray:
+    """Pictures (..., H, W, 3), each pixel repeated until they have `least` on a side; NaN becomes black and white."""
+    bad = np.isnan(pictures).any()
+    h, w = pictures.shape[-3:-1]
+    times = max(4 if bad else 1, -(-least // max(h, w)))
+    pictures = np.repeat(np.repeat(pictures, times, axis=-3), times, axis=-2)
+    rows, columns = np.ogrid[: h * times, : w * times]
+    chequers = ((rows // 2 + columns // 2) % 2)[..., None]
+    return np.where(np.isnan(pictures), chequers, pictures)
+
+
+def show(ax: Axes, picture: np.ndarray, **options: Any) -> None:
+    """Draw colours (H,W,3); a pixel keeps its number as its place on the axes."""
+    h, w = picture.shape[:2]
+    place = (-0.5, w - 0.5, h - 0.5, -0.5)
+    ax.imshow(enlarged(picture, 1), extent=place, interpolation="nearest", **options)
 
 
 def mosaic(tiles: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """Coloured tiles (K,H,W,3) side by side on one white sheet, each in a thin grey frame.
 
-    Small tiles are enlarged, pixel by pixel, so that the frames stay thin beside them.
+    Small tiles are enlarged, so that the frames stay thin beside them.
     """
-    times = max(1, -(-32 // max(tiles.shape[1:3])))
-    tiles = np.repeat(np.repeat(tiles, times, axis=1), times, axis=2)
+    tiles = enlarged(tiles, 32)
     count, h, w = tiles.shape[:3]
     sheet = np.ones((rows * (h + 3) + 1, columns * (w + 3) + 1, 3))
     for k in range(count):

@@ -149,9 +149,9 @@ def loss_landscape(
     model: Any, data: Any, *, loss: Any = None, directions: Sequence[Direction] | int = 2, span: float = 1.0,
     steps: int = 21, seed: int = 0, training: bool = False, ax: Axes | None = None,
 ) -> Figure:  # fmt: skip
-    """The loss around the weights, as contours of two directions or a line of one; the network itself and the lowest
-    point are marked.
+    """The loss around the weights, as contours of two directions or a line of one.
 
+    The network itself and the lowest point are marked.
     Arguments and errors as of `loss_surface`, which gives the numbers.
     """
     surface = loss_surface(model, data, loss=loss, directions=directions, span=span, steps=steps, seed=seed,
@@ -189,7 +189,7 @@ def _line(ax: Axes, surface: LossSurface) -> None:
 def _contours(fig: Figure, ax: Axes, surface: LossSurface) -> None:
     """Levels are even in the order of the values, so that the bottom is seen beside steep walls."""
     kept = surface.losses[np.isfinite(surface.losses)]
-    ax.set_facecolor(figures.MISSING)
+    ax.patch.set(hatch="xxx", edgecolor=figures.QUIET, facecolor="white")  # shows where no contour lies
     ax.set_aspect("equal")
     levels = np.unique(np.quantile(kept, np.linspace(0, 1, 15))) if kept.size else kept
     if len(levels) > 1:
@@ -210,6 +210,6 @@ def _contours(fig: Figure, ax: Axes, surface: LossSurface) -> None:
     if surface.lowest:
         ax.plot(*surface.lowest, "*", mfc=figures.VERMILION, mec="white", ms=14, label=f"lowest: {kept.min():.4g}")
     if len(kept) < surface.losses.size:
-        ax.plot([], [], "s", color=figures.MISSING, label="not finite")
+        ax.fill([], [], hatch="xxx", edgecolor=figures.QUIET, facecolor="white", label="not finite")
     ax.set_xlim(surface.a[0], surface.a[-1])
     ax.set_ylim(surface.a[0], surface.a[-1])

@@ -106,14 +106,14 @@ def most_confused(model_or_logits: Any, data: Any, n: int = 12, *, classes: Sequ
         return word if len(word) <= 11 else f"{word[:10]}…"
 
     rows, columns = (-(-len(found) // 4), min(4, len(found))) if found else (1, 1)
-    fig = figures.figure(6, 1.95 * rows + 0.6)
+    fig = figures.figure(6, 2.05 * rows + 0.6)
     axes = fig.subplots(rows, max(columns, 1), squeeze=False).ravel()
     for ax in axes:
         figures.bare(ax)
     for ax, m in zip(axes, found, strict=False):
         ax.imshow(**figures.photograph(images[m.index]), interpolation="nearest")
         sure = "not finite" if np.isnan(m.probability) else f"{m.probability:.1%}"
-        ax.set_title(f"true: {name(m.label)}\ntaken for: {name(m.predicted)}", fontsize=9, parse_math=False)
+        ax.set_title(f"true: {name(m.label)}\ntaken for: {name(m.predicted)}", fontsize=8.5, parse_math=False)
         ax.set_xlabel(f"{sure}, number {m.index}", fontsize=8, color=figures.QUIET)
     if not found:
         axes[0].text(0.5, 0.5, f"All {len(labels):,} samples were classified correctly.", ha="center", fontsize=11)

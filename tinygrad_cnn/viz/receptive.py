@@ -230,7 +230,7 @@ def receptive_field(
     shown: dict[str, Any] = {"cmap": figures.AMOUNTS, "vmin": 0.0, "vmax": peak * 100}
     percent = np.where(field.share > 0, field.share * 100, np.nan)
     picture = figures.painted(percent, **shown)
-    place.imshow(np.where((field.share > 0)[..., None], picture, 0.93), interpolation="nearest")
+    figures.show(place, np.where((field.share > 0)[..., None], picture, 0.93))
     (top, _), (left, _) = field.rows, field.columns
     box = Rectangle((left - 0.5, top - 0.5), field.size[1], field.size[0], fill=False, ec=figures.VERMILION, lw=2.5,
                     clip_on=False)  # fmt: skip

@@ -138,7 +138,7 @@ def _show_maps(ax: Axes, values: np.ndarray, kind: str) -> None:
     scale = figures.scale_of(values)
     figures.bare(ax)
     if values.ndim == 1:
-        ax.imshow(figures.painted(values[None], **scale), aspect="auto", interpolation="nearest")
+        figures.show(ax, figures.painted(values[None], **scale), aspect="auto")
         _caption(ax, values, f"{kind}, ")
         return
     shown = min(values.shape[2], TILES)
@@ -151,7 +151,7 @@ def _show_maps(ax: Axes, values: np.ndarray, kind: str) -> None:
 def _caption(ax: Axes, values: np.ndarray, more: str) -> None:
     """The shape in bold; then what is shown, from which value to which."""
     low, high = figures.extremes(values)
-    bad = "" if np.isfinite(values).all() else ", pink: not finite"
+    bad = "" if np.isfinite(values).all() else ", chequered: not finite"
     words: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
     ax.annotate("×".join(map(str, values.shape)), (0, 1), (0, 2), fontsize=8, fontweight="bold", **words)
     ax.annotate(f"{more}{low:.3g} to {high:.3g}{bad}", (0, 1), (85, 2), fontsize=7.5, color=figures.QUIET, **words)
