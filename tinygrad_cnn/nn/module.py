@@ -324,6 +324,10 @@ class Module:
             return f"{type(self).__name__}({settings})"
         return f"{type(self).__name__}({settings}\n  " + "\n  ".join(lines) + "\n)"
 
+    def _repr_html_(self) -> str:
+        """For notebooks: the tree of modules, which can be opened, with their parameters."""
+        return str(import_module("tinygrad_cnn").viz.html_of(self))
+
     def extra_repr(self) -> str:
         """The settings that `repr` shows in brackets; subclasses say what theirs are."""
         return ""
