@@ -4,7 +4,7 @@ from . import transforms
 from .cifar import cifar10
 from .dataset import ArrayDataset, Dataset, Subset, random_split
 from .digits8x8 import digits
-from .fetch import DownloadError, cache_dir, download
+from .downloads import DownloadError, cache_dir, download
 from .folder import ImageFolder
 from .idx import read_idx, write_idx
 from .images import load_image

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..io.errors import FileFormatError
 from .dataset import ArrayDataset
-from .fetch import DownloadError, cache_dir, download
+from .downloads import DownloadError, cache_dir, download
 
 SIDE, CHANNELS = 32, 3
 MOST = 10_000  # records in one file

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..io.errors import FileFormatError
 from .dataset import ArrayDataset
-from .fetch import DownloadError, cache_dir, download
+from .downloads import DownloadError, cache_dir, download
 from .idx import read_idx
 
 SYSTEM_FOLDER = Path("/usr/share/datasets")

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from tinygrad_cnn.data import DownloadError, cache_dir, download, fetch
+from tinygrad_cnn.data import DownloadError, cache_dir, download, downloads
 
 CONTENT = bytes(range(256)) * 2000
 SHA256 = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
@@ -99,7 +99,7 @@ def test_a_cut_connection_is_resumed_where_it_was_cut(server, tmp_path):
 
 
 def test_a_later_run_resumes_and_another_mirror_can(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(fetch, "TRIES", 1)
+    monkeypatch.setattr(downloads, "TRIES", 1)
     path = tmp_path / "file.gz"
     with pytest.raises(DownloadError, match="cut after 200000 of 512000 bytes"):
         get(server, ["cut"], path)
@@ -160,7 +160,7 @@ def test_a_full_disk_is_no_fault_of_the_network(server, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(fetch, "_store", full)
+    monkeypatch.setattr(downloads, "_store", full)
     with pytest.raises(DownloadError, match="cannot be written .*No space left"):
         get(server, ["good"], tmp_path / "file.gz")
     assert len(server.asked) == 1
