@@ -45,7 +45,7 @@ def filters(layer: Any, *, most: int = 64, ax: Axes | None = None) -> Figure:
     place.imshow(sheet, interpolation="nearest")
     figures.bare(place)
     if not np.isfinite(bank).all():
-        note += "; chequered: not finite" if note else "chequered: not finite"
+        note += "\nchequered: not finite" if note else "chequered: not finite"
     place.set_xlabel(note, fontsize=8, color=figures.QUIET)
     reach = _reach(bank)
     cmap, label = (figures.GRAYS, "red, green and blue weight") if c == 3 else (figures.SIGNED, "weight")

@@ -105,9 +105,9 @@ def most_confused(model_or_logits: Any, data: Any, n: int = 12, *, classes: Sequ
         word = str(names[k]) if k < len(names) else str(k)
         return word if len(word) <= 11 else f"{word[:10]}…"
 
-    rows, columns = (-(-len(found) // 4), min(4, len(found))) if found else (1, 1)
+    rows, columns = (-(-len(found) // 4), 4) if found else (1, 1)
     fig = figures.figure(6, 2.05 * rows + 0.6)
-    axes = fig.subplots(rows, max(columns, 1), squeeze=False).ravel()
+    axes = fig.subplots(rows, columns, squeeze=False).ravel()
     for ax in axes:
         figures.bare(ax)
     for ax, m in zip(axes, found, strict=False):

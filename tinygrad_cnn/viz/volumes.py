@@ -151,7 +151,9 @@ def _show_maps(ax: Axes, values: np.ndarray, kind: str) -> None:
 def _caption(ax: Axes, values: np.ndarray, more: str) -> None:
     """The shape in bold; then what is shown, from which value to which."""
     low, high = figures.extremes(values)
-    bad = "" if np.isfinite(values).all() else ", chequered: not finite"
+    kept = np.isfinite(values)
+    said = f"{low:.3g} to {high:.3g}" if kept.any() else "no finite value"
+    bad = "" if kept.all() else ", chequered: not finite"
     words: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
     ax.annotate("×".join(map(str, values.shape)), (0, 1), (0, 2), fontsize=8, fontweight="bold", **words)
-    ax.annotate(f"{more}{low:.3g} to {high:.3g}{bad}", (0, 1), (85, 2), fontsize=7.5, color=figures.QUIET, **words)
+    ax.annotate(f"{more}{said}{bad}", (0, 1), (85, 2), fontsize=7.5, color=figures.QUIET, **words)
