@@ -57,7 +57,7 @@ def differentiate(ys: Sequence[Tensor], leaves: Sequence[tuple[str, Any]], given
         node.note = None  # hooks are not called for a picture, and no gradient is kept
     targets = [wrap(np.broadcast_to(np.zeros((), node.dtype), node.shape), node) for _, node in leaves]
     try:
-        with observing(lambda call: steps.append(call) if call.node is not None else None):
+        with observing(lambda call: steps.append(call) if call.node is not None and not _inner(call) else None):
             gradients = grad(reached, targets, grad_outputs=seeds, create_graph=True, allow_unused=True)
     except GraphError as error:
         raise GraphError(f"draw: the gradients cannot be drawn. {error}") from error
@@ -89,13 +89,21 @@ def _cotangents(ys: Sequence[Tensor], given: Any, found: Backward) -> list[Tenso
             values = np.asarray(weight.data if isinstance(weight, Tensor) else weight, y.dtype)
             if values.shape != y.shape:
                 raise ValueError(f"draw: the cotangent is {describe(values)}, the output {y.shape}: grad=... must fit.")
-        seeds.append(Tensor(values, name="cotangent"))
+        seeds.append(Tensor(values, name="cotangent", requires_grad=True))  # so that what is made of it is recorded
         found.cotangents[seeds[-1].node] = "cotangent"
     if random:
         found.notes.append(
             f"gradients of the output weighed with standard normal numbers (seed {SEED}); draw a loss, or pass grad="
         )
     return seeds
+
+
+def _inner(call: Call) -> bool:
+    """Whether a step back is part of another one, as in an op that stands for others and is differentiated as they."""
+    within = call.within
+    while within is not None and within.node is None:
+        within = within.within
+    return within is not None
 
 
 def _assign(found: Backward, steps: Sequence[Call]) -> None:

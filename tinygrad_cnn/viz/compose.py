@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from ..insight.stats import BLOCKS
 from . import details, looks
 from .graph import Box, Picture
 from .labels import cut, frame_label, least_width, markup
@@ -41,14 +42,14 @@ def compose(
         box.key = f"n{number}"
     writer = _Writer(picture, shapes, badges)
     homes = _homes(picture.boxes)
-    rows = _rows(picture)
+    rows, aligned = _rows(picture), _aligned(picture)
     modules = writer.modules(homes, picture.boxes)
     ids = {home: module.id for home, module in modules.items()}
     nodes = [SceneNode(b.key, ids.get(homes[b.key]), writer.node(b, homes[b.key]), b) for b in picture.boxes]
     return Scene(
         cut(title or "", 100),
         [*picture.notes, *(badges.notes if badges else [])],
-        {**looks.GRAPH, "rankdir": rankdir},
+        {**looks.GRAPH, "rankdir": rankdir, **({"newrank": "true"} if aligned else {})},
         looks.NODE,
         looks.EDGE,
         list(badges.legend) if badges else [],
@@ -58,6 +59,7 @@ def compose(
         [[box.key for box in row if box] for row in rows.values()],
         backward_steps(picture),
         {words(b.path) for b in picture.boxes if b.path != homes[b.key][1]},
+        aligned,
         lambda box: details.of_box(box, badges),
         lambda module: details.of_module(module, badges),
     )
@@ -101,7 +103,7 @@ class _Writer:
         last = shape if self.shapes else ""
         label = markup(title, lines, last, said, warnings, number=box.number if box else "")
         attributes: dict[str, Any] = {"label": {"html": label}, **looks.LOOKS[look], **(box.marked if box else {})}
-        width = least_width([title, *lines, *said, *warnings])
+        width = least_width([title, *lines, *(line.strip(BLOCKS) for line in said), *warnings])
         if width:
             attributes["width"] = str(width)
         fill = self.badges.fill(nodes) if self.badges and nodes else None
@@ -147,6 +149,7 @@ class _Writer:
         return self._attributes(cut(module.path), lines, shape, "module", nodes)  # its path says which it is
 
 
+BESIDE = ("parameter", "saved")  # what does not lie on the way of the results
 Row = tuple[Box | None, Box, Box | None]
 
 
@@ -155,12 +158,12 @@ def _rows(picture: Picture) -> dict[str, Row]:
 
     Leaves that one op uses; further ones stand above it, since an arrow in a row cannot pass a box.
     """
-    uses = Counter(arrow.tail.key for arrow in picture.arrows)
+    uses = Counter(arrow.tail.key for arrow in picture.arrows if arrow.head.frame == arrow.tail.frame)
     rows: dict[str, Row] = {}
     for arrow in picture.arrows:
-        leaf, op = arrow.tail, arrow.head
-        beside = leaf.kind in ("parameter", "constant") and uses[leaf.key] == 1 and op.kind in ("op", "failed")
-        if not beside or leaf.path != op.path or leaf.frame != op.frame:
+        leaf, op = (arrow.tail, arrow.head) if arrow.head.kind != "gradient" else (arrow.head, arrow.tail)
+        beside = leaf.kind == "gradient" or (leaf.kind in ("parameter", "constant") and uses[leaf.key] == 1)
+        if not beside or op.kind not in ("op", "failed") or leaf.path != op.path or leaf.frame != op.frame:
             continue
         left, _, right = rows.get(op.key, (None, op, None))
         if left is None:
@@ -170,19 +173,35 @@ def _rows(picture: Picture) -> dict[str, Row]:
     return rows
 
 
+def _aligned(picture: Picture) -> list[list[str]]:
+    """Pairs of an op and the last op that its rules made, which stand side by side in a picture of both."""
+    last: dict[str, str] = {}
+    for box in picture.boxes:
+        if box.frame == "gradients" and box.kind == "op" and box.number:
+            last[box.number] = box.key
+    ops = [box for box in picture.boxes if box.frame == "forward" and box.kind == "op"]
+    return [[op.key, last[f"{op.number}'"]] for op in ops if f"{op.number}'" in last]
+
+
 def _edges(picture: Picture, rows: dict[str, Row]) -> list[SceneEdge]:
     on_right = {row[2].key for row in rows.values() if row[2]}
-    beside = on_right | {row[0].key for row in rows.values() if row[0]}
+    on_left = {row[0].key for row in rows.values() if row[0]}
+    beside = on_right | on_left
     edges = []
     for arrow in picture.arrows:
         look: dict[str, Any] = {}
         if arrow.dashed:
             look = dict(looks.CUT_EDGE)
-        elif arrow.tail.kind != "parameter" and arrow.tail.key not in beside:
+        elif arrow.tail.kind not in BESIDE and arrow.head.kind != "gradient" and arrow.tail.key not in beside:
             look = {"weight": looks.STRAIGHT}
         if arrow.label:
             look["label"] = f" {arrow.label} "
-        edges.append(SceneEdge(arrow.tail.key, arrow.head.key, look | arrow.look, arrow.tail.key in on_right))
+        flip = arrow.tail.key in on_right
+        if arrow.head.kind == "gradient":
+            flip = arrow.head.key in on_left
+        elif arrow.tail.frame == arrow.head.frame == "gradients":
+            flip = True  # gradients go up beside the ops that they go back through
+        edges.append(SceneEdge(arrow.tail.key, arrow.head.key, look | arrow.look, flip))
     return edges
 
 

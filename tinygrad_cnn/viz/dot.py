@@ -21,6 +21,10 @@ def dot_text(scene: Scene) -> str:
         label = heading(scene.title, scene.notes, scene.legend)
         dot.attr("graph", label=f"<{label}>", labelloc="t", fontsize="15")
     _write_boxes(dot, scene)
+    shown = scene.shown()
+    for row in scene.aligned:
+        if all(shown[key] == key for key in row):
+            dot.body.append(f"\t{{rank=same {' '.join(row)}}}\n")
     for edge in scene.visible_edges():
         _write_edge(dot, edge)
     return str(dot.source)
@@ -45,7 +49,7 @@ def _write_boxes(dot: Any, scene: Scene) -> None:
     for node in scene.nodes:
         _open(scene, node.module, inside)
         inside[node.module].append(node)
-    drawn = {node.id for node in scene.nodes}
+    drawn = {node.id: node.module for node in scene.nodes}
     rows = {row[1]: row for row in scene.ranks}  # written after the op, which comes after its inputs
     stack: list[tuple[str | None, Iterator[Any]]] = [(None, iter(inside[None]))]
     while stack:
@@ -68,7 +72,7 @@ def _write_boxes(dot: Any, scene: Scene) -> None:
         dot.node(key, **_plain(attributes))
         dot.body[-1] = indent[1:] + dot.body[-1]
         row = rows.get(key)
-        if row and drawn.issuperset(row):
+        if row and all(drawn.get(other) == drawn[key] for other in row):
             dot.body.append(f"{indent}{{rank=same {' '.join(row)}}}\n")
 
 

@@ -101,12 +101,17 @@ def read(
     order = walk(roots, known.stop)
     constant = _constants(order, {*known.names, *known.inputs, *(roots if not failure else failure.inputs)})
     shown = [node for node in order if constants or node not in constant]
-    boxes, extra = _boxes(shown, order, constant, known, outputs, roots)
+    usual = roots[0].dtype or np.float32
+    boxes = _boxes(shown, order, constant, known, usual)
+    extra = _marks(outputs, boxes, known, usual)
     all_boxes, arrows = list(boxes.values()), []
     for node in shown:
+        if node not in boxes:
+            continue
         for k, edge in enumerate(node.inputs if node not in known.stop else ()):
+            edge = _origin(edge, known)
             if edge in boxes:
-                arrows.append(Arrow(boxes[edge], boxes[node], _role(node, k, boxes)))
+                arrows += _join(boxes[edge], boxes[node], _role(node, k, boxes), all_boxes)
             elif edge is None and constants and not _left_out(node, k):
                 all_boxes.append(Box("constant", "number", path=boxes[node].path, frame=boxes[node].frame))
                 arrows.append(Arrow(all_boxes[-1], boxes[node]))
@@ -116,7 +121,25 @@ def read(
     for box, node in extra:
         all_boxes.append(box)
         arrows.append(Arrow(boxes[node], box))
-    return Picture(all_boxes, arrows, sum(node.op is not None for node in order), classes=known.classes)
+    ops = sum(box.kind in ("op", "failed") and box.look != "saved" for box in all_boxes)
+    return Picture(all_boxes, arrows, ops, classes=known.classes)
+
+
+def _origin(node: Any, known: Known) -> Any:
+    """The node whose value it is: what the engine names anew to differentiate (an alias) is not drawn."""
+    while node in known.gradients and node.op.name == "alias":
+        node = node.inputs[0]
+    return node
+
+
+def _join(tail: Box, head: Box, role: str, boxes: list[Box]) -> list[Arrow]:
+    """The arrow between two boxes; from one frame to the other, by way of a sign that says which value is meant."""
+    if tail.frame == head.frame:
+        return [Arrow(tail, head, role)]
+    name = tail.title if tail.kind == "op" else cut(words(tail.path) + "." * bool(tail.path) + tail.title)
+    sign = Box("saved", name, number=tail.number, path=head.path, frame=head.frame, explain="of the forward pass")
+    boxes.append(sign)
+    return [Arrow(tail, sign, look={"style": "invis", "constraint": "false"}), Arrow(sign, head, role)]
 
 
 def walk(roots: Sequence[Any], stop: Collection[Any] = ()) -> list[Any]:
@@ -140,21 +163,18 @@ def walk(roots: Sequence[Any], stop: Collection[Any] = ()) -> list[Any]:
 
 
 def _boxes(
-    shown: Sequence[Any],
-    order: Sequence[Any],
-    constant: set[Any],
-    known: Known,
-    outputs: Sequence[tuple[str, Any]],
-    roots: Sequence[Any],
-) -> tuple[dict[Any, Box], list[tuple[Box, Any]]]:
-    """A box for each node, and one for each output with the node that it marks."""
+    shown: Sequence[Any], order: Sequence[Any], constant: set[Any], known: Known, usual: Any
+) -> dict[Any, Box]:
+    """A box for each node."""
     paths = module_paths([node for node in order if node not in known.stop and node not in known.gradients])
     paths |= known.gradients
-    homes = homes_of([node for node in order if node in paths], paths)
+    homes = homes_of([node for node in order if node in known.gradients], paths)
+    homes |= homes_of([node for node in order if node in paths and node not in known.gradients], paths)
     first = {node.inputs[0] for node in order if node.inputs and node not in known.stop and node.op is not None}
-    usual = roots[0].dtype or np.float32
     boxes: dict[Any, Box] = {}
     for node in shown:
+        if _origin(node, known) is not node:
+            continue
         if node in known.stop and node.op is not None:
             boxes[node] = Box("op", cut(node.op.name), ["of the forward pass"], look="saved")
         elif node.op is not None:
@@ -172,24 +192,43 @@ def _boxes(
             box.lines = ["sum of gradients", *box.lines] if node in known.sums else box.lines
     if known.frames:
         _frame(boxes, known)
+    return boxes
+
+
+def _marks(
+    outputs: Sequence[tuple[str, Any]], boxes: Mapping[Any, Box], known: Known, usual: Any
+) -> list[tuple[Box, Any]]:
+    """A box for each output, with the node that it marks."""
     extra = []
     for label, node in outputs:
         kind = "gradient" if known.gradients and label.startswith("gradient of ") else "output"
+        if known.frames and node in known.gradients and node in boxes:  # said in the box: there is room for few others
+            _mark_gradient(boxes[node], label)
+            continue
         dtype = "" if node.dtype == np.float32 or kind == "gradient" else str(node.dtype)
         box = Box(kind, cut(label), shape=dtype, frame=boxes[node].frame)
         if kind == "gradient":
             box.path, box.shape = boxes[node].path, shape_text(node.shape, node.dtype, usual)
-            prefix = f"{words(box.path)}."
-            box.title = cut("gradient of " + label.removeprefix("gradient of ").removeprefix(prefix))
+            box.title = cut(_gradient_of(label, box.path))
         extra.append((box, node))
-    return boxes, extra
+    return extra
+
+
+def _gradient_of(label: str, path: Path) -> str:
+    """``gradient of weight``: without the path of the module in which it is said."""
+    return "gradient of " + label.removeprefix("gradient of ").removeprefix(f"{words(path)}.")
+
+
+def _mark_gradient(box: Box, label: str) -> None:
+    box.lines.insert(0, cut(_gradient_of(label, box.path)))
+    box.look = "found"
 
 
 def _frame(boxes: Mapping[Any, Box], known: Known) -> None:
     """Put gradients into one frame, and all else into another; a leaf goes where it is used."""
     used: dict[Any, set[bool]] = {}
     for node in boxes:
-        for edge in node.inputs:
+        for edge in node.inputs if node not in known.stop else ():
             used.setdefault(edge, set()).add(node in known.gradients)
     for node, box in boxes.items():
         mine = node in known.gradients if node.op is not None else used.get(node) == {True}

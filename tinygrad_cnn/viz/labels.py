@@ -11,9 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from ..insight.stats import BLOCKS
+
 LONGEST = 40  # characters of a name or of one parameter
 WIDEST = 34  # characters of a line of parameters
 NOTE = 90  # characters of a line of notes
+_SPACE = '<tr><td fixedsize="true" width="6" height="{}"></td></tr>'
+_BAR = '<tr><td fixedsize="true" width="6" height="{}" bgcolor="#555555"></td></tr>'
+TALLEST = 2 * (len(BLOCKS) - 1) + 2  # points
 WARNING = "#B03A00"  # vermilion, dark enough to be read
 
 # What XML forbids, which an SVG is, and halves of characters, which UTF-8 forbids.
@@ -107,9 +112,30 @@ def markup(
     rows += [f'<font point-size="11" color="#444444">{_escape(line)}</font>' for line in lines]
     if last:
         rows.append(f'<font point-size="11">{_escape(last)}</font>')
+    bars = {len(rows) + k: line for k, line in enumerate(said) if line[:1] in BLOCKS}
     rows += [f'<font point-size="11" color="#333333">{_escape(line)}</font>' for line in said]
     rows += [f'<font point-size="11" color="{WARNING}"><b>{_escape(line)}</b></font>' for line in warnings]
-    return "<br/>".join(rows)
+    if not bars:
+        return "<br/>".join(rows)
+    cells = "".join(f"<tr><td>{_bars(bars[k]) if k in bars else row}</td></tr>" for k, row in enumerate(rows))
+    return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="0">{cells}</table>'
+
+
+def _bars(line: str) -> str:
+    """A histogram as bars, since few fonts have the block characters in which it is told; and the words behind it."""
+    heights = line[: len(line) - len(line.lstrip(BLOCKS))]
+    cells = "".join(f"<td>{_bar(BLOCKS.index(mark))}</td>" for mark in heights)
+    words = line[len(heights) :].strip()
+    told = f'<td><font point-size="11" color="#333333"> {_escape(words)}</font></td>' if words else ""
+    size = f'fixedsize="true" width="{7 * len(heights) + 1}" height="{TALLEST + 2}"'
+    row = f'<table border="0" cellborder="0" cellspacing="1" cellpadding="0" {size}><tr>{cells}</tr></table>'
+    return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="0"><tr><td>{row}</td>{told}</tr></table>'
+
+
+def _bar(step: int) -> str:
+    height = max(1, 2 * step)
+    rows = _SPACE.format(TALLEST - height) + _BAR.format(height)
+    return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="0">{rows}</table>'
 
 
 def heading(title: str, notes: Sequence[str], legend: Sequence[tuple[str, str]]) -> str:
@@ -146,7 +172,7 @@ def _escape(text: str) -> str:
 
 def least_width(texts: list[str], size: float = 13) -> float | None:
     """Inches that the longest line needs, if it has characters whose width a renderer without fonts cannot know."""
-    if all(text.isascii() for text in texts):
+    if all(c < "\u0100" or c == "…" for text in texts for c in text):
         return None
     ems = max(sum(1.05 if unicodedata.east_asian_width(c) in "WF" else 0.62 for c in text) for text in texts)
     return round((ems * size + 16) / 72, 2)

@@ -29,7 +29,8 @@ LOOKS: dict[str, dict[str, str]] = {  # beside NODE, which is an op
     "failed": {"style": "filled", "fillcolor": "#FCE0CF", "color": VERMILION, "penwidth": "4"},
     "gradient": {"shape": "ellipse", "margin": "0.05", "fillcolor": "#F6E7F0", "color": PURPLE, "penwidth": "1.6"},
     "back": {"fillcolor": "#F6E7F0", "color": PURPLE},
-    "saved": {"style": "rounded,filled,dotted"},
+    "found": {"fillcolor": "#E6BFD6", "color": PURPLE, "penwidth": "2"},  # an op whose result is a leaf's gradient
+    "saved": {"style": "rounded,filled,dotted", "margin": "0.12,0.03", "height": "0.2", "fillcolor": "#FFFFFF"},
 }
 STRAIGHT = "8"  # how hard a path of results is pulled straight; what hangs beside it has 1
 CUT_EDGE = {"style": "dashed", "color": VERMILION}

@@ -70,6 +70,7 @@ class Scene:
     ranks: list[list[str]]
     backward: list[list[str]]
     single: set[str] = field(default_factory=set)  # paths of modules of one box, which need no frame
+    aligned: list[list[str]] = field(default_factory=list)  # rows across frames; only with newrank=true
     details: Callable[[Any], dict[str, Any]] = lambda box: {}
     module_details: Callable[[SceneModule], dict[str, Any]] = lambda module: {}
 
@@ -106,7 +107,7 @@ class Scene:
             if tail != head and key not in seen:
                 seen.add(key)
                 kept = {k: v for k, v in edge.attributes.items() if k != "label"}
-                yield SceneEdge(tail, head, kept)
+                yield SceneEdge(tail, head, kept, edge.flip)
 
     def to_json(self) -> dict[str, Any]:
         """The scene as JSON can write it, for the interactive page.
@@ -114,8 +115,8 @@ class Scene:
         ``nodes``, ``edges`` and ``modules`` list everything, closed modules' insides too; a module's ``closed`` says
         how the page starts.  Edges are as they are written in DOT: from ``tail`` (who makes a value) to ``head`` (who
         takes it), but one with ``dir=back`` carries the value from its head to its tail.  ``ranks`` are rows of ids; a
-        row holds only if all its nodes are drawn.  ``backward`` lists ids in the order in which a gradient reaches
-        them.  Some modules are none of the user's: runs of ops, and frames of level 0 ("forward", "gradients").
+        row holds only if all its nodes are drawn, and so do those of ``aligned``, which go across frames and are
+        written outside of all.  ``backward`` lists ids in the order in which a gradient reaches them.  Some modules are none of the user's: runs of ops, and frames of level 0 ("forward", "gradients").
         """
         return {
             "title": self.title,
@@ -142,5 +143,6 @@ class Scene:
                 for m in self.modules.values()
             ],
             "ranks": self.ranks,
+            "aligned": self.aligned,
             "backward": self.backward,
         }  # fmt: skip
