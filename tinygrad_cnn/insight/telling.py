@@ -122,13 +122,15 @@ class Explanation:
 
     def faces(self) -> list[str]:
         """Which face of convolution's trilinear form each step is."""
-        lines = []
+        found: dict[str, list[int]] = {}
         for step in self._listed():
             for part in step.parts:
                 for name, face in CONVOLUTIONS.items():
                     if f"{name}(" in part.formula.plain:
-                        lines.append(f"step {step.number} ({step.op}, in {part.input}): the face in {face}, {name}")
-        return lines
+                        found.setdefault(f"({step.op}, in {part.input}): the face in {face}, {name}", []).append(
+                            step.number
+                        )
+        return [f"step{'s' * (len(at) > 1)} {', '.join(map(str, at))} {said}" for said, at in found.items()]
 
     def _listed(self) -> list[Step]:
         return [row for row in self.rows() if isinstance(row, Step)]
@@ -192,7 +194,7 @@ def _folded(steps: Sequence[Step]) -> Iterator[Step | Gap]:
         k += period
         if times > 1:
             hidden = list(steps[k : k + period * (times - 1)])
-            again = f"the same {f'{period} steps' if period > 1 else 'step'} {times - 1} times more"
+            again = f"the same {f'{period} steps' if period > 1 else 'step'} {_often(times - 1)} more"
             yield Gap(f"{_range(hidden)}: {again}; {_norms(hidden)}", hidden)
             k += len(hidden)
 
@@ -236,7 +238,7 @@ def _added(numbers: Sequence[int]) -> str:
 
 
 def _often(times: int) -> str:
-    return "twice" if times == 2 else f"{times} times"
+    return {1: "once", 2: "twice"}.get(times, f"{times} times")
 
 
 def _sum_line(step: Step) -> str:
