@@ -369,6 +369,12 @@ def test_units_are_chosen_and_borders_named(net):
     assert str(inner) == "3×3 pixels, rows 8 to 10, columns 8 to 10"
 
 
+def test_the_receptive_field_of_a_residual_network_is_that_of_its_last_block():
+    field = viz.receptive_field_of(tg.models.build("resnet8", (64, 64, 3), 10, rng=0), (64, 64, 3))
+    layers = [(3, 1, 1)] * 3 + [(3, 2, 1), (3, 1, 1)] * 2  # stem, a block, two blocks that halve; shortcuts see less
+    assert field.path == "stage3" and field.rows == field.columns == known(layers, 64)
+
+
 def test_the_receptive_field_is_drawn(net, tmp_path):
     figure = viz.receptive_field(net.features, (28, 28, 1), "2", (5, 5))
     bounds(figure, tmp_path)

@@ -76,7 +76,7 @@ def receptive_field_of(
     ----------
     model : a Module, images (N,H,W,C) in; a copy is run, in evaluation mode.
     input_shape : (H,W,C).
-    layer : path or Module, of its last call; by default the last convolution or pooling that makes images.
+    layer : path or Module, of its last call; by default the last layer or block that makes images.
     unit : (row, column) or (row, column, channel) of a layer that makes images, all channels together if none is named;
         the middle by default.  A number for a layer that makes rows.
 
@@ -95,7 +95,7 @@ def receptive_field_of(
     with outputs_of(twin, watched) as seen:
         y = twin(given)
     if path is None:
-        images = [entry for entry in seen if next(entry[0].children(), None) is None and _is_images(entry[2])]
+        images = [entry for entry in seen if _is_images(entry[2])]  # blocks come after what is in them
         seen = images[-1:] or [(twin, given, y)]
     if not seen:
         raise ValueError(f"{who}: layer {path!r} was not called by this model.")
