@@ -136,6 +136,15 @@ def doctor(what: str, input_shape: tuple[int, ...] | None, classes: int | None, 
 
 
 @app.command()
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+def fetch(names: tuple[str, ...]) -> None:
+    """Bring real photographs, trained networks and data into the cache; without NAME, list what there is."""
+    from .fetch import fetch
+
+    fetch(names)
+
+
+@app.command()
 def info() -> None:
     """Versions, kernels in use, threads, renderers; and why something is absent."""
     from .info import info

@@ -10,6 +10,7 @@ from .idx import read_idx, write_idx
 from .images import load_image
 from .loader import DataLoader
 from .mnist_family import fashion_mnist, mnist
+from .packages import fetch
 from .samplers import BalancedSampler, Sampler, WeightedSampler
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "digits",
     "download",
     "fashion_mnist",
+    "fetch",
     "load_image",
     "mnist",
     "random_split",
