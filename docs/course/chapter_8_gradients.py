@@ -166,7 +166,7 @@ assert orders == [8, 12, 12, 6]
 
 # %%
 # For a network, the second derivatives say how the loss bends.  The whole Hessian is a table of weights by weights;
-# the bend along *one* direction costs no more than two gradients.  Both, for a small convolution:
+# the bend along *one* direction costs only a few gradients.  Both, for a small convolution:
 
 small = rng.standard_normal((3, 3, 1, 1))
 picture_in, wanted = rng.standard_normal((4, 8, 8, 1)), rng.standard_normal((4, 6, 6, 1))
