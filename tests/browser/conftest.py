@@ -11,7 +11,11 @@ import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
+
+import tinygrad_cnn as tg
+from tinygrad_cnn.viz import page as pages
 
 REQUIRED = os.environ.get("TINYGRAD_CNN_BROWSER") == "required"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -20,6 +24,11 @@ ARGUMENTS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 PATIENCE = 20_000  # ms
+STATS = {
+    "shape": [5, 5, 1, 6], "dtype": "float32", "mean": 0.0125, "std": 0.5, "min": -1.5, "max": 2.5, "zeros": 0.25,
+    "nan": 0.0, "inf": 0.0, "norm": 6.5,
+    "histogram": {"low": -1.5, "high": 2.5, "counts": [1, 5, 40, 60, 30, 10, 3, 1]},
+}  # fmt: skip
 
 
 def _missing(reason):
@@ -86,6 +95,20 @@ def visit(browser):
     assert not said, "\n".join(said)
 
 
+@pytest.fixture(scope="session")
+def until():
+    """``until(page, condition)`` waits until a condition holds.  (A page's own policy forbids Playwright's way.)"""
+
+    def wait(page, condition):
+        for _ in range(PATIENCE // 50):
+            if condition():
+                return
+            page.wait_for_timeout(50)
+        pytest.fail("waited in vain")
+
+    return wait
+
+
 @pytest.fixture
 def shoot(tmp_path):
     """``shoot(page, name)`` takes a screenshot and returns its path."""
@@ -99,3 +122,38 @@ def shoot(tmp_path):
         return folder / f"{name}.png"
 
     return take
+
+
+@pytest.fixture(scope="session")
+def scene():
+    """LeNet-5 on two images, with statistics of a gradient at its first convolution."""
+    model = tg.models.build("lenet", (28, 28, 1), 10, rng=0)
+    made = tg.draw(model, np.zeros((2, 28, 28, 1), np.float32), title="LeNet-5").scene.to_json()
+    first = next(node for node in made["nodes"] if node["details"]["op"] == "conv2d")
+    first["details"].update(gradient=STATS, warnings=["a warning to be read"])
+    return made
+
+
+@pytest.fixture
+def write(tmp_path, scene):
+    """Writes the page of a scene to a file and returns its path."""
+
+    def to_file(made=None, name="graph.html"):
+        made = made or scene
+        path = tmp_path / name
+        path.write_text(pages.html(made, made["title"]), encoding="utf-8")
+        return path
+
+    return to_file
+
+
+@pytest.fixture
+def opened(visit, write):
+    """Opens the page of a scene and waits for its first drawing."""
+
+    def open_page(made=None, **settings):
+        page = visit(write(made), **settings)
+        page.wait_for_selector("html[data-ready=yes]")
+        return page
+
+    return open_page

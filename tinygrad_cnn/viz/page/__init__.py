@@ -46,7 +46,7 @@ def html(scene_json: dict[str, Any], title: str) -> str:
     libraries = _guarded("\n".join(_asset(f"vendor/d3-{part}.min.js") for part in _D3))
     script = _guarded('"use strict";\n(() => {\n' + "\n".join(map(_asset, _PARTS)) + "\n})();")
     return Template(_asset("page.html")).substitute(
-        title=markup.escape(title),
+        title=markup.escape(_encodable(title)),
         policy=_policy(libraries, script),
         style=look() + _asset("page.css"),
         scene=_json(scene),
@@ -83,6 +83,11 @@ def _json(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
+    return _encodable(text)
+
+
+def _encodable(text: str) -> str:
+    """The text with ``?`` for half characters, which a name from a broken file may hold and no file can take."""
     return text.encode("utf-8", "replace").decode()
 
 

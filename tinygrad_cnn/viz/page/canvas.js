@@ -166,9 +166,8 @@ function recolour(root, dark) {
     if (!text.hasAttribute("fill")) text.setAttribute("fill", "#000000");
     const colour = at(text, "fill");
     const group = text.closest(".node, .cluster"); // what is written beside an edge stands on the page itself
-    const shapes = group ? [...group.querySelectorAll("path, polygon, ellipse, rect")] : [];
-    const ground = shapes.map((shape) => shape.getAttribute("fill")).filter((fill) => fill && rgbOf(fill)).pop();
-    if (colour && ground && contrast(colour, ground) < 4.5) {
+    const ground = group && group.querySelector(".outline")?.getAttribute("fill");
+    if (colour && ground && rgbOf(ground) && contrast(colour, ground) < 4.5) {
       text.setAttribute("fill", contrast("#ffffff", ground) > contrast("#111111", ground) ? "#ffffff" : "#111111");
     }
   }

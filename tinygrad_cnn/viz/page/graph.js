@@ -5,7 +5,10 @@ class Graph {
     this.scene = scene;
     this.nodes = new Map(scene.nodes.map((node) => [node.id, node]));
     this.modules = new Map((scene.modules || []).map((module) => [module.id, module]));
-    this.edges = scene.edges; // from tail, who makes a value, to head, who takes it
+    // From tail, who makes a value, to head, who takes it.  In the scene, as in DOT, an edge with dir=back stands the
+    // other way round, since that is how it is laid out.
+    this.edges = scene.edges.map(({ tail, head, attributes: { dir, ...attributes } }) =>
+      dir === "back" ? { tail: head, head: tail, attributes, flip: true } : { tail, head, attributes, flip: false });
     this.before = new Map();
     this.after = new Map();
     for (const { tail, head } of this.edges) {
@@ -85,7 +88,7 @@ class Graph {
       }
       const { label, ...attributes } = edge.attributes;
       if (itself && label) attributes.label = label;
-      const made = { from, to, attributes, parts: [index], flip: itself && edge.flip };
+      const made = { from, to, attributes, parts: [index], flip: edge.flip };
       if (!itself) merged.set(key, made);
       edges.push(made);
     });

@@ -58,6 +58,7 @@ function keyInGraph(event) {
 }
 
 function escape() {
+  if (document.activeElement === $("query")) focusBox(state.hit >= 0 ? boxOf(state.hits[state.hit]) : state.view.boxes[0]);
   if (state.playing) return play(false);
   if (state.mode) return act.highlight(state.mode);
   if (state.step) return goTo(0);
@@ -77,7 +78,7 @@ const SHORT = {
   c: () => {
     if (!state.selected) return;
     const own = graph.modules.has(state.selected) && !state.closed.has(state.selected);
-    const id = own ? state.selected : graph.around(boxOf(state.selected)).pop();
+    const id = own ? state.selected : graph.around(boxOf(state.selected)).at(-1);
     if (id) toggle(id);
   },
   a: () => state.selected && act.highlight("before"),
@@ -181,7 +182,13 @@ async function begin() {
   goTo(0);
   panel();
   levels();
-  if (!graph.nodes.size) return say("There is nothing to draw: no ops were recorded.", true);
+  if (graph.nodes.size) await first();
+  else say("There is nothing to draw: no ops were recorded.", true);
+  document.documentElement.dataset.ready = "yes";
+}
+
+/** The first drawing: modules closed as the scene says, and more of them if that is still too much. */
+async function first() {
   let closed = new Set([...graph.modules.values()].filter((module) => module.closed).map((module) => module.id));
   for (let level = graph.depth - 1; graph.view(closed).boxes.length > MOST && level >= 0; level -= 1) closed = graph.closedAt(level);
   let only = null;
@@ -192,7 +199,6 @@ async function begin() {
     say(`Shown are the ${only.size} boxes nearest to the result, of ${count.toLocaleString("en")}. Search goes to the others.`, true);
   }
   await show(closed, { fit: true, only });
-  document.documentElement.dataset.ready = "yes";
 }
 
 begin();

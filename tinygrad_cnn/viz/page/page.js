@@ -83,6 +83,7 @@ function place(svg) {
     const id = group.id.replace(/^(box|frame)-/, "");
     const open = group.classList.contains("cluster");
     group.dataset.id = id;
+    group.querySelector(":scope > :is(path, polygon, ellipse)")?.classList.add("outline");
     if (!graph.get(id)) continue;
     group.setAttribute("role", "button");
     group.setAttribute("tabindex", "-1");
@@ -142,6 +143,7 @@ function paint() {
     const on = lit && edge.parts.some((part) => lit.has(graph.edges[part].tail) && lit.has(graph.edges[part].head));
     const passed = state.step > 0 && (done.has(edge.to) || current.has(edge.to));
     const group = document.getElementById(`edge-${k}`);
+    if (!group) return; // an invisible arrow, which only holds boxes in their places
     group.classList.toggle("lit", Boolean(on));
     group.classList.toggle("dim", lit ? !on : state.step > 0 && !passed);
   });
