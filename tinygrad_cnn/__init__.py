@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from .io import load, save
     from .runs import Run
     from .train import History, evaluate, fit, predict
-    from .viz import draw
+    from .viz import draw, draw_diff
     from .web.report import report
 
 __version__ = "0.1.0"
@@ -59,7 +59,7 @@ _LATER = {  # public name -> the module to import it from when it is first used
     "nn": ".nn", "optim": ".optim", "data": ".data", "models": ".models", "testing": ".testing", "viz": ".viz",
     "io": ".io", "train": ".train", "insight": ".insight",
 }  # fmt: skip
-_LATER_NAMES = {"save": ".io", "load": ".io", "draw": ".viz", "fit": ".train", "evaluate": ".train",
+_LATER_NAMES = {"save": ".io", "load": ".io", "draw": ".viz", "draw_diff": ".viz", "fit": ".train", "evaluate": ".train",
                 "predict": ".train", "History": ".train", "Run": ".runs",
                 "summary": ".insight", "Summary": ".insight", "profile": ".insight", "Profile": ".insight",
                 "anomaly": ".insight", "AnomalyError": ".insight", "doctor": ".insight",
@@ -67,7 +67,7 @@ _LATER_NAMES = {"save": ".io", "load": ".io", "draw": ".viz", "fit": ".train", "
 
 __all__ = [
     "AnomalyError", "Explanation", "GraphError", "History", "Op", "Profile", "Run", "Sample", "Summary", "Tensor",
-    "anomaly", "checkpoint", "data", "doctor", "draw", "empty_cache", "enable_grad", "evaluate", "explain",
+    "anomaly", "checkpoint", "data", "doctor", "draw", "draw_diff", "empty_cache", "enable_grad", "evaluate", "explain",
     "explain_grad", "fit", "get_num_threads", "grad", "hessian", "hvp", "insight", "io", "jacobian", "jvp", "load",
     "models", "nn", "no_grad", "op", "optim", "predict", "profile", "registry", "report", "save", "scope",
     "set_num_threads", "stop_gradient", "summary", "testing", "use_kernels", "value_and_grad", "viz", "vjp",

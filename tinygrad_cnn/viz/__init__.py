@@ -5,6 +5,7 @@ from .attribution import grad_cam_map as grad_cam_map
 from .attribution import saliency as saliency
 from .attribution import saliency_map as saliency_map
 from .banks import filters as filters
+from .diff import draw_diff as draw_diff
 from .display import html_of as html_of
 from .drawing import Drawing as Drawing
 from .drawing import draw as draw

@@ -10,7 +10,7 @@ from ..insight.stats import BLOCKS
 from . import details, looks
 from .graph import Box, Picture
 from .labels import cut, frame_label, least_width, markup
-from .modules import Path, words
+from .modules import GONE, Path, words
 from .scene import Scene, SceneEdge, SceneModule, SceneNode
 
 FRAME = 24  # characters over a frame: where more stood, arrows that enter it would cross them
@@ -92,17 +92,26 @@ class _Writer:
         lines = list(box.lines)
         if box.kind in ("op", "failed") and box.path != home[1] and words(box.path) != box.title:
             lines = [*self._twice(box.path), cut(words(box.path)), *lines]
-        return self._attributes(box.title, lines, box.shape, box.look, [box.node] if box.node is not None else [], box)
+        nodes = [box.node] if box.node is not None else []
+        return self._attributes(box.title, lines, box.shape, box.look, nodes, box, box.change)
 
     def _attributes(
-        self, title: str, lines: list[str], shape: str, look: str, nodes: Sequence[Any], box: Box | None = None
+        self,
+        title: str,
+        lines: list[str],
+        shape: str,
+        look: str,
+        nodes: Sequence[Any],
+        box: Box | None = None,
+        change: str = "",
     ) -> dict[str, Any]:
         said = self.badges.lines(nodes) if self.badges and nodes else []
         warnings = self.badges.warnings(nodes) if self.badges and nodes else []
         warnings += box.warnings if box else []
         last = shape if self.shapes else ""
-        label = markup(title, lines, last, said, warnings, number=box.number if box else "")
-        attributes: dict[str, Any] = {"label": {"html": label}, **looks.LOOKS[look], **(box.marked if box else {})}
+        number = looks.SIGNS.get(change, "") or (box.number if box else "")
+        label = markup(title, lines, last, said, warnings, number=number)
+        attributes: dict[str, Any] = {"label": {"html": label}, **looks.LOOKS[look], **looks.CHANGES.get(change, {})}
         width = least_width([title, *lines, *(line.strip(BLOCKS) for line in said), *warnings])
         if width:
             attributes["width"] = str(width)
@@ -130,8 +139,10 @@ class _Writer:
     def _frame(self, number: int, home: Home, made: dict[Home, SceneModule]) -> SceneModule:
         frame, path = home
         parent = made.get((frame, path[:-1])) if path else None
-        name, kind = words(path), self.picture.classes.get(words(path), "")
-        shown = cut(name) if path else frame
+        gone = any(step.part <= GONE for step in path)
+        name = words(path)
+        kind = (self.picture.old_classes if gone else self.picture.classes).get(name, "")
+        shown = (f"{looks.SIGNS['removed']} " if gone else "") + cut(name) if path else frame
         label = frame_label(shown, kind if len(shown) + len(kind) <= FRAME else "", "".join(self._twice(path)))
         attributes = {"label": {"html": label}, **looks.frame(len(path))}
         return SceneModule(
@@ -146,7 +157,14 @@ class _Writer:
         lines.append(f"{len(ops)} op{'s' if len(ops) != 1 else ''}")
         shape = next((box.shape for box in reversed(ops)), "")  # the last one's, which is what the module returns
         nodes = [box.node for box in module.boxes if box.node is not None]
-        return self._attributes(cut(module.path), lines, shape, "module", nodes)  # its path says which it is
+        counts = Counter(box.change for box in module.boxes if box.change)
+        told = [f"{looks.SIGNS[kind]} {counts[kind]}" for kind in looks.SIGNS if counts[kind]]
+        change = ("changed" if told else "same") if counts else ""
+        if len(counts) == 1:
+            change = next(iter(counts))
+        elif told:
+            lines.append("   ".join(told))
+        return self._attributes(cut(module.path), lines, shape, "module", nodes, change=change)
 
 
 BESIDE = ("parameter", "saved")  # what does not lie on the way of the results

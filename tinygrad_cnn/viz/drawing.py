@@ -29,8 +29,9 @@ RANKDIRS = ("TB", "LR")
 class Drawing:
     """A drawn graph: its DOT text, and ways to see it.  A notebook shows it by itself."""
 
-    def __init__(self, scene: Scene, summary: str, whole: Scene | None = None) -> None:
+    def __init__(self, scene: Scene, summary: str, whole: Scene | None = None, *, picture: Picture) -> None:
         self.scene = scene
+        self.picture = picture  # before anything was folded
         self.summary = summary
         self._whole = whole or scene  # what the interactive page shows, in which nothing is left out
         self.source = dot_text(scene)
@@ -130,10 +131,10 @@ def draw(
     scene = compose(once, **options)
     fold(scene, depth, collapse)
     if once is picture or repeats:
-        return Drawing(scene, summary)
+        return Drawing(scene, summary, picture=picture)
     whole = compose(picture, **options)  # the page has room for all, as modules that can be opened
     fold(whole, depth, collapse)
-    return Drawing(scene, summary, whole)
+    return Drawing(scene, summary, whole, picture=picture)
 
 
 def _check(direction: str, rankdir: str, depth: Any) -> None:

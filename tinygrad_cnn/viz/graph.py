@@ -35,8 +35,7 @@ class Box:
     number: str = ""  # of an op in the order of the forward pass, where it is shown
     frame: str = ""  # "forward" or "gradients" in a picture of both
     explain: str | None = None  # why no gradient passes here
-    repeated: str = ""  # "× 3", and which modules it stands for
-    marked: dict[str, str] = field(default_factory=dict)  # attributes of this one
+    change: str = ""  # in a difference of two graphs: "added", "removed", "changed" or "same"
     warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -59,6 +58,7 @@ class Picture:
     ops: int
     notes: list[str] = field(default_factory=list)
     classes: Mapping[str, str] = field(default_factory=dict)  # of the modules, by path, where they are known
+    old_classes: Mapping[str, str] = field(default_factory=dict)  # of modules that are gone, in a difference
     repeated: dict[Path, str] = field(default_factory=dict)  # modules that stand for several: "× 3", and which
 
 

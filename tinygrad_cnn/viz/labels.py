@@ -156,8 +156,11 @@ def heading(title: str, notes: Sequence[str], legend: Sequence[tuple[str, str]])
 
 
 def wrapped(text: str, widest: int = NOTE) -> list[str]:
-    """A sentence in lines of a readable length."""
-    return textwrap.wrap(" ".join(text.split()), widest) or [""]
+    """A sentence in lines of a readable length, and of about equal ones."""
+    words = " ".join(text.split())
+    count = len(textwrap.wrap(words, widest))
+    return next(lines for w in range(len(words) // max(count, 1), widest + 1)
+                if len(lines := textwrap.wrap(words, max(w, 1)) or [""]) <= max(count, 1))  # fmt: skip
 
 
 def frame_label(path: str, kind: str, repeated: str = "") -> str:

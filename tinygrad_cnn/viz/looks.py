@@ -32,6 +32,15 @@ LOOKS: dict[str, dict[str, str]] = {  # beside NODE, which is an op
     "found": {"fillcolor": "#E6BFD6", "color": PURPLE, "penwidth": "2"},  # an op whose result is a leaf's gradient
     "saved": {"style": "rounded,filled,dotted", "margin": "0.12,0.03", "height": "0.2", "fillcolor": "#FFFFFF"},
 }
+CHANGES: dict[str, dict[str, str]] = {
+    "added": {"fillcolor": "#CFEFE2", "color": GREEN, "penwidth": "2.6"},
+    "removed": {"fillcolor": "#FCE0CF", "color": VERMILION, "penwidth": "2.6", "style": "filled,dashed"},
+    "changed": {"fillcolor": "#FCE6BC", "color": ORANGE, "penwidth": "2.6"},
+    "same": {"fillcolor": "#F7F7F7", "color": "#AAAAAA", "fontcolor": "#666666"},
+}
+SIGNS = {"added": "+", "removed": "\N{MINUS SIGN}", "changed": "~"}
+ARROWS = {"added": {"color": GREEN, "penwidth": "2"}, "removed": {"color": VERMILION, "style": "dashed"},
+          "same": {"color": "#AAAAAA"}}  # fmt: skip
 STRAIGHT = "8"  # how hard a path of results is pulled straight; what hangs beside it has 1
 CUT_EDGE = {"style": "dashed", "color": VERMILION}
 WARNED = {"color": VERMILION, "penwidth": "3"}

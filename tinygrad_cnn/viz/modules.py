@@ -19,6 +19,7 @@ class Step(NamedTuple):
 
 
 Path = tuple[Step, ...]
+GONE = -1  # parts from here downwards are of modules that a difference of two graphs shows as removed
 
 
 def words(path: Path) -> str:

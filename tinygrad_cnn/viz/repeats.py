@@ -48,7 +48,7 @@ def _fold(picture: Picture, depth: int) -> Picture:
             continue  # inside a block that is gone, or what enters one
         arrows.append(replace(arrow, tail=stand_in.get(arrow.tail, arrow.tail)))
     boxes = [box for box in picture.boxes if box not in gone]
-    return Picture(boxes, arrows, picture.ops, list(picture.notes), picture.classes, repeated)
+    return replace(picture, boxes=boxes, arrows=arrows, notes=list(picture.notes), repeated=repeated)
 
 
 def _words(chain: Sequence[Home]) -> str:

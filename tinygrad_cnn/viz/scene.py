@@ -112,11 +112,13 @@ class Scene:
     def to_json(self) -> dict[str, Any]:
         """The scene as JSON can write it, for the interactive page.
 
-        ``nodes``, ``edges`` and ``modules`` list everything, closed modules' insides too; a module's ``closed`` says
-        how the page starts.  Edges are as they are written in DOT: from ``tail`` (who makes a value) to ``head`` (who
-        takes it), but one with ``dir=back`` carries the value from its head to its tail.  ``ranks`` are rows of ids; a
-        row holds only if all its nodes are drawn, and so do those of ``aligned``, which go across frames and are
-        written outside of all.  ``backward`` lists ids in the order in which a gradient reaches them.  Some modules are none of the user's: runs of ops, and frames of level 0 ("forward", "gradients").
+        ``nodes``, ``edges`` and ``modules`` list everything, closed modules' insides too; a module's
+        ``closed`` says how the page starts. Edges are as they are written in DOT: from ``tail`` (who makes a
+        value) to ``head`` (who takes it), but one with ``dir=back`` carries the value from its head to its
+        tail. ``ranks`` are rows of ids; a row holds only if all its nodes are drawn, and so do those of
+        ``aligned``, which go across frames and are written outside of all. ``backward`` lists ids in the
+        order in which a gradient reaches them. Some modules are none of the user's: runs of ops, and frames
+        of level 0 ("forward", "gradients").
         """
         return {
             "title": self.title,
