@@ -59,8 +59,8 @@ _LATER = {  # public name -> the module to import it from when it is first used
     "nn": ".nn", "optim": ".optim", "data": ".data", "models": ".models", "testing": ".testing", "viz": ".viz",
     "io": ".io", "train": ".train", "insight": ".insight",
 }  # fmt: skip
-_LATER_NAMES = {"save": ".io", "load": ".io", "draw": ".viz", "draw_diff": ".viz", "fit": ".train", "evaluate": ".train",
-                "predict": ".train", "History": ".train", "Run": ".runs",
+_LATER_NAMES = {"save": ".io", "load": ".io", "draw": ".viz", "draw_diff": ".viz",
+                "fit": ".train", "evaluate": ".train", "predict": ".train", "History": ".train", "Run": ".runs",
                 "summary": ".insight", "Summary": ".insight", "profile": ".insight", "Profile": ".insight",
                 "anomaly": ".insight", "AnomalyError": ".insight", "doctor": ".insight",
                 "explain": ".insight", "Explanation": ".insight", "report": ".web.report"}  # fmt: skip

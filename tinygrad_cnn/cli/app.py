@@ -26,6 +26,7 @@ def _shape(_context: click.Context, option: click.Parameter, value: str | None) 
 
 
 COUNT = click.IntRange(min=1)
+SHOW = "shapes,values,grads,params,cost,time,memory"  # what `tg.draw(show=...)` knows
 INPUT = click.option("--input", "input_shape", metavar="HxWxC", callback=_shape, help="One input.  [default: 28x28x1]")
 CLASSES = click.option("--classes", type=COUNT, help="How many there are.  [default: 10]")
 
@@ -85,12 +86,16 @@ def play(run: Path, port: int | None, no_browser: bool) -> None:
 
 @app.command()
 @click.argument("what", metavar="RUN|MODULE:FUNCTION")
-@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="svg, png, dot, ... by suffix.")
-def draw(what: str, out: Path | None) -> None:
-    """Draw the graph of a run's network, or of the Tensor that MODULE:FUNCTION() returns."""
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="svg, png, pdf, dot or html, by suffix.")
+@click.option("--show", metavar="WORDS", default="shapes", help=f"{SHOW}, or all.  [default: shapes]")
+@click.option("--direction", type=click.Choice(["forward", "backward", "both"]), default="forward", show_default=True)
+@click.option("--depth", type=COUNT, help="Draw modules nested deeper than this as one box each.")
+@click.option("--collapse", metavar="PATH", multiple=True, help="Draw this module as one box; may be given again.")
+def draw(what: str, out: Path | None, **options: Any) -> None:
+    """Draw the graph of a run's network, or of what MODULE:FUNCTION() returns."""
     from .draw import draw
 
-    draw(what, out)
+    draw(what, out, **options)
 
 
 @app.command()

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
-import numpy as np
 
 from . import target
 
 
-def draw(what: str, out: Path | None) -> None:
+def draw(what: str, out: Path | None, show: str, direction: str, depth: int | None, collapse: tuple[str, ...]) -> None:
     """Write the picture and say where it is."""
     from ..viz import draw as picture
 
+    words = [word.strip() for word in show.split(",") if word.strip()]
+    options: dict[str, Any] = {"show": words, "direction": direction, "depth": depth, "collapse": collapse}
     if Path(what).is_dir() or ":" not in what:
-        from ..runs import Run
-
-        run = Run.open(what)
-        x = np.zeros((1, *run.config["input_shape"]), np.float32)
-        drawing, out = picture(run.model(), x, title=run.config["model"]), out or run.path / "graph.svg"
+        drawing, usual = picture(Path(what), **options), Path(what, "graph.svg")
     else:
-        function = target.find("draw", what)
-        drawing, out = picture(target.call("draw", what, function)), out or Path(f"{what.rpartition(':')[2]}.svg")
-    click.echo(f"drawn: {drawing.render(out)}")
+        function, usual = target.find("draw", what), Path(f"{what.rpartition(':')[2]}.svg")
+        try:
+            found = target.call("draw", what, function)
+        except click.ClickException as failed:
+            where = _of_failure(failed, out or usual)
+            raise click.ClickException(f"{failed.message}{where}") from failed
+        given = found if isinstance(found, tuple) and found and callable(found[0]) else (found,)  # (model, example)
+        drawing = picture(*given, **options)
+    click.echo(f"drawn: {drawing.render(out or usual)}")
+
+
+def _of_failure(failed: click.ClickException, out: Path) -> str:
+    """Draw how far a function came, if an op failed in it; in words where that is."""
+    from ..viz import draw as picture
+
+    try:
+        drawing = picture(failed.__cause__)
+    except ValueError:  # no op was running
+        return ""
+    return f" The graph up to there is drawn: {drawing.render(out)}"
