@@ -44,7 +44,8 @@ class TensorBoard:
 
     def __init__(self, folder: str | os.PathLike[str], model: Any = None) -> None:
         self.model = model
-        self._writer = writer_class()(os.fspath(folder))
+        there = len(os.listdir(folder)) if os.path.isdir(folder) else 0  # a file's name has whole seconds only
+        self._writer = writer_class()(os.fspath(folder), filename_suffix=f".{there}")
 
     def __call__(self, row: Mapping[str, float]) -> None:
         """Write a row of the history."""

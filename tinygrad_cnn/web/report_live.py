@@ -100,8 +100,8 @@ class Live:
         """Numbers and charts, with the epoch under way as the last point of its lines."""
         drawn = [dict(row) for row in rows]
         if now is not None:
-            drawn.append({**now, "epoch": now["epoch"] - 1 + now["share"]})
-            drawn[-1].pop("share")
+            told = {name: value for name, value in now.items() if name not in ("share", "seconds", "step")}
+            drawn.append({**told, "epoch": now["epoch"] - 1 + now["share"]})
         facts = Facts(self.run, "", History(drawn), [])
         numbers = [(f"{name} so far", text) for name, text in _so_far(now)]
         ended = Facts(self.run, "", History(rows), [])

@@ -18,6 +18,7 @@ MOST_FILTERS = 64
 MOST_WATCHED = 8
 PROFILED = 64  # images in the step that is profiled
 MEASURED = 32  # images in the step whose graph is drawn
+PIXELS = 2**17  # of all images of such a step, so that photographs take no minutes
 PATIENCE = 0.3  # seconds for its repeats
 SHOWN = 12  # ops in the table of times
 
@@ -125,7 +126,8 @@ def step(facts: Facts) -> dict[str, Any] | None:
     """Where the time of one training step goes, op by op; the model is left as it was."""
     if facts.model is None or facts.images is None or facts.logits is None or facts.labels is None:
         return None
-    x, y = facts.images[:PROFILED], facts.labels[:PROFILED]
+    x = few(facts.images, PROFILED)
+    y = facts.labels[: len(x)]
     with preserved(facts.model):
         facts.model.train()
         runs: list[Profile] = []
@@ -161,6 +163,7 @@ def graph(facts: Facts) -> dict[str, Any] | None:
     if facts.model is None:
         return None
     from .. import viz
+    from ..viz.render import render
 
     found: dict[str, Any] = {"page": None, "svg": None}
     with facts.attempt("the graph as a page to use"):
@@ -170,7 +173,7 @@ def graph(facts: Facts) -> dict[str, Any] | None:
         if not svg:
             x = np.zeros((1, *input_shape(facts)), np.float32)
             drawing = viz.draw(facts.model, x, title=facts.settings.get("model"))
-            svg = viz.render.render(drawing.source, "svg").decode()
+            svg = render(drawing.source, "svg").decode()
         found["svg"] = svg[svg.index("<svg") :]
     return found if found["page"] or found["svg"] else None
 
@@ -185,10 +188,17 @@ def _measured(facts: Facts) -> str:
         drawing = viz.draw(facts.model, np.zeros((1, *input_shape(facts)), np.float32), title=title)
     else:
         with preserved(facts.model):
-            step = Step(facts.model, facts.labels[:MEASURED]).train()
-            drawing = viz.draw(step, facts.images[:MEASURED], show=("shapes", "values", "grads"),
+            images = few(facts.images, MEASURED)
+            step = Step(facts.model, facts.labels[: len(images)]).train()
+            drawing = viz.draw(step, images, show=("shapes", "values", "grads"),
                                title=f"{title}: one step on {len(step.labels)} images")  # fmt: skip
     return page.html(drawing.scene.to_json(), drawing.scene.title or title)
+
+
+def few(images: np.ndarray, most: int) -> np.ndarray:
+    """The first images of a step that takes no long time; two at least, for layers that compare them."""
+    size = int(np.prod(images.shape[1:3])) or 1
+    return images[: max(2, min(most, PIXELS // size))]
 
 
 def _drawn(facts: Facts) -> str:

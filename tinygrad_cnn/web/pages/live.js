@@ -31,7 +31,7 @@
       failures += 1;
       if (failures >= 4) {
         place("mark").remove();
-        place("words").textContent = "The training answers no more: it was stopped. What it wrote is in its folder.";
+        place("words").textContent = "The training is over, or was stopped: its page answers no more. What it wrote is in its folder.";
         return;
       }
     }
