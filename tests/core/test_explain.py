@@ -116,3 +116,12 @@ def test_a_cut_behind_a_cut(x):
     middle = first * tg.Tensor([1.0, 1.0], requires_grad=True)  # kept: a cut does not keep alive what it cuts off
     loss = (middle.detach() * tg.Tensor([1.0, 1.0], requires_grad=True)).sum()
     assert tg.explain_grad(x, loss).startswith("cut by stop_gradient at ")
+
+
+def test_an_integer_result_on_the_way_is_named_with_its_place():
+    x = tg.Tensor([0.5, 2.0], requires_grad=True)
+    w = tg.Tensor([1.0, 2.0], requires_grad=True)
+    chosen = tg.take(w, tg.argmax(x))
+    told = tg.explain_grad(x, chosen)
+    assert told.startswith("cut by an op whose result is of integers at ") and "tg.argmax(x)" in line(told)
+    assert tg.explain_grad(tg.argmax(x)).startswith("integer dtype")

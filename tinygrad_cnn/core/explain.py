@@ -9,6 +9,11 @@ from .modes import line_of
 from .node import Leaf, Node
 from .tensor import Tensor
 
+CUTS: dict[str, str] = {
+    "no_grad": "made under no_grad at",
+    "stop_gradient": "cut by stop_gradient at",
+    "integer": "cut by an op whose result is of integers at",
+}
 _last: list[weakref.ref[Node | Leaf]] = []  # what the newest backward started from, as long as somebody has it
 
 
@@ -23,10 +28,8 @@ def why_no_gradient(t: Tensor) -> str:
         return ""
     if t.dtype.kind != "f":
         return f"integer dtype: {t.dtype} values carry no gradient"
-    if isinstance(node, Leaf) and node.why == "no_grad":
-        return f"made under no_grad at {line_of(node.site)}"
-    if isinstance(node, Leaf) and node.why == "stop_gradient":
-        return f"cut by stop_gradient at {line_of(node.site)}"
+    if isinstance(node, Leaf) and node.why:
+        return f"{CUTS[node.why]} {line_of(node.site)}"
     return "it does not require gradients (requires_grad=False), nor does anything that it was made from"
 
 
@@ -53,9 +56,8 @@ def explain_grad(t: Tensor, loss: Tensor | None = None) -> str:
     if t.node not in reached:
         through = [cut for cut in cuts if _leads_to(cut, t.node)]
         if through:
-            return "; ".join(f"cut by stop_gradient at {line_of(cut.site)}" for cut in through)
-        words = {"no_grad": "made under no_grad at", "stop_gradient": "cut by stop_gradient at"}
-        hints = [f"a value {words[cut.why or '']} {line_of(cut.site)}" for cut in cuts]
+            return "; ".join(f"{CUTS[cut.why]} {line_of(cut.site)}" for cut in through)
+        hints = [f"a value {CUTS[cut.why]} {line_of(cut.site)}" for cut in cuts]
         return "not on a path to the loss" + (f" (which uses {', and '.join(hints[:3])})" if hints else "")
     if isinstance(t.node, Node):
         return (

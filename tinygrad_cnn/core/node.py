@@ -25,7 +25,7 @@ class Leaf:
     """A value that no recorded op made: a parameter, data, or what came out while nothing was recorded.
 
     `why` says, for the last kind, why there is no history; `source` remembers, without keeping it alive,
-    the node that a `stop_gradient` cut off.
+    the node that a `stop_gradient`, or an op whose result is of integers, cut off.
     """
 
     op: Op | None = None
@@ -57,6 +57,8 @@ def constant(y: Any, edges: list[Any], unrecorded: bool) -> Leaf:
         for e in edges:
             if e is not None and not e.requires_grad and e.why:
                 leaf.why, leaf.site, leaf.source = e.why, e.site, e.source
+            elif e is not None and e.requires_grad:  # recording, and yet no node: the result is of integers
+                leaf.why, leaf.site, leaf.source = "integer", here(), weakref.ref(e)
     return leaf
 
 

@@ -15,7 +15,7 @@ from .details import site_of
 from .labels import cut, lines_of, parameters, shape_text, wrapped
 from .modules import Path, homes_of, module_paths, words
 
-CUTS = {"stop_gradient": "cut by stop_gradient", "no_grad": "made under no_grad", "integer": "integers carry none"}
+CUTS = {"stop_gradient": "cut by stop_gradient", "no_grad": "made under no_grad", "integer": "cut by an op whose result is of integers"}
 COMMUTATIVE = {"add", "mul", "maximum", "minimum"}  # which input is which says nothing there
 MESSAGE = 46  # characters of a line of an error's message
 
