@@ -76,12 +76,27 @@ def chain(count, modules=()):
 def test_a_large_graph_starts_with_its_end(opened, shoot):
     page = opened(chain(1200))
     assert boxes(page) == 300 and not page.locator("#player").is_visible()
-    assert "300 boxes nearest to the result, of 1,200" in page.inner_text("#message")
+    assert "300 boxes nearest to op1199, of 1,200" in page.inner_text("#message")
     page.fill("#query", "op17")
     page.press("#query", "Enter")
     page.wait_for_selector("#box-n17")
     assert page.inner_text("#heading").startswith("op17")
+    assert "op17" in page.locator("#box-n17 text").all_text_contents()
     shoot(page, "graph-large")
+
+
+def test_a_large_module_opens_around_what_was_looked_for(opened):
+    module = {"id": "m0", "parent": None, "path": "… 900 ops …", "class": "", "level": 1, "closed": True, "details": {}}
+    page = opened(chain(900, [{**module, "attributes": {}, "collapsed": {"label": "900 ops"}}]))
+    assert boxes(page) == 1
+    page.fill("#query", "op450")
+    page.press("#query", "Enter")
+    page.wait_for_selector("#box-n450")
+    assert boxes(page) == 300 and page.locator("#box-n449, #box-n451").count() == 2
+    page.keyboard.press("Escape")
+    page.keyboard.press("c")
+    page.wait_for_selector("#box-m0")
+    assert boxes(page) == 1
 
 
 def test_open_all_asks_when_that_is_much(opened, until):

@@ -119,7 +119,8 @@ function rgbOf(colour) {
     const pen = (rgbOf.pen ||= document.createElement("canvas").getContext("2d"));
     pen.fillStyle = "#000";
     pen.fillStyle = colour; // names and short forms become #rrggbb or rgba(...)
-    const hex = /^#(..)(..)(..)$/.exec(pen.fillStyle);
+    const drawn = !/^(none|transparent)$/i.test(colour);
+    const hex = drawn && /^#(..)(..)(..)$/.exec(pen.fillStyle);
     rgbOf.known.set(colour, hex ? hex.slice(1).map((part) => linear(parseInt(part, 16) / 255)) : null);
   }
   return rgbOf.known.get(colour);

@@ -191,14 +191,8 @@ async function begin() {
 async function first() {
   let closed = new Set([...graph.modules.values()].filter((module) => module.closed).map((module) => module.id));
   for (let level = graph.depth - 1; graph.view(closed).boxes.length > MOST && level >= 0; level -= 1) closed = graph.closedAt(level);
-  let only = null;
-  const count = graph.view(closed).boxes.length;
-  if (count > MOST) {
-    const end = [...graph.nodes.values()].filter((node) => node.details.kind === "output").pop() || [...graph.nodes.values()].pop();
-    only = graph.near(graph.boxOf(end.id, closed), closed, 300);
-    say(`Shown are the ${only.size} boxes nearest to the result, of ${count.toLocaleString("en")}. Search goes to the others.`, true);
-  }
-  await show(closed, { fit: true, only });
+  const end = [...graph.nodes.values()].filter((node) => node.details.kind === "output").pop() || [...graph.nodes.values()].pop();
+  await show(closed, { fit: true, only: part(end.id, closed) });
 }
 
 begin();

@@ -2,6 +2,7 @@
 
 const $ = (id) => document.getElementById(id);
 const MOST = 400; // boxes that are laid out without asking
+const NEAR = 300; // boxes that are shown of a graph that has more
 const PATIENCE = 60000; // ms for one layout
 const { mathml, ...SCENE } = JSON.parse($("scene").textContent);
 const graph = new Graph(SCENE);
@@ -103,7 +104,7 @@ function place(svg) {
 /** The small plus or minus at the corner of a module. */
 function sign(group, open) {
   const { x, y, width } = group.getBBox();
-  const [cx, cy] = open ? [x + width - 14, y + 14] : [x + width - 3, y + 3];
+  const [cx, cy] = open ? [x + width - 14, y + 14] : [x + width + 2, y - 2];
   const cross = `M${cx - 4} ${cy}h8${open ? "" : `M${cx} ${cy - 4}v8`}`;
   return draw("g", { class: "sign" }, draw("circle", { cx, cy, r: 15, class: "reach" }),
     draw("circle", { cx, cy, r: 8, class: "disc" }), draw("path", { d: cross, class: "cross" }));
@@ -201,7 +202,17 @@ async function toggle(id) {
   if (!graph.modules.has(id)) return;
   const closed = new Set(state.closed);
   if (!closed.delete(id)) closed.add(id);
-  if (await show(closed, { anchor: id })) select(id, { open: false });
+  const inner = closed.has(id) ? id : graph.inside(id)[0];
+  if (await show(closed, { anchor: id, only: part(inner, closed) })) select(id, { open: false });
+}
+
+/** All boxes (null) if they are few enough, else those around one of them. */
+function part(id, closed) {
+  const count = graph.view(closed).boxes.length;
+  if (count <= MOST) return null;
+  const only = graph.near(graph.boxOf(id, closed), closed, NEAR);
+  say(`Shown are the ${only.size} boxes nearest to ${called(graph.get(id))}, of ${count.toLocaleString("en")}. Search goes to the others.`);
+  return only;
 }
 
 /** Open the closed modules around a node or module, so that it is drawn itself. */
@@ -209,11 +220,8 @@ async function reveal(id) {
   const closed = new Set(state.closed);
   let changed = false;
   for (const module of graph.around(id)) changed = closed.delete(module) || changed;
-  const outside = state.only && !state.only.has(graph.boxOf(id, closed));
-  if (!changed && !outside) return true;
-  const start = graph.boxOf(id, closed);
-  const only = state.only && graph.near(start, closed, 300);
-  return show(closed, { anchor: graph.around(id).find((m) => state.closed.has(m)) || id, only });
+  if (!changed && (!state.only || state.only.has(graph.boxOf(id, closed)))) return true;
+  return show(closed, { anchor: graph.around(id).find((m) => state.closed.has(m)) || id, only: part(id, closed) });
 }
 
 // ---- Levels, search, the backward pass ------------------------------------------------------------------------------

@@ -157,9 +157,9 @@ function detailsOf(graph, id, state, act) {
       button("Descendants", "d", () => act.highlight("after"), state.mode === "after"),
       button("Gradient path", "g", () => act.highlight("gradient"), state.mode === "gradient")),
     facts(details, module ? [["holds", plural(graph.inside(id).length, "node")]] : []),
-    formulas(details, act.mathml),
     statistics("Gradient", details.gradient, "gradient"),
     statistics("Values", details.values, "values"),
+    formulas(details, act.mathml),
     module ? list("Inside", graph.inside(id)) : [list("Comes from", graph.before.get(id) || []), list("Goes to", graph.after.get(id) || [])],
   ];
 }
