@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import tinygrad_cnn as tg  # noqa: E402
-from tinygrad_cnn import data, models, nn, ops, optim  # noqa: E402
+from tinygrad_cnn import data, detection, models, nn, ops, optim  # noqa: E402
 from tinygrad_cnn.insight import formulas, latex  # noqa: E402
 
 START, END = "<!-- counts: written by make_tables.py -->", "<!-- end of counts -->"
@@ -230,7 +230,7 @@ says the rest: shapes, parameters, errors, sources.
 """
 
 PARTS = {"tg": tg, "tg.nn": nn, "tg.optim": optim, "tg.data": data, "tg.models": models, "tg.testing": tg.testing,
-         "tg.viz": tg.viz, "tg.io": tg.io, "tg.insight": tg.insight}  # fmt: skip
+         "tg.viz": tg.viz, "tg.io": tg.io, "tg.insight": tg.insight, "tg.detection": detection}  # fmt: skip
 
 
 def public(module: Any) -> list[str]:

@@ -26,6 +26,7 @@ FLOORS = {
     "testing": {"core", "ops", "kernels"},
     "io": {"core", "ops", "kernels"},
     "insight": {"core", "ops", "nn", "optim", "io.atomic"},
+    "detection": {"core", "ops"},
 }
 ANYTHING = {"__init__", "__main__", "cli", "runs", "bench", "web"}  # the front door
 

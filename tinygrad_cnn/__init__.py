@@ -45,7 +45,7 @@ from .ops import *  # noqa: F403
 from .ops import __all__ as _ops
 
 if TYPE_CHECKING:
-    from . import data, insight, io, models, nn, optim, testing, viz
+    from . import data, detection, insight, io, models, nn, optim, testing, viz
     from .insight import AnomalyError, Explanation, Profile, Summary, anomaly, doctor, explain, profile, summary
     from .io import load, save
     from .runs import Run
@@ -57,7 +57,7 @@ __version__ = "0.1.0"
 
 _LATER = {  # public name -> the module to import it from when it is first used
     "nn": ".nn", "optim": ".optim", "data": ".data", "models": ".models", "testing": ".testing", "viz": ".viz",
-    "io": ".io", "train": ".train", "insight": ".insight",
+    "io": ".io", "train": ".train", "insight": ".insight", "detection": ".detection",
 }  # fmt: skip
 _LATER_NAMES = {"save": ".io", "load": ".io", "draw": ".viz", "draw_diff": ".viz",
                 "fit": ".train", "evaluate": ".train", "predict": ".train", "History": ".train", "Run": ".runs",
@@ -67,9 +67,9 @@ _LATER_NAMES = {"save": ".io", "load": ".io", "draw": ".viz", "draw_diff": ".viz
 
 __all__ = [
     "AnomalyError", "Explanation", "GraphError", "History", "Op", "Profile", "Run", "Sample", "Summary", "Tensor",
-    "anomaly", "checkpoint", "data", "doctor", "draw", "draw_diff", "empty_cache", "enable_grad", "evaluate", "explain",
-    "explain_grad", "fit", "get_num_threads", "grad", "hessian", "hvp", "insight", "io", "jacobian", "jvp", "load",
-    "models", "nn", "no_grad", "op", "optim", "predict", "profile", "registry", "report", "save", "scope",
+    "anomaly", "checkpoint", "data", "detection", "doctor", "draw", "draw_diff", "empty_cache", "enable_grad",
+    "evaluate", "explain", "explain_grad", "fit", "get_num_threads", "grad", "hessian", "hvp", "insight", "io",
+    "jacobian", "jvp", "load", "models", "nn", "no_grad", "op", "optim", "predict", "profile", "registry", "report", "save", "scope",
     "set_num_threads", "stop_gradient", "summary", "testing", "use_kernels", "value_and_grad", "viz", "vjp",
     *_ops,
 ]  # fmt: skip

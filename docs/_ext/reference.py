@@ -15,6 +15,7 @@ TITLES = {
     "tg": "The package: `tg`", "tg.nn": "Layers: `tg.nn`", "tg.optim": "Optimisers and schedules: `tg.optim`",
     "tg.data": "Data sets: `tg.data`", "tg.models": "Networks: `tg.models`", "tg.testing": "Testing: `tg.testing`",
     "tg.viz": "Pictures: `tg.viz`", "tg.io": "Files: `tg.io`", "tg.insight": "Looking inside: `tg.insight`",
+    "tg.detection": "Object detection: `tg.detection`",
 }  # fmt: skip
 
 
