@@ -69,8 +69,9 @@ __all__ = [
     "AnomalyError", "Explanation", "GraphError", "History", "Op", "Profile", "Run", "Sample", "Summary", "Tensor",
     "anomaly", "checkpoint", "data", "detection", "doctor", "draw", "draw_diff", "empty_cache", "enable_grad",
     "evaluate", "explain", "explain_grad", "fit", "get_num_threads", "grad", "hessian", "hvp", "insight", "io",
-    "jacobian", "jvp", "load", "models", "nn", "no_grad", "op", "optim", "predict", "profile", "registry", "report", "save", "scope",
-    "set_num_threads", "stop_gradient", "summary", "testing", "use_kernels", "value_and_grad", "viz", "vjp",
+    "jacobian", "jvp", "load", "models", "nn", "no_grad", "op", "optim", "predict", "profile", "registry", "report",
+    "save", "scope", "set_num_threads", "stop_gradient", "summary", "testing", "use_kernels", "value_and_grad",
+    "viz", "vjp",
     *_ops,
 ]  # fmt: skip
 
