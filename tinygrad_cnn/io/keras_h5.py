@@ -6,7 +6,6 @@ The HDF5 library runs in a process of its own (`hdf5_reader`), since a damaged f
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import sys
 import threading
@@ -19,6 +18,7 @@ from .errors import FileFormatError
 
 SECONDS = 20  # for a small file, and one more for each megabyte
 LONGEST_LINE = 1 << 26
+PROGRAM = "from tinygrad_cnn.io.hdf5_reader import main; main(sys.argv[1])"
 
 
 def load_keras_h5(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
@@ -51,10 +51,8 @@ def _ask_child(path: str, size: int) -> dict[str, np.ndarray]:
     """What `hdf5_reader` makes of a file; a child that is killed or too slow is a fault of the file."""
     import subprocess
 
-    program = (
-        f"import sys; sys.path[:] = {sys.path!r}; from tinygrad_cnn.io import hdf5_reader as r; r.main(sys.argv[1])"
-    )
-    command = [sys.executable, "-c", program, os.path.abspath(path)]
+    start = f"import sys; sys.path[:] = {sys.path!r}; {PROGRAM}"
+    command = [sys.executable, "-c", start, os.path.abspath(path)]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "HDF5_USE_FILE_LOCKING": "FALSE"}
     seconds = SECONDS + size / 1e6
     with subprocess.Popen(
@@ -79,10 +77,15 @@ def _ask_child(path: str, size: int) -> dict[str, np.ndarray]:
 
 def _received(stream: IO[bytes], size: int) -> dict[str, np.ndarray] | str | None:
     """The child's arrays, or why it refuses the file; None if it fell silent."""
+    import json
+
     line = stream.readline(LONGEST_LINE)
     if not line.endswith(b"\n"):
         return None
-    answer: dict[str, Any] = json.loads(line)
+    try:
+        answer: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return None
     if "refused" in answer:
         return str(answer["refused"])
     arrays = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -163,6 +162,6 @@ def _quantisation(path: Path, name: str, dtype: str, given: Any) -> tuple[str, f
     scale, low = given.get("scale"), given.get("min")
     for value in (scale, low):
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or not math.isfinite(value) or abs(value) > 1e38:
+        if not number or not abs(value) <= 1e38:  # not a number is not smaller either
             raise FileFormatError(f"{path}: weight {name[:100]!r} needs a finite scale and min, in float32's range.")
     return stored, scale, low

@@ -17,7 +17,7 @@ import numpy as np
 
 from .checked import count, whole
 
-MOST_STEPS = 2_000_000  # instructions in one pickle; a network of 1,000 layers needs about 100,000
+MOST_STEPS = 1_000_000  # instructions in one pickle; a network of 1,000 layers needs about 100,000
 MOST_BYTES = 1 << 25  # of one pickle; the numbers of the tensors lie outside
 
 STORAGES = {
