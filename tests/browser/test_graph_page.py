@@ -314,6 +314,28 @@ def test_by_keyboard_alone(opened, shoot, until):
     until(page, lambda: int(page.locator("#slider").input_value()) >= 1)
 
 
+def test_two_fingers_zoom_and_one_pans(opened):
+    page = opened(width=390, height=780, has_touch=True, is_mobile=True)
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind, *points):
+        places = [{"x": x, "y": y, "id": k} for k, (x, y) in enumerate(points)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+
+    _, _, k = camera(page)
+    touch("touchStart", (150, 400), (250, 400))
+    for step in range(1, 6):
+        touch("touchMove", (150 - 10 * step, 400), (250 + 10 * step, 400))
+    touch("touchEnd")
+    assert camera(page)[2] == pytest.approx(2 * k, rel=0.01), "fingers twice as far apart, a graph twice as large"
+    x, y, k = camera(page)
+    touch("touchStart", (60, 300))
+    touch("touchMove", (80, 330))
+    touch("touchMove", (110, 340))
+    touch("touchEnd")
+    assert camera(page) == pytest.approx([x + 50, y + 40, k], abs=1.5)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_on_a_phone(opened, shoot, scheme, until):
     page = opened(width=390, height=780, color_scheme=scheme, has_touch=True, is_mobile=True, device_scale_factor=2)

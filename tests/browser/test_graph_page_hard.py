@@ -145,6 +145,7 @@ def test_within_an_iframe_of_another_page(visit, write, tmp_path):
 def test_printed_whole(opened, tmp_path, shoot):
     page = opened()
     page.emulate_media(media="print")
-    assert not page.locator("#panel").is_visible() and page.locator("#sheet").is_visible()
+    assert not page.locator("#player").is_visible() and not page.locator("#levels").is_visible()
+    assert page.locator("#sheet").is_visible() and page.locator("#panel h2").is_visible()
     pdf = page.pdf()
     assert pdf.startswith(b"%PDF") and len(pdf) > 5000
