@@ -15,7 +15,11 @@ from .details import site_of
 from .labels import cut, lines_of, parameters, shape_text, wrapped
 from .modules import Path, homes_of, module_paths, words
 
-CUTS = {"stop_gradient": "cut by stop_gradient", "no_grad": "made under no_grad", "integer": "cut by an op whose result is of integers"}
+CUTS = {  # why a leaf has no history -> the box's title, and what is told about it
+    "stop_gradient": ("stop_gradient", "cut by stop_gradient"),
+    "no_grad": ("no_grad", "made under no_grad"),
+    "integer": ("integer result", "cut by an op whose result is of integers"),
+}
 COMMUTATIVE = {"add", "mul", "maximum", "minimum"}  # which input is which says nothing there
 MESSAGE = 46  # characters of a line of an error's message
 
@@ -104,20 +108,21 @@ def read(
     usual = roots[0].dtype or np.float32
     boxes = _boxes(shown, order, constant, known, usual)
     extra = _marks(outputs, boxes, known, usual)
-    all_boxes, arrows = list(boxes.values()), []
+    all_boxes, arrows, signs = list(boxes.values()), list[Arrow](), dict[tuple[Box, Box], Box]()
     for node in shown:
         if node not in boxes:
             continue
         for k, edge in enumerate(node.inputs if node not in known.stop else ()):
             edge = _origin(edge, known)
             if edge in boxes:
-                arrows += _join(boxes[edge], boxes[node], _role(node, k, boxes), all_boxes)
+                arrows += _join(boxes[edge], boxes[node], _role(node, k, boxes), signs)
             elif edge is None and constants and not _left_out(node, k):
                 all_boxes.append(Box("constant", "number", path=boxes[node].path, frame=boxes[node].frame))
                 arrows.append(Arrow(all_boxes[-1], boxes[node]))
         source = node.source() if node.op is None and node.source is not None else None
         if source in boxes:  # drawn only if it is in the graph anyway: what else is alive is chance
             arrows.append(Arrow(boxes[source], boxes[node], dashed=True))
+    all_boxes += signs.values()
     for box, node in extra:
         all_boxes.append(box)
         arrows.append(Arrow(boxes[node], box))
@@ -132,13 +137,15 @@ def _origin(node: Any, known: Known) -> Any:
     return node
 
 
-def _join(tail: Box, head: Box, role: str, boxes: list[Box]) -> list[Arrow]:
+def _join(tail: Box, head: Box, role: str, signs: dict[tuple[Box, Box], Box]) -> list[Arrow]:
     """The arrow between two boxes; from one frame to the other, by way of a sign that says which value is meant."""
     if tail.frame == head.frame:
         return [Arrow(tail, head, role)]
+    if (tail, head) in signs:
+        return [Arrow(signs[tail, head], head, role)]
     name = tail.title if tail.kind == "op" else cut(words(tail.path) + "." * bool(tail.path) + tail.title)
     sign = Box("saved", name, number=tail.number, path=head.path, frame=head.frame, explain="of the forward pass")
-    boxes.append(sign)
+    signs[tail, head] = sign
     return [Arrow(tail, sign, look={"style": "invis", "constraint": "false"}), Arrow(sign, head, role)]
 
 
@@ -273,10 +280,9 @@ def _leaf_box(leaf: Any, known: Known, home: Path, first: bool) -> Box:
     within = [name[len(prefix) :] for name in names if prefix and name.startswith(prefix)]
     title = cut((within or names or ["tensor" if leaf.requires_grad or _is_tensor(leaf) else "array"])[0])
     if leaf.why in CUTS:
-        where = site_of(leaf)
-        explain = CUTS[leaf.why] + (f" at {where}" if where else "")
-        lines = [f'"{title}"'] if names else []
-        return Box("cut", leaf.why, lines + ([f"at {where}"] if where else []), path=home, explain=explain)
+        (what, told), where = CUTS[leaf.why], site_of(leaf)
+        lines = ([f'"{title}"'] if names else []) + ([f"at {where}"] if where else [])
+        return Box("cut", what, lines, path=home, explain=f"{told} at {where}")
     if leaf.requires_grad:
         return Box("parameter", title, path=() if first and not within else home)
     if leaf in known.names or within:  # a frozen parameter, a running statistic

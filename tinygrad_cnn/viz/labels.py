@@ -16,6 +16,7 @@ from ..insight.stats import BLOCKS
 LONGEST = 40  # characters of a name or of one parameter
 WIDEST = 34  # characters of a line of parameters
 NOTE = 90  # characters of a line of notes
+LINES = 12  # of a message that somebody else wrote
 _SPACE = '<tr><td fixedsize="true" width="6" height="{}"></td></tr>'
 _BAR = '<tr><td fixedsize="true" width="6" height="{}" bgcolor="#555555"></td></tr>'
 TALLEST = 2 * (len(BLOCKS) - 1) + 2  # points
@@ -156,11 +157,14 @@ def heading(title: str, notes: Sequence[str], legend: Sequence[tuple[str, str]])
 
 
 def wrapped(text: str, widest: int = NOTE) -> list[str]:
-    """A sentence in lines of a readable length, and of about equal ones."""
-    words = " ".join(text.split())
-    count = len(textwrap.wrap(words, widest))
-    return next(lines for w in range(len(words) // max(count, 1), widest + 1)
-                if len(lines := textwrap.wrap(words, max(w, 1)) or [""]) <= max(count, 1))  # fmt: skip
+    """A text in lines of a readable length, and of about equal ones; the middle of a very long one gives way."""
+    words = cut(text, LINES * widest)
+    lines = textwrap.wrap(words, widest)
+    for width in range(len(words) // max(len(lines), 1), widest):
+        balanced = textwrap.wrap(words, max(width, 1))
+        if len(balanced) == len(lines):
+            return balanced
+    return lines or [""]
 
 
 def frame_label(path: str, kind: str, repeated: str = "") -> str:
@@ -170,7 +174,7 @@ def frame_label(path: str, kind: str, repeated: str = "") -> str:
 
 
 def _escape(text: str) -> str:
-    return html.escape(text, quote=False) or " "
+    return html.escape(_UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text), quote=False) or " "
 
 
 def least_width(texts: list[str], size: float = 13) -> float | None:
