@@ -100,8 +100,8 @@ edges = np.maximum(tg.conv2d(image, filters, padding="same"), 0)
 
 
 def change(x, shift, window):
-    """How much a pooled map changes when its picture moves to the left, relative to its size."""
-    x, moved = x[:, :, :192], x[:, :, shift : 192 + shift]
+    """How much a pooled map changes when its picture moves to the left, relatively."""
+    x, moved = x[:, :, 1:185], x[:, :, 1 + shift : 185 + shift]
     if window == "all":
         pooled, again = x.max(axis=(1, 2)), moved.max(axis=(1, 2))
     else:
@@ -174,7 +174,7 @@ for name, style in zip(networks, ("x:", "s--", "o-"), strict=True):
 ax.axhline(10, color="#AAAAAA", lw=1)
 ax.set(xlabel="the digit moves to the right by, pixels", ylabel="right answers, percent", ylim=(0, 102))
 ax.set_title("Learnt in the middle, asked elsewhere", loc="left")
-ax.legend(frameon=False, loc="lower center")
+fig.legend(frameon=False, loc="outside lower center", ncols=3)
 for name in networks:
     print(f"{name:30} middle {accuracy[name, 0]:.1%}, four pixels off {accuracy[name, 4]:.1%}")
 assert accuracy["dense", 4] < 0.2
