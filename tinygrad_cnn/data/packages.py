@@ -65,7 +65,7 @@ def fetch(name: str, *, download: bool = True) -> Path:
 def find(name: str) -> Package:
     """The package of a name, or an error that lists all names."""
     known = {package.key: package for package in PACKAGES}
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise ValueError(f"fetch: there is no {name!r}.{nearest(str(name), known)} Known are {', '.join(known)}.")
     return known[name]
 

@@ -49,11 +49,11 @@ def unpack(archive: Path, files: Sequence[Wanted]) -> dict[str, bytes]:
     try:
         found = _read(archive, sizes)
     except (*DAMAGE, lzma.LZMAError) as error:
-        raise ArchiveError(f"{archive.name} is damaged ({error})") from None
+        raise _damaged(archive, error) from None
     except OSError as error:
         if error.errno is not None:  # the disk's fault; gzip's complaints have no number
             raise
-        raise ArchiveError(f"{archive.name} is damaged ({error})") from None
+        raise _damaged(archive, error) from None
     for file in files:
         data = found.get(file.inside)
         if data is None:
@@ -61,6 +61,11 @@ def unpack(archive: Path, files: Sequence[Wanted]) -> dict[str, bytes]:
         if len(data) != file.size or hashlib.sha256(data).hexdigest() != file.sha256:
             raise ArchiveError(f"{file.inside} in {archive.name} is another file than expected (its sha256 differs)")
     return found
+
+
+def _damaged(archive: Path, error: Exception) -> ArchiveError:
+    words = str(error).partition("\n")[0] or type(error).__name__  # tarfile lists all that it tried, line by line
+    return ArchiveError(f"{archive.name} is damaged, or no archive ({words.rstrip(':')})")
 
 
 def _read(archive: Path, sizes: dict[str, int]) -> dict[str, bytes]:
