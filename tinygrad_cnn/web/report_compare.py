@@ -70,7 +70,7 @@ def numbers(runs: Sequence[Facts]) -> list[Line]:
     """The final numbers, the best of each marked."""
     columns = dict.fromkeys(n for one in runs for n in one.history.names if n not in ("epoch", "step", "lr", "seconds"))
     ordered = sorted(columns, key=lambda name: (not name.startswith("val_"), "accuracy" not in name))
-    lines = [_line(name.replace("val_", "validation ").replace("_", " "), [one.last(name) for one in runs],
+    lines = [_line(spelt(name), [one.last(name) for one in runs],
                    _percent if "accuracy" in name else "{:.4f}".format, _better(name)) for name in ordered]  # fmt: skip
     lines.append(_line("epochs", [len(one.history) for one in runs], "{:,}".format, None))
     lines.append(_line("parameters", [parts.parameters(one) for one in runs], "{:,}".format, None))
@@ -78,6 +78,12 @@ def numbers(runs: Sequence[Facts]) -> list[Line]:
     each = [parts.seconds(one) / len(one.history) if len(one.history) else None for one in runs]
     lines.append(_line("time an epoch", [value or None for value in each], parts.duration, min))
     return [line for line in lines if any(value != NONE for value in line.values)]
+
+
+def spelt(column: str) -> str:
+    """A column of the history in words."""
+    part, name = ("validation", column[4:]) if column.startswith("val_") else ("training", column)
+    return f"{part} {name}".replace("_", " ")
 
 
 NONE = "–"
@@ -129,7 +135,7 @@ def charts(runs: Sequence[Facts], names: Sequence[str]) -> list[dict[str, Any]]:
             for slot, (name, facts) in enumerate(zip(names, runs, strict=True))
             if {column, "epoch"} <= set(facts.history.names)
         ]
-        title = TITLES.get(column) or column.replace("val_", "validation ").replace("_", " ").capitalize()
+        title = TITLES.get(column) or spelt(column).capitalize()
         unit = parts.UNITS.get(column.removeprefix("val_"), "")
         found.append(parts.chart(title, series, column.endswith("accuracy"), unit))
     return [one for one in found if one["svg"]]

@@ -189,9 +189,10 @@ def _measured(facts: Facts) -> str:
     else:
         with preserved(facts.model):
             images = few(facts.images, MEASURED)
-            step = Step(facts.model, facts.labels[: len(images)]).train()
+            step = Step(facts.model, facts.labels[: len(images)])
+            step.train()
             drawing = viz.draw(step, images, show=("shapes", "values", "grads"),
-                               title=f"{title}: one step on {len(step.labels)} images")  # fmt: skip
+                               title=f"{title}: one step on {len(images)} images")  # fmt: skip
     return page.html(drawing.scene.to_json(), drawing.scene.title or title)
 
 
