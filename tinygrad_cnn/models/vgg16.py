@@ -25,8 +25,8 @@ class VGG16Features(Module):
     """The 13 convolutions of VGG16: images (N,H,W,3) -> a dict of feature maps, ``conv1_1`` to ``conv5_3``.
 
     Each is taken after its relu.  Pixels are blue, green, red, from 0 to 255, less MEAN.  Block b has 1 / 2**(b - 1)
-    of the image's size; odd borders are kept.  Call it with ``layers=["conv4_2", ...]`` for those maps only: nothing
-    beyond the last of them is computed.
+    of the image's size; odd borders are kept, and 17 pixels are the least.  Call it with ``layers=["conv4_2", ...]``
+    for those maps only: nothing beyond the last of them is computed.
 
     Parameters
     ----------
