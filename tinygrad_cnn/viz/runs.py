@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 
 from . import looks
 from .labels import markup
-from .scene import Scene, SceneModule
+from .scene import Scene, SceneModule, SceneNode
 
 ENDS = 3  # ops at either end of a chain that stay
 STRETCHES = 60  # boxes that are left where a graph has no long chains
+Member = SceneNode | SceneModule
 LEAST = 4  # ops that are worth a box of their own
 
 
@@ -49,7 +50,7 @@ def fold_runs(scene: Scene, most: int) -> None:
     left = [unit for unit in units.values() if unit.id not in home and not unit.op]
     if len(left) + len(runs) > most:  # thousands of tensors that no op ties together
         home |= {unit.id: len(runs) for unit in left[most // 2 :]}
-    _close(scene, home)
+    _close(scene, home, most)
 
 
 def _units(scene: Scene) -> dict[str, Unit]:
@@ -99,9 +100,10 @@ def _place(unit: Unit, home: dict[str, int], everything: bool) -> None:
             home[unit.id] = max(made)
 
 
-def _close(scene: Scene, home: dict[str, int]) -> None:
+def _close(scene: Scene, home: dict[str, int], most: int) -> None:
     """Make the frames, closed."""
     frames: dict[tuple[int, str | None], SceneModule] = {}
+    members: dict[str, dict[str, Member]] = {}
     shown = scene.shown()
     parents = {key: module.parent for key, module in scene.modules.items()}
     for node in scene.nodes:
@@ -111,17 +113,37 @@ def _close(scene: Scene, home: dict[str, int]) -> None:
         parent = parents.get(key, node.module)
         frame = frames.get((home[key], parent))
         if frame is None:
-            frame = frames[home[key], parent] = SceneModule(
-                f"m{len(scene.modules)}", parent, "", "", {}, closed=True, named=False
-            )
-            scene.modules[frame.id] = frame
+            frame = frames[home[key], parent] = _frame(scene, parent)
+            members[frame.id] = {}
         frame.boxes.append(node.box)
-        if key in parents:
-            scene.modules[key].parent = frame.id
-        else:
-            node.module = frame.id
+        members[frame.id][key] = scene.modules[key] if key in parents else node
     for frame in frames.values():
-        _label(frame)
+        _fill(scene, frame, list(members[frame.id].values()), most)
+
+
+def _frame(scene: Scene, parent: str | None) -> SceneModule:
+    frame = SceneModule(f"m{len(scene.modules)}", parent, "", "", {}, closed=True, named=False)
+    scene.modules[frame.id] = frame
+    return frame
+
+
+def _fill(scene: Scene, frame: SceneModule, members: list[Member], most: int) -> None:
+    """Put members into a frame; where there are too many, into closed frames inside it, so that it can be opened."""
+    stack = [(frame, members)]
+    while stack:
+        around, inside = stack.pop()
+        _label(around)
+        size = -(-len(inside) // STRETCHES) if len(inside) > most else 0
+        for start in range(0, len(inside), size) if size else ():
+            part = inside[start : start + size]
+            inner = _frame(scene, around.id)
+            inner.boxes = [box for m in part for box in (m.boxes if isinstance(m, SceneModule) else [m.box])]
+            stack.append((inner, part))
+        for member in inside if not size else ():
+            if isinstance(member, SceneModule):
+                member.parent = around.id
+            else:
+                member.module = around.id
 
 
 def _label(frame: SceneModule) -> None:
