@@ -42,6 +42,7 @@ async function update(began) {
   waiting = began;
   if (running) return;
   running = true;
+  document.querySelector("main").ariaBusy = "true";
   try {
     while (waiting !== null) {
       const start = waiting;
@@ -60,6 +61,7 @@ async function update(began) {
     complain(error);
   } finally {
     running = false;
+    document.querySelector("main").ariaBusy = "false";
   }
 }
 
@@ -93,42 +95,42 @@ function show() {
   said = setTimeout(() => { $("live").textContent = blank ? words : `${name(best)}, ${words}`; }, 600);
   $("undo").disabled = $("clear").disabled = pad.empty;
   $("volumes").classList.toggle("idle", blank);
-  legend(blank);
+  if (blank) $("overlay").width = 0;
+  else saliency($("overlay"), $("paper").width, answer, pad.place, palette());
   layers();
 }
 
-function legend(blank) {
+// What the colours over the drawing mean; changes with the chosen class only.
+function legend() {
   const swatch = (side) => `<span class="swatch" style="background:var(--${side})"></span>`;
   const more = about.bright ? "more ink" : "brighter pixels";
   $("legend").innerHTML = chosen === null
     ? "Choose a class to see which pixels speak for it and which against."
     : `${swatch("for")} Here ${more} would speak for <b></b>, ${swatch("against")} against it: the gradient of its logit.`;
   if (chosen !== null) $("legend").querySelector("b").textContent = about.classes[chosen];
-  const overlay = $("overlay");
-  if (blank) {
-    overlay.width = 0;
-    return;
-  }
-  saliency(overlay, answer, pad.place, {
-    for: rgb("--for"), against: rgb("--against"), frame: css("--edge"),
-  });
 }
 
-// A colour of the style sheet as the browser has resolved it, light or dark.
-function css(name) {
+// Colours of the style sheet as the browser has resolved them, light or dark; asked for once, since that takes time.
+let colours = null;
+
+function palette() {
+  if (colours) return colours;
   const probe = $("live");
-  probe.style.color = `var(${name})`;
-  return getComputedStyle(probe).color;
+  const css = (name) => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  };
+  const rgb = (name) => css(name).match(/[\d.]+/g).slice(0, 3).map(Number);
+  colours = { for: rgb("--for"), against: rgb("--against"), frame: css("--edge") };
+  return colours;
 }
-
-const rgb = (name) => css(name).match(/[\d.]+/g).slice(0, 3).map(Number);
 
 // -- layers ---------------------------------------------------------------------------------------------------
 
 function layers() {
   if (!answer) return;
-  const line = css("--edge");
-  const all = [{ ...answer.input, title: "input" }, ...answer.layers];
+  const line = palette().frame;
+  const all = [{ ...answer.input, title: "input", isInput: true }, ...answer.layers];
   if (stages.length !== all.length) build(all);
   const widest = Math.max(...about.shape.slice(0, 2));
   all.forEach((layer, n) => {
@@ -145,12 +147,12 @@ function look() {
   const { maps } = stage;
   stages.forEach(({ button }, n) => button.setAttribute("aria-pressed", String(n === inside)));
   const [total, kind] = [maps.shape.at(-1), maps.flat ? "numbers" : "maps"];
-  const part = maps.count < total ? `the first ${maps.count} of ${total} ${kind}` : total === 1 ? "one map" : `${total} ${kind}`;
+  const part = maps.isInput ? "what the network sees" : maps.count < total ? `the first ${maps.count} of ${total} ${kind}` : total === 1 ? "one map" : `${total} ${kind}`;
   $("inside-title").textContent = `${maps.title}, ${maps.shape.join("x")}: ${part}`;
   const [low, high] = maps.ramp($("ramp"));
   $("low").textContent = low.toPrecision(2);
   $("high").textContent = high.toPrecision(2);
-  grid($("inside"), maps, css("--edge"));
+  grid($("inside"), maps, palette().frame);
 }
 
 function build(all) {
@@ -181,6 +183,7 @@ for (let n = 0; n < (many ? SHOWN : about.classes.length); n++) {
   bar.innerHTML = '<span class="name"></span><span class="track"><div class="fill"></div></span><span class="share"></span>';
   bar.addEventListener("click", () => {
     chosen = chosen === bar.label ? null : bar.label;
+    legend();
     show();
     update(performance.now());
   });
@@ -202,7 +205,7 @@ $("about").textContent = `${about.run}: ${about.parameters.toLocaleString("en")}
 const digits = ["digits", "mnist"].includes(about.data);
 $("hint").textContent = digits ? "Draw a digit here" : "Draw here, or drop a picture";
 $("note").textContent = about.data === "digits"
-  ? "The people who wrote its digits crossed their sevens or gave them a hook. Try yours both ways." : "";
+  ? "The people who wrote its digits crossed their sevens. Try yours both ways." : "";
 
 $("clear").addEventListener("click", () => { complain(null); pad.clear(); });
 $("undo").addEventListener("click", () => pad.undo());
@@ -248,6 +251,7 @@ addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key === "z" && !pad.empty) { event.preventDefault(); pad.undo(); }
 });
 addEventListener("resize", () => show());
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show());
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { colours = null; show(); });
+legend();
 show();
 update(performance.now());

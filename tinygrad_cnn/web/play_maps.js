@@ -18,7 +18,7 @@ function table(stops) {
   return colours;
 }
 
-const amounts = table(AMOUNTS), signs = table(SIGNS);
+const amounts = table(AMOUNTS), signs = table(SIGNS), greys = table(["#000000", "#ffffff"]);
 
 export function bytesOf(text) {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -36,12 +36,17 @@ export class Maps {
     Object.assign(this, layer, { count, h, w, flat: layer.shape.length === 1 });
     this.signed = layer.low < 0;
     const bytes = bytesOf(layer.pixels);
-    const image = new ImageData(w, h * count);
-    const colours = new Uint32Array(image.data.buffer);
-    const lookup = this.#lookup();
-    for (let k = 0; k < bytes.length; k++) colours[k] = lookup[bytes[k]];
+    if (layer.isInput && count === 3) this.count = 1;  // a picture in colour is one card
+    const image = new ImageData(w, h * this.count);
+    if (this.count === count) {
+      const colours = new Uint32Array(image.data.buffer), lookup = this.#lookup();
+      for (let k = 0; k < bytes.length; k++) colours[k] = lookup[bytes[k]];
+    } else {
+      image.data.fill(255);
+      for (let k = 0; k < bytes.length; k++) image.data[4 * (k % (h * w)) + Math.floor(k / (h * w))] = bytes[k];
+    }
     this.atlas.width = w;
-    this.atlas.height = h * count;
+    this.atlas.height = h * this.count;
     this.atlas.getContext("2d").putImageData(image, 0, 0);
     if (!this.flat) this.#choose(bytes);
     return this;
@@ -49,7 +54,7 @@ export class Maps {
 
   // Signed values have white at zero, and ends that are equally far.
   #lookup() {
-    if (!this.signed) return amounts;
+    if (!this.signed) return this.isInput ? greys : amounts;
     const far = Math.max(-this.low, this.high) || 1;
     return Uint32Array.from({ length: 256 }, (_, k) => {
       const value = this.low + (k / 255) * (this.high - this.low);
@@ -76,7 +81,7 @@ export class Maps {
   ramp(canvas) {
     const far = Math.max(-this.low, this.high) || 1;
     const image = new ImageData(256, 1);
-    new Uint32Array(image.data.buffer).set(this.signed ? signs : amounts);
+    new Uint32Array(image.data.buffer).set(this.signed ? signs : this.isInput ? greys : amounts);
     canvas.getContext("2d").putImageData(image, 0, 0);
     return this.signed ? [-far, far] : [this.low, this.high];
   }
@@ -101,7 +106,7 @@ function sized(canvas, width, height) {
 // any.  `widest` is the input's side.
 export function volume(canvas, maps, widest, colour, names) {
   const zoom = Math.max(0.6, Math.min(1, innerWidth / 1200));
-  if (maps.flat) return column(canvas, maps, colour, names, zoom * HEIGHT);
+  if (maps.flat) return column(canvas, maps, colour, names, (zoom < 1 ? 0.85 : 1) * zoom * HEIGHT);
   const [h, w, channels] = maps.shape;
   const scale = (zoom * LARGEST * (Math.max(h, w) / widest) ** 0.65) / Math.max(h, w);
   const width = Math.max(14, w * scale), height = Math.max(14, h * scale);
@@ -122,7 +127,7 @@ export function volume(canvas, maps, widest, colour, names) {
 function column(canvas, maps, colour, names, height) {
   const cell = Math.max(1.5, Math.min(15, (height - 4) / maps.count));
   const width = Math.max(10, Math.min(15, cell * 3));
-  const longest = Math.min(9, Math.max(0, ...names.map((name) => name.length)));
+  const longest = Math.min(12, Math.max(0, ...names.map((name) => name.length)));
   const context = sized(canvas, width + 2 + (longest && 6 + 6 * longest), Math.ceil(cell * maps.count) + 2);
   for (let k = 0; k < maps.count; k++) maps.card(context, k, 1, 1 + k * cell, width, cell + 0.3);
   context.strokeStyle = context.fillStyle = colour;
@@ -130,7 +135,7 @@ function column(canvas, maps, colour, names, height) {
   context.strokeRect(1, 1, width, cell * maps.count);
   context.font = `${Math.min(11, cell)}px ${getComputedStyle(canvas).fontFamily}`;
   context.textBaseline = "middle";
-  names.forEach((name, k) => context.fillText(name.slice(0, 9), width + 7, 1 + (k + 0.5) * cell));
+  names.forEach((name, k) => context.fillText(name.slice(0, 12), width + 7, 1 + (k + 0.5) * cell));
 }
 
 // All maps of a layer side by side, as large as the width allows.
@@ -153,10 +158,11 @@ export function grid(canvas, maps, colour) {
 }
 
 // The gradient over the drawing, in one colour where a brighter pixel speaks for the class, in another where against.
-export function saliency(canvas, answer, place, colours) {
-  const side = Math.round(canvas.clientWidth * devicePixelRatio);
-  canvas.width = canvas.height = side;
+export function saliency(canvas, side, answer, place, colours) {
+  if (canvas.width !== side) canvas.width = canvas.height = side;
   const context = canvas.getContext("2d");
+  context.resetTransform();
+  context.clearRect(0, 0, side, side);
   const [[a, b, e], [c, d, f]] = answer.frame;  // (row, column) of the input -> (row, column) of the picture
   context.setTransform(side * place.w, 0, 0, side * place.h, side * place.x, side * place.y);
   context.transform(d, b, c, a, f, e);  // as a canvas has it: x across and y down
