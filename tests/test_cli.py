@@ -296,6 +296,31 @@ def test_draw_a_run_and_a_function(tg_command, trained, monkeypatch):
     monkeypatch.delitem(sys.modules, "my_graph_module")
 
 
+def test_draw_takes_the_options_of_the_function(tg_command, trained):
+    code, out, _ = tg_command("draw", trained, "--out", "net.html", "--show", "values, grads", "--collapse", "features")
+    assert code == 0 and out == "drawn: net.html\n"
+    assert "grad norm" in Path("net.html").read_text(encoding="utf-8")
+    assert tg_command("draw", trained, "--out", "back.dot", "--direction", "both", "--depth", "1")[0] == 0
+    assert "gradients" in Path("back.dot").read_text(encoding="utf-8")
+    assert_one_line(tg_command("draw", trained, "--show", "colour"), 1, "'colour' is unknown")
+    assert_one_line(tg_command("draw", trained, "--collapse", "fetures"), 1, "Did you mean features")
+
+
+def test_a_function_that_fails_is_drawn_up_to_there(tg_command, monkeypatch):
+    Path("my_failing_module.py").write_text(
+        "import tinygrad_cnn as tg\n"
+        "def product():\n    x = tg.ones((2, 3), requires_grad=True)\n    return tg.exp(x) @ x\n"
+        "def pair():\n    return tg.nn.Flatten(), tg.ones((2, 3, 4))\n"
+    )
+    importlib.invalidate_caches()
+    result = tg_command("draw", "my_failing_module:product", "--out", "failed.dot")
+    assert_one_line(result, 1, "product() failed with ValueError", "The graph up to there is drawn: failed.dot")
+    assert "matmul failed" in Path("failed.dot").read_text(encoding="utf-8")
+    assert tg_command("draw", "my_failing_module:pair", "--out", "pair.dot")[0] == 0
+    assert "flatten" in Path("pair.dot").read_text(encoding="utf-8")
+    monkeypatch.delitem(sys.modules, "my_failing_module")
+
+
 def test_check_prints_ops_and_checks(tg_command):
     code, out, _ = tg_command("check", "relu", "matmul")
     lines = out.splitlines()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.modes import line_of
+from ..insight import formulas
 from .labels import cut, parameter_texts
 from .modules import words
 
@@ -57,9 +58,5 @@ def site_of(node: Any) -> str | None:
 
 @cache
 def _formulas(op: Any) -> list[dict[str, str]]:
-    """The op's rules as formulas, where it has some."""
-    try:
-        from ..insight import formulas
-    except ImportError:  # the part that explains is not there
-        return []
+    """The op's rules as formulas."""
     return [{"input": name, "plain": f.plain, "latex": f.latex} for name, f in formulas.of(op).items()]
