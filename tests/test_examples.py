@@ -1,5 +1,6 @@
 """The examples, and the code and the commands of the README, run as a reader would run them."""
 
+import hashlib
 import os
 import re
 import runpy
@@ -9,20 +10,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import tinygrad_cnn as tg
+from tinygrad_cnn.data.catalogue import PACKAGES
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 README = ROOT / "README.md"
 
 
-def run(name, folder, *args):
+def run(name, folder, *args, check=False):
     """An example's output; it runs in a folder of its own, with nothing but the package to import."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-W", "error", ROOT / "examples" / name, *args],
-        cwd=folder, env=environment, capture_output=True, text=True, check=False,
+        cwd=folder, env=environment, capture_output=True, text=True, check=check,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -33,9 +36,11 @@ def accuracy(output):
 
 
 def test_each_is_short():
+    """But for those that are a page of the gallery with text between the blocks."""
     assert len(EXAMPLES) >= 4
     for path in EXAMPLES:
-        assert len(path.read_text(encoding="utf-8").splitlines()) < 60, path.name
+        text = path.read_text(encoding="utf-8")
+        assert len(text.splitlines()) < 60 or "\n# %%\n" in text, path.name
 
 
 def test_tensor_expressions_learn_without_layers(tmp_path):
@@ -72,6 +77,90 @@ def test_train_fashion_runs_on_files_of_that_form(tmp_path):
         tg.data.write_idx(tmp_path / f"{part}-labels-idx1-ubyte.gz", labels)
     output = run("train_fashion.py", tmp_path, "--data-dir", str(tmp_path), "--epochs", "8", "--images", "512")
     assert output.count("val accuracy") == 8 and accuracy(output) > 0.8
+
+
+FACE = ROOT / "tests" / "detection" / "face.jpg"  # of an astronaut, NASA, public domain
+
+
+def test_detect_faces_finds_a_face_and_draws_it(tmp_path):
+    output = run("detect_faces.py", tmp_path, str(FACE))
+    x0, y0, x1, y1 = map(int, re.search(r"(\d+) (\d+) (\d+) (\d+) score 0.9", output).groups())
+    assert "1 face, drawn in face_faces.png" in output
+    assert tg.detection.box_iou([[x0, y0, x1, y1]], [[88, 55, 178, 152]])[0, 0] > 0.75  # from hair to chin
+    assert (tmp_path / "face_faces.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_detect_faces_finds_none_where_there_is_none(tmp_path):
+    Image.fromarray(np.tile(np.arange(200, dtype=np.uint8), (150, 1))).save(tmp_path / "grey.png")
+    assert "grey.png: 0 faces" in run("detect_faces.py", tmp_path, "grey.png")
+
+
+@pytest.mark.parametrize(("args", "words"), [
+    (["no.jpg"], "detect_faces: no.jpg: no such file.\n"),
+    ([__file__], "detect_faces: .*not a readable PNG.*\n"),
+    ([str(FACE), "--out", "nowhere"], "detect_faces: .*nowhere.*\n"),
+])  # fmt: skip
+def test_detect_faces_says_in_one_line_what_is_wrong(args, words, tmp_path):
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run("detect_faces.py", tmp_path, *args, check=True)
+    assert caught.value.returncode == 1 and re.fullmatch(words, caught.value.stderr)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_face_detector_beside_the_example_is_the_published_one():
+    for file in next(package.files for package in PACKAGES if package.key == "tiny-face-detector"):
+        here = ROOT / "examples" / "assets" / "face_detector" / file.name
+        assert hashlib.sha256(here.read_bytes()).hexdigest() == file.sha256
+
+
+@pytest.fixture
+def two_pictures(tmp_path):
+    """A disc, and stripes in other colours, as files."""
+    from PIL import Image
+
+    h, v = np.mgrid[:40, :60]
+    disc = np.where(((h - 20) ** 2 + (v - 30) ** 2 < 150)[..., None], [200, 80, 40], [60, 90, 160])
+    stripes = np.where(((h + v) % 8 < 4)[..., None], [240, 240, 230], [120, 70, 30])
+    for name, values in {"disc.png": disc, "stripes.png": stripes}.items():
+        Image.fromarray(values.astype(np.uint8)).save(tmp_path / name)
+    return ["--content", str(tmp_path / "disc.png"), "--style", str(tmp_path / "stripes.png")]
+
+
+def test_style_transfer_paints_any_two_pictures(tmp_path, two_pictures):
+    """With filters as they are before training: published weights are downloads, and no test needs the network."""
+    args = [*two_pictures, "--network", "random", "--size", "48", "--evaluations", "15", "--out", "art"]
+    before = {path.name for path in tmp_path.iterdir()}
+    output = run("style_transfer.py", tmp_path, *args)
+    first, last = (float(text.replace(",", "")) for text in re.findall(r"([\d.,]+) (?:at first|after)", output))
+    assert last < first / 5
+    assert {path.name for path in tmp_path.iterdir()} - before == {"art"}
+    assert {path.name for path in (tmp_path / "art").iterdir()} == {"result.png", "steps.png", "loss.png"}
+    result = tg.data.load_image(tmp_path / "art" / "result.png")
+    assert result.shape == (32, 48, 3) and result.std() > 0.05
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["--content", "absent.jpg"], "absent.jpg: no such file"),
+        (["--style", "words.png"], "words.png: not a readable"),
+        (["--size", "5"], "--size goes from 32 to 1024"),
+        (["--size", "big"], "invalid int value: 'big'"),
+        (["--out", "no/such/place"], "there is no folder"),
+        (["--network", "vgg16"], "hed is not on this machine"),
+    ],
+)
+def test_style_transfer_says_in_one_line_what_is_wrong(tmp_path, two_pictures, args, says):
+    (tmp_path / "words.png").write_text("no picture", encoding="utf-8")
+    before = sorted(tmp_path.iterdir())
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / "style_transfer.py", *two_pictures, *args],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("style_transfer: ") and says in done.stderr
+    assert sorted(tmp_path.iterdir()) == before
 
 
 # -- the README -----------------------------------------------------------------------------------------------
