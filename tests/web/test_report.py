@@ -176,6 +176,8 @@ def test_a_training_of_ones_own_is_reported_and_its_model_left_as_it_was(tmp_pat
         assert before is p.grad is None or np.array_equal(before, p.grad)
     assert states == [json.dumps(rng.bit_generator.state, default=str) for rng in model.generators()]
     assert all(m.training for m in model.modules())
+    paths = {node["path"] for node in tg.draw(model, colours(2).images).scene.to_json()["modules"]}
+    assert paths and not any("network" in path for path in paths)
 
 
 def test_what_cannot_be_made_is_left_out_and_said(tmp_path):
@@ -218,6 +220,20 @@ def test_text_from_outside_is_only_text(tmp_path):
     page = Page(text)
     assert bad in page.text and "<b>run&" in page.text
     assert "<script>alert" not in page.srcdoc
+
+
+def test_a_graph_that_is_too_large_to_send_is_plainer_or_left_out(tmp_path, trained, monkeypatch):
+    from tinygrad_cnn.web import report_network
+
+    whole = len(read(tg.report(trained, out=tmp_path / "page.html")).srcdoc)
+    monkeypatch.setattr(report_network, "LARGEST", whole - 20_000)  # times in it are never the same
+    made = tg.report(trained, out=tmp_path / "page.html")
+    page = read(made)
+    assert not made.missing and len(page.srcdoc) < whole and "one step on" not in page.srcdoc
+    monkeypatch.setattr(report_network, "LARGEST", 1000)
+    made = tg.report(trained, out=tmp_path / "page.html")
+    assert list(made.missing.values()) == [["the graph as a page to use"]] and not read(made).srcdoc
+    assert 'class="drawing"' in made.path.read_text(encoding="utf-8")
 
 
 def test_many_classes_and_few(tmp_path):

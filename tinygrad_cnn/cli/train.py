@@ -117,7 +117,9 @@ def _fit(model: Any, parts: tuple[Any, Any], run: Run, watching: Any, quiet: boo
 def _draw(run: Run, model: Any, say: Any) -> None:
     """The network's graph; without a renderer the training goes on and the DOT text is kept."""
     x = np.zeros((1, *run.config["input_shape"]), np.float32)
+    model.eval()  # as `tinygrad-cnn draw` does: some layers take no batch of one in training
     drawing = viz.draw(model, x, title=run.config["model"])
+    model.train()
     try:
         run.draw("graph.svg", drawing.render)
     except viz.RenderError as error:

@@ -11,6 +11,7 @@ from ..insight.sanity import preserved
 from ..insight.table import memory, short
 from ..nn import Module
 from ..ops import softmax_cross_entropy
+from ..train import predict
 from .report_facts import Facts
 from .report_pictures import BLUE, ORANGE, pixels, png, signed
 
@@ -19,6 +20,7 @@ MOST_WATCHED = 8
 PROFILED = 64  # images in the step that is profiled
 MEASURED = 32  # images in the step whose graph is drawn
 PIXELS = 2**17  # of all images of such a step, so that photographs take no minutes
+LARGEST = 3_000_000  # characters of the graph's page
 PATIENCE = 0.3  # seconds for its repeats
 SHOWN = 12  # ops in the table of times
 
@@ -162,7 +164,6 @@ def graph(facts: Facts) -> dict[str, Any] | None:
     """The network's graph: as a page to use, where that can be made, and as a picture for paper."""
     if facts.model is None:
         return None
-    from .. import viz
     from ..viz.render import render
 
     found: dict[str, Any] = {"page": None, "svg": None}
@@ -171,29 +172,42 @@ def graph(facts: Facts) -> dict[str, Any] | None:
     with facts.attempt("the graph as a picture"):
         svg = _drawn(facts)
         if not svg:
-            x = np.zeros((1, *input_shape(facts)), np.float32)
-            drawing = viz.draw(facts.model, x, title=facts.settings.get("model"))
-            svg = render(drawing.source, "svg").decode()
+            svg = render(_plain(facts, facts.settings.get("model")).source, "svg").decode()
         found["svg"] = svg[svg.index("<svg") :]
     return found if found["page"] or found["svg"] else None
 
 
 def _measured(facts: Facts) -> str:
-    """The page of the graph: of a training step with its values and gradients where data are known."""
+    """The page of the graph: of a training step with its values and gradients where data are known, if that fits."""
     from .. import viz
     from ..viz import page
 
     title = str(facts.settings.get("model") or facts.name)
-    if facts.images is None or facts.labels is None or facts.logits is None:
-        drawing = viz.draw(facts.model, np.zeros((1, *input_shape(facts)), np.float32), title=title)
-    else:
+    if facts.images is not None and facts.labels is not None and facts.logits is not None:
+        images = few(facts.images, MEASURED)
+        step = Step(facts.model, facts.labels[: len(images)])
         with preserved(facts.model):
-            images = few(facts.images, MEASURED)
-            step = Step(facts.model, facts.labels[: len(images)])
             step.train()
             drawing = viz.draw(step, images, show=("shapes", "values", "grads"),
                                title=f"{title}: one step on {len(images)} images")  # fmt: skip
-    return page.html(drawing.scene.to_json(), drawing.scene.title or title)
+        predict(facts.model, images[:1])  # layers remember where they ran last: not below a `Step`
+        text = page.html(drawing.scene.to_json(), drawing.scene.title or title)
+        if len(text) < LARGEST:
+            return text
+    drawing = _plain(facts, title)
+    text = page.html(drawing.scene.to_json(), title)
+    if len(text) >= LARGEST:
+        raise ValueError(f"it takes {len(text) / 1e6:.1f} MB, more than a page to send should have: tinygrad-cnn draw")
+    return text
+
+
+def _plain(facts: Facts, title: str | None) -> Any:
+    """The drawing of the network alone, as it predicts."""
+    from .. import viz
+
+    with preserved(facts.model):
+        facts.model.eval()
+        return viz.draw(facts.model, np.zeros((1, *input_shape(facts)), np.float32), title=title)
 
 
 def few(images: np.ndarray, most: int) -> np.ndarray:
