@@ -11,6 +11,8 @@ from ..nn.checks import whole
 from ..nn.init import Rng
 from ._parts import ImageShape
 from .efficientnet import efficientnet_lite0 as efficientnet_lite0
+from .hed import HED as HED
+from .hed import hed_edges as hed_edges
 from .lenet import lenet as lenet
 from .mnistnet import mnistnet as mnistnet
 from .mobilenet import InvertedResidual as InvertedResidual
@@ -23,9 +25,7 @@ from .unet import UNet as UNet
 from .unet import unet as unet
 from .vgg import vgg as vgg
 from .vgg import vgg_small as vgg_small
-from .vgg16 import HED as HED
 from .vgg16 import VGG16Features as VGG16Features
-from .vgg16 import hed_edges as hed_edges
 from .vgg16 import vgg16_features as vgg16_features
 
 _BUILDERS: dict[str, Callable[..., Module]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -44,3 +44,12 @@ def fill(path: Path, model: Module, arrays: Mapping[str, np.ndarray], names: Map
 def from_pytorch(array: np.ndarray) -> np.ndarray:
     """PyTorch's axes in our order: filters (O,C,I,J) -> (I,J,C,O), dense weights (out,in) -> (in,out)."""
     return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T
+
+
+def vgg16_names(places: Iterable[tuple[int, int]]) -> dict[str, str]:
+    """VGG16's values here and in HED's Keras file, for convolution k of block b of all `places` (b, k)."""
+    names: dict[str, str] = {}
+    for b, k in places:
+        layer = f"block{b + 1}/layers/conv2d" + (f"_{k}" if k else "")
+        names |= {f"blocks.{b}.{k}.weight": f"{layer}/vars/0", f"blocks.{b}.{k}.bias": f"{layer}/vars/1"}
+    return names

@@ -53,8 +53,7 @@ def tiny_face_detector(weights: _published.Path | None = None, rng: Rng = None) 
 
     Parameters
     ----------
-    weights : the manifest of its quantised weights (``tg.data.fetch("tiny-face-detector")``); the network then comes in
-        `eval` mode.
+    weights : the manifest of its quantised weights (``tg.data.fetch("tiny-face-detector")``); gives `eval` mode.
 
     Raises
     ------
@@ -67,15 +66,14 @@ def tiny_face_detector(weights: _published.Path | None = None, rng: Rng = None) 
     from ..io import load_quantised
 
     arrays = load_quantised(weights)
-    names = {"features.0.weight": "conv0/filters", "features.0.bias": "conv0/bias"}
+    names = {"head.weight": "conv8/filters", "head.bias": "conv8/bias"}
+    names |= {"features.0.weight": "conv0/filters", "features.0.bias": "conv0/bias"}
     for k in range(1, len(WIDTHS)):
-        layer, filters = f"features.{3 * k}", f"conv{k}/pointwise_filter"
-        if filters in arrays and arrays[filters].shape[:2] == (1, 1):
-            arrays[filters] = arrays[filters][0, 0]  # a 1x1 window: a mix of channels
-        names[f"{layer}.depthwise"] = f"conv{k}/depthwise_filter"
-        names[f"{layer}.pointwise"] = filters
+        layer, mix = f"features.{3 * k}", f"conv{k}/pointwise_filter"
+        if mix in arrays and arrays[mix].shape[:2] == (1, 1):
+            arrays[mix] = arrays[mix][0, 0]  # a 1x1 window: a mix of channels
+        names |= {f"{layer}.depthwise": f"conv{k}/depthwise_filter", f"{layer}.pointwise": mix}
         names[f"{layer}.bias"] = f"conv{k}/bias"
-    names |= {"head.weight": "conv8/filters", "head.bias": "conv8/bias"}
     _published.fill(weights, model, arrays, names)
     model.eval()
     return model
