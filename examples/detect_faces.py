@@ -28,7 +28,7 @@ from tinygrad_cnn.models.tiny_face import ANCHORS, MEAN, SIDE, STRIDE
 
 parser = argparse.ArgumentParser(description="Find faces in photographs.")
 parser.add_argument("photo", nargs="*", help="pictures of yours; without any, the tour")
-parser.add_argument("--threshold", type=float, default=0.5, help="the least score of a face")
+parser.add_argument("--threshold", type=float, default=0.5, help="least score of a face")
 parser.add_argument("--out", default=".", help="the folder for the copies with boxes")
 options = parser.parse_args()
 if not 0 <= options.threshold <= 1:
@@ -95,13 +95,13 @@ def find(path, threshold=0.5):
     return picture, boxes, scores[kept]
 
 
-LABEL = {"fc": "#F0E442", "pad": 1}
+FRAME, LABEL = {"fill": False, "ec": "#F0E442", "lw": 2}, {"fc": "#F0E442", "pad": 1}
 
 
 def draw(ax, picture, boxes, scores, title):
     ax.imshow(picture)
     for (x0, y0, x1, y1), score in zip(boxes, scores, strict=True):
-        ax.add_patch(plt.Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, ec="#F0E442", lw=2))
+        ax.add_patch(plt.Rectangle((x0, y0), x1 - x0, y1 - y0, **FRAME))
         ax.text(x0, y0, f"{score:.2f}", va="bottom", fontsize=9, bbox=LABEL)
     ax.set(title=title, xticks=[], yticks=[])
 
@@ -118,7 +118,8 @@ def copy_with_boxes(path):
     copy = Path(options.out) / f"{Path(path).stem}_faces.png"
     fig.savefig(copy, bbox_inches="tight")
     plt.close(fig)
-    print(f"{path}: {len(boxes)} {'face' if len(boxes) == 1 else 'faces'}, drawn in {copy}")
+    what = "face" if len(boxes) == 1 else "faces"
+    print(f"{path}: {len(boxes)} {what}, drawn in {copy}")
     for box, score in zip(boxes, scores, strict=True):
         print("   ", *np.round(box).astype(int), f"score {score:.3f}")
 
@@ -189,7 +190,7 @@ fig, axes = plt.subplots(2, 3, figsize=(7.5, 5.2), layout="constrained")
 for ax, name in zip(axes.flat, names, strict=True):
     highest[name] = float(look(photographs / name)[2].max())
     picture, boxes, scores = find(photographs / name)
-    draw(ax, picture, boxes, scores, f"{name.partition('.')[0]}: at most {highest[name]:.3f}")
+    draw(ax, picture, boxes, scores, f"{name[:-4]}: at most {highest[name]:.3f}")
 
 assert round(highest["camera.png"], 2) == 0.55
 assert [name for name in names if highest[name] >= 0.5] == ["camera.png"]
