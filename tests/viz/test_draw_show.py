@@ -193,6 +193,24 @@ def test_the_steps_of_the_backward_pass_go_from_the_output_to_the_leaves():
     ]  # fmt: skip
 
 
+def test_beside_the_forward_pass_the_steps_light_up_both_sides():
+    x, w = (tg.Tensor([1.0, 2.0], requires_grad=True, name=name) for name in "xw")
+    scene = tg.draw((tg.exp(x) * w).sum(), direction="both").scene
+    told = {node.id: (node.box.number, node.box.title) for node in scene.nodes}
+    numbers = [{told[key][0] for key in step} - {""} for step in scene.backward]
+    assert numbers[:3] == [{"3", "3'"}, {"2", "2'"}, {"1", "1'"}] and not any(numbers[3:])  # then the leaves
+
+
+def test_alone_the_gradients_come_as_they_are_computed():
+    x = tg.Tensor([1.0, 2.0], requires_grad=True, name="x")
+    scene = tg.draw(tg.sin(tg.exp(x)).sum(), direction="backward").scene
+    titles = {node.id: node.box.title for node in scene.nodes}
+    played = [titles[key] for step in scene.backward for key in step]
+    assert played[0] == "cotangent" and played[-1] == "gradient of x"
+    place = {node.id: k for k, step in enumerate(scene.backward) for node in scene.nodes if node.id in step}
+    assert all(place[e.tail] < place[e.head] for e in scene.edges if e.tail in place and e.head in place)
+
+
 def test_a_page_is_one_file(tmp_path):
     path = tg.draw(lenet(), image(2, 28, 28, 1), title="A <page>").render(tmp_path / "graph.html")
     text = path.read_text(encoding="utf-8")

@@ -12,6 +12,7 @@ from .graph import Box, Picture
 from .labels import cut, frame_label, least_width, markup
 from .modules import GONE, Path, words
 from .scene import Scene, SceneEdge, SceneModule, SceneNode
+from .steps import backward_steps
 
 FRAME = 24  # characters over a frame: where more stood, arrows that enter it would cross them
 Home = tuple[str, Path]  # frame ("", "forward", "gradients") and module
@@ -221,26 +222,3 @@ def _edges(picture: Picture, rows: dict[str, Row]) -> list[SceneEdge]:
             flip = True  # gradients go up beside the ops that they go back through
         edges.append(SceneEdge(arrow.tail.key, arrow.head.key, look | arrow.look, flip))
     return edges
-
-
-def backward_steps(picture: Picture) -> list[list[str]]:
-    """Ids of the boxes that a gradient reaches, in the order of the backward pass; those of one step are equally far.
-
-    A box is reached when the last of its consumers has passed on its share: its step is its longest way to an output.
-    """
-    reached: dict[str, int] = {box.key: 0 for box in picture.boxes if box.kind in ("output", "gradient")}
-    into: dict[str, list[Any]] = {}
-    for arrow in picture.arrows:
-        into.setdefault(arrow.head.key, []).append(arrow)
-    last = [box for box in picture.boxes if box.kind in ("output", "gradient")]
-    for box in last + [box for box in reversed(picture.boxes) if box.kind not in ("output", "gradient")]:
-        if box.key not in reached:
-            continue
-        for arrow in into.get(box.key, ()):
-            tail = arrow.tail
-            if not arrow.dashed and tail.node is not None and tail.node.requires_grad:
-                reached[tail.key] = max(reached.get(tail.key, 0), reached[box.key] + 1)
-    steps: dict[int, list[str]] = {}
-    for key, step in reached.items():
-        steps.setdefault(step, []).append(key)
-    return [steps[step] for step in sorted(steps) if step]

@@ -133,7 +133,7 @@ def _fill(scene: Scene, frame: SceneModule, members: list[Member], most: int) ->
     while stack:
         around, inside = stack.pop()
         _label(around)
-        size = -(-len(inside) // STRETCHES) if len(inside) > most else 0
+        size = max(most, -(-len(inside) // most)) if len(inside) > most else 0
         for start in range(0, len(inside), size) if size else ():
             part = inside[start : start + size]
             inner = _frame(scene, around.id)
