@@ -5,6 +5,7 @@ from .cifar import cifar10
 from .dataset import ArrayDataset, Dataset, Subset, random_split
 from .digits8x8 import digits
 from .downloads import DownloadError, cache_dir, download
+from .fashion_sample import fashion_mnist_sample
 from .folder import ImageFolder
 from .idx import read_idx, write_idx
 from .images import load_image
@@ -28,6 +29,7 @@ __all__ = [
     "digits",
     "download",
     "fashion_mnist",
+    "fashion_mnist_sample",
     "fetch",
     "load_image",
     "mnist",
