@@ -24,11 +24,7 @@ class VGG16Features(Module):
 
     Each is taken after its relu.  Pixels are blue, green, red, from 0 to 255, less MEAN.  Block b has 1 / 2**(b - 1)
     of the image's size; odd borders are kept, and 17 pixels are the least.  Call it with ``layers=["conv4_2", ...]``
-    for those maps only: nothing beyond the last of them is computed.
-
-    Parameters
-    ----------
-    pooling : "max" as trained, or "average", which gives smoother gradients in the image.
+    for those maps only: nothing beyond the last of them is computed.  `pooling` as for `vgg16_features`.
     """
 
     def __init__(self, *, pooling: str = "max", rng: Rng = None) -> None:
