@@ -26,7 +26,7 @@ CONVOLUTIONS = (Conv2d, ConvTranspose2d, DepthwiseConv2d)
 def saliency_map(
     model: Any, x: Any, label: int | None = None, *, smooth: int = 0, noise: float = 0.15, seed: int = 0
 ) -> np.ndarray:
-    """How strongly each pixel moves the logit of a class: |d logit / d x|, the largest over channels -> (H,W).
+    """How strongly each pixel moves the logit of a class: ``|d logit / d x|``, the largest over channels -> (H,W).
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ def loss_surface(
     data : the batch, (inputs, labels).
     loss : function of (outputs, labels) that gives a number; default `tg.softmax_cross_entropy`.
     directions : 1 or 2 random ones (`random_direction` with `seed` and ``seed + 1``); or one or two mappings from
-        parameter paths to arrays of the parameters' shapes, for example the difference of two `state_dict`s.  What a
+        parameter paths to arrays of the parameters' shapes, for example the difference of two state dicts.  What a
         mapping does not name stays where it is.
     span, steps : so many points, an odd number, from -span to span, with 0 among them.
     training : whether layers behave as in training; batch norm then takes the batch's statistics.
