@@ -229,7 +229,7 @@ def test_a_graph_that_is_too_large_to_send_is_plainer_or_left_out(tmp_path, trai
     monkeypatch.setattr(report_network, "LARGEST", whole - 20_000)  # times in it are never the same
     made = tg.report(trained, out=tmp_path / "page.html")
     page = read(made)
-    assert not made.missing and len(page.srcdoc) < whole and "one step on" not in page.srcdoc
+    assert not made.missing and len(page.srcdoc) < whole and "on 32 images" not in page.srcdoc
     monkeypatch.setattr(report_network, "LARGEST", 1000)
     made = tg.report(trained, out=tmp_path / "page.html")
     assert list(made.missing.values()) == [["the graph as a page to use"]] and not read(made).srcdoc
