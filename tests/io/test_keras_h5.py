@@ -209,6 +209,7 @@ def damaged(rng, whole):
     return bytes(data)
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # Python 3.12 on: threads and fork
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_damage_is_refused_or_ends_a_process_that_is_not_ours(tmp_path):
     """Each try in a forked child, as `load_keras_h5` uses a fresh one; the library may crash or hang there."""
