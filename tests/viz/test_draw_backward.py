@@ -69,6 +69,13 @@ def test_the_gradients_drawn_are_those_that_are_computed():
         np.testing.assert_allclose(drawn.data, real)
 
 
+def test_gradients_of_gradients_are_not_measured_and_said_not_to_be():
+    y = tg.exp(leaf("x")).sum()
+    notes = tg.draw(y, direction="backward", show={"values", "grads"}).scene.notes
+    assert 'grads are told of the forward pass: direction="both" shows it beside' in notes
+    assert "grad norm" in tg.draw(y, direction="both", show="grads").source
+
+
 def test_a_fused_loss_is_differentiated_as_one_op():
     logits = leaf("logits", 4, 3)
     drawing = tg.draw(tg.softmax_cross_entropy(logits, [0, 1, 2, 0]), direction="both")

@@ -107,6 +107,7 @@ def test_what_came_in_can_be_shown():
     x = tg.Tensor([1.0, 3.0], requires_grad=True, name="x")
     drawing = tg.draw(error_of(lambda: tg.exp(x) @ image(3)), show={"values", "grads", "time"})
     assert "2.72" in drawing.source or "20.1" in drawing.source
+    assert "a pass that failed has no grads and no time; values and cost are known" in drawing.scene.notes
 
 
 def test_a_model_that_fails_while_it_is_drawn_says_how_to_see_it():

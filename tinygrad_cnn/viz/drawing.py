@@ -159,6 +159,8 @@ def _read(
             raise ValueError(f"draw: a forward pass that failed has no gradients; direction={direction!r} is of none.")
         picture = read([], known, constants=constants, failure=subject.failure)
         ys = subject.failure.tensors
+        if left := sorted(words & {"grads", "time"}):
+            picture.notes.append(f"a pass that failed has no {' and no '.join(left)}; values and cost are known")
         return picture, _measure(subject, ys, words - {"grads", "time"}, None, subject.watched)
     back = None
     if direction != "forward":
@@ -181,6 +183,8 @@ def _read(
         picture = read(back.outputs, replace(known, stop={*back.forward}), constants=constants)
     picture.notes += subject.notes + back.notes
     more = _measure(subject, back.tensors, words - {"grads"}, None, watched)
+    if direction == "backward" and "grads" in words:
+        picture.notes.append('grads are told of the forward pass: direction="both" shows it beside')
     if direction == "backward" or more is None:
         return picture, more
     return picture, _merged(_measure(subject, ys, words, grad, subject.watched), more)
