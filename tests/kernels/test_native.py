@@ -543,8 +543,8 @@ def test_kept_memory() -> None:
         native.empty_cache()
         assert (native.relu(x) == 1).all()
     """
-    assert run(code) == run(code, TINYGRAD_CNN_CACHE="0") == ""
-    assert "is not a number of megabytes" in run(code, TINYGRAD_CNN_CACHE="lots")
+    assert run(code) == run(code, TINYGRAD_CNN_KEEP="0") == ""
+    assert "is not a number of megabytes" in run(code, TINYGRAD_CNN_KEEP="lots")
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -564,7 +564,7 @@ def test_kept_memory_is_bounded_and_handed_back() -> None:
         native.empty_cache()
         print(resident() - before)
     """
-    kept, left = map(int, run(code, TINYGRAD_CNN_CACHE="64").split())
+    kept, left = map(int, run(code, TINYGRAD_CNN_KEEP="64").split())
     assert kept < 64 + 32 and left < 32
 
 

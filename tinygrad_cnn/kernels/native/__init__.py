@@ -2,7 +2,7 @@
 
 ``available`` says whether they are here, ``reason`` why not, or what is in use.  They take float32 and float64 and
 return ``NotImplemented`` for the rest.  Environment: ``TINYGRAD_CNN_ISA`` picks an instruction set,
-``TINYGRAD_CNN_THREADS`` (else ``OMP_NUM_THREADS``, else every core) the number of threads; ``TINYGRAD_CNN_CACHE`` says
+``TINYGRAD_CNN_THREADS`` (else ``OMP_NUM_THREADS``, else every core) the number of threads; ``TINYGRAD_CNN_KEEP`` says
 how many megabytes of freed memory the allocator may keep for the next arrays (0: leave the allocator alone);
 ``TINYGRAD_CNN_WINOGRAD=0`` keeps 3x3 convolutions from minimal filtering.
 """
@@ -50,10 +50,10 @@ def _default_threads() -> int:
 
 
 def _keep_memory() -> None:
-    text = os.environ.get("TINYGRAD_CNN_CACHE", "").strip()
+    text = os.environ.get("TINYGRAD_CNN_KEEP", "").strip()
     known = text.isascii() and text.isdigit()
     if text and not known:
-        warnings.warn(f"TINYGRAD_CNN_CACHE={text!r} is not a number of megabytes; it is ignored.", stacklevel=2)
+        warnings.warn(f"TINYGRAD_CNN_KEEP={text!r} is not a number of megabytes; it is ignored.", stacklevel=2)
     megabytes = int(text[:9]) if known else 512
     if megabytes:
         _native.keep_memory(megabytes << 20)
