@@ -72,9 +72,9 @@ def test_sections_are_reached_and_epochs_opened(visit, runs):
     for anchor in ("training", "classes", "mistakes", "network", "weights", "time", "settings"):
         page.locator(f"nav a[href='#{anchor}']").click()
         page.wait_for_function(f"document.getElementById('{anchor}').getBoundingClientRect().top < window.innerHeight")
-    table = page.locator("details table")
-    assert not table.is_visible()
-    page.locator("summary").click()
+    table = page.locator("#training details table")
+    assert not table.is_visible() and page.locator("#network details table").is_visible()
+    page.locator("#training summary").click()
     assert table.is_visible() and table.locator("tbody tr").count() == 3
 
 
