@@ -185,15 +185,15 @@ def _read(
     more = _measure(subject, back.tensors, words - {"grads"}, None, watched)
     if direction == "backward" and "grads" in words:
         picture.notes.append('grads are told of the forward pass: direction="both" shows it beside')
-    if direction == "backward" or more is None:
+    if direction == "backward":
         return picture, more
     return picture, _merged(_measure(subject, ys, words, grad, subject.watched), more)
 
 
-def _merged(first: Measured | None, second: Measured) -> Measured:
+def _merged(first: Measured | None, second: Measured | None) -> Measured | None:
     """What is known of the forward pass, and of the gradients beside."""
-    if first is None:
-        return second
+    if first is None or second is None:
+        return first or second
     new = [node for node in second.order if node not in set(first.order)]
     told = ("values", "silent", "gradients", "forward", "backward", "costs", "adds", "memory", "parameters")
     both: dict[str, Any] = {name: {**getattr(second, name), **getattr(first, name)} for name in told}
