@@ -3,8 +3,8 @@ Pictures of graphs
 ==================
 
 One function, ``tg.draw``, for whatever has been recorded: a network, its gradient, a forward pass that failed, the
-difference of two versions.  Each picture can be a file (``.render("graph.svg")``, ``.png``, ``.pdf``, ``.dot``) or, with
-``.html``, a page in which modules open and close, boxes tell what they are, and the backward pass plays.
+difference of two versions.  Each picture can be a file (``.render("graph.svg")``, ``.png``, ``.pdf``, ``.dot``) or,
+with ``.html``, a page in which modules open and close, boxes tell what they are, and the backward pass plays::
 
     python examples/graphs.py [--out FOLDER]
 
