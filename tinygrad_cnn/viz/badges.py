@@ -52,6 +52,7 @@ class Badges:
             node: measured.forward.get(node, 0.0) + measured.backward.get(node, 0.0)
             for node in {**measured.forward, **measured.backward}
         }
+        self._total = sum(self._seconds.values()) or 1.0
         self._near = _near_output(measured)
         self._warnings = {node: self._warn(node) for node in measured.order}
         self._fill, self._scale = self._choose()
@@ -145,8 +146,7 @@ class Badges:
             sum(known[n] for n in ops if n in known) if any(n in known for n in ops) else None
             for known in (self._m.forward, self._m.backward)
         ]
-        total = sum(self._seconds.values()) or 1.0
-        share = percent(sum(self._seconds.get(n, 0.0) for n in ops) / total)
+        share = percent(sum(self._seconds.get(n, 0.0) for n in ops) / self._total)
         largest = max(t for t in parts if t is not None)
         unit, size = ("s", 1.0) if largest >= 1 else ("ms", 1e3) if largest >= 1e-3 else ("µs", 1e6)
         forward, backward = (number(round(t * size, 2)) if t is not None else None for t in parts)

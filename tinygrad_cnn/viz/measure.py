@@ -243,6 +243,7 @@ def _seeds(found: Measured, outputs: Sequence[Tensor], cotangents: Sequence[Any]
         seeds[y.node] = seeds[y.node] + g if y.node in seeds else g
     if weighed:
         found.notes.append(
-            f"gradients are of the sum of the output times standard normal numbers (seed {SEED}); draw a loss for its"
+            f"gradients are of the sum of the output times standard normal numbers (seed {SEED}); "
+            "draw a loss, or pass grad="
         )
     return seeds
