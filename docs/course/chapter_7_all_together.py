@@ -79,12 +79,13 @@ c = parameter(3, scale=0, name="c")
 #
 # Here :math:`n` counts pictures, :math:`h` and :math:`v` places, :math:`k` the channels and :math:`o` the filters.
 
-z = tg.conv2d(red, w_red) + tg.conv2d(green, w_green) + tg.conv2d(blue, w_blue) + b
+z = tg.conv2d(red, w_red) + (tg.conv2d(green, w_green) + tg.conv2d(blue, w_blue)) + b
 
 w = np.concatenate([w_red.data, w_green.data, w_blue.data], axis=2)
 windows = np.lib.stride_tricks.sliding_window_view(pictures, (3, 3), axis=(1, 2))
 assert z.shape == (3, 14, 14, 4)
-assert np.allclose(z.data, np.einsum("nhvkij,ijko->nhvo", windows, w) + b.data)  # the formula
+by_formula = np.einsum("nhvkij,ijko->nhvo", windows, w) + b.data
+assert np.allclose(z.data, by_formula)
 assert np.allclose(z.data, tg.conv2d(pictures, w) + b.data)  # or all channels in one call
 
 # %%
@@ -225,9 +226,12 @@ for letter, bar, gradient in zip(letters, by_hand, gradients, strict=True):
     assert difference < 1e-12
 
 # %%
-# And in the words of the framework, which knows a rule for each operation:
+# The framework knows a rule for each operation, and says it as a formula in which ``g`` is the bar of the result.
+# These are the rules that led from the cost to ``w_red``.  (``spread`` copies back over what was averaged, ``put``
+# puts back where something was taken out, and ``conv2d_dw`` is the sum over all places.)
 
-print(tg.explain(J, wrt=w_red))
+for step in tg.explain(J, wrt=w_red).steps:
+    print(f"{step.op:11} {step.parts[0].formula.plain}")
 
 # %%
 # One step of gradient descent, by hand
@@ -259,8 +263,8 @@ def cost_after(rate):
 
 steepness = sum(np.sum(slope**2) for slope in slopes)
 assert np.isclose(cost_after(0).item(), J.item())
-print(f"J = {J.item():.3f}, after a step with the rate 0.01: {cost_after(0.01).item():.3f}")
-print(f"foretold:  {J.item() - 0.01 * steepness:.3f}")
+print(f"J = {J.item():.3f}; after a step at the rate of 0.01: {cost_after(0.01).item():.3f}")
+print(f"foretold: {J.item() - 0.01 * steepness:.3f}")
 assert abs(cost_after(1e-4).item() - (J.item() - 1e-4 * steepness)) < 1e-5
 
 rates = np.linspace(0, 0.15, 61)
@@ -269,7 +273,7 @@ fig, ax = plt.subplots(figsize=(6.2, 3.6), layout="constrained")
 ax.plot(rates, costs, color=BLUE, label="the cost after one step")
 foretold = J.item() - rates * steepness
 ax.plot(rates, foretold, "--", color=ORANGE, label="foretold by the gradient")
-ax.set(xlabel="learning rate", ylabel="J", ylim=(0.8, None))
+ax.set(xlabel="learning rate", ylabel="cost J", ylim=(0.8, None))
 ax.set_title("Downhill, if the step is not too long", loc="left")
 ax.legend(frameon=False)
 assert min(costs) < J.item() < costs[-1]
@@ -279,12 +283,12 @@ assert min(costs) < J.item() < costs[-1]
 # side of the valley, higher than before.  So one takes many short steps, and asks for the gradient anew before each.
 # This is what an optimiser does; its first step is the one just taken by hand.
 
-cost_after(0.05)
+cost_after(0.01)
 one_step = [parameter.data.copy() for parameter in network.parameters()]
 cost_after(0)
-optimizer = tg.optim.SGD(network.parameters(), lr=0.05)
+optimizer = tg.optim.SGD(network.parameters(), lr=0.01)
 costs, shares = [], []
-for step in range(300):
+for step in range(200):
     logits = network(pictures)
     cost = tg.softmax_cross_entropy(logits, labels)
     optimizer.zero_grad()
@@ -298,7 +302,7 @@ for step in range(300):
 
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.3), layout="constrained")
 axes[0].semilogy(costs, color=BLUE)
-axes[0].set(xlabel="step", ylabel="J")
+axes[0].set(xlabel="step", ylabel="cost J")
 axes[0].set_title("The cost", loc="left")
 styles = ({"color": BLUE}, {"color": ORANGE, "ls": "--"}, {"color": "k", "ls": ":"})
 for share, style, name in zip(np.transpose(shares), styles, names, strict=True):
@@ -306,7 +310,7 @@ for share, style, name in zip(np.transpose(shares), styles, names, strict=True):
 axes[1].set(xlabel="step", ylabel="share", ylim=(0, 1.03))
 axes[1].set_title("The share of the right answer", loc="left")
 axes[1].legend(frameon=False, loc="lower right")
-assert np.min(shares[-1]) > 0.95
+assert np.min(shares[-1]) > 0.9
 
 # %%
 # Three pictures were learnt by heart.  That proves that the machinery works, and nothing else: a network is worth
@@ -320,14 +324,15 @@ assert np.min(shares[-1]) > 0.95
 
 train, test = data.digits()
 assert len(train) + len(test) == 1797
-learning, validation = data.random_split(train, [0.9, 0.1])
+train, validation = data.random_split(train, [0.9, 0.1])
 rng = np.random.default_rng(0)
 reader = nn.Sequential(
     nn.Conv2d(1, 16, 3, padding="same", rng=rng), nn.ReLU(), nn.MaxPool2d(2),
     nn.Conv2d(16, 32, 3, padding="same", rng=rng), nn.ReLU(), nn.MaxPool2d(2),
     nn.Flatten(), nn.Linear(128, 10, rng=rng),
 )  # fmt: skip
-history = tg.fit(reader, learning, validation=validation, epochs=20, lr=3e-3, progress=False)
+settings = {"epochs": 20, "lr": 3e-3, "progress": False}
+history = tg.fit(reader, train, validation=validation, **settings)
 result = tg.evaluate(reader, test)
 print(f"{reader.num_parameters():,} parameters")
 print(f"{result['accuracy']:.1%} of {len(test)} new digits are read rightly")
@@ -352,8 +357,9 @@ for layer in reader:
 assert x.shape == (1, 10)
 
 # %%
-# The first filters, as they were learnt.  Many have a blue and a red side: they answer to edges, each to one of its
-# own direction.  Nobody has told them to.
+# The first filters, as they were learnt.  Each weighs one side or corner of its window against another.  They are not
+# as tidy as the edge filters of the textbooks: nothing in the cost asks for tidiness, and 8 x 8 pixels leave little
+# room.  What counts is what the next layer can make of their answers.
 
 learnt_filters = tg.viz.filters(reader[0])
 
@@ -366,7 +372,7 @@ confusion = tg.viz.confusion_matrix(test.labels, answers)
 assert np.isclose(1 - len(mistakes) / len(test), result["accuracy"])
 
 # %%
-# And here they are, the mistakes.
+# And here are the mistakes, six at most.
 
 fig, axes = plt.subplots(1, 6, figsize=(8, 1.9), layout="constrained")
 for ax in axes:
