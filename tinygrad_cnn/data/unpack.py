@@ -8,16 +8,12 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import tarfile
-import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
-DAMAGE = (
-    zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, KeyError, ValueError, RuntimeError, NotImplementedError,
-)  # fmt: skip
+DAMAGE = (zlib.error, EOFError, KeyError, ValueError, RuntimeError, NotImplementedError)  # and those of each format
 
 
 class Wanted(Protocol):
@@ -44,11 +40,13 @@ def unpack(archive: Path, files: Sequence[Wanted]) -> dict[str, bytes]:
         place.
     """
     import lzma
+    import tarfile
+    import zipfile
 
     sizes = {file.inside: file.size for file in files}
     try:
         found = _read(archive, sizes)
-    except (*DAMAGE, lzma.LZMAError) as error:
+    except (*DAMAGE, zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError) as error:
         raise _damaged(archive, error) from None
     except OSError as error:
         if error.errno is not None:  # the disk's fault; gzip's complaints have no number
@@ -70,6 +68,8 @@ def _damaged(archive: Path, error: Exception) -> ArchiveError:
 
 def _read(archive: Path, sizes: dict[str, int]) -> dict[str, bytes]:
     """The files that are there, at most one byte longer than wanted."""
+    import zipfile
+
     with open(archive, "rb") as opened:
         if opened.read(8) == b"!<arch>\n":
             return _from_tar(_data_of_debian(opened), sizes)
@@ -86,6 +86,8 @@ def _read(archive: Path, sizes: dict[str, int]) -> dict[str, bytes]:
 
 
 def _from_tar(opened: IO[bytes], sizes: dict[str, int]) -> dict[str, bytes]:
+    import tarfile
+
     found = {}
     with tarfile.open(fileobj=opened, mode="r:*") as contents:
         for member in contents:
