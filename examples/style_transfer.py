@@ -30,7 +30,7 @@ try:
     from scipy.optimize import Bounds, minimize
 
     plt.switch_backend(plt.get_backend())  # fails for windows without a display
-except ImportError as error:
+except (ImportError, ValueError) as error:
     remedy = "pip install 'tinygrad-cnn[examples]'; without a display, set MPLBACKEND=Agg"
     sys.exit(f"style_transfer: {error} ({remedy})")
 
