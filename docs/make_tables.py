@@ -133,11 +133,15 @@ def describe(op: tg.Op) -> str:
 
 
 def prose(doc: str) -> str:
-    """A docstring as Markdown: the sections of numpydoc in bold, their entries as items."""
+    """A docstring as Markdown: the sections of numpydoc in bold, their entries as items, examples as code."""
     lines: list[str] = []
-    section = False
-    for line in inspect.cleandoc(doc).split("\n"):
-        if set(line) == {"-"} and lines:
+    section = example = False
+    for line in [*inspect.cleandoc(doc).split("\n"), ""]:
+        if example or line.startswith(">>>"):
+            lines += [] if example else ["```python"]
+            example = line != ""
+            lines += [line] if example else ["```", ""]
+        elif set(line) == {"-"} and lines:
             lines[-1], section = f"**{lines[-1]}**\n", True
         elif not line:
             section = False
@@ -147,7 +151,7 @@ def prose(doc: str) -> str:
             lines.append(f"- `{name}`: {rest}" if colon else f"- {line}")
         else:
             lines.append(f"  {line.strip()}" if section else line)
-    return "\n".join(lines)
+    return "\n".join(lines).rstrip("\n")
 
 
 def numpy_names(op: tg.Op) -> list[str]:

@@ -38,7 +38,13 @@ class RunError(ValueError):
 
 
 class Run:
-    """A folder of one training.  Make one with `Run.create`, find one again with `Run.open`."""
+    """A folder of one training.  Make one with `Run.create`, find one again with `Run.open`.
+
+    >>> run = tg.Run.create("first", {"note": "nothing learned yet"})
+    >>> run.save_weights(model.state_dict())
+    >>> tg.Run.open("first").config
+    {'note': 'nothing learned yet'}
+    """
 
     def __init__(self, path: Path, config: dict[str, Any]) -> None:
         self.path, self.config = path, config

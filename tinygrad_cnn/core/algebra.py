@@ -49,7 +49,12 @@ def sum_to(x: Any, *, shape: tuple[int, ...]) -> Any:
     numpy=[np.broadcast_to],
 )
 def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
-    """Repeat x along axes of length 1 and new leading axes.  x (...) -> shape"""
+    """Repeat x along axes of length 1 and new leading axes.  x (...) -> shape
+
+    >>> x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    >>> tg.grad(tg.broadcast_to(x, (3, 2)).sum(), x)  # a number used three times
+    array([3., 3.], dtype=float32)
+    """
     return np.broadcast_to(x, shape)
 
 
@@ -76,7 +81,12 @@ alias.vjp(x=lambda g: g)
 
 
 def stop_gradient(t: Any) -> Any:
-    """The same values, through which no gradient flows; `explain_grad` will say where they were cut off."""
+    """The same values, through which no gradient flows; `explain_grad` will say where they were cut off.
+
+    >>> x = tg.Tensor(3.0, requires_grad=True)
+    >>> tg.grad(x + tg.stop_gradient(x * x), x)
+    array(1., dtype=float32)
+    """
     if not isinstance(t, Tensor):
         return t
     leaf = Leaf(t.shape, t.dtype)

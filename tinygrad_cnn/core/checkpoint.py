@@ -23,6 +23,7 @@ class Recompute:
 
     def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], generators: list[tuple[Any, Any]]) -> None:
         self.f, self.args, self.generators = f, args, generators
+        self.place = {"path": state.path, "prefix": state.prefix, "below": state.below}
 
     def again(self, args: list[Any]) -> Tensor:
         """Run the function a second time, recorded, drawing the same random numbers, in the module it ran in."""
@@ -30,7 +31,7 @@ class Recompute:
         try:
             for rng, then in self.generators:
                 rng.bit_generator.state = then
-            with enable_grad(), _set(recomputing=True, generators=None):
+            with enable_grad(), _set(recomputing=True, generators=None, **self.place):
                 y: Tensor = self.f(*args)
                 return y
         finally:
@@ -45,8 +46,7 @@ class Recompute:
                     "so the recomputed values would differ. Call backward before assign."
                 )
         fresh = [wrap(a._data, a.node) if create_graph else _leaf(a) for a in self.args]
-        with _set(path=node.path):
-            y = self.again(fresh)
+        y = self.again(fresh)
         # a gradient of an input arrives at the input itself, where f used it from outside, and at each fresh argument
         places: dict[Any, list[Any]] = {edge: [edge] for edge in node.inputs}
         for a, b in zip(self.args, fresh, strict=True):
@@ -78,6 +78,11 @@ def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
 
     f must return one Tensor and give the same result when run again; draws from generators given to the
     package's ops are repeated exactly.  What f uses from outside (parameters, say) gets its gradient too.
+
+    >>> x = tg.randn(2, 8, 8, 1, rng=0, requires_grad=True)
+    >>> y = tg.checkpoint(lambda x: tg.relu(tg.sin(x)).sum(), x)
+    >>> bool((tg.grad(y, x) == tg.grad(tg.relu(tg.sin(x)).sum(), x)).all())
+    True
     """
     if not state.recording:
         return f(*args)

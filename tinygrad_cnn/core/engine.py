@@ -276,6 +276,15 @@ def grad(
     create_graph : record the gradients, as Tensors that can be differentiated again; plain arrays otherwise.
     retain_graph : keep what the graph saved for another pass; by default as `create_graph`.
     allow_unused : give None for an x that y does not depend on, instead of an error.
+
+    Examples
+    --------
+    >>> x = tg.Tensor(2.0, requires_grad=True)
+    >>> first = tg.grad(x**3, x, create_graph=True)
+    >>> first.item()  # 3x²
+    12.0
+    >>> float(tg.grad(first, x))  # 6x
+    12.0
     """
     ys = list(y) if isinstance(y, (list, tuple)) else [y]
     targets = list(xs) if isinstance(xs, (list, tuple)) else [xs]

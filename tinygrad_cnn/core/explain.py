@@ -37,6 +37,13 @@ def explain_grad(t: Tensor, loss: Tensor | None = None) -> str:
     """Why `t.grad` is missing, in words; or that it is not.
 
     `loss` is the tensor whose backward was expected to reach t; without it, the newest backward is meant.
+
+    >>> a, b = tg.Tensor(1.0, requires_grad=True), tg.Tensor(2.0, requires_grad=True)
+    >>> loss = a * b.detach()
+    >>> tg.explain_grad(a, loss)
+    'it is on a path to the loss: call loss.backward()'
+    >>> tg.explain_grad(b, loss)
+    'cut by stop_gradient at ...'
     """
     if not isinstance(t, Tensor):
         return f"a {type(t).__name__} is no Tensor and has no gradient"

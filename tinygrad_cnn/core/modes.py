@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType
@@ -13,6 +13,7 @@ from typing import Any
 Site = tuple[CodeType, int]
 _ours: dict[str, bool] = {}  # whether a source file is of this package
 _PACKAGE = str(Path(__file__).parents[1])
+_COMMANDS = str(Path(__file__).parents[1] / "cli")
 
 
 class State(threading.local):
@@ -20,6 +21,8 @@ class State(threading.local):
 
     recording = True
     path = ""  # of the module whose forward runs, as in "features.3"
+    prefix = ""  # of the module that the user called
+    below: Mapping[Any, str] = {}  # modules below that one, and their paths from there
     recomputing = False  # a checkpoint repeats a forward pass: running statistics must not move again
     generators: dict[int, tuple[Any, Any]] | None = None  # those drawn from inside a checkpoint, with their states
 
@@ -40,17 +43,38 @@ def _set(**modes: Any) -> Iterator[None]:
 
 
 def no_grad() -> Any:
-    """A context (or decorator) in which nothing is recorded, in this thread."""
+    """A context (or decorator) in which nothing is recorded, in this thread.
+
+    >>> w = tg.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with tg.no_grad():
+    ...     y = w * 2
+    >>> y.requires_grad
+    False
+    """
     return _set(recording=False)
 
 
 def enable_grad() -> Any:
-    """A context (or decorator) in which ops are recorded even inside `no_grad`."""
+    """A context (or decorator) in which ops are recorded even inside `no_grad`.
+
+    >>> w = tg.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with tg.no_grad(), tg.enable_grad():
+    ...     y = w * 2
+    >>> y.requires_grad
+    True
+    """
     return _set(recording=True)
 
 
 def scope(name: str) -> Any:
-    """A context that files what is recorded inside it under `name`, below the current path."""
+    """A context that files what is recorded inside it under `name`, below the current path.
+
+    >>> x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with tg.scope("head"):
+    ...     y = tg.relu(x)
+    >>> y.node.path
+    'head'
+    """
     return _set(path=f"{state.path}.{name}" if state.path else name)
 
 
@@ -63,13 +87,15 @@ def drawn_from(rng: Any) -> None:
 def here() -> Site:
     """Where the user's code is: the innermost frame outside this package.
 
-    A code object and an offset, which cost little to take; `line_of` finds the line if anybody asks.
+    A code object and an offset, which cost little to take; `line_of` finds the line if anybody asks.  A command of
+    this package, run from a shell, stands for its user.
     """
     frame: Any = sys._getframe(2)
     code = frame.f_code
     while (ours := _ours.get(code.co_filename)) is not False:
         if ours is None:
-            _ours[code.co_filename] = code.co_filename.startswith(_PACKAGE)
+            name = code.co_filename
+            _ours[name] = name.startswith(_PACKAGE) and not name.startswith(_COMMANDS)
             continue
         if frame.f_back is None:
             break

@@ -369,6 +369,17 @@ def op(fn: Callable[..., Any] | None = None, *, name: str | None = None, **optio
     Raises
     ------
     ValueError : the name is taken by an op from somewhere else.
+
+    Examples
+    --------
+    >>> @tg.op(samples=[tg.Sample(x=(2, 3))], ref=lambda x: x**3)
+    ... def cube(x):
+    ...     'x cubed.  x (...) -> (...)'
+    ...     return x * x * x
+    >>> cube.vjp(x=lambda g, x: 3 * g * x * x)
+    <op cube(x)>
+    >>> tg.testing.check_op(cube).kept  # all contracts hold; of the forward pass, x is kept
+    ('x',)
     """
     if fn is None:
         return lambda f: _register(Op(f, name=name or f.__name__, **options))

@@ -18,7 +18,13 @@ Draw = Callable[[np.random.Generator, Any], np.ndarray]
 
 
 class Sample:
-    """One set of arguments of an op, drawn afresh for each seed and dtype."""
+    """One set of arguments of an op, drawn afresh for each seed and dtype.
+
+    >>> sample = tg.Sample(a=(2, 3), b=tg.testing.positive(3))
+    >>> inputs, parameters = sample.draw(tg.div)
+    >>> [x.shape for x in inputs], bool((inputs[1] > 0).all())
+    ([(2, 3), (3,)], True)
+    """
 
     def __init__(self, **arguments: Any) -> None:
         self.arguments = arguments

@@ -53,6 +53,18 @@ class Tensor(Operators):
     requires_grad : whether `backward` fills `.grad`; floating dtypes only.
     name : for drawings and messages.
     copy : False to share memory with `data`, which must then not be written to.
+
+    Examples
+    --------
+    >>> w = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True, name="w")
+    >>> y = (w * w).sum()
+    >>> y.item(), y.shape
+    (14.0, ())
+    >>> y.backward()
+    >>> w.grad  # of w1² + w2² + w3²: 2w
+    array([2., 4., 6.], dtype=float32)
+    >>> w[1:]
+    Tensor([2., 3.], dtype=float32, from=getitem)
     """
 
     __slots__ = ("_data", "node", "__weakref__")
@@ -76,7 +88,16 @@ class Tensor(Operators):
 
     @property
     def data(self) -> np.ndarray:
-        """The values, as a read-only view; `assign` is the way to change them."""
+        """The values, as a read-only view; `assign` is the way to change them.
+
+        >>> w = tg.Tensor([1.0, 2.0])
+        >>> w.data[0] = 5
+        Traceback (most recent call last):
+            ...
+        ValueError: assignment destination is read-only
+        >>> w.assign([5.0, 2.0]).data
+        array([5., 2.], dtype=float32)
+        """
         view: np.ndarray = self._data.view()
         view.flags.writeable = False
         return view
@@ -147,13 +168,29 @@ class Tensor(Operators):
     # -- differentiation --------------------------------------------------------------------------------------
 
     def backward(self, grad: Any = None, retain_graph: bool = False) -> None:
-        """Add the gradient of this scalar (or of ``sum(self * grad)``) to `.grad` of every leaf it depends on."""
+        """Add the gradient of this scalar (or of ``sum(self * grad)``) to `.grad` of every leaf it depends on.
+
+        >>> x = tg.Tensor([1.0, 2.0], requires_grad=True)
+        >>> (3 * x).sum().backward()
+        >>> x.grad
+        array([3., 3.], dtype=float32)
+        >>> (3 * x).backward(np.array([1, 10], np.float32))  # with a weight each; adds
+        >>> x.grad
+        array([ 6., 33.], dtype=float32)
+        """
         from .engine import backward  # the engine makes Tensors; only this method looks back at it
 
         backward(self, grad, retain_graph)
 
     def retain_grad(self) -> Tensor:
-        """Ask `backward` to keep the gradient of this intermediate result in `.grad`."""
+        """Ask `backward` to keep the gradient of this intermediate result in `.grad`.
+
+        >>> x = tg.Tensor(2.0, requires_grad=True)
+        >>> y = (x * x).retain_grad()
+        >>> (5 * y).backward()
+        >>> float(y.grad), float(x.grad)
+        (5.0, 20.0)
+        """
         self._noted().retains_grad = True
         return self
 
@@ -163,20 +200,39 @@ class Tensor(Operators):
         What fn returns, of the same shape and dtype, takes the gradient's place; None leaves it.  It is given a
         read-only array, or a Tensor where gradients are recorded (``create_graph=True``).  Returns a handle to
         `remove()` the hook by, which also serves as a context.
+
+        >>> x = tg.Tensor([1.0, -2.0], requires_grad=True)
+        >>> handle = x.register_hook(lambda g: np.clip(g, -1, 1))
+        >>> (x * x).sum().backward()
+        >>> x.grad  # 2x = (2, -4), clipped
+        array([ 1., -1.], dtype=float32)
         """
         from .hooks import on_gradient
 
         return on_gradient(self, fn)
 
     def detach(self) -> Tensor:
-        """The same values without their history."""
+        """The same values without their history.
+
+        >>> x = tg.Tensor(3.0, requires_grad=True)
+        >>> (x * x.detach()).backward()
+        >>> float(x.grad)  # 3, not 6: the second factor counts as a constant
+        3.0
+        """
         from .algebra import stop_gradient
 
         cut: Tensor = stop_gradient(self)
         return cut
 
     def assign(self, value: Any) -> Tensor:
-        """Replace the values of a leaf, in place where nobody else holds them.  Shape and dtype stay."""
+        """Replace the values of a leaf, in place where nobody else holds them.  Shape and dtype stay.
+
+        >>> w = tg.Tensor([1.0, 2.0])
+        >>> w.assign(w.data - 0.5)
+        Tensor([0.5, 1.5], dtype=float32)
+        >>> w.version
+        1
+        """
         array = as_array(value, "assign")
         if array.shape != self.shape:
             raise ValueError(f"assign: {self.name or 'tensor'} has shape {self.shape}, got {array.shape}.")
@@ -199,7 +255,13 @@ class Tensor(Operators):
     # -- conversions ------------------------------------------------------------------------------------------
 
     def numpy(self) -> np.ndarray:
-        """A copy of the values that may be written to."""
+        """A copy of the values that may be written to.
+
+        >>> a = tg.Tensor([1.0, 2.0]).numpy()
+        >>> a[0] = 7
+        >>> a
+        array([7., 2.], dtype=float32)
+        """
         return np.array(self._data)
 
     def item(self) -> Any:

@@ -46,7 +46,10 @@ def _output(y: Any, who: str) -> Tensor:
 def value_and_grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
     """A function that returns f's value and its gradients in the arguments numbered `argnums`.
 
-    >>> value, slope = value_and_grad(lambda x: x * x)(np.array(3.0))
+    >>> f = tg.value_and_grad(lambda w, x: ((w * x) ** 2).sum())
+    >>> value, slope = f(np.array([1.0, 2.0]), np.array([3.0, 1.0]))
+    >>> float(value), slope
+    (13.0, array([18.,  4.]))
     """
     numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
@@ -64,7 +67,14 @@ def value_and_grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
 
 
 def vjp(f: Function, *xs: Any) -> tuple[Any, Function]:
-    """``f(*xs)``, and the function that maps a cotangent of it to the cotangents of xs (a tuple)."""
+    """``f(*xs)``, and the function that maps a cotangent of it to the cotangents of xs (a tuple).
+
+    >>> y, pull = tg.vjp(lambda x: x * x, np.array([1.0, 2.0, 3.0]))
+    >>> y
+    array([1., 4., 9.])
+    >>> pull(np.array([1.0, 0.0, 10.0]))
+    (array([ 2.,  0., 60.]),)
+    """
     record = _recorded(*xs)
     with enable_grad():
         points = [_point(x, "vjp") for x in xs]
@@ -82,6 +92,10 @@ def jvp(f: Function, xs: Any, vs: Any) -> tuple[Any, Any]:
     """f at xs and its derivative along vs, exact; xs and vs are one array each, or tuples of equal length.
 
     A vector-Jacobian product is linear in the cotangent u, so its own gradient in u, along v, is J v.
+
+    >>> y, along = tg.jvp(lambda x: x * x, np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 10.0]))
+    >>> along
+    array([ 2.,  0., 60.])
     """
     several = isinstance(xs, (tuple, list))
     xs, vs = (tuple(xs), tuple(vs)) if several else ((xs,), (vs,))
@@ -103,7 +117,12 @@ def jvp(f: Function, xs: Any, vs: Any) -> tuple[Any, Any]:
 
 
 def hvp(f: Function, x: Any, v: Any) -> Any:
-    """The Hessian of the scalar function f at x, times v: the derivative of its gradient along v."""
+    """The Hessian of the scalar function f at x, times v: the derivative of its gradient along v.
+
+    >>> x = np.array([1.0, 2.0, 3.0])
+    >>> tg.hvp(lambda x: (x**3).sum(), x, np.array([1.0, 0.0, 1.0]))  # 6x times the direction
+    array([ 6.,  0., 18.])
+    """
     return jvp(_gradient(f), x, v)[1]
 
 
@@ -116,7 +135,13 @@ def _gradient(f: Function) -> Function:
 
 
 def jacobian(f: Function, x: Any) -> Any:
-    """All derivatives of f's outputs in x's elements: shape y.shape + x.shape.  One backward per output element."""
+    """All derivatives of f's outputs in x's elements: shape y.shape + x.shape.  One backward per output element.
+
+    >>> tg.jacobian(tg.cumsum, np.array([5.0, 6.0, 7.0]))
+    array([[1., 0., 0.],
+           [1., 1., 0.],
+           [1., 1., 1.]])
+    """
     record = _recorded(x)
     with enable_grad():
         point = _point(x, "jacobian")
@@ -137,5 +162,10 @@ def jacobian(f: Function, x: Any) -> Any:
 
 
 def hessian(f: Function, x: Any) -> Any:
-    """All second derivatives of the scalar function f: shape x.shape + x.shape."""
+    """All second derivatives of the scalar function f: shape x.shape + x.shape.
+
+    >>> tg.hessian(lambda x: x[0] ** 2 * x[1], np.array([1.0, 3.0]))
+    array([[6., 2.],
+           [2., 0.]])
+    """
     return jacobian(_gradient(f), x)

@@ -60,6 +60,16 @@ class ArrayDataset(Dataset):
     Raises
     ------
     TypeError, ValueError : naming the shapes, dtype, or the first bad label or pixel.
+
+    Examples
+    --------
+    >>> pixels, kinds = np.zeros((100, 16, 16, 1), np.uint8), np.arange(100) % 2
+    >>> pictures = data.ArrayDataset(pixels, kinds, classes=["cat", "dog"])
+    >>> pictures
+    <ArrayDataset data set: 100 samples, 2 classes>
+    >>> image, label = pictures[1]
+    >>> image.shape, pictures.classes[label]
+    ((16, 16, 1), 'dog')
     """
 
     def __init__(
@@ -98,7 +108,12 @@ class ArrayDataset(Dataset):
 
 
 class Subset(Dataset):
-    """Some samples of another data set, in the given order, without a copy."""
+    """Some samples of another data set, in the given order, without a copy.
+
+    >>> sevens = data.Subset(train, np.flatnonzero(train.labels == 7))
+    >>> {int(label) for _, label in sevens}
+    {7}
+    """
 
     def __init__(self, dataset: Any, indices: Any) -> None:
         self.dataset = dataset
@@ -138,6 +153,11 @@ def random_split(dataset: Any, sizes: Sequence[float], seed: int = 0) -> list[Su
     sizes : numbers of samples that add up to ``len(dataset)``, or fractions that add up to 1 (parts are rounded
         so that every sample is used).
     seed : the same seed gives the same parts.
+
+    Examples
+    --------
+    >>> [len(part) for part in data.random_split(train, [0.9, 0.1], seed=0)]
+    [1294, 144]
     """
     total = len(dataset)
     given = list(sizes)

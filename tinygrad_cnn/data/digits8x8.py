@@ -33,6 +33,15 @@ def digits(*, split: str = "random", test_size: float = 0.2, seed: int = 0) -> t
     Returns
     -------
     (train, test), two `ArrayDataset`.
+
+    Examples
+    --------
+    >>> train, test = data.digits()
+    >>> train
+    <ArrayDataset digits train: 1438 samples, 10 classes>
+    >>> image, label = train[0]
+    >>> image.shape, image.dtype, float(image.min()), float(image.max())
+    ((8, 8, 1), dtype('float32'), 0.0, 1.0)
     """
     images, labels = _read()
     if split == "random":

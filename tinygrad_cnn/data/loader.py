@@ -45,6 +45,13 @@ class DataLoader:
     ------
     TypeError, ValueError : for bad settings, an empty data set, or no batch at all.  While iterating, errors of
         the data set and the transform come as they are, with batch and epoch named.
+
+    Examples
+    --------
+    >>> loader = data.DataLoader(train, batch_size=64, shuffle=True, seed=0)
+    >>> x, y = next(iter(loader))
+    >>> x.shape, y.shape, len(loader)
+    ((64, 8, 8, 1), (64,), 23)
     """
 
     def __init__(

@@ -78,6 +78,14 @@ class BalancedSampler(Sampler):
     ----------
     labels : (N,) class indices, or a data set that has them as ``labels``.  Classes without samples are left out.
     count : samples in an epoch; None: N.
+
+    Examples
+    --------
+    >>> labels = np.array([0] * 90 + [1] * 10)
+    >>> pictures = data.ArrayDataset(np.zeros((100, 8, 8, 1), np.uint8), labels)
+    >>> loader = data.DataLoader(pictures, 100, sampler=data.BalancedSampler(labels))
+    >>> np.bincount(next(iter(loader))[1])
+    array([50, 50])
     """
 
     def __init__(self, labels: Any, count: int | None = None) -> None:

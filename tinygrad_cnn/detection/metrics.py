@@ -146,8 +146,8 @@ def average_precision(scores: Any, hits: Any, positives: int) -> PrecisionRecall
 
     Examples
     --------
-    >>> tg.detection.average_precision([0.9, 0.8, 0.7], [1, 0, 1], positives=2).average.round(3)
-    np.float64(0.833)
+    >>> tg.detection.average_precision([0.9, 0.8, 0.7], [1, 0, 1], positives=2).average  # (1 + 2/3) / 2
+    0.833...
     """
     rank = column_of("average_precision", "scores", scores, None).astype(np.float64)
     hit = column_of("average_precision", "hits", hits, len(rank), "iu")

@@ -48,6 +48,15 @@ def anomaly(*, inf: bool = True) -> Iterator[None]:
     Parameters
     ----------
     inf : False to let infinite values pass, where they are meant (as masks are).
+
+    Examples
+    --------
+    >>> x = tg.Tensor([0.0, 1.0], requires_grad=True, name="x")
+    >>> with tg.anomaly():
+    ...     tg.log(x)
+    Traceback (most recent call last):
+        ...
+    tinygrad_cnn.insight.anomalies.AnomalyError: anomaly: log at ... made 1 Inf of 2 values ...
     """
 
     def see(call: Call) -> None:

@@ -40,6 +40,24 @@ def explain(y: Tensor, *, wrt: Tensor, grad: Any = None, limit: int = 40) -> Exp
     Raises
     ------
     TypeError : `y` or `wrt` is no Tensor.  ValueError : `grad` has another shape than y, or `limit` is below 1.
+
+    Examples
+    --------
+    >>> x = tg.Tensor([1.0, 2.0], requires_grad=True, name="x")
+    >>> y = tg.relu(x * x).sum()
+    >>> print(tg.explain(y, wrt=x))
+    The gradient of y () in x (2,)
+    <BLANKLINE>
+    step  op    |g|    passes on    to
+       1  sum   1      spread(g)    x (2,)
+       2  relu  1.414  g * (y > 0)  x (2,)
+       3  mul   1.414  g * b        a = x (2,)
+                       g * a        b = x (2,)
+    <BLANKLINE>
+    What arrives at x has shape (2,) and norm 4.472; it is the sum of what step 3 passes on twice.
+    <BLANKLINE>
+    In the formulas, g is the gradient of the step's result y; what is passed on is the g of the step it goes to.
+      spread  copied back over the axes that were reduced
     """
     _check(y, wrt, limit)
     names = y.name or "y", wrt.name or "x"

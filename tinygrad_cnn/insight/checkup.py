@@ -61,6 +61,17 @@ def doctor(model: Module, input_shape: tuple[int, ...], classes: int, *, steps: 
     model : takes ``(N, *input_shape)``, gives logits (N, ..., classes); it is left as it was.
     input_shape : of one sample, as (H, W, C).
     steps : of the attempt to learn one batch by heart, per step size.
+
+    Examples
+    --------
+    >>> print(tg.doctor(model, (8, 8, 1), 10))
+    Sequential, 35,914 parameters, on 8 random inputs of 8x8x1, 10 classes
+      ok      forward        (8, 8, 8, 1) -> (8, 10), all finite.
+      ok      loss at start  2.26..., where log(10) = 2.303.
+      ok      gradients      8 of 8 parameters.
+      ok      independence   each of 8 outputs depends on its own sample only.
+      ok      overfit        loss 2.2... -> 0... after ... steps of Adam with lr=0.001.
+    verdict: healthy: it can be trained.
     """
     _check_module(model)
     shape = tuple(whole("doctor", f"input_shape[{k}]", n) for k, n in enumerate(input_shape))

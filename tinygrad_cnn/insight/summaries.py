@@ -108,6 +108,20 @@ def summary(model: Any, example: Any) -> Summary:
     Raises
     ------
     SummaryError : the model fails on this input.
+
+    Examples
+    --------
+    >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
+    >>> print(tg.summary(net, (8, 8, 1)))
+    Sequential, input (1, 8, 8, 1)
+    layer  kind     output                         parameters  multiply-adds  activations
+    -----  -------  -----------------------------  ----------  -------------  -----------
+    0      Conv2d   (1, 6, 6, 4)                           40          1,296    576 bytes
+    1      ReLU     (fused into the layer before)           -              -            -
+    2      Flatten  (1, 144)                                -              -            -
+    3      Linear   (1, 10)                             1,450          1,440     40 bytes
+    total                                               1,490          2,736    616 bytes
+    1.49 k parameters; 2.736 k multiply-adds, 5.472 k FLOP in all, for a batch of 1
     """
     if not isinstance(model, Module):
         raise TypeError(f"summary: the model must be a Module, got {type(model).__name__}. Wrap functions: nn.Lambda.")

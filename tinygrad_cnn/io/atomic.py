@@ -26,6 +26,14 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb", **options: Any)
     Raises
     ------
     FileNotFoundError, NotADirectoryError, IsADirectoryError : `path` cannot be a file.
+
+    Examples
+    --------
+    >>> import os
+    >>> with tg.io.atomic_write("note.txt", "w") as file:
+    ...     count = file.write("whole or not at all")
+    >>> os.listdir()  # no draft is left beside it
+    ['note.txt']
     """
     if mode not in ("wb", "w"):
         raise ValueError(f"atomic_write: mode must be 'wb' or 'w', got {mode!r}; reading and appending need open().")

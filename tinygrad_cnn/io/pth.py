@@ -40,6 +40,15 @@ def load_pth(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     ------
     FileFormatError : the file is foreign, cut short, altered, or holds anything but tensors and containers (whole
         modules, for example); the message names it.
+
+    Examples
+    --------
+    >>> with open("weights.pth", "wb") as file:
+    ...     count = file.write(b"anything")
+    >>> tg.io.load_pth("weights.pth")
+    Traceback (most recent call last):
+        ...
+    tinygrad_cnn.io.errors.FileFormatError: weights.pth: not a PyTorch file of tensors ...
     """
     name = os.fspath(path)
     with open_file(path, "a PyTorch file") as file:

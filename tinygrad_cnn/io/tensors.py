@@ -39,6 +39,12 @@ def save(path: str | os.PathLike[str], module_or_dict: Any, *, metadata: Mapping
     Raises
     ------
     TypeError : what is not an array, or has a dtype that the format lacks.
+
+    Examples
+    --------
+    >>> tg.save("lenet.safetensors", model)
+    >>> model.load_state_dict(tg.load("lenet.safetensors"))
+    LoadReport(missing=[], unexpected=[])
     """
     arrays = _arrays(module_or_dict)
     for key, value in (metadata or {}).items():
@@ -57,6 +63,13 @@ def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     Raises
     ------
     FileFormatError : the file is no safetensors file, is cut short or altered; its name and the reason are told.
+
+    Examples
+    --------
+    >>> tg.save("pair.safetensors", {"a": np.eye(2), "b": tg.zeros(3)})
+    >>> found = tg.load("pair.safetensors")
+    >>> found["a"].shape, found["b"].dtype
+    ((2, 2), dtype('float32'))
     """
     data = _read(path)
     from safetensors import SafetensorError
@@ -75,7 +88,12 @@ def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
-    """The text that `save(..., metadata=...)` kept; an empty dict if there is none."""
+    """The text that `save(..., metadata=...)` kept; an empty dict if there is none.
+
+    >>> tg.save("x.safetensors", {"x": np.eye(2)}, metadata={"made by": "hand"})
+    >>> tg.io.read_metadata("x.safetensors")
+    {'made by': 'hand'}
+    """
     data = _read(path)
     import json
 

@@ -132,7 +132,11 @@ _in_use: ContextVar[Chain] = ContextVar("kernels in use", default=_default)
 
 @contextmanager
 def use_kernels(name: str) -> Iterator[None]:
-    """Compute with the backend "native", "numpy" or "slow" inside the block, in this thread only."""
+    """Compute with the backend "native", "numpy" or "slow" inside the block, in this thread only.
+
+    >>> with tg.use_kernels("numpy"):
+    ...     y = tg.conv2d(np.ones((1, 5, 5, 1)), np.ones((3, 3, 1, 1)))
+    """
     token = _in_use.set(_chain_named(name))
     try:
         yield

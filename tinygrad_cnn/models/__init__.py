@@ -47,6 +47,14 @@ def build(name: str, input_shape: ImageShape, classes: int, rng: Rng = None) -> 
     Raises
     ------
     ValueError : no network has this name (the message lists all), or the images are too small for it.
+
+    Examples
+    --------
+    >>> net = tg.models.build("lenet", (28, 28, 1), 10, rng=0)
+    >>> net(np.zeros((2, 28, 28, 1), np.float32)).shape
+    (2, 10)
+    >>> sum(p.size for p in net.parameters())
+    61706
     """
     if name not in _BUILDERS:
         known = ", ".join(names)

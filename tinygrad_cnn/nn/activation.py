@@ -20,7 +20,11 @@ class Identity(Module):
 
 
 class Lambda(Module):
-    """Any function of one value as a layer: ``Lambda(tg.abs)``."""
+    """Any function of one value as a layer: ``Lambda(tg.abs)``.
+
+    >>> nn.Sequential(nn.Lambda(lambda x: x / 255), nn.Flatten())(np.full((1, 2, 2, 1), 51.0))
+    array([[0.2, 0.2, 0.2, 0.2]])
+    """
 
     def __init__(self, fn: Any) -> None:
         if not callable(fn) or isinstance(fn, type):

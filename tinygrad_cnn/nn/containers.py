@@ -88,6 +88,13 @@ class Sequential(_Row):
     """Layers one after another: ``Sequential(a, b)``, or with names, ``Sequential({"first": a, "second": b})``.
 
     Indexing, slicing (a Sequential of the same layers under the same names), len and iteration work as on a list.
+
+    >>> layers = nn.Conv2d(1, 8, 3, rng=0), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 6 * 6, 10, rng=1)
+    >>> net = nn.Sequential(*layers)
+    >>> net(images).shape
+    (16, 10)
+    >>> net[0]
+    Conv2d(1, 8, window=(3, 3))
     """
 
     def __init__(self, *layers: Any) -> None:

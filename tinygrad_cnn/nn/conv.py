@@ -56,6 +56,11 @@ class ConvTranspose2d(_Conv):
     output_padding : int or pair, smaller than the stride: rows and columns more at the bottom and right.
 
     Attributes: ``weight`` (I, J, out/groups, in), ``bias`` (out,) or None.
+
+    Examples
+    --------
+    >>> nn.ConvTranspose2d(16, 3, 2, stride=2, rng=0)(np.zeros((8, 14, 14, 16), np.float32)).shape
+    (8, 28, 28, 3)
     """
 
     def __init__(
@@ -97,6 +102,9 @@ class DepthwiseConv2d(_Conv):
     """`multiplier` filters for each channel by itself: x (N,H,W,C) -> (N,H',W',C*multiplier).
 
     Arguments as in `Conv2d`.  Attributes: ``weight`` (I, J, C, multiplier), ``bias`` (C*multiplier,) or None.
+
+    >>> nn.DepthwiseConv2d(16, 3, padding="same", rng=0).weight.shape
+    (3, 3, 16, 1)
     """
 
     def __init__(

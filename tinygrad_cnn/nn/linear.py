@@ -30,6 +30,14 @@ class Conv2d(Module):
     init : name in `nn.init`, or a function of (shape, rng=...).
 
     Attributes: ``weight`` (I, J, in/groups, out), ``bias`` (out,) or None.
+
+    Examples
+    --------
+    >>> layer = nn.Conv2d(3, 16, 5, stride=2, padding="same", rng=0)
+    >>> layer(np.zeros((8, 32, 32, 3), np.float32)).shape
+    (8, 16, 16, 16)
+    >>> layer.weight.shape, layer.bias.shape
+    ((5, 5, 3, 16), (16,))
     """
 
     def __init__(
@@ -79,6 +87,11 @@ class Linear(Module):
     Weights start He-uniform and biases at zero, as in `Conv2d`.
 
     Attributes: ``weight`` (in, out), ``bias`` (out,) or None.
+
+    >>> layer = nn.Linear(3, 2, rng=0)
+    >>> weight = layer.weight.assign([[1, 0], [0, 1], [1, 1]])
+    >>> layer(np.array([1.0, 2.0, 10.0], np.float32)).data  # x @ weight + bias
+    array([11., 12.], dtype=float32)
     """
 
     def __init__(

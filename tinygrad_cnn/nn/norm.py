@@ -50,6 +50,13 @@ class BatchNorm2d(_Norm):
     in PyTorch).  In `eval` the running averages are used.
 
     Attributes: ``weight``, ``bias`` (channels,) parameters; ``running_mean``, ``running_var`` (channels,) buffers.
+
+    >>> norm = nn.BatchNorm2d(3)
+    >>> y = norm(10 + 5 * tg.randn(8, 4, 4, 3, rng=0).data)
+    >>> bool(abs(y.data.mean()) < 1e-5), bool(abs(y.data.std() - 1) < 1e-3)
+    (True, True)
+    >>> norm.running_mean.data.round()  # a tenth of the way from 0 to 10
+    array([1., 1., 1.], dtype=float32)
     """
 
     running_mean: Tensor

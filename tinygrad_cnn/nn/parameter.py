@@ -14,6 +14,13 @@ class Parameter(Tensor):
     ----------
     data : array, number or nested list, floating.
     name : for drawings and messages; None lets the module give it its path, as in "features.3.weight".
+
+    Examples
+    --------
+    >>> layer = nn.Module()
+    >>> layer.scale = nn.Parameter(np.ones(3), name="scale")
+    >>> [name for name, _ in layer.named_parameters()]
+    ['scale']
     """
 
     __slots__ = ("_auto_named",)

@@ -27,7 +27,11 @@ class _Pool(Module):
 
 
 class MaxPool2d(_Pool):
-    """The largest value in each window: x (N,H,W,C) -> (N,H',W',C).  `stride` defaults to the window."""
+    """The largest value in each window: x (N,H,W,C) -> (N,H',W',C).  `stride` defaults to the window.
+
+    >>> nn.MaxPool2d(2)(np.zeros((8, 28, 28, 6))).shape
+    (8, 14, 14, 6)
+    """
 
     def __init__(
         self, window: Any, *, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
@@ -105,7 +109,11 @@ class MaxUnpool2d(Module):
 
 
 class Flatten(Module):
-    """Everything but the first axis in one row: x (N,...) -> (N,M)."""
+    """Everything but the first axis in one row: x (N,...) -> (N,M).
+
+    >>> nn.Flatten()(np.zeros((8, 7, 7, 16))).shape
+    (8, 784)
+    """
 
     def forward(self, x: Any) -> Any:
         return ops.flatten(x, start=1)

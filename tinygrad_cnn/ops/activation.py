@@ -21,7 +21,15 @@ _WIDE = [S(x=uniform(-5, 5, 4, 5))]
 
 @op(samples=_APART, ref=scalarwise(lambda x: max(x, 0.0)))
 def relu(x: Any) -> Any:
-    """max(x, 0); its derivative at 0 is 0, NaN stays NaN.  x (...) -> (...)"""
+    """max(x, 0); its derivative at 0 is 0, NaN stays NaN.  x (...) -> (...)
+
+    >>> x = tg.Tensor([-1.0, 0.0, 2.0], requires_grad=True)
+    >>> y = tg.relu(x)
+    >>> y
+    Tensor([0., 0., 2.], dtype=float32, from=relu)
+    >>> tg.grad(y.sum(), x)  # 0 at 0
+    array([0., 0., 1.], dtype=float32)
+    """
     return kernels.relu(x)
 
 
@@ -43,7 +51,11 @@ relu_dx.formula(y="dy * (x > 0)")
 
 @op(samples=[*_APART, S(x=apart(6), slope=0.3)], ref=scalarwise(lambda x, slope=0.01: x if x > 0 else slope * x))
 def leaky_relu(x: Any, *, slope: float = 0.01) -> Any:
-    """x where positive, slope * x elsewhere (at 0 too).  x (...) -> (...)"""
+    """x where positive, slope * x elsewhere (at 0 too).  x (...) -> (...)
+
+    >>> tg.leaky_relu(np.array([-1.0, 2.0]), slope=0.1)
+    array([-0.1,  2. ])
+    """
     return np.where(x > 0, x, x * slope)
 
 
@@ -173,7 +185,12 @@ gelu.formula(y="x * Phi(x)", x="g * (Phi(x) + x * phi(x))")
     ref=scalarwise(lambda x, low=None, high=None: min(max(x, low if low is not None else x), high or math.inf)),
 )
 def clip(x: Any, low: Any = None, high: Any = None) -> Any:
-    """x held within [low, high]; the gradient passes where x lies within, borders included.  x (...) -> (...)"""
+    """x held within [low, high]; the gradient passes where x lies within, borders included.  x (...) -> (...)
+
+    >>> x = tg.Tensor([-3.0, 0.5, 3.0], requires_grad=True)
+    >>> tg.grad(tg.clip(x, -1, 1).sum(), x)
+    array([0., 1., 0.], dtype=float32)
+    """
     if low is not None and high is not None and np.any(np.asarray(low) > np.asarray(high)):
         raise ValueError(f"clip: low={low} is above high={high}; swap them.")
     return np.clip(x, low, high)

@@ -110,7 +110,12 @@ pow.formula(a="g * b * a ** (b - 1)", b="g * y * log(a)")
     numpy=[np.where],
 )  # fmt: skip
 def where(condition: Any, a: Any, b: Any) -> Any:
-    """a where the condition holds, else b.  condition (...) bool · a (...) · b (...) -> (...)"""
+    """a where the condition holds, else b.  condition (...) bool · a (...) · b (...) -> (...)
+
+    >>> x = np.array([-1.0, 2.0, -3.0])
+    >>> tg.where(x > 0, x, 10 * x)
+    array([-10.,   2., -30.])
+    """
     return np.where(condition, a, b)
 
 
@@ -129,7 +134,14 @@ def _larger(g: Any, mine: Any, other: Any) -> Any:
     numpy=[np.maximum],
 )
 def maximum(a: Any, b: Any) -> Any:
-    """The larger of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)"""
+    """The larger of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)
+
+    >>> a = tg.Tensor([1.0, 5.0, 3.0], requires_grad=True)
+    >>> tg.maximum(a, 3)
+    Tensor([3., 5., 3.], dtype=float32, from=maximum)
+    >>> tg.grad(tg.maximum(a, 3).sum(), a)  # a tie is shared
+    array([0. , 1. , 0.5], dtype=float32)
+    """
     return np.maximum(a, b)
 
 

@@ -96,6 +96,13 @@ def pad(x: Any, width: Any, mode: str = "constant", *, value: float = 0.0) -> An
     ----------
     mode : "constant", all `value`; "edge", the last element again; "reflect", a mirror in the last element;
         "symmetric", a mirror behind it; "wrap", from the other end.
+
+    Examples
+    --------
+    >>> tg.pad(np.array([1.0, 2.0, 3.0]), 2)
+    array([0., 0., 1., 2., 3., 0., 0.])
+    >>> tg.pad(np.array([1.0, 2.0, 3.0]), 2, "reflect")
+    array([3., 2., 1., 2., 3., 2., 1.])
     """
     widths = _widths("pad", width, x.ndim)
     _check_border(x.shape, widths, mode)

@@ -80,6 +80,17 @@ def conv2d(
     Raises
     ------
     ValueError : the channels do not match, or the window does not fit the image.
+
+    Examples
+    --------
+    >>> image = np.zeros((1, 1, 6, 1), np.float32)
+    >>> image[0, 0, :3] = 10  # light on the left, dark on the right
+    >>> edge = np.array([1.0, 0.0, -1.0], np.float32).reshape(1, 3, 1, 1)  # (I, J, C, O)
+    >>> tg.conv2d(image, edge).ravel()
+    array([ 0., 10., 10.,  0.], dtype=float32)
+    >>> x, w = tg.randn(8, 32, 32, 3, rng=0), tg.randn(5, 5, 3, 6, rng=1)
+    >>> tg.conv2d(x, w).shape, tg.conv2d(x, w, stride=2, padding="same").shape
+    ((8, 28, 28, 6), (8, 16, 16, 6))
     """
     return kernels.conv2d(*promoted(x, w, b), filters_window(x, w, b, stride, padding, dilation, groups), groups)
 
@@ -98,7 +109,12 @@ def conv2d(
 def conv2d_dx(
     dy: Any, w: Any, *, size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Any:
-    """The gradient of conv2d in its images of `size` (H, W).  dy (N,H',W',O) · w (I,J,C/groups,O) -> (N,H,W,C)"""
+    """The gradient of conv2d in its images of `size` (H, W).  dy (N,H',W',O) · w (I,J,C/groups,O) -> (N,H,W,C)
+
+    >>> dy, w = np.ones((1, 1, 2, 1)), np.array([1.0, 2.0, 3.0]).reshape(1, 3, 1, 1)
+    >>> tg.conv2d_dx(dy, w, size=(1, 4)).ravel()  # each output hands the filter back to its window
+    array([1., 3., 5., 3.])
+    """
     x_shape = (dy.shape[0], *size, w.shape[2] * groups)
     win = geometry(x_shape, w.shape, stride, padding, dilation, groups)
     _check_dy("conv2d_dx", dy.shape, (dy.shape[0], *win.out, w.shape[3]))
@@ -124,7 +140,12 @@ def _check_dy(who: str, got: Any, expected: Any) -> None:
 def conv2d_dw(
     x: Any, dy: Any, *, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Any:
-    """The gradient of conv2d in its filters of `window` (I, J).  x (N,H,W,C) · dy (N,H',W',O) -> (I,J,C/groups,O)"""
+    """The gradient of conv2d in its filters of `window` (I, J).  x (N,H,W,C) · dy (N,H',W',O) -> (I,J,C/groups,O)
+
+    >>> x, dy = np.array([1.0, 2.0, 3.0, 4.0]).reshape(1, 1, 4, 1), np.ones((1, 1, 2, 1))
+    >>> tg.conv2d_dw(x, dy, window=(1, 3)).ravel()  # a shared weight gathers from all places
+    array([3., 5., 7.])
+    """
     w_shape = (*window, x.shape[3] // groups, dy.shape[3])
     win = geometry(x.shape, w_shape, stride, padding, dilation, groups)
     _check_dy("conv2d_dw", dy.shape, (x.shape[0], *win.out, dy.shape[3]))
@@ -244,6 +265,14 @@ def conv_transpose2d(
     Raises
     ------
     ValueError : the channels do not match, or nothing is left of the image.
+
+    Examples
+    --------
+    >>> x, w = np.array([1.0, 10.0]).reshape(1, 1, 2, 1), np.array([1.0, 2.0]).reshape(1, 2, 1, 1)
+    >>> tg.conv_transpose2d(x, w, stride=2).shape  # the rows in between stay empty
+    (1, 1, 4, 1)
+    >>> tg.conv_transpose2d(x, w, stride=(1, 2)).ravel()
+    array([ 1.,  2., 10., 20.])
     """
     win = _transposed_window(x, w, b, output_padding, groups, stride=stride, padding=padding, dilation=dilation)
     y = kernels.conv2d_dx(x, w, win, groups)

@@ -25,6 +25,10 @@ def conv1d(
 
     L' = floor((L + before + after - dilation*(K - 1) - 1) / stride) + 1.  Options as in `conv2d`, of one axis;
     `padding` is an int, (before, after), "same" or "valid".
+
+    >>> x, w = np.arange(5.0).reshape(1, 5, 1), np.array([1.0, -1.0]).reshape(2, 1, 1)
+    >>> tg.conv1d(x, w).ravel()
+    array([-1., -1., -1., -1.])
     """
     x_shape, w_shape = np.shape(x), np.shape(w)
     if len(x_shape) != 3 or len(w_shape) != 3:
@@ -47,6 +51,10 @@ def depthwise_conv2d(x: Any, w: Any, b: Any = None, *, stride: Any = 1, padding:
     """M filters for each channel by itself.  x (N,H,W,C) · w (I,J,C,M) · b (C*M,) -> (N,H',W',C*M)
 
     Channel c of x gives channels c*M to (c + 1)*M of the result.  Options as in `conv2d`.
+
+    >>> x, w = tg.randn(1, 8, 8, 3, rng=0), tg.randn(3, 3, 3, 2, rng=1)
+    >>> tg.depthwise_conv2d(x, w, padding="same").shape  # two filters for each of three channels
+    (1, 8, 8, 6)
     """
     x_shape, w_shape = np.shape(x), np.shape(w)
     if len(w_shape) != 4 or x_shape[3:] != w_shape[2:3]:
@@ -62,7 +70,14 @@ def depthwise_conv2d(x: Any, w: Any, b: Any = None, *, stride: Any = 1, padding:
 def separable_conv2d(
     x: Any, depthwise: Any, pointwise: Any, b: Any = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1
 ) -> Any:
-    """`depthwise_conv2d`, then a mix of channels.  x (N,H,W,C) · (I,J,C,M) · (C*M,O) · b (O,) -> (N,H',W',O)"""
+    """`depthwise_conv2d`, then a mix of channels.  x (N,H,W,C) · (I,J,C,M) · (C*M,O) · b (O,) -> (N,H',W',O)
+
+    >>> x, depthwise, pointwise = np.ones((1, 8, 8, 3)), np.ones((3, 3, 3, 1)), np.ones((3, 16))
+    >>> tg.separable_conv2d(x, depthwise, pointwise).shape
+    (1, 6, 6, 16)
+    >>> depthwise.size + pointwise.size, 3 * 3 * 3 * 16  # weights, against those of a full convolution
+    (75, 432)
+    """
     shape, outputs = np.shape(pointwise), np.shape(depthwise)[2:]
     if len(shape) != 2 or len(outputs) != 2 or shape[0] != outputs[0] * outputs[1]:
         raise ValueError(

@@ -107,7 +107,11 @@ tanh.vjp(x=lambda g, y: g * (1 - y * y))
 
 @op(samples=_ANY, ref=scalarwise(lambda x: 1 / (1 + math.exp(-x))))
 def sigmoid(x: Any) -> Any:
-    """1 / (1 + e**-x), without overflow.  x (...) -> (...)"""
+    """1 / (1 + e**-x), without overflow.  x (...) -> (...)
+
+    >>> tg.sigmoid(np.array([-1000.0, 0.0, 1000.0]))  # no overflow
+    array([0. , 0.5, 1. ])
+    """
     e = np.exp(-np.absolute(x))
     return np.where(x >= 0, 1, e) / (1 + e)
 

@@ -90,7 +90,12 @@ def _linear_ref(x: Any, w: Any, b: Any = None) -> Any:
 
 @op(samples=_DENSE, ref=_linear_ref, composition=_linear, cost=_linear_cost)
 def linear(x: Any, w: Any, b: Any = None) -> Any:
-    """x @ w + b, a dense layer.  x (..., C) · w (C, O) · b (O,) -> (..., O)"""
+    """x @ w + b, a dense layer.  x (..., C) · w (C, O) · b (O,) -> (..., O)
+
+    >>> x, w = np.array([[1.0, 2.0]]), np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
+    >>> tg.linear(x, w, np.array([0.0, 0.0, 10.0]))
+    array([[ 1.,  2., 13.]])
+    """
     return _dense("linear", x, w, b, relu=False)
 
 
@@ -231,6 +236,11 @@ def batch_norm(
 
     Training statistics.  `observe` is called with the batch's mean and (biased) variance, (C,) each: a layer moves
     its running averages by them.  Source: Ioffe and Szegedy (2015).
+
+    >>> x = np.array([[1.0, 10.0], [3.0, 30.0]])  # two samples of two channels
+    >>> tg.batch_norm(x, np.ones(2), np.zeros(2), eps=1e-12).round(3)
+    array([[-1., -1.],
+           [ 1.,  1.]])
     """
     return _norm_forward(x, gamma, beta, eps, observe, relu=False)
 

@@ -47,7 +47,18 @@ _KEYS = [
 
 @op(samples=_KEYS, ref=_getitem_ref, cost=lambda: 0)
 def getitem(x: Any, *, key: Any) -> Any:
-    """x[key]: ints, slices, ..., None, integer and boolean arrays, NumPy's meaning.  x (...) -> (...)"""
+    """x[key]: ints, slices, ..., None, integer and boolean arrays, NumPy's meaning.  x (...) -> (...)
+
+    >>> x = tg.Tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], requires_grad=True)
+    >>> x[:, 1:].data
+    array([[2., 3.],
+           [5., 6.]], dtype=float32)
+    >>> x[x.data > 4].data
+    array([5., 6.], dtype=float32)
+    >>> tg.grad(x[0, -1], x)
+    array([[0., 0., 1.],
+           [0., 0., 0.]], dtype=float32)
+    """
     return x[_plain(key)]
 
 
@@ -120,7 +131,13 @@ def _key(axis: int, indices: Any, ndim: int) -> Any:
     numpy=[np.take],
 )  # fmt: skip
 def take(x: Any, indices: Any, axis: Any = None) -> Any:
-    """Elements of x along an axis (of the flattened x if None) at integer indices.  x (...) · indices (...) -> (...)"""
+    """Elements of x along an axis (of the flattened x if None) at integer indices.  x (...) · indices (...) -> (...)
+
+    >>> x = tg.Tensor([10.0, 20.0, 30.0], requires_grad=True)
+    >>> y = tg.take(x, [2, 0, 2])
+    >>> y.data, tg.grad(y.sum(), x)  # taken twice, counted twice
+    (array([30., 10., 30.], dtype=float32), array([1., 0., 2.], dtype=float32))
+    """
     if indices.dtype.kind not in "iu":
         raise TypeError(f"take: indices have dtype {indices.dtype}; they must be whole numbers.")
     return np.take(x, indices, axis=axis)

@@ -36,7 +36,14 @@ def _matmul_ref(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     numpy=[np.matmul],
 )  # fmt: skip
 def matmul(a: Any, b: Any) -> Any:
-    """The matrix product, by NumPy's rules for vectors and batches.  a (..., N, K) · b (..., K, M) -> (..., N, M)"""
+    """The matrix product, by NumPy's rules for vectors and batches.  a (..., N, K) · b (..., K, M) -> (..., N, M)
+
+    >>> a, b = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([10.0, 1.0])
+    >>> tg.matmul(a, b)
+    array([12., 34.])
+    >>> tg.matmul(np.ones((5, 2, 3)), np.ones((3, 4))).shape  # stacks of matrices broadcast
+    (5, 2, 4)
+    """
     if not a.ndim or not b.ndim:
         raise ValueError(f"matmul: a {a.shape} and b {b.shape} must each have an axis; use * for plain numbers.")
     inner = b.shape[-2 if b.ndim > 1 else 0]
@@ -95,7 +102,12 @@ matmul.formula(y="a @ b", a="g @ b.T", b="a.T @ g")
     numpy=[np.outer],
 )
 def outer(a: Any, b: Any) -> Any:
-    """All products of an element of a and an element of b.  a (...) · b (...) -> (a.size, b.size)"""
+    """All products of an element of a and an element of b.  a (...) · b (...) -> (a.size, b.size)
+
+    >>> tg.outer(np.array([1.0, 2.0]), np.array([10.0, 1.0]))
+    array([[10.,  1.],
+           [20.,  2.]])
+    """
     return np.outer(a, b)
 
 
@@ -203,7 +215,14 @@ _einsum.formula(xs="einsum(g, others(xs))")
 
 
 def einsum(subscripts: str, *xs: Any) -> Any:
-    """Einstein's summation, as ``np.einsum`` spells it: ``einsum("ij,jk->ik", a, b)``."""
+    """Einstein's summation, as ``np.einsum`` spells it: ``einsum("ij,jk->ik", a, b)``.
+
+    >>> x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    >>> tg.einsum("ij->j", x), float(tg.einsum("ii", x))
+    (array([4., 6.]), 5.0)
+    >>> tg.einsum("bij,bjk->bik", np.ones((5, 2, 3)), np.ones((5, 3, 4))).shape
+    (5, 2, 4)
+    """
     if not isinstance(subscripts, str):
         raise TypeError(
             f"einsum: the first argument is the subscripts, as in 'ij,jk->ik'; got {type(subscripts).__name__}."
@@ -236,6 +255,9 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """Products summed over the last `axes` axes of a and first of b, or over two lists of axes.
 
     a (...) · b (...) -> (...)
+
+    >>> tg.tensordot(np.ones((2, 3, 4)), np.ones((3, 4, 5))).shape  # the last two axes with the first two
+    (2, 5)
     """
     return np.tensordot(a, b, axes)
 

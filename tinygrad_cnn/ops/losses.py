@@ -29,7 +29,11 @@ def _softmax_ref(x: np.ndarray, *, axis: int = -1, log: bool = False) -> np.ndar
 
 @op(params=["axis"], samples=_ROWS, ref=_softmax_ref, cost=lambda x_shape: 4 * math.prod(x_shape))
 def softmax(x: Any, axis: int = -1) -> Any:
-    """exp(x) / sum(exp(x)) along an axis.  x (..., C) -> (..., C)"""
+    """exp(x) / sum(exp(x)) along an axis.  x (..., C) -> (..., C)
+
+    >>> tg.softmax(np.log([[1.0, 2.0, 5.0]])).round(3)
+    array([[0.125, 0.25 , 0.625]])
+    """
     e = np.exp(x - np.max(x, axis=axis, keepdims=True)) if x.size else x
     return e / np.sum(e, axis=axis, keepdims=True)
 
@@ -45,7 +49,11 @@ softmax.formula(y="exp(x) / sum(exp(x))")
     cost=lambda x_shape: 4 * math.prod(x_shape),
 )
 def log_softmax(x: Any, axis: int = -1) -> Any:
-    """log(softmax(x)) along an axis, without overflow.  x (..., C) -> (..., C)"""
+    """log(softmax(x)) along an axis, without overflow.  x (..., C) -> (..., C)
+
+    >>> tg.log_softmax(np.array([0.0, 1000.0]))  # where log(softmax(x)) has no finite answer
+    array([-1000.,     0.])
+    """
     if not x.size:
         return np.copy(x)
     x = x - np.max(x, axis=axis, keepdims=True)
@@ -188,6 +196,16 @@ def softmax_cross_entropy(
     ValueError : a label is no class, or shapes do not match.
 
     Source: the definitions of PyTorch's cross_entropy, but for the mean over no rows.
+
+    Examples
+    --------
+    >>> logits = tg.Tensor(np.log([[1.0, 3.0], [1.0, 1.0]]), requires_grad=True)
+    >>> loss = tg.softmax_cross_entropy(logits, np.array([1, 0]))
+    >>> round(loss.item(), 4)  # the mean of -log 3/4 and -log 1/2
+    0.4904
+    >>> tg.grad(loss, logits).round(3)  # (softmax - one-hot) / N
+    array([[ 0.125, -0.125],
+           [-0.25 ,  0.25 ]])
     """
     _check_reduction(_NAME, reduction)
     x = logits.reshape(-1, _classes(_NAME, logits.shape, weight, label_smoothing))
@@ -260,7 +278,12 @@ def _check_pair(who: str, a: Any, b: Any) -> None:
 def nll_loss(
     log_probabilities: Any, labels: Any, *, weight: Any = None, ignore_index: int | None = None, reduction: str = "mean"
 ) -> Any:
-    """-log_probabilities[label], reduced as in `softmax_cross_entropy`.  (..., C) · (...) int -> () or (...)"""
+    """-log_probabilities[label], reduced as in `softmax_cross_entropy`.  (..., C) · (...) int -> () or (...)
+
+    >>> log_p = np.log([[0.5, 0.5], [0.25, 0.75]])
+    >>> round(float(tg.nll_loss(log_p, np.array([0, 1]))), 4)  # the mean of -log 1/2 and -log 3/4
+    0.4904
+    """
     _check_reduction("nll_loss", reduction)
     x, labels = log_probabilities, np.asarray(values(labels))
     rows, counts = _targets("nll_loss", x.shape, labels, x.dtype, weight, ignore_index, 0.0)
@@ -271,20 +294,32 @@ def nll_loss(
 
 
 def mse_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
-    """(predictions - targets)**2, reduced.  (...) · (...) -> () or (...)"""
+    """(predictions - targets)**2, reduced.  (...) · (...) -> () or (...)
+
+    >>> float(tg.mse_loss(np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 0.0, 3.0, 6.0])))  # (0 + 4 + 0 + 4) / 4
+    2.0
+    """
     _check_pair("mse_loss", predictions, targets)
     d = predictions - targets
     return _reduce("mse_loss", d * d, reduction)
 
 
 def l1_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
-    """``|predictions - targets|``, reduced.  (...) · (...) -> () or (...)"""
+    """``|predictions - targets|``, reduced.  (...) · (...) -> () or (...)
+
+    >>> float(tg.l1_loss(np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 4.0])))  # (0 + 2 + 1) / 3
+    1.0
+    """
     _check_pair("l1_loss", predictions, targets)
     return _reduce("l1_loss", abs(predictions - targets), reduction)
 
 
 def huber_loss(predictions: Any, targets: Any, *, delta: float = 1.0, reduction: str = "mean") -> Any:
-    """``d**2 / 2`` where ``|d| <= delta``, else ``delta * (|d| - delta/2)``; reduced.  (...) · (...) -> () or (...)"""
+    """``d**2 / 2`` where ``|d| <= delta``, else ``delta * (|d| - delta/2)``; reduced.  (...) · (...) -> () or (...)
+
+    >>> tg.huber_loss(np.array([0.5, 3.0]), np.zeros(2), reduction="none")
+    array([0.125, 2.5  ])
+    """
     _check_pair("huber_loss", predictions, targets)
     if not delta > 0:
         raise ValueError(f"huber_loss: delta={delta!r} must be above 0.")
@@ -299,6 +334,10 @@ def binary_cross_entropy_with_logits(
     """-(t log s + (1-t) log(1-s)) with s = sigmoid(logits), stable; reduced.  (...) · (...) -> () or (...)
 
     `pos_weight` multiplies the first term.
+
+    >>> logits, targets = np.array([0.0, 100.0]), np.array([1.0, 0.0])
+    >>> tg.binary_cross_entropy_with_logits(logits, targets, reduction="none").round(4)
+    array([  0.6931, 100.    ])
     """
     who = "binary_cross_entropy_with_logits"
     _check_pair(who, logits, targets)

@@ -79,6 +79,14 @@ def max_pool2d(
     ------
     ValueError : the window does not fit, or a window could lie on padding alone.
     TypeError : x holds no floats.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0, 2.0, 5.0, 0.0], [4.0, 3.0, 0.0, 6.0]]).reshape(1, 2, 4, 1)
+    >>> tg.max_pool2d(x, 2).ravel()
+    array([4., 6.])
+    >>> tg.max_pool2d(x, 2, stride=1).ravel()
+    array([4., 5., 6.])
     """
     check_floating("max_pool2d", x)
     return kernels.max_pool2d(x, geometry("max_pool2d", x.shape, window, stride, padding, dilation, ceil_mode))
@@ -150,6 +158,10 @@ def avg_pool2d(
     """The mean of each window.  x (N,H,W,C) -> (N,H',W',C)
 
     Options as in `max_pool2d`; `count_include_pad` says whether padding counts in the mean (as zeros).
+
+    >>> x = np.array([[1.0, 2.0, 5.0, 0.0], [4.0, 3.0, 1.0, 6.0]]).reshape(1, 2, 4, 1)
+    >>> tg.avg_pool2d(x, 2).ravel()
+    array([2.5, 3. ])
     """
     win = geometry("avg_pool2d", x.shape, window, stride, padding, 1, ceil_mode)
     check_floating("avg_pool2d", x)
@@ -186,7 +198,11 @@ avg_pool2d_put.vjp(dy=lambda g, window, stride, padding, ceil_mode, count_includ
     cost=lambda x_shape: math.prod(x_shape),
 )
 def global_avg_pool2d(x: Any) -> Any:
-    """The mean of each channel over the whole image.  x (N,H,W,C) -> (N,C)"""
+    """The mean of each channel over the whole image.  x (N,H,W,C) -> (N,C)
+
+    >>> tg.global_avg_pool2d(np.arange(8.0).reshape(1, 2, 2, 2))
+    array([[3., 4.]])
+    """
     shapes.image("global_avg_pool2d", "x", x.shape)
     if not x.shape[1] * x.shape[2]:
         raise ValueError(f"global_avg_pool2d: x has shape {x.shape}: images without pixels have no mean.")

@@ -49,7 +49,12 @@ def _elements(x_shape: tuple[int, ...]) -> int:
 
 @op(params=["axis", "keepdims"], samples=_AXES, ref=_by_rows(math.fsum), cost=_elements, numpy=[np.sum])
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The sum over axes.  x (...) -> (...)"""
+    """The sum over axes.  x (...) -> (...)
+
+    >>> x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    >>> float(tg.sum(x)), tg.sum(x, axis=0), tg.sum(x, axis=1, keepdims=True).shape
+    (10.0, array([4., 6.]), (2, 1))
+    """
     axes = axes_of("sum", axis, x.ndim)
     if axes == tuple(range(x.ndim - 1)) and not keepdims and x.ndim > 1:
         return kernels.column_sum(x)
@@ -68,7 +73,12 @@ sum.formula(x="spread(g)")
     numpy=[np.mean],
 )
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The mean over axes, which must not be empty.  x (...) -> (...)"""
+    """The mean over axes, which must not be empty.  x (...) -> (...)
+
+    >>> x = tg.Tensor([1.0, 2.0, 6.0, 3.0], requires_grad=True)
+    >>> x.mean().item(), tg.grad(x.mean(), x)
+    (3.0, array([0.25, 0.25, 0.25, 0.25], dtype=float32))
+    """
     if not _count(x.shape, axis):
         raise ValueError(f"mean: axis={axis!r} of shape {x.shape} holds no elements to average.")
     return np.mean(x, axis=axes_of("mean", axis, x.ndim), keepdims=keepdims)
@@ -91,7 +101,11 @@ def _var_ref(v: list[float], ddof: int = 0) -> float:
     numpy=[np.var],
 )
 def var(x: Any, axis: Any = None, keepdims: bool = False, *, ddof: int = 0) -> Any:
-    """The variance: mean square distance from the mean, divided by count - ddof.  x (...) -> (...)"""
+    """The variance: mean square distance from the mean, divided by count - ddof.  x (...) -> (...)
+
+    >>> float(tg.var(np.array([1.0, 3.0]))), float(tg.var(np.array([1.0, 3.0]), ddof=1))
+    (1.0, 2.0)
+    """
     _check_ddof("var", x.shape, axis, ddof)
     return np.var(x, axis=axes_of("var", axis, x.ndim), keepdims=keepdims, ddof=ddof)
 
@@ -118,7 +132,11 @@ var.formula(x="2 * spread(g) * (x - mean(x)) / (count - ddof)")
     numpy=[np.std],
 )
 def std(x: Any, axis: Any = None, keepdims: bool = False, *, ddof: int = 0) -> Any:
-    """The square root of the variance; where that is 0, so is the derivative.  x (...) -> (...)"""
+    """The square root of the variance; where that is 0, so is the derivative.  x (...) -> (...)
+
+    >>> float(tg.std(np.array([1.0, 3.0, 1.0, 3.0])))
+    1.0
+    """
     _check_ddof("std", x.shape, axis, ddof)
     return np.std(x, axis=axes_of("std", axis, x.ndim), keepdims=keepdims, ddof=ddof)
 
@@ -137,7 +155,12 @@ def _share(g: Any, x: Any, y: Any, axis: Any) -> Any:
 
 @op(params=["axis", "keepdims"], samples=_APART, ref=_by_rows(builtins.max), cost=_elements, numpy=[np.max, np.amax])
 def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The largest element over axes; ties share the gradient equally.  x (...) -> (...)"""
+    """The largest element over axes; ties share the gradient equally.  x (...) -> (...)
+
+    >>> x = tg.Tensor([1.0, 7.0, 7.0], requires_grad=True)
+    >>> x.max().item(), tg.grad(x.max(), x)  # a tie is shared
+    (7.0, array([0. , 0.5, 0.5], dtype=float32))
+    """
     return np.max(x, axis=axes_of("max", axis, x.ndim), keepdims=keepdims)
 
 
@@ -147,7 +170,11 @@ max.formula(x="spread(g) * (x == spread(y)) / sum(x == spread(y))")
 
 @op(params=["axis", "keepdims"], samples=_APART, ref=_by_rows(builtins.min), cost=_elements, numpy=[np.min, np.amin])
 def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The smallest element over axes; ties share the gradient equally.  x (...) -> (...)"""
+    """The smallest element over axes; ties share the gradient equally.  x (...) -> (...)
+
+    >>> tg.min(np.array([[3.0, 1.0], [2.0, 5.0]]), axis=1)
+    array([1., 2.])
+    """
     return np.min(x, axis=axes_of("min", axis, x.ndim), keepdims=keepdims)
 
 
@@ -157,7 +184,12 @@ min.formula(x="spread(g) * (x == spread(y)) / sum(x == spread(y))")
 
 @op(params=["axis", "keepdims"], samples=_AXES, ref=_by_rows(math.prod), cost=_elements, numpy=[np.prod])
 def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The product over axes; its gradient is right at zeros too.  x (...) -> (...)"""
+    """The product over axes; its gradient is right at zeros too.  x (...) -> (...)
+
+    >>> x = tg.Tensor([2.0, 3.0, 0.0], requires_grad=True)
+    >>> x.prod().item(), tg.grad(x.prod(), x)  # right where a factor is 0, too
+    (0.0, array([0., 0., 6.], dtype=float32))
+    """
     return np.prod(x, axis=axes_of("prod", axis, x.ndim), keepdims=keepdims)
 
 
@@ -197,7 +229,11 @@ prod.formula(x="spread(g) * prod_of_others(x)")
     numpy=[np.cumsum],
 )  # fmt: skip
 def cumsum(x: Any, axis: Any = None) -> Any:
-    """Running sums along an axis, of the flattened array if None.  x (...) -> (...), or (size,) for axis=None"""
+    """Running sums along an axis, of the flattened array if None.  x (...) -> (...), or (size,) for axis=None
+
+    >>> tg.cumsum(np.array([1, 2, 3, 4]))
+    array([ 1,  3,  6, 10])
+    """
     return np.cumsum(x, axis=axis)
 
 
@@ -212,7 +248,11 @@ cumsum.formula(x="reshape(flip(cumsum(flip(g))), x_shape)")
 
 @op(params=["axis", "keepdims"], samples=_APART[:2], ref=lambda x, axis=None: np.argmax(x, axis), numpy=[np.argmax])
 def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Where the largest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64"""
+    """Where the largest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64
+
+    >>> tg.argmax(np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]]), axis=1)
+    array([1, 0])
+    """
     return np.argmax(x, axis=axis, keepdims=keepdims)
 
 
@@ -229,7 +269,11 @@ def argmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     cost=lambda x_shape: 4 * _elements(x_shape),
 )
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """log(sum(exp(x))) without overflow.  x (...) -> (...)"""
+    """log(sum(exp(x))) without overflow.  x (...) -> (...)
+
+    >>> round(float(tg.logsumexp(np.array([1000.0, 1000.0])) - 1000), 4)  # log 2, where exp(1000) overflows
+    0.6931
+    """
     axes = axes_of("logsumexp", axis, x.ndim)
     top = np.max(x, axis=axes, keepdims=True)
     top = np.where(np.isfinite(top), top, 0)
@@ -255,7 +299,11 @@ logsumexp.formula(y="log(sum(exp(x)))", x="spread(g) * exp(x - spread(y))")
     cost=lambda x_shape: 2 * _elements(x_shape),
 )
 def norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The Euclidean norm over axes; its derivative at 0 is 0.  x (...) -> (...)"""
+    """The Euclidean norm over axes; its derivative at 0 is 0.  x (...) -> (...)
+
+    >>> float(tg.norm(np.array([3.0, 4.0])))
+    5.0
+    """
     return np.sqrt(np.sum(x * x, axis=axes_of("norm", axis, x.ndim), keepdims=keepdims))
 
 

@@ -124,6 +124,14 @@ def resize(x: Any, size: Any, *, mode: str = "nearest", align_corners: bool = Fa
     Raises
     ------
     ValueError : a mode or size that is none, or images without pixels.
+
+    Examples
+    --------
+    >>> x = np.array([0.0, 4.0]).reshape(1, 1, 2, 1)
+    >>> tg.resize(x, (1, 4)).ravel()
+    array([0., 0., 4., 4.])
+    >>> tg.resize(x, (1, 4), mode="bilinear").ravel()
+    array([0., 1., 3., 4.])
     """
     return _resample("resize", "x", x, size, _kind("resize", mode, align_corners), False)
 
@@ -169,6 +177,9 @@ def adaptive_avg_pool2d(x: Any, size: Any) -> Any:
 
     Bin k holds rows floor(k * H/H') to ceil((k + 1) * H/H') (excluded), columns alike: PyTorch's bins, which overlap
     where H' does not divide H.  `size` is (H', W'), or an int for both.
+
+    >>> tg.adaptive_avg_pool2d(np.arange(5.0).reshape(1, 1, 5, 1), (1, 2)).ravel()  # bins 0-2 and 2-4
+    array([1., 3.])
     """
     return _resample("adaptive_avg_pool2d", "x", x, size, "adaptive", False)
 

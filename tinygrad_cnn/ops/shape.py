@@ -47,7 +47,12 @@ def _reshape_ref(shape: tuple[int, ...], to: Any) -> Any:
     numpy=[np.reshape],
 )
 def reshape(x: Any, shape: Any) -> Any:
-    """The same elements in another shape; one length may be -1.  x (...) -> shape"""
+    """The same elements in another shape; one length may be -1.  x (...) -> shape
+
+    >>> tg.reshape(np.arange(6), (2, -1))
+    array([[0, 1, 2],
+           [3, 4, 5]])
+    """
     return np.reshape(x, shape)
 
 
@@ -62,7 +67,11 @@ reshape.vjp(x=lambda g, x_shape: reshape(g, x_shape))
     numpy=[np.transpose, np.permute_dims] if hasattr(np, "permute_dims") else [np.transpose],
 )
 def transpose(x: Any, axes: Any = None) -> Any:
-    """Axes in another order, reversed if None.  x (...) -> (...)"""
+    """Axes in another order, reversed if None.  x (...) -> (...)
+
+    >>> tg.transpose(np.ones((8, 28, 28, 1)), (0, 3, 1, 2)).shape  # channels first
+    (8, 1, 28, 28)
+    """
     return np.transpose(x, axes)
 
 
@@ -118,7 +127,11 @@ moveaxis.vjp(x=lambda g, source, destination: moveaxis(g, destination, source))
     numpy=[np.expand_dims],
 )
 def expand_dims(x: Any, axis: Any) -> Any:
-    """New axes of length 1 at these places of the result.  x (...) -> (...)"""
+    """New axes of length 1 at these places of the result.  x (...) -> (...)
+
+    >>> tg.expand_dims(np.ones((28, 28)), (0, -1)).shape  # one grey image
+    (1, 28, 28, 1)
+    """
     return np.expand_dims(x, axis)
 
 
@@ -130,7 +143,11 @@ def expand_dims(x: Any, axis: Any) -> Any:
     numpy=[np.squeeze],
 )
 def squeeze(x: Any, axis: Any = None) -> Any:
-    """Without these axes of length 1, without all of them if None.  x (...) -> (...)"""
+    """Without these axes of length 1, without all of them if None.  x (...) -> (...)
+
+    >>> tg.squeeze(np.ones((1, 28, 28, 1))).shape, tg.squeeze(np.ones((1, 28, 28, 1)), axis=0).shape
+    ((28, 28), (28, 28, 1))
+    """
     return np.squeeze(x, axis)
 
 
@@ -140,7 +157,11 @@ def squeeze(x: Any, axis: Any = None) -> Any:
     cost=free,
 )
 def flatten(x: Any, *, start: int = 0) -> Any:
-    """All axes from `start` on as one; start=1 keeps the batch.  x (...) -> (..., size)"""
+    """All axes from `start` on as one; start=1 keeps the batch.  x (...) -> (..., size)
+
+    >>> tg.flatten(np.ones((8, 4, 4, 3)), start=1).shape
+    (8, 48)
+    """
     if not 0 <= start <= x.ndim:
         raise ValueError(f"flatten: start={start} is not an axis of shape {x.shape}.")
     return x.reshape(*x.shape[:start], math.prod(x.shape[start:]))
@@ -157,7 +178,15 @@ for _op in (expand_dims, squeeze, flatten):
     numpy=[np.concatenate],
 )
 def concatenate(*xs: Any, axis: int = 0) -> Any:
-    """Arrays joined along an axis that exists; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)"""
+    """Arrays joined along an axis that exists; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)
+
+    >>> a, b = np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])
+    >>> tg.concatenate([a, b])
+    array([[1., 2.],
+           [3., 4.]])
+    >>> tg.concatenate([a, b], axis=1)
+    array([[1., 2., 3., 4.]])
+    """
     return np.concatenate(xs, axis=axis)
 
 
@@ -184,7 +213,12 @@ concatenate.formula(xs="split(g)[i]")
     numpy=[np.stack],
 )
 def stack(*xs: Any, axis: int = 0) -> Any:
-    """Arrays of one shape side by side along a new axis; ``stack([a, b], axis=0)``.  xs (...), ... -> (...)"""
+    """Arrays of one shape side by side along a new axis; ``stack([a, b], axis=0)``.  xs (...), ... -> (...)
+
+    >>> tg.stack([np.array([1.0, 2.0]), np.array([3.0, 4.0])], axis=1)
+    array([[1., 3.],
+           [2., 4.]])
+    """
     return np.stack(xs, axis=axis)
 
 
@@ -193,7 +227,11 @@ stack.formula(xs="take(g, i)")
 
 
 def split(x: Any, sections: Any, *, axis: int = 0) -> list[Any]:
-    """Cut along an axis into equal parts (an int), or before each of a list of indices, as ``np.split`` does."""
+    """Cut along an axis into equal parts (an int), or before each of a list of indices, as ``np.split`` does.
+
+    >>> [part.shape for part in tg.split(np.ones((6, 2)), 3)]
+    [(2, 2), (2, 2), (2, 2)]
+    """
     n = np.shape(x)[axis]
     if isinstance(sections, (int, np.integer)):
         if sections < 1 or n % sections:
@@ -214,7 +252,12 @@ def split(x: Any, sections: Any, *, axis: int = 0) -> list[Any]:
     numpy=[np.flip],
 )  # fmt: skip
 def flip(x: Any, axis: Any = None) -> Any:
-    """The order along axes reversed, along all of them if None.  x (...) -> (...)"""
+    """The order along axes reversed, along all of them if None.  x (...) -> (...)
+
+    >>> tg.flip(np.arange(4)), tg.flip(np.arange(4).reshape(2, 2), axis=1)
+    (array([3, 2, 1, 0]), array([[1, 0],
+           [3, 2]]))
+    """
     return np.flip(x, axis)
 
 
@@ -230,7 +273,11 @@ flip.vjp(x=lambda g, axis: flip(g, axis))
     numpy=[np.roll],
 )  # fmt: skip
 def roll(x: Any, shift: Any, axis: Any = None) -> Any:
-    """Elements moved along axes, round the end.  x (...) -> (...)"""
+    """Elements moved along axes, round the end.  x (...) -> (...)
+
+    >>> tg.roll(np.arange(5), 2)
+    array([3, 4, 0, 1, 2])
+    """
     return np.roll(x, shift, axis)
 
 
@@ -252,7 +299,11 @@ roll.formula(x="roll(g, -shift, axis)")
     numpy=[np.repeat],
 )  # fmt: skip
 def repeat(x: Any, repeats: Any, axis: Any = None) -> Any:
-    """Each element (or slice along an axis) several times in a row.  x (...) -> (...)"""
+    """Each element (or slice along an axis) several times in a row.  x (...) -> (...)
+
+    >>> tg.repeat(np.array([1, 2]), 3)
+    array([1, 1, 1, 2, 2, 2])
+    """
     return np.repeat(x, repeats, axis)
 
 

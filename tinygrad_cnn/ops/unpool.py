@@ -81,6 +81,12 @@ def max_unpool2d(x: Any, indices: Any, size: Any) -> Any:
     Raises
     ------
     ValueError : an index lies outside of the image.
+
+    Examples
+    --------
+    >>> y, indices = tg.max_pool2d_with_indices(np.array([1.0, 3.0, 4.0, 2.0]).reshape(1, 1, 4, 1), (1, 2))
+    >>> tg.max_unpool2d(y, indices, (1, 4)).ravel()
+    array([0., 3., 4., 0.])
     """
     who = "max_unpool2d"
     shapes.image(who, "x", x.shape)

@@ -67,6 +67,11 @@ def unfold(x: Any, window: Any, *, stride: Any = 1, padding: Any = 0, dilation: 
     """The pixels under each place of a window; padding is zeros.  x (N,H,W,C) -> (N,H',W',I,J,C)
 
     Options as in `conv2d`, which is ``tensordot(unfold(x, (I, J)), w, 3)``.
+
+    >>> x = np.arange(4.0).reshape(1, 1, 4, 1)
+    >>> tg.unfold(x, (1, 3)).reshape(2, 3)  # a row for each place of the window
+    array([[0., 1., 2.],
+           [1., 2., 3.]])
     """
     win = _window("unfold", x.shape, window, stride, padding, dilation)
     if win.padding != ((0, 0), (0, 0)):
@@ -90,6 +95,10 @@ def fold(cols: Any, *, size: Any, window: Any, stride: Any = 1, padding: Any = 0
     """Windows added up at their places on images of `size` (H, W).  cols (N,H',W',I,J,C) -> (N,H,W,C)
 
     The adjoint of `unfold`: a pixel under k windows is the sum of k numbers.
+
+    >>> cols = tg.unfold(np.ones((1, 1, 4, 1)), (1, 3))
+    >>> tg.fold(cols, size=(1, 4), window=(1, 3)).ravel()  # how many windows use each pixel
+    array([1., 2., 2., 1.])
     """
     n, c = cols.shape[0] if cols.ndim else 0, cols.shape[-1] if cols.ndim else 0
     win = _window("fold", (n, *shapes.pair("fold", "size", size), c), window, stride, padding, dilation)

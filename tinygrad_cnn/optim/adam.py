@@ -26,6 +26,13 @@ class Adam(Optimizer):
 
     m / (1 - beta1**t) and v / (1 - beta2**t), which undo their start at zero.  `weight_decay` adds weight_decay * p
     to the gradient; `amsgrad` keeps the largest v so far.  Source: Kingma and Ba (2015); Reddi et al. (2018).
+
+    >>> w = nn.Parameter([3.0, -500.0])
+    >>> adam = optim.Adam([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> adam.step()
+    >>> w.data.round(3)  # the first step is lr long, whatever the gradient
+    array([   2.9, -499.9], dtype=float32)
     """
 
     state_names = frozenset({"step", "exp_avg", "exp_avg_sq"})
@@ -85,6 +92,12 @@ class AdamW(Adam):
     """Adam with weight decay apart from the gradient: ``p *= 1 - lr * weight_decay`` before each step.
 
     Source: Loshchilov and Hutter (2019).
+
+    >>> weights = [p for p in model.parameters() if p.ndim > 1]
+    >>> biases = [p for p in model.parameters() if p.ndim == 1]
+    >>> adam = optim.AdamW([{"params": weights}, {"params": biases, "weight_decay": 0.0}])
+    >>> [group["weight_decay"] for group in adam.param_groups]
+    [0.01, 0.0]
     """
 
     decoupled = True

@@ -28,6 +28,11 @@ def clip_grad_norm(params: Any, max_norm: float, *, error_if_nonfinite: bool = T
 
     Returns the norm before.  As in PyTorch the factor is max_norm / (norm + 1e-6); unlike there, a NaN or infinite
     gradient is an error unless told otherwise, since the scaling would spread it over all parameters.
+
+    >>> w = nn.Parameter([0.0, 0.0])
+    >>> (w * [30.0, 40.0]).sum().backward()
+    >>> optim.clip_grad_norm([w], 5.0), w.grad
+    (50.0, array([3., 4.], dtype=float32))
     """
     limit = check("clip_grad_norm", "max_norm", max_norm)
     given = _with_grad("clip_grad_norm", params)
@@ -56,7 +61,14 @@ def _norm(grad: Any) -> float:
 
 
 def clip_grad_value(params: Any, max_value: float) -> None:
-    """Cut every element of every gradient to [-max_value, max_value], in place."""
+    """Cut every element of every gradient to [-max_value, max_value], in place.
+
+    >>> w = nn.Parameter([0.0, 0.0])
+    >>> (w * [30.0, 0.5]).sum().backward()
+    >>> optim.clip_grad_value([w], 1.0)
+    >>> w.grad
+    array([1. , 0.5], dtype=float32)
+    """
     limit = check("clip_grad_value", "max_value", max_value)
     for p in _with_grad("clip_grad_value", params):
         grad: Any = p.grad

@@ -31,6 +31,16 @@ class EMA:
     warmup : use min(decay, (1 + t) / (10 + t)) in update t = 0, 1, ..., so that the start is soon forgotten.
 
     Attributes: ``updates``, the number so far.
+
+    Examples
+    --------
+    >>> layer = nn.Linear(1, 1, rng=0)
+    >>> weight = layer.weight.assign([[1.0]])
+    >>> ema = optim.EMA(layer, decay=0.75)
+    >>> weight = layer.weight.assign([[5.0]])
+    >>> ema.update()
+    >>> ema.weights()["weight"]  # 0.75 * 1 + 0.25 * 5
+    array([[2.]], dtype=float32)
     """
 
     def __init__(self, model: Any, decay: float = 0.999, *, warmup: bool = False) -> None:

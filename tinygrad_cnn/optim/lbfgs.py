@@ -36,6 +36,19 @@ class LBFGS(Optimizer):
     begins each step without a history.  It computes in float64 and rounds to the parameters' dtype.
 
     Attributes: ``iterations`` and ``evaluations`` so far, ``message``, SciPy's reason for the end of the last step.
+
+    Examples
+    --------
+    >>> w = nn.Parameter(np.array([5.0, 5.0]))
+    >>> lbfgs = optim.LBFGS([w])
+    >>> def loss():
+    ...     lbfgs.zero_grad()
+    ...     value = ((w - np.array([1.0, 2.0])) ** 2).sum()
+    ...     value.backward()
+    ...     return value
+    >>> last = lbfgs.step(loss)
+    >>> w.data.round(4)
+    array([1., 2.])
     """
 
     def __init__(

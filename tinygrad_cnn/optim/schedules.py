@@ -87,7 +87,16 @@ class ConstantLR(Schedule):
 
 
 class StepLR(Schedule):
-    """Multiply by `gamma` every `step_size` steps."""
+    """Multiply by `gamma` every `step_size` steps.
+
+    >>> schedule = optim.StepLR(optim.SGD(model.parameters(), lr=1.0), step_size=2, gamma=0.5)
+    >>> rates = []
+    >>> for _ in range(5):
+    ...     rates += schedule.lrs
+    ...     schedule.step()
+    >>> rates
+    [1.0, 1.0, 0.5, 0.5, 0.25]
+    """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
         self.step_size = _whole("StepLR", "step_size", step_size)
@@ -99,7 +108,12 @@ class StepLR(Schedule):
 
 
 class ExponentialLR(Schedule):
-    """Multiply by `gamma` every step."""
+    """Multiply by `gamma` every step.
+
+    >>> schedule = optim.ExponentialLR(optim.SGD(model.parameters(), lr=8.0), 0.5)
+    >>> [schedule.rate(8.0, t) for t in range(4)]
+    [8.0, 4.0, 2.0, 1.0]
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float) -> None:
         self.gamma = _number("ExponentialLR", "gamma", gamma)
@@ -114,6 +128,10 @@ class CosineLR(Schedule):
 
     With `restarts` it starts again from the top instead, each time over a stretch `stretch` times as long
     (PyTorch's CosineAnnealingWarmRestarts with T_0=steps, T_mult=stretch).
+
+    >>> schedule = optim.CosineLR(optim.SGD(model.parameters(), lr=1.0), steps=4)
+    >>> [round(schedule.rate(1.0, t), 3) for t in range(6)]
+    [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
     """
 
     def __init__(
@@ -140,6 +158,12 @@ class WarmupLR(Schedule):
     Parameters
     ----------
     after : the optimiser, for a constant rate, or a schedule, which begins when the warm-up is over.
+
+    Examples
+    --------
+    >>> schedule = optim.WarmupLR(optim.SGD(model.parameters(), lr=1.0), steps=4)
+    >>> [schedule.rate(1.0, t) for t in range(6)]
+    [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
     """
 
     def __init__(self, after: Optimizer | Schedule, steps: int, *, start: float = 0.0) -> None:
@@ -163,6 +187,10 @@ class OneCycleLR(Schedule):
 
     The first `pct_start` of `total_steps` go up.  Momentum stays as it is (PyTorch: ``cycle_momentum=False``).
     Source: Smith and Topin (2018).
+
+    >>> schedule = optim.OneCycleLR(optim.SGD(model.parameters(), lr=1.0), max_lr=1.0, total_steps=10)
+    >>> [round(schedule.rate(1.0, t), 2) for t in range(10)]
+    [0.04, 0.52, 1.0, 0.95, 0.81, 0.61, 0.39, 0.19, 0.05, 0.0]
     """
 
     def __init__(
@@ -203,6 +231,14 @@ class ReduceLROnPlateau(Schedule):
     threshold : better means better by this share of the best.
     cooldown : steps after a reduction during which none are counted.
     min_lr : the rate never falls below.
+
+    Examples
+    --------
+    >>> schedule = optim.ReduceLROnPlateau(optim.SGD(model.parameters(), lr=1.0), patience=1)
+    >>> for loss in [3.0, 2.0, 2.0, 2.0]:
+    ...     schedule.step(loss)
+    >>> schedule.lrs
+    [0.1]
     """
 
     def __init__(

@@ -16,6 +16,15 @@ class SGD(Optimizer):
     """p -= lr * b,  where  b = momentum * b + (1 - dampening) * g,  and b = g in the first step.
 
     With `nesterov`, p -= lr * (g + momentum * b).  `weight_decay` adds weight_decay * p to the gradient g.
+
+    >>> w = nn.Parameter([1.0])
+    >>> sgd = optim.SGD([w], lr=0.5, momentum=0.5)
+    >>> for _ in range(2):
+    ...     sgd.zero_grad()
+    ...     (4 * w).sum().backward()
+    ...     sgd.step()
+    >>> w.item()  # 1 - 0.5 * 4 - 0.5 * (0.5 * 4 + 4)
+    -4.0
     """
 
     optional_state = frozenset({"momentum_buffer"})

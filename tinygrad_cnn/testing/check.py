@@ -41,6 +41,14 @@ def check_op(op: Op, *, orders: Sequence[int] = (1, 2)) -> OpReport:
     Raises
     ------
     ContractError : one is broken; the message names the op, the contract and the sample.
+
+    Examples
+    --------
+    >>> print(tg.testing.check_op(tg.relu))
+    relu: ... checks hold; keeps y
+          3  documented
+          2  equals its reference
+    ...
     """
     if not orders or min(orders) < 1:
         raise ValueError(f"check_op: orders={orders!r} must be positive whole numbers.")

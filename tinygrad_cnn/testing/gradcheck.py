@@ -49,6 +49,17 @@ def gradcheck(
     ------
     GradcheckError : a gradient is wrong, or f has a kink at the inputs, changes its inputs, or is not deterministic.
     TypeError, ValueError : the inputs or the settings cannot be used.
+
+    Examples
+    --------
+    >>> report = tg.testing.gradcheck(lambda x: tg.tanh(x).sum(), np.array([0.5, -1.0]), order=2)
+    >>> report.order
+    2
+    >>> tg.testing.gradcheck(lambda x: (x * tg.stop_gradient(x)).sum(), np.array([0.5, -1.0]))
+    Traceback (most recent call last):
+        ...
+    tinygrad_cnn.testing.report.GradcheckError: gradcheck: the gradient in input 0 is wrong at order 1.
+      ...
     """
     if order < 1 or directions < 1 or not rtol > 0:
         raise ValueError(f"gradcheck: order={order}, directions={directions} and rtol={rtol} must be positive.")

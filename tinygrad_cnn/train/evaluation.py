@@ -42,7 +42,12 @@ def plain(value: Any) -> np.ndarray:
 
 
 def predict(model: Any, images: Any, *, batch_size: int = 256) -> np.ndarray:
-    """The model's outputs (logits) for images (N,H,W,C), in evaluation mode, nothing recorded -> (N, ...)."""
+    """The model's outputs (logits) for images (N,H,W,C), in evaluation mode, nothing recorded -> (N, ...).
+
+    >>> logits = tg.predict(model, images)
+    >>> logits.shape, logits.argmax(axis=1).shape
+    ((16, 10), (16,))
+    """
     images = plain(images)
     if images.ndim == 0:
         raise ValueError("predict: images must be an array (N, H, W, C), got a number.")
@@ -74,6 +79,12 @@ def evaluate(
     Raises
     ------
     ValueError : the data set is empty.
+
+    Examples
+    --------
+    >>> found = tg.evaluate(model, test)
+    >>> sorted(found), 0 <= found["accuracy"] <= 1
+    (['accuracy', 'loss'], True)
     """
     loss, metrics = defaults(loss, metrics)
     loader = data if isinstance(data, DataLoader) else DataLoader(data, batch_size=batch_size)

@@ -11,6 +11,7 @@ from ..insight import formulas
 from .labels import cut, parameter_texts
 from .modules import words
 
+PACKAGE = Path(__file__).parents[1]
 LONGEST = 400  # characters of a parameter
 
 
@@ -51,9 +52,13 @@ _MEASURED: dict[str, Any] = {
 
 
 def site_of(node: Any) -> str | None:
-    """``file.py:12``: where a node was made, without the folder, which is nobody else's business."""
+    """``file.py:12``: where a node was made, without the folder, which is nobody else's business.
+
+    None if that was within this package, as when a command of it runs a model.
+    """
     site = getattr(node, "site", None)
-    return Path(line_of(site)).name if site is not None else None
+    place = Path(line_of(site))
+    return None if site is None or place.is_relative_to(PACKAGE) else place.name
 
 
 @cache

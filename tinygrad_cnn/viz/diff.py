@@ -43,7 +43,11 @@ def draw_diff(
         run folder, or an exception of a forward pass.
     depth, collapse, title, rankdir : as in `draw`.
 
-    >>> draw_diff((old, x), (new, x)).render("difference.svg")
+    Examples
+    --------
+    >>> other = tg.models.build("resnet8", (8, 8, 1), 10, rng=0)
+    >>> tg.draw_diff((model, images), (other, images)).render("difference.svg").name
+    'difference.svg'
     """
     old, new = _picture(a), _picture(b)
     pairs = _pair(old, new)

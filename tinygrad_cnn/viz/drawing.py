@@ -113,7 +113,10 @@ def draw(
     GraphError : the gradients were asked for, and there are none or the graph was released.
     RunError : the folder holds no run that can be read.
 
-    >>> draw(model, images, show={"values", "grads"}).render("graph.html")
+    Examples
+    --------
+    >>> tg.draw(model, images, show={"values", "grads"}).render("graph.html").name
+    'graph.html'
     """
     _check(direction, rankdir, depth)
     words = asked(show)

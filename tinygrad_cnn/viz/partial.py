@@ -24,7 +24,9 @@ def failure_of(error: BaseException) -> tuple[Failure, Any]:
     ValueError : neither an op nor a module was running when the error was raised.
     """
     frames = list(_frames(error))
-    modules = [frame.f_locals["self"] for frame in frames if frame.f_code is MODULE]
+    calls = [frame for frame in frames if frame.f_code is MODULE]
+    modules = [frame.f_locals["self"] for frame in calls]
+    where = calls[-1].f_locals.get("where", "") if calls else ""
     ops = [frame for frame in frames if frame.f_code is OP]
     steps = [frame for frame in frames if frame.f_code is STEP]
     recorded = [frame for frame in ops if any(isinstance(a, Tensor) for a in frame.f_locals["args"])]
@@ -35,12 +37,11 @@ def failure_of(error: BaseException) -> tuple[Failure, Any]:
         return Failure(node.op, list(node.inputs), node.params, node.path, told, node.site), None
     if ops:
         frame = (recorded or ops)[-1]
-        return _of_op(frame, message, modules), modules[0] if modules else None
+        return _of_op(frame, message, where), modules[0] if modules else None
     if modules:
-        frame = [frame for frame in frames if frame.f_code is MODULE][-1]
         named = _Layer(type(modules[-1]).__name__)
-        inputs = [_node(a) for a in frame.f_locals["args"]]
-        return Failure(named, inputs, {}, _path(modules, message, named.name), message), modules[0]
+        inputs = [_node(a) for a in calls[-1].f_locals["args"]]
+        return Failure(named, inputs, {}, _path(message, named.name, where), message), modules[0]
     raise ValueError(
         f"draw: no op was running when this {type(error).__name__} was raised, so there is no graph to draw. "
         "Pass an exception that came out of a forward pass, as it was caught."
@@ -72,12 +73,12 @@ def _frames(error: BaseException) -> Iterator[FrameType]:
         cause = cause.__cause__ or cause.__context__
 
 
-def _of_op(frame: FrameType, message: str, modules: list[Any]) -> Failure:
+def _of_op(frame: FrameType, message: str, where: str) -> Failure:
     op, args, params = (frame.f_locals[name] for name in ("self", "args", "params"))
     if len(args) == 1 and isinstance(args[0], (list, tuple)):  # of any number of inputs, which were not sorted yet
         args = tuple(args[0])
     inputs = list(args)[: len(op.inputs) if not op.variadic else None]
-    failure = Failure(op, [_node(a) for a in inputs], dict(params), _path(modules, message, op.name), message)
+    failure = Failure(op, [_node(a) for a in inputs], dict(params), _path(message, op.name, where), message)
     failure.tensors = [a for a in inputs if isinstance(a, Tensor)]
     return failure
 
@@ -89,7 +90,7 @@ def _node(value: Any) -> Any:
     return Leaf(tuple(value.shape), value.dtype) if hasattr(value, "shape") and hasattr(value, "dtype") else None
 
 
-def _path(modules: list[Any], message: str, name: str) -> str:
+def _path(message: str, name: str, where: str) -> str:
     """The module in which it happened: from the message, else where the innermost module was called."""
     told = re.search(rf"\b{re.escape(name)} \(([^()\s]+)\): ", message)
-    return told.group(1) if told else modules[-1]._seen_at if modules else ""
+    return told.group(1) if told else where

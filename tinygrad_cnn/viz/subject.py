@@ -117,7 +117,7 @@ def _of_call(model: Callable[..., Any], inputs: tuple[Any, ...], watch: bool, va
     words = _argument_names(model, len(points))
     given = {p.node: word for p, word in zip(points, words, strict=True) if isinstance(p, Tensor)}
     watched = None
-    with enable_grad(), _set(recomputing=True, generators={}, path=""):
+    with enable_grad(), _set(recomputing=True, generators={}, path="", prefix="", below={}):
         try:
             with watching(with_values=values) if watch else nullcontext() as watched:
                 y = model(*points)
