@@ -31,8 +31,8 @@ tissue = data.load_image(photographs / "ihc.png")
 #
 # *Convolutional neural networks*, CNNs for short, are networks for data in which neighbours belong together: pictures
 # above all, but also sound and measurements over time.  They sort photographs, they find people and lane markings for
-# cars that drive themselves, and they mark in medical images what a physician should look at twice.  Three problems
-# will come back throughout, and a fourth at the end.
+# cars that drive themselves, and they mark in medical images what a physician should look at twice.  Here are three
+# problems that they solve, and a fourth, from medicine.
 #
 # The answers in this picture were put there by hand, to show what is asked.  Chelsea, the cat, gets the texture of
 # gravel by a trick: the grey values of the one, sorted, replace those of the other, and the fine grain is added.
@@ -163,8 +163,8 @@ dense = nn.Linear(thumbnail.size, units, rng=0)
 rate = dense.num_parameters() / seconds_per_step(dense, thumbnail.reshape(1, -1))
 dense_seconds = parameters / rate
 print(f"measured: {rate / 1e6:,.0f} million weights a second")
-print(f"computed: {dense_seconds:,.1f} s for one step on one photograph of a megapixel")
-print(f"          {1e6 * dense_seconds / 86_400:,.0f} days for a million photographs")
+print(f"computed: {dense_seconds:,.1f} s for a step on a megapixel")
+print(f"{1e6 * dense_seconds / 86_400:,.0f} days for a million photographs")
 assert dense.num_parameters() == 30_001_000
 
 # %%
@@ -174,7 +174,7 @@ assert dense.num_parameters() == 30_001_000
 convolution = nn.Conv2d(3, 16, 3, padding="same", rng=0)
 conv_seconds = seconds_per_step(convolution, megapixel[None])
 print(f"convolution: {convolution.num_parameters()} parameters")
-print(f"measured: {conv_seconds:.2f} s for one step on the photograph of a megapixel")
+print(f"measured: {conv_seconds:.2f} s for a step on a megapixel")
 assert convolution.num_parameters() == 3 * 3 * 3 * 16 + 16 == 448
 assert convolution(megapixel[None]).shape == (1, 1000, 1000, 16)
 assert conv_seconds < dense_seconds
@@ -265,14 +265,14 @@ def likeness(picture):
 
 # %%
 # A unit of a dense layer can hold the same eye, but looks for it at one place only, say at row 48 and column 65,
-# where it was cut out.
+# where it was cut out.  Beside its answer, the largest one of all places, and how many eyes are found:
 
 found = {}
-print(f"{'':12} at one place   anywhere, the largest   eyes found")
+print(f"{'':10}   one place  anywhere  found")
 for name, picture in grey.items():
     answers = likeness(picture)
     found[name] = np.argwhere(answers > 0.99)
-    print(f"{name:12} {answers[48, 65]:12.2f} {answers.max():23.2f} {len(found[name]):12}")
+    print(f"{name:10} {answers[48, 65]:11.2f} {answers.max():9.2f} {len(found[name]):6}")
     assert np.isclose(answers.max(), 1) == (name != "no cat")
     assert np.isclose(answers[48, 65], 1) == (name == "a cat")
 assert [len(places) for places in found.values()] == [1, 1, 1, 3, 0]
@@ -331,8 +331,8 @@ assert abs(correlation(cat_grey, 64)) < 0.1
 assert abs(correlation(shuffled, 1)) < 0.02
 
 # %%
-# A dense layer has no notion of near and far: shuffle the pixels of all pictures in the same way, and it learns just
-# as well (exercise 2).  It has to find out from examples what was known beforehand.
+# A dense layer has no notion of near and far: if the pixels of all pictures are shuffled in the same way, nothing
+# changes for it (exercise 2).  It has to find out from examples what was known beforehand.
 #
 # Two ways to hold a network back
 # -------------------------------
@@ -450,9 +450,10 @@ others = {
     "in the mirror": scene((small[:, ::-1], 20, 20)),
     "a fifth larger": scene((larger, 20, 20)),
 }
-best = {name: likeness(picture.mean(axis=2, dtype=float)).max() for name, picture in others.items()}
-for name, answer in best.items():
-    print(f"{name:16} {answer:.2f}")
+best = {}
+for name, picture in others.items():
+    best[name] = likeness(picture.mean(axis=2, dtype=float)).max()
+    print(f"{name:16} {best[name]:.2f}")
 assert best["half as bright"] > 0.99
 assert max(best["in the mirror"], best["a fifth larger"]) < 0.99
 

@@ -179,8 +179,9 @@ W_bar, c_bar, f_bar = f.data.T @ s_bar, s_bar.sum(axis=0), s_bar @ W.data.T
 # %%
 # **Through flatten and pooling.**  The long row is a volume again.  Of each window of four the winner gets all, since
 # a small change of the others would not have been noticed.  The square bracket is 1 if what is in it is true, else 0.
+# For the four places :math:`H = 2h + i`, :math:`V = 2v + j` of each window:
 #
-# .. math:: \bar{a}_{n,\,2h+i,\,2v+j,\,o} = \bar{m}_{nhvo}\; [\,a_{n,\,2h+i,\,2v+j,\,o} = m_{nhvo}\,]
+# .. math:: \bar{a}_{nHVo} = \bar{m}_{nhvo}\; [\,a_{nHVo} = m_{nhvo}\,]
 
 m_bar = f_bar.reshape(m.shape)
 
@@ -206,7 +207,8 @@ z_bar = a_bar * (z.data > 0)
 # **Through the filters.**  A weight was used at every place of every picture, so it hears from all of them:
 #
 # .. math:: \bar{w}_{ijko} = \sum_{n,h,v} \bar{z}_{nhvo}\; x_{n,\,h+i,\,v+j,\,k}
-#    \qquad \bar{b}_o = \sum_{n,h,v} \bar{z}_{nhvo}
+#
+# .. math:: \bar{b}_o = \sum_{n,h,v} \bar{z}_{nhvo}
 
 w_bar = np.einsum("nhvkij,nhvo->ijko", windows, z_bar)
 b_bar = z_bar.sum(axis=(0, 1, 2))
@@ -219,9 +221,10 @@ by_hand = [p_bar, s_bar, W_bar, c_bar, f_bar, m_bar, z_bar, *w_bars, b_bar]
 tensors = [p, s, W, c, f, m, z, w_red, w_green, w_blue, b]
 gradients = tg.grad(J, tensors, retain_graph=True)
 letters = ("p", "s", "W", "c", "f", "m", "z", "w_red", "w_green", "w_blue", "b")
+print(f"{'bar of':8} {'shape':15} difference")
 for letter, bar, gradient in zip(letters, by_hand, gradients, strict=True):
     difference = np.abs(bar - gradient).max()
-    print(f"{letter:8} {gradient.shape!s:16} largest difference {difference:.0e}")
+    print(f"{letter:8} {gradient.shape!s:15} {difference:.0e}")
     assert bar.shape == gradient.shape
     assert difference < 1e-12
 
@@ -263,8 +266,9 @@ def cost_after(rate):
 
 steepness = sum(np.sum(slope**2) for slope in slopes)
 assert np.isclose(cost_after(0).item(), J.item())
-print(f"J = {J.item():.3f}; after a step at the rate of 0.01: {cost_after(0.01).item():.3f}")
-print(f"foretold: {J.item() - 0.01 * steepness:.3f}")
+print(f"J at the start             {J.item():.3f}")
+print(f"after a step of rate 0.01  {cost_after(0.01).item():.3f}")
+print(f"foretold for it            {J.item() - 0.01 * steepness:.3f}")
 assert abs(cost_after(1e-4).item() - (J.item() - 1e-4 * steepness)) < 1e-5
 
 rates = np.linspace(0, 0.15, 61)
@@ -311,8 +315,11 @@ axes[1].set(xlabel="step", ylabel="share", ylim=(0, 1.03))
 axes[1].set_title("The share of the right answer", loc="left")
 axes[1].legend(frameon=False, loc="lower right")
 assert np.min(shares[-1]) > 0.9
+assert (p.data.argmax(axis=1) == 0).all()
 
 # %%
+# (The cat's share falls at first: at the start the network took everything for a cat.)
+#
 # Three pictures were learnt by heart.  That proves that the machinery works, and nothing else: a network is worth
 # something if it answers rightly on pictures that it has never seen.
 #
@@ -357,11 +364,14 @@ for layer in reader:
 assert x.shape == (1, 10)
 
 # %%
-# The first filters, as they were learnt.  Each weighs one side or corner of its window against another.  They are not
-# as tidy as the edge filters of the textbooks: nothing in the cost asks for tidiness, and 8 x 8 pixels leave little
-# room.  What counts is what the next layer can make of their answers.
+# The first filters, as they were learnt.  Each weighs some pixels of its window (red) against others (blue).  They
+# are not as tidy as the edge filters of the textbooks: nothing in the cost asks for tidiness, and 8 x 8 pixels leave
+# little room.  What counts is what the next layer can make of their answers.
 
 learnt_filters = tg.viz.filters(reader[0])
+weights = reader[0].weight.data
+assert (weights.max(axis=(0, 1)) > 0).all()
+assert (weights.min(axis=(0, 1)) < 0).all()
 
 # %%
 # Which digits are taken for which?
