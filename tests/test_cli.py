@@ -293,6 +293,9 @@ def test_draw_a_run_and_a_function(tg_command, trained, monkeypatch):
     assert_one_line(tg_command("draw", "no_such_module_here:f"), 1, "no module 'no_such_module_here'")
     assert_one_line(tg_command("draw", trained, "--out", "net.gif"), 1, ".gif")
     assert_one_line(tg_command("draw", trained, "--out", "nowhere/net.svg"), 1, "nowhere")
+    code, out, _ = tg_command("draw", trained, "--out", "net.html")
+    sites = re.findall(r'"site":(null|"[^"]*")', Path("net.html").read_text(encoding="utf-8"))
+    assert sites and set(sites) == {"null"}, "no line of the user's made these ops, and none of click's is named"
     monkeypatch.delitem(sys.modules, "my_graph_module")
 
 

@@ -136,6 +136,45 @@ def test_a_checkpoint_repeats_a_module_under_its_path_and_moves_no_statistics():
     np.testing.assert_allclose(net.features[0].weight.grad, plain.features[0].weight.grad, rtol=1e-5)
 
 
+def drawn_modules(net):
+    return [module["path"] for module in tg.draw(net, images()).scene.to_json()["modules"]]
+
+
+def test_drawing_a_model_leaves_no_trace_and_finds_none():
+    net = Net()
+    wrapper = nn.Sequential(nn.Sequential(net))
+    before = [sorted(vars(module)) for module in net.modules()]
+    alone = drawn_modules(net)
+    wrapper(images())
+    assert drawn_modules(wrapper) == ["0", "0.0", *(f"0.0.{path}" for path in alone)]
+    with tg.scope("elsewhere"):
+        assert drawn_modules(net) == alone
+    assert [sorted({*vars(module)} - {"_mapped"}) for module in net.modules()] == before
+    assert (state.path, state.prefix, dict(state.below)) == ("", "", {})
+
+
+def test_a_checkpoint_is_repeated_where_it_was_recorded_though_the_model_was_called_elsewhere_since():
+    seen = []
+
+    class Spy(nn.Module):
+        def forward(self, x):
+            seen.append(state.path)
+            return x * 2
+
+    class Thrifty(nn.Module):
+        def __init__(self):
+            self.spy = Spy()
+
+        def forward(self, x):
+            return tg.checkpoint(lambda x: self.spy(x), x)
+
+    net, x = Thrifty(), tg.ones((2,), requires_grad=True)
+    y = net(x)
+    nn.Sequential(net)(x)
+    y.sum().backward()
+    assert seen == ["spy", "0.spy", "spy"]
+
+
 def test_parameters_are_named_by_their_path_unless_the_user_named_them():
     net = Net()
     net.extra = nn.Parameter(np.ones(2), name="mine")

@@ -52,14 +52,16 @@ def multiply_adds(op: Op, flop: int, y_size: int) -> int:
     """Multiply-adds among these FLOP: half of them where the op sums products of two inputs, else none.
 
     Which ops do is read from their rules.  In a product of a and b, the gradient of a takes b and not a, and that
-    of b takes a and not b; a sum of products has at least two FLOP for each element of its result.  So dense layers,
-    convolutions, matmul and einsum count, as is the custom; batch norm, pooling, biases and activations do not.
+    of b takes a and not b, neither a side result; a sum of products has at least two FLOP for each element of its
+    result.  So dense layers, convolutions, matmul and einsum count, as is the custom; losses, batch norm, pooling,
+    biases and activations do not.
     """
     return flop // 2 if flop >= 2 * y_size and _is_product(op) else 0
 
 
 def _is_product(op: Op) -> bool:
     named = {name: set(_names(rule)) for name, rule in op.rules.items()}
+    named = {name: names for name, names in named.items() if not names & {*op.aux}}
     if op.variadic:
         return op.inputs[0] in named.get(op.inputs[0], ())
     return any(

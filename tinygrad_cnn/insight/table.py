@@ -24,5 +24,7 @@ def short(n: float) -> str:
 
 
 def memory(n: int) -> str:
-    """Bytes in KiB, or MiB from one MiB on."""
+    """Bytes in words up to one KiB, then in KiB, and in MiB from one MiB on."""
+    if n < 2**10:
+        return f"{n} byte{'s' if n != 1 else ''}"
     return f"{n / 2**20:,.1f} MiB" if n >= 2**20 else f"{n / 2**10:,.1f} KiB"

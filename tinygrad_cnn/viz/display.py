@@ -73,7 +73,7 @@ def _facts(t: Tensor, s: Stats) -> Iterator[str]:
             rows.append(("norm", number(s.norm)))
     if s.zeros and s.size > 1:
         rows.append(("zero", percent(s.zeros)))
-    rows.append(("size", f"{s.size:,} number{'s' if s.size != 1 else ''}, {_memory(t.data.nbytes)}"))
+    rows.append(("size", f"{s.size:,} number{'s' if s.size != 1 else ''}, {memory(t.data.nbytes)}"))
     if t.grad is not None:
         rows.append(("gradient", f"norm {number(stats(t.grad).norm)}"))
     if t.node.op is not None:
@@ -136,7 +136,7 @@ def _module(model: Module) -> Iterator[str]:
     frozen = sum(p.size for p in parameters if not p.requires_grad)
     modules = sum(1 for _ in model.modules())
     chips = ["training" if model.training else "evaluation", *([f"{frozen:,} frozen"] if frozen else [])]
-    size = _memory(sum(p.data.nbytes for p in parameters))
+    size = memory(sum(p.data.nbytes for p in parameters))
     settings = model.extra_repr()
     settings = f"<span style='{SOFT}'>({_esc(settings)})</span>" if settings else ""
     yield f"<div style='margin-bottom:.3em'><b>{_esc(type(model).__name__)}</b>{settings} "
@@ -183,10 +183,6 @@ def _share(count: int, total: int) -> str:
 
 def _small(text: str) -> str:
     return f"<div style='{SOFT};font-size:11px'>{text}</div>"
-
-
-def _memory(n: int) -> str:
-    return memory(n) if n >= 1024 else f"{n} byte{'s' if n != 1 else ''}"
 
 
 def _shape(shape: tuple[int, ...]) -> str:
