@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,13 @@ def settings(docs: Path) -> dict[str, Any]:
     }
 
 
+WRITTEN = {"draw_a_graph.py": "graph.svg", "train_digits.py": "digits.safetensors"}  # else beside the examples
+
+
 def arguments(_gallery: dict[str, Any], script: dict[str, Any]) -> list[str]:
-    """Each example runs as without options, which is its small setting."""
-    return []
+    """Each example runs as without options, which is its small setting; what it writes goes to a temporary folder."""
+    name = WRITTEN.get(Path(script["src_file"]).name)
+    return [str(Path(tempfile.mkdtemp()) / name)] if name else []
 
 
 def forget(_gallery: dict[str, Any], _script: Path) -> None:
