@@ -60,10 +60,11 @@ def table(ax, values, title, **look):
     ax.set(xticks=[], yticks=[])
 
 
-LIGHT = {"cmap": "Blues", "vmin": 0, "vmax": 25}
+LIGHT = {"cmap": "gray", "vmin": -15, "vmax": 10}
 SIGNS = {"cmap": "RdBu", "vmin": -60, "vmax": 60}
 
-fig, axes = plt.subplots(1, 4, figsize=(8, 2.6), layout="constrained", width_ratios=[6, 3, 3, 4])
+fig = plt.figure(figsize=(8, 2.6), layout="constrained")
+axes = fig.subplots(1, 4, width_ratios=[6, 3, 3, 4])
 
 
 def frame(step):
@@ -130,7 +131,8 @@ assert np.array_equal(layer(x[None, :, :, None].astype(np.float32)).data[0, :, :
 mirrored = x[:, ::-1]
 assert convolve(mirrored, w).tolist() == [[0, -30, -30, 0]] * 4
 
-fig, axes = plt.subplots(1, 4, figsize=(8, 2.6), layout="constrained", width_ratios=[6, 4, 6, 4])
+fig = plt.figure(figsize=(8, 2.6), layout="constrained")
+axes = fig.subplots(1, 4, width_ratios=[6, 4, 6, 4])
 table(axes[0], x, "light to dark", **LIGHT)
 table(axes[1], y, "30", **SIGNS)
 table(axes[2], mirrored, "dark to light", **LIGHT)
@@ -147,7 +149,7 @@ try:
     photograph = tg.data.load_image(folder / "chelsea.png")
 except (OSError, ImportError) as error:
     sys.exit(f"chapter 4: {error}")
-grey = photograph @ np.array([0.299, 0.587, 0.114])  # as bright as red, green and blue look
+grey = photograph @ np.array([0.299, 0.587, 0.114])  # how bright each looks
 assert grey.shape == (300, 451)
 
 edges = {"vertical edges": convolve(grey, w), "horizontal edges": convolve(grey, w.T)}
@@ -202,7 +204,8 @@ for angle in angles:
         errors[name].append(np.degrees(np.arctan2(-down, -across) - angle))
 
 fig, ax = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
-for name, color, line in (("plain", ORANGE, ":"), ("Sobel", BLUE, "--"), ("Scharr", GREEN, "-")):
+looks = {"plain": (ORANGE, ":"), "Sobel": (BLUE, "--"), "Scharr": (GREEN, "-")}
+for name, (color, line) in looks.items():
     ax.plot(np.degrees(angles), errors[name], line, color=color, label=name)
 ax.set(xlabel="direction of the edge, degrees", ylabel="error, degrees")
 ax.set_title("How well the direction of an edge is found", loc="left")
@@ -253,25 +256,27 @@ for ax, step in zip(axes, (0, 1, 2, 5, 60), strict=True):
 # It *is* Sobel's filter.  How quickly, and does it work on the photograph too?
 
 small = grey[::3, ::3] - grey.mean()
-ways = {"noise": way, "the photograph": learn(small, lr=0.3 / (9 * small.var()), steps=300)}
+slow_way = learn(small, lr=0.3 / (9 * small.var()), steps=300)
+ways = {"noise": way, "the photograph": slow_way}
 sobel = FILTERS["Sobel"]
 distances = {name: np.linalg.norm(way - sobel, axis=(1, 2)) for name, way in ways.items()}
 
 fig, ax = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
-for name, look in {"noise": "-", "the photograph": "--"}.items():
-    ax.semilogy(distances[name], look, label=f"learned from {name}")
-ax.set(xlabel="step of gradient descent", ylabel="distance to Sobel's filter", ylim=1e-9)
+for name, color in {"noise": BLUE, "the photograph": ORANGE}.items():
+    ax.semilogy(distances[name], color=color, label=f"learned from {name}")
+ax.set(xlabel="step of gradient descent", ylabel="distance to Sobel's filter", ylim=1e-18)
 ax.set_title("Gradient descent finds Sobel's filter", loc="left")
 ax.legend(frameon=False)
 for name, values in distances.items():
-    print(f"{name:14} {values[0]:.2f} at first, {values[-1]:.1e} after {len(values) - 1} steps")
+    steps = len(values) - 1
+    print(f"{name:14} {values[0]:.2f} at first, {values[-1]:.1e} after {steps} steps")
 assert distances["noise"][-1] < 1e-9
 assert 0.1 < distances["the photograph"][-1] < 1
 
 # %%
 # From noise, the distance falls at a steady rate until rounding stops it.  From the photograph it goes the same way,
 # but slowly: neighbouring pixels are so alike there that exchanging one for the next hardly changes the answer, so
-# the loss has a long, nearly level valley.  Optimisers and normalisation, in later chapters, are made for that.
+# the loss has a long, nearly level valley.  Better optimisers, such as Adam, are answers to such valleys.
 #
 # A deep network learns filters in the same manner, with one difference: nobody tells it what each filter should
 # answer.  It gets whatever filters lower the loss at its end.
@@ -282,13 +287,13 @@ assert 0.1 < distances["the photograph"][-1] < 1
 # Sobel answers to every hair.  Asked to draw the edges of this picture, you would leave out the fur.  The network HED
 # [1]_ learned from such drawings: 13 convolutions deep, it weighs what is an edge of the cat.  Its weights are a
 # download, ``tinygrad-cnn fetch hed``.  Without them, you see here the filters that a smaller network learned for its
-# first layer, from photographs of a thousand kinds of things.  One is nearly Sobel's, and one nearly its turned twin.
+# first layer, from photographs of a thousand kinds of things.  Two of them lean towards Sobel's and its turned twin.
 #
 # .. [1] S. Xie, Z. Tu, *Holistically-nested edge detection*, 2015.
 
 
 def sobel_and_hed(weights):
-    """The edges of the photograph by nine numbers, and by 15 million."""
+    """The edges of the photograph by nine numbers, and by almost 15 million."""
     from tinygrad_cnn.models.vgg16 import MEAN
 
     network = tg.models.hed_edges(weights)
@@ -301,7 +306,7 @@ def sobel_and_hed(weights):
     axes[0].imshow(strength, cmap="Greys", vmax=1.5)
     axes[0].set_title("Sobel: 9 numbers, given", fontsize=11)
     axes[1].imshow(learned, cmap="Greys", vmin=0, vmax=1)
-    axes[1].set_title("HED: 14,716,171 numbers, learned from what people drew", fontsize=11)
+    axes[1].set_title("HED: 14,716,171 numbers, learned from people's drawings", fontsize=11)
     for ax in axes:
         ax.axis("off")
     assert strength.shape == (298, 449) and learned.shape == grey.shape
@@ -320,7 +325,7 @@ def learned_bank(weights):
         sizes = np.linalg.norm(answers, axis=(0, 1)) * np.linalg.norm(wanted)
         alike = np.abs(np.tensordot(wanted, answers, axes=2) / sizes)
         best = alike.argmax()
-        print(f"filter {best} is nearly Sobel's for {kind} edges: cosine {alike[best]:.2f}")
+        print(f"nearest to Sobel, {kind} edges: filter {best}, cosine {alike[best]:.2f}")
         assert alike[best] > 0.75
 
 
