@@ -215,3 +215,21 @@ def test_a_page_is_one_file(tmp_path):
     path = tg.draw(lenet(), image(2, 28, 28, 1), title="A <page>").render(tmp_path / "graph.html")
     text = path.read_text(encoding="utf-8")
     assert text.startswith("<!") and "A &lt;page&gt;" in text and "features.0" in text
+
+
+def test_time_is_that_of_a_second_run_and_draws_as_the_first():
+    calls = []
+
+    class Slow(nn.Module):
+        def __init__(self):
+            self.rng = np.random.default_rng(0)
+
+        def forward(self, x):
+            calls.append(self.rng.bit_generator.state["state"]["state"])
+            return tg.dropout(x, 0.5, training=True, rng=self.rng)
+
+    model = Slow()
+    for show, times in (("values", 1), ("time", 2), ({"values", "time"}, 2)):
+        calls.clear()
+        tg.draw(model, np.ones((2, 3), np.float32), show=show)
+        assert len(calls) == times and len(set(calls)) == 1

@@ -121,7 +121,7 @@ def draw(
     _check(direction, rankdir, depth)
     words = asked(show)
     collapse = [collapse] if isinstance(collapse, str) else list(collapse)
-    subject = subject_of(y, inputs, watch=bool(words & {"values", "time"}), values="values" in words)
+    subject = subject_of(y, inputs, words)
     picture, measured = _read(subject, direction, words, grad, constants)
     badges = Badges(measured, words) if measured else None
     title = subject.title if title is None else title

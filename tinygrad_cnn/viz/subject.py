@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -45,15 +45,15 @@ class Subject:
         return [pair for pair in named if pair[1] not in self.examples] or named
 
 
-def subject_of(y: Any, inputs: tuple[Any, ...], watch: bool, values: bool) -> Subject:
-    """Whatever `draw` takes, as outputs; a model is run, watched if need be."""
+def subject_of(y: Any, inputs: tuple[Any, ...], show: Collection[str]) -> Subject:
+    """Whatever `draw` takes, as outputs; a model is run, and watched if what is to be shown asks for it."""
     if isinstance(y, BaseException):
         _no_inputs(y, inputs)
         return of_error(y)
     if isinstance(y, (str, os.PathLike)):
-        return _of_run(Path(y), inputs, watch, values)
+        return _of_run(Path(y), inputs, show)
     if callable(y) and not isinstance(y, Tensor):
-        return _of_call(y, inputs, watch, values)
+        return _of_call(y, inputs, show)
     _no_inputs(y, inputs)
     outputs = list(_outputs(y, "output"))
     if not outputs:
@@ -90,7 +90,7 @@ def of_error(error: BaseException) -> Subject:
     return Subject([], known, failure=failure, title=f"{failure.op.name} failed")
 
 
-def _of_run(path: Path, inputs: tuple[Any, ...], watch: bool, values: bool) -> Subject:
+def _of_run(path: Path, inputs: tuple[Any, ...], show: Collection[str]) -> Subject:
     """The trained network of a run folder, on an image of random numbers unless one is given."""
     run = import_module("tinygrad_cnn").Run.open(path)  # the front door: this tower does not know it
     model = run.model()
@@ -98,15 +98,15 @@ def _of_run(path: Path, inputs: tuple[Any, ...], watch: bool, values: bool) -> S
     if not inputs:
         shape = (1, *run.config["input_shape"])
         inputs = (np.random.default_rng(RUN_SEED).standard_normal(shape).astype(np.float32),)
-        if values:
+        if "values" in show:
             told = [f"the input is standard normal numbers (seed {RUN_SEED}); pass images: draw(run, images)"]
-    found = _of_call(model, inputs, watch, values)
+    found = _of_call(model, inputs, show)
     found.title, found.notes = str(run.config["model"]), [*found.notes, *told]
     return found
 
 
-def _of_call(model: Callable[..., Any], inputs: tuple[Any, ...], watch: bool, values: bool) -> Subject:
-    """Run a model, recorded.
+def _of_call(model: Callable[..., Any], inputs: tuple[Any, ...], show: Collection[str]) -> Subject:
+    """Run a model, recorded; twice if time is asked for, so that the second run finds all warm.
 
     No trace is left in the model: running statistics and random generators stay as they were.
     """
@@ -116,18 +116,10 @@ def _of_call(model: Callable[..., Any], inputs: tuple[Any, ...], watch: bool, va
     points = [_example(x) for x in inputs]
     words = _argument_names(model, len(points))
     given = {p.node: word for p, word in zip(points, words, strict=True) if isinstance(p, Tensor)}
-    watched = None
-    with enable_grad(), _set(recomputing=True, generators={}, path="", prefix="", below={}):
-        try:
-            with watching(with_values=values) if watch else nullcontext() as watched:
-                y = model(*points)
-        except Exception as error:
-            if hasattr(error, "add_note"):  # Python 3.11
-                error.add_note("To see how far it came, draw the error: tg.draw(error)")
-            raise
-        finally:
-            for rng, before in (state.generators or {}).values():
-                rng.bit_generator.state = before
+    if "time" in show:
+        _record(model, points, watching(with_values=False))
+    watch = {"time", "values"} & {*show}
+    y, watched = _record(model, points, watching(with_values="values" in show) if watch else nullcontext())
     known = _known(model)
     known.inputs = given
     tensors = [p for p in points if isinstance(p, Tensor)]
@@ -138,6 +130,21 @@ def _of_call(model: Callable[..., Any], inputs: tuple[Any, ...], watch: bool, va
     examples = {p.node for p, x in zip(points, inputs, strict=True) if isinstance(p, Tensor) and p is not x}
     by_node = {t.node: t for t in [*tensors, *leaves] if isinstance(t, Tensor)}
     return Subject(outputs, known, by_node, watched, examples=examples)
+
+
+def _record(model: Callable[..., Any], points: list[Any], watch: AbstractContextManager[Any]) -> tuple[Any, Any]:
+    """model(*points), recorded, and who watched; random generators are put back."""
+    with enable_grad(), _set(recomputing=True, generators={}, path="", prefix="", below={}):
+        try:
+            with watch as watched:
+                return model(*points), watched
+        except Exception as error:
+            if hasattr(error, "add_note"):  # Python 3.11
+                error.add_note("To see how far it came, draw the error: tg.draw(error)")
+            raise
+        finally:
+            for rng, before in (state.generators or {}).values():
+                rng.bit_generator.state = before
 
 
 def _known(model: Any) -> Known:
