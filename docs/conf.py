@@ -55,6 +55,5 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # shapes and types stand in the text
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
-doctest_global_setup = "import numpy as np\nimport tinygrad_cnn as tg\nfrom tinygrad_cnn import nn, optim, data"
 
 sphinx_gallery_conf = gallery.settings(HERE)

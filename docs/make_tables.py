@@ -233,18 +233,22 @@ Written by `python docs/make_tables.py` from `tinygrad_cnn.__all__` and those of
 says the rest: shapes, parameters, errors, sources.
 """
 
-PARTS = {"tg": tg, "tg.nn": nn, "tg.optim": optim, "tg.data": data, "tg.models": models, "tg.testing": tg.testing,
-         "tg.viz": tg.viz, "tg.io": tg.io, "tg.insight": tg.insight, "tg.detection": detection}  # fmt: skip
+PARTS = {"tg": tg, "tg.nn": nn, "tg.nn.init": nn.init, "tg.optim": optim, "tg.data": data,
+         "tg.data.transforms": data.transforms, "tg.models": models, "tg.testing": tg.testing, "tg.viz": tg.viz,
+         "tg.io": tg.io, "tg.insight": tg.insight, "tg.detection": detection}  # fmt: skip
 
 
 def public(module: Any) -> list[str]:
-    """What a part offers: its `__all__`, or what it imports under its own name."""
-    listed = getattr(module, "__all__", None)
-    return sorted(listed or [n for n, v in vars(module).items() if n[0] != "_" and callable(v) and _ours(v)])
-
-
-def _ours(value: Any) -> bool:
-    return (getattr(value, "__module__", None) or "").startswith("tinygrad_cnn")
+    """What a part offers: its `__all__`, or what it defines, and what it imports ``as`` the same name."""
+    if listed := getattr(module, "__all__", None):
+        return sorted(listed)
+    names: set[str] = set()
+    for node in tree(str(module.__file__)).body:
+        if isinstance(node, ast.ImportFrom):
+            names |= {alias.name for alias in node.names if alias.asname == alias.name}
+        elif isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            names.add(node.name)
+    return sorted(n for n in names if n[0] != "_" and callable(getattr(module, n)))
 
 
 def names_page() -> str:
