@@ -51,6 +51,8 @@ if not 32 <= size <= 1024 or options.evaluations < 2:
     parser.error("--size goes from 32 to 1024, --evaluations from 2 up")
 if options.out and not Path(options.out).absolute().parent.is_dir():
     parser.error(f"--out {options.out}: there is no folder to put it in")
+if options.out and Path(options.out).is_file():
+    parser.error(f"--out {options.out}: is a file; give a folder")
 fetch = partial(tg.data.fetch, download=options.fetch or options.full)
 
 # %%

@@ -155,6 +155,7 @@ assert grey.shape == (300, 451)
 edges = {"vertical edges": convolve(grey, w), "horizontal edges": convolve(grey, w.T)}
 edges["both: square root of the sum of squares"] = np.hypot(*edges.values())
 
+# sphinx_gallery_thumbnail_number = 4
 fig, axes = plt.subplots(2, 2, figsize=(8, 5.8), layout="constrained")
 axes[0, 0].imshow(grey, cmap="grey")
 axes[0, 0].set_title("the photograph", fontsize=11)
