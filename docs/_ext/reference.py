@@ -32,7 +32,7 @@ TITLES = {
 SUBJECTS = {
     "core.tensor ops.creation": "Tensors",
     "core.engine core.transforms core.algebra core.modes core.checkpoint core.explain core.errors": "Differentiation",
-    **{f"ops.{name}": title for name, title in make_tables.FAMILIES.items()},
+    **{f"ops.{name}": title for name, title in make_tables.FAMILIES.items() if name != "conv"},
     "ops.conv ops.conv_forms": make_tables.FAMILIES["conv"],
     "core.op core.registry": "Ops of your own",
     "core.sample": "Samples",
@@ -87,28 +87,27 @@ class OpDocumenter(FunctionDocumenter):
         return isinstance(member, Op)
 
 
-def subject(value: Any) -> str:
-    """What a public thing is about, by the file that defines it."""
+def subject(value: Any) -> tuple[int, str]:
+    """What a public thing is about, by the file that defines it, and the place of that on a page."""
     home = getattr(value, "__module__", None) or type(value).__module__
     file = home.partition(".")[2]
     if isinstance(value, Op) and file == "core.algebra":  # ops that every other file needs
-        return make_tables.FAMILIES["algebra"]
-    known = {name: title for names, title in SUBJECTS.items() for name in names.split()}
+        file = "ops.algebra"
+    known = {name: (n, title) for n, (names, title) in enumerate(SUBJECTS.items()) for name in names.split()}
     while file:
         if file in known:
             return known[file]
         file = file.rpartition(".")[0]
-    return home.rpartition(".")[2].replace("_", " ").capitalize()
+    return len(SUBJECTS), home.rpartition(".")[2].replace("_", " ").capitalize()
 
 
 def by_subject(module: Any) -> dict[str, list[str]]:
     """The public names of a part under their subjects, in the order of SUBJECTS."""
-    found = defaultdict(list)
+    found: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
     for member in make_tables.public(module):
         if not inspect.ismodule(getattr(module, member)):
             found[subject(getattr(module, member))].append(member)
-    order = list(dict.fromkeys(SUBJECTS.values()))
-    return dict(sorted(found.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)))
+    return {name: members for (_, name), members in sorted(found.items())}
 
 
 def heading(text: str, line: str) -> list[str]:
@@ -157,8 +156,11 @@ def write(app: Any) -> None:
     told: dict[int, str] = {}
     parts = {title.replace(".", "_"): page(title, module, told) for title, module in make_tables.PARTS.items()}
     lines = [*heading("The package", "="), "Everything that is public, by subject.", ""]
-    lines += ["The examples take for granted:", "", ".. literalinclude:: ../_ext/start_of_examples.py", ""]
-    lines += [".. toctree::", "   :maxdepth: 2", "", *(f"   {name}" for name in parts), ""]
+    lines += ["The examples on these pages begin with:", "", ".. literalinclude:: ../_ext/start_of_examples.py", ""]
+    lines += ["The parts:", ""]
+    for title, module in make_tables.PARTS.items():
+        lines += [f"* :doc:`{title.replace('.', '_')}`. {introduction(module)}".replace("\n", " ")]
+    lines += ["", ".. toctree::", "   :hidden:", "", *(f"   {name}" for name in parts), ""]
     for name, text in {**parts, "index": "\n".join(lines)}.items():
         file = folder / f"{name}.rst"
         if not file.exists() or file.read_text(encoding="utf-8") != text:

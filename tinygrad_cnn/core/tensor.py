@@ -104,18 +104,22 @@ class Tensor(Operators):
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
         return self._data.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """The kind of its numbers; a gradient has the same."""
         return self._data.dtype
 
     @property
     def ndim(self) -> int:
+        """How many axes it has."""
         return self._data.ndim
 
     @property
     def size(self) -> int:
+        """How many elements it has."""
         return self._data.size
 
     @property
@@ -134,6 +138,7 @@ class Tensor(Operators):
 
     @property
     def requires_grad(self) -> bool:
+        """Whether gradients reach it; of a leaf, it can be set."""
         return self.node.requires_grad
 
     @requires_grad.setter
@@ -146,6 +151,7 @@ class Tensor(Operators):
 
     @property
     def name(self) -> str | None:
+        """What drawings and messages call it."""
         return self.node.name
 
     @name.setter
@@ -265,6 +271,7 @@ class Tensor(Operators):
         return np.array(self._data)
 
     def item(self) -> Any:
+        """The only element, as a Python number."""
         if self.size != 1:
             raise ValueError(f"item: only a tensor of one element is a number; this one has shape {self.shape}.")
         return self._data.item()

@@ -93,8 +93,9 @@ def jvp(f: Function, xs: Any, vs: Any) -> tuple[Any, Any]:
 
     A vector-Jacobian product is linear in the cotangent u, so its own gradient in u, along v, is J v.
 
-    >>> y, along = tg.jvp(lambda x: x * x, np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 10.0]))
-    >>> along
+    >>> x, v = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 10.0])
+    >>> y, along = tg.jvp(lambda x: x * x, x, v)
+    >>> along  # 2x times v
     array([ 2.,  0., 60.])
     """
     several = isinstance(xs, (tuple, list))
@@ -119,8 +120,8 @@ def jvp(f: Function, xs: Any, vs: Any) -> tuple[Any, Any]:
 def hvp(f: Function, x: Any, v: Any) -> Any:
     """The Hessian of the scalar function f at x, times v: the derivative of its gradient along v.
 
-    >>> x = np.array([1.0, 2.0, 3.0])
-    >>> tg.hvp(lambda x: (x**3).sum(), x, np.array([1.0, 0.0, 1.0]))  # 6x times the direction
+    >>> x, v = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 1.0])
+    >>> tg.hvp(lambda x: (x**3).sum(), x, v)  # 6x times v
     array([ 6.,  0., 18.])
     """
     return jvp(_gradient(f), x, v)[1]

@@ -146,7 +146,8 @@ def average_precision(scores: Any, hits: Any, positives: int) -> PrecisionRecall
 
     Examples
     --------
-    >>> tg.detection.average_precision([0.9, 0.8, 0.7], [1, 0, 1], positives=2).average  # (1 + 2/3) / 2
+    >>> found = tg.detection.average_precision([0.9, 0.8, 0.7], [1, 0, 1], positives=2)
+    >>> found.average  # (1 + 2/3) / 2
     0.833...
     """
     rank = column_of("average_precision", "scores", scores, None).astype(np.float64)

@@ -22,7 +22,8 @@ class Identity(Module):
 class Lambda(Module):
     """Any function of one value as a layer: ``Lambda(tg.abs)``.
 
-    >>> nn.Sequential(nn.Lambda(lambda x: x / 255), nn.Flatten())(np.full((1, 2, 2, 1), 51.0))
+    >>> net = nn.Sequential(nn.Lambda(lambda x: x / 255), nn.Flatten())
+    >>> net(np.full((1, 2, 2, 1), 51.0))
     array([[0.2, 0.2, 0.2, 0.2]])
     """
 

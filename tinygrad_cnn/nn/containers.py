@@ -89,8 +89,8 @@ class Sequential(_Row):
 
     Indexing, slicing (a Sequential of the same layers under the same names), len and iteration work as on a list.
 
-    >>> layers = nn.Conv2d(1, 8, 3, rng=0), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 6 * 6, 10, rng=1)
-    >>> net = nn.Sequential(*layers)
+    >>> first, last = nn.Conv2d(1, 8, 3, rng=0), nn.Linear(8 * 6 * 6, 10, rng=1)
+    >>> net = nn.Sequential(first, nn.ReLU(), nn.Flatten(), last)
     >>> net(images).shape
     (16, 10)
     >>> net[0]

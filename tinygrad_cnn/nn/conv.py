@@ -59,7 +59,8 @@ class ConvTranspose2d(_Conv):
 
     Examples
     --------
-    >>> nn.ConvTranspose2d(16, 3, 2, stride=2, rng=0)(np.zeros((8, 14, 14, 16), np.float32)).shape
+    >>> layer = nn.ConvTranspose2d(16, 3, 2, stride=2, rng=0)
+    >>> layer(np.zeros((8, 14, 14, 16), np.float32)).shape
     (8, 28, 28, 3)
     """
 

@@ -191,7 +191,7 @@ class Module:
     def parameters(self) -> Iterator[Parameter]:
         """All parameters, each once.
 
-        >>> sum(p.size for p in nn.Conv2d(3, 6, 5).parameters())  # 5 * 5 * 3 * 6 weights and 6 biases
+        >>> sum(p.size for p in nn.Conv2d(3, 6, 5).parameters())  # 5 * 5 * 3 * 6 and 6
         456
         """
         for _, parameter in self.named_parameters():

@@ -112,7 +112,7 @@ def conv2d_dx(
     """The gradient of conv2d in its images of `size` (H, W).  dy (N,H',W',O) · w (I,J,C/groups,O) -> (N,H,W,C)
 
     >>> dy, w = np.ones((1, 1, 2, 1)), np.array([1.0, 2.0, 3.0]).reshape(1, 3, 1, 1)
-    >>> tg.conv2d_dx(dy, w, size=(1, 4)).ravel()  # each output hands the filter back to its window
+    >>> tg.conv2d_dx(dy, w, size=(1, 4)).ravel()  # each dy puts the filter back
     array([1., 3., 5., 3.])
     """
     x_shape = (dy.shape[0], *size, w.shape[2] * groups)
@@ -143,7 +143,7 @@ def conv2d_dw(
     """The gradient of conv2d in its filters of `window` (I, J).  x (N,H,W,C) · dy (N,H',W',O) -> (I,J,C/groups,O)
 
     >>> x, dy = np.array([1.0, 2.0, 3.0, 4.0]).reshape(1, 1, 4, 1), np.ones((1, 1, 2, 1))
-    >>> tg.conv2d_dw(x, dy, window=(1, 3)).ravel()  # a shared weight gathers from all places
+    >>> tg.conv2d_dw(x, dy, window=(1, 3)).ravel()  # a weight's gradient sums over places
     array([3., 5., 7.])
     """
     w_shape = (*window, x.shape[3] // groups, dy.shape[3])
@@ -268,7 +268,8 @@ def conv_transpose2d(
 
     Examples
     --------
-    >>> x, w = np.array([1.0, 10.0]).reshape(1, 1, 2, 1), np.array([1.0, 2.0]).reshape(1, 2, 1, 1)
+    >>> x = np.array([1.0, 10.0]).reshape(1, 1, 2, 1)
+    >>> w = np.array([1.0, 2.0]).reshape(1, 2, 1, 1)
     >>> tg.conv_transpose2d(x, w, stride=2).shape  # the rows in between stay empty
     (1, 1, 4, 1)
     >>> tg.conv_transpose2d(x, w, stride=(1, 2)).ravel()

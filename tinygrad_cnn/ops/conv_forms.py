@@ -53,7 +53,7 @@ def depthwise_conv2d(x: Any, w: Any, b: Any = None, *, stride: Any = 1, padding:
     Channel c of x gives channels c*M to (c + 1)*M of the result.  Options as in `conv2d`.
 
     >>> x, w = tg.randn(1, 8, 8, 3, rng=0), tg.randn(3, 3, 3, 2, rng=1)
-    >>> tg.depthwise_conv2d(x, w, padding="same").shape  # two filters for each of three channels
+    >>> tg.depthwise_conv2d(x, w, padding="same").shape  # two filters a channel
     (1, 8, 8, 6)
     """
     x_shape, w_shape = np.shape(x), np.shape(w)
@@ -72,10 +72,10 @@ def separable_conv2d(
 ) -> Any:
     """`depthwise_conv2d`, then a mix of channels.  x (N,H,W,C) · (I,J,C,M) · (C*M,O) · b (O,) -> (N,H',W',O)
 
-    >>> x, depthwise, pointwise = np.ones((1, 8, 8, 3)), np.ones((3, 3, 3, 1)), np.ones((3, 16))
-    >>> tg.separable_conv2d(x, depthwise, pointwise).shape
+    >>> depthwise, pointwise = np.ones((3, 3, 3, 1)), np.ones((3, 16))
+    >>> tg.separable_conv2d(np.ones((1, 8, 8, 3)), depthwise, pointwise).shape
     (1, 6, 6, 16)
-    >>> depthwise.size + pointwise.size, 3 * 3 * 3 * 16  # weights, against those of a full convolution
+    >>> depthwise.size + pointwise.size, 3 * 3 * 3 * 16  # weights, against conv2d's
     (75, 432)
     """
     shape, outputs = np.shape(pointwise), np.shape(depthwise)[2:]

@@ -256,7 +256,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 
     a (...) · b (...) -> (...)
 
-    >>> tg.tensordot(np.ones((2, 3, 4)), np.ones((3, 4, 5))).shape  # the last two axes with the first two
+    >>> tg.tensordot(np.ones((2, 3, 4)), np.ones((3, 4, 5))).shape  # sums over 3 and 4
     (2, 5)
     """
     return np.tensordot(a, b, axes)

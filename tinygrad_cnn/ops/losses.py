@@ -51,7 +51,7 @@ softmax.formula(y="exp(x) / sum(exp(x))")
 def log_softmax(x: Any, axis: int = -1) -> Any:
     """log(softmax(x)) along an axis, without overflow.  x (..., C) -> (..., C)
 
-    >>> tg.log_softmax(np.array([0.0, 1000.0]))  # where log(softmax(x)) has no finite answer
+    >>> tg.log_softmax(np.array([0.0, 1000.0]))  # log(softmax(x)) gives -inf
     array([-1000.,     0.])
     """
     if not x.size:
@@ -281,7 +281,7 @@ def nll_loss(
     """-log_probabilities[label], reduced as in `softmax_cross_entropy`.  (..., C) · (...) int -> () or (...)
 
     >>> log_p = np.log([[0.5, 0.5], [0.25, 0.75]])
-    >>> round(float(tg.nll_loss(log_p, np.array([0, 1]))), 4)  # the mean of -log 1/2 and -log 3/4
+    >>> round(float(tg.nll_loss(log_p, np.array([0, 1]))), 4)  # of -log 1/2 and -log 3/4
     0.4904
     """
     _check_reduction("nll_loss", reduction)
@@ -296,7 +296,8 @@ def nll_loss(
 def mse_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
     """(predictions - targets)**2, reduced.  (...) · (...) -> () or (...)
 
-    >>> float(tg.mse_loss(np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 0.0, 3.0, 6.0])))  # (0 + 4 + 0 + 4) / 4
+    >>> predictions, targets = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 0.0, 3.0, 6.0])
+    >>> float(tg.mse_loss(predictions, targets))  # (0 + 4 + 0 + 4) / 4
     2.0
     """
     _check_pair("mse_loss", predictions, targets)
@@ -307,7 +308,8 @@ def mse_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
 def l1_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
     """``|predictions - targets|``, reduced.  (...) · (...) -> () or (...)
 
-    >>> float(tg.l1_loss(np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 4.0])))  # (0 + 2 + 1) / 3
+    >>> predictions, targets = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 4.0])
+    >>> float(tg.l1_loss(predictions, targets))  # (0 + 2 + 1) / 3
     1.0
     """
     _check_pair("l1_loss", predictions, targets)

@@ -52,7 +52,8 @@ def layer_norm(x: Any, gamma: Any = None, beta: Any = None, *, axis: Any = -1, e
 
     Source: Ba, Kiros and Hinton (2016).
 
-    >>> tg.layer_norm(np.array([[1.0, 3.0], [10.0, 30.0]]), eps=1e-12).round(3)  # each row for itself
+    >>> x = np.array([[1.0, 3.0], [10.0, 30.0]])
+    >>> tg.layer_norm(x, eps=1e-12).round(3)  # each row for itself
     array([[-1.,  1.],
            [-1.,  1.]])
     """

@@ -178,7 +178,8 @@ def adaptive_avg_pool2d(x: Any, size: Any) -> Any:
     Bin k holds rows floor(k * H/H') to ceil((k + 1) * H/H') (excluded), columns alike: PyTorch's bins, which overlap
     where H' does not divide H.  `size` is (H', W'), or an int for both.
 
-    >>> tg.adaptive_avg_pool2d(np.arange(5.0).reshape(1, 1, 5, 1), (1, 2)).ravel()  # bins 0-2 and 2-4
+    >>> x = np.arange(5.0).reshape(1, 1, 5, 1)
+    >>> tg.adaptive_avg_pool2d(x, (1, 2)).ravel()  # of 0, 1, 2 and of 2, 3, 4
     array([1., 3.])
     """
     return _resample("adaptive_avg_pool2d", "x", x, size, "adaptive", False)

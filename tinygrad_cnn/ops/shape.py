@@ -145,7 +145,8 @@ def expand_dims(x: Any, axis: Any) -> Any:
 def squeeze(x: Any, axis: Any = None) -> Any:
     """Without these axes of length 1, without all of them if None.  x (...) -> (...)
 
-    >>> tg.squeeze(np.ones((1, 28, 28, 1))).shape, tg.squeeze(np.ones((1, 28, 28, 1)), axis=0).shape
+    >>> x = np.ones((1, 28, 28, 1))
+    >>> tg.squeeze(x).shape, tg.squeeze(x, axis=0).shape
     ((28, 28), (28, 28, 1))
     """
     return np.squeeze(x, axis)

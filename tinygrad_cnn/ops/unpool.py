@@ -84,7 +84,8 @@ def max_unpool2d(x: Any, indices: Any, size: Any) -> Any:
 
     Examples
     --------
-    >>> y, indices = tg.max_pool2d_with_indices(np.array([1.0, 3.0, 4.0, 2.0]).reshape(1, 1, 4, 1), (1, 2))
+    >>> x = np.array([1.0, 3.0, 4.0, 2.0]).reshape(1, 1, 4, 1)
+    >>> y, indices = tg.max_pool2d_with_indices(x, (1, 2))
     >>> tg.max_unpool2d(y, indices, (1, 4)).ravel()
     array([0., 3., 4., 0.])
     """

@@ -89,7 +89,8 @@ class ConstantLR(Schedule):
 class StepLR(Schedule):
     """Multiply by `gamma` every `step_size` steps.
 
-    >>> schedule = optim.StepLR(optim.SGD(model.parameters(), lr=1.0), step_size=2, gamma=0.5)
+    >>> sgd = optim.SGD(model.parameters(), lr=1.0)
+    >>> schedule = optim.StepLR(sgd, step_size=2, gamma=0.5)
     >>> rates = []
     >>> for _ in range(5):
     ...     rates += schedule.lrs
@@ -129,7 +130,8 @@ class CosineLR(Schedule):
     With `restarts` it starts again from the top instead, each time over a stretch `stretch` times as long
     (PyTorch's CosineAnnealingWarmRestarts with T_0=steps, T_mult=stretch).
 
-    >>> schedule = optim.CosineLR(optim.SGD(model.parameters(), lr=1.0), steps=4)
+    >>> sgd = optim.SGD(model.parameters(), lr=1.0)
+    >>> schedule = optim.CosineLR(sgd, steps=4)
     >>> [round(schedule.rate(1.0, t), 3) for t in range(6)]
     [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
     """
@@ -161,7 +163,8 @@ class WarmupLR(Schedule):
 
     Examples
     --------
-    >>> schedule = optim.WarmupLR(optim.SGD(model.parameters(), lr=1.0), steps=4)
+    >>> sgd = optim.SGD(model.parameters(), lr=1.0)
+    >>> schedule = optim.WarmupLR(sgd, steps=4)
     >>> [schedule.rate(1.0, t) for t in range(6)]
     [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
     """
@@ -188,7 +191,8 @@ class OneCycleLR(Schedule):
     The first `pct_start` of `total_steps` go up.  Momentum stays as it is (PyTorch: ``cycle_momentum=False``).
     Source: Smith and Topin (2018).
 
-    >>> schedule = optim.OneCycleLR(optim.SGD(model.parameters(), lr=1.0), max_lr=1.0, total_steps=10)
+    >>> sgd = optim.SGD(model.parameters(), lr=1.0)
+    >>> schedule = optim.OneCycleLR(sgd, max_lr=1.0, total_steps=10)
     >>> [round(schedule.rate(1.0, t), 2) for t in range(10)]
     [0.04, 0.52, 1.0, 0.95, 0.81, 0.61, 0.39, 0.19, 0.05, 0.0]
     """
@@ -234,7 +238,8 @@ class ReduceLROnPlateau(Schedule):
 
     Examples
     --------
-    >>> schedule = optim.ReduceLROnPlateau(optim.SGD(model.parameters(), lr=1.0), patience=1)
+    >>> sgd = optim.SGD(model.parameters(), lr=1.0)
+    >>> schedule = optim.ReduceLROnPlateau(sgd, patience=1)
     >>> for loss in [3.0, 2.0, 2.0, 2.0]:
     ...     schedule.step(loss)
     >>> schedule.lrs

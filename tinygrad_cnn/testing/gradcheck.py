@@ -52,10 +52,11 @@ def gradcheck(
 
     Examples
     --------
-    >>> report = tg.testing.gradcheck(lambda x: tg.tanh(x).sum(), np.array([0.5, -1.0]), order=2)
+    >>> x = np.array([0.5, -1.0])
+    >>> report = tg.testing.gradcheck(lambda x: tg.tanh(x).sum(), x, order=2)
     >>> report.order
     2
-    >>> tg.testing.gradcheck(lambda x: (x * tg.stop_gradient(x)).sum(), np.array([0.5, -1.0]))
+    >>> tg.testing.gradcheck(lambda x: (x * tg.stop_gradient(x)).sum(), x)
     Traceback (most recent call last):
         ...
     tinygrad_cnn.testing.report.GradcheckError: gradcheck: the gradient in input 0 is wrong at order 1.

@@ -76,7 +76,7 @@ def fit(
     Examples
     --------
     >>> adam = optim.Adam(model.parameters(), lr=3e-3)
-    >>> history = tg.fit(model, data.DataLoader(train, 64, shuffle=True), optimizer=adam, epochs=1)
+    >>> history = tg.fit(model, train, optimizer=adam, epochs=1)
     epoch 1/1: loss ..., accuracy ... (... s)
     >>> history.names
     ['epoch', 'step', 'lr', 'seconds', 'loss', 'accuracy']
