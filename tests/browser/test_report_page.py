@@ -35,6 +35,14 @@ def fits(page):
     return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
+def cut(page):
+    """Tables that are wider than their place: the heading of their first column."""
+    return page.evaluate(
+        "[...document.querySelectorAll('.wide')].filter(e => e.scrollWidth > e.clientWidth)"
+        ".map(e => e.querySelector('th').textContent)"
+    )
+
+
 def until(page, condition):
     """Wait for a condition; the live page's policy forbids what Playwright's own waiting evaluates."""
     deadline = time.monotonic() + 30
@@ -61,6 +69,7 @@ def test_the_report_is_read(visit, shoot, runs, width, scheme):
     assert page.locator("#training svg.chart").count() == 4 and page.locator(".matrix td.right").count() == 10
     shown = page.evaluate("[...document.images].filter(i => i.complete && i.naturalWidth > 0).length")
     assert shown == page.locator("img").count() > 32
+    assert cut(page) == ([] if width == 1200 else ["layer", "op"])  # on a telephone these two are pushed aside
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (max(map(float, re.findall(r"[\d.]+", ground)[:3])) < 60) == (scheme == "dark")
     graph(page)
