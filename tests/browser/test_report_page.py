@@ -38,7 +38,7 @@ def fits(page):
 def cut(page):
     """Tables that are wider than their place: the heading of their first column."""
     return page.evaluate(
-        "[...document.querySelectorAll('.wide')].filter(e => e.scrollWidth > e.clientWidth)"
+        "[...document.querySelectorAll('.wide')].filter(e => e.checkVisibility() && e.scrollWidth > e.clientWidth)"
         ".map(e => e.querySelector('th').textContent)"
     )
 
