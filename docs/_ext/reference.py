@@ -32,8 +32,7 @@ TITLES = {
 SUBJECTS = {
     "core.tensor ops.creation": "Tensors",
     "core.engine core.transforms core.algebra core.modes core.checkpoint core.explain core.errors": "Differentiation",
-    **{f"ops.{name}": title for name, title in make_tables.FAMILIES.items() if name != "conv"},
-    "ops.conv ops.conv_forms": make_tables.FAMILIES["conv"],
+    **{f"ops.{file} ops.{file}_forms": title for file, title in make_tables.FAMILIES.items()},
     "core.op core.registry": "Ops of your own",
     "core.sample": "Samples",
     "runs train": "Training",
@@ -167,17 +166,18 @@ def write(app: Any) -> None:
             file.write_text(text, encoding="utf-8")
 
 
-SECTION = re.compile(r"(\w[\w ]*)\n-{3,}$")
+def signature(_app: Any, what: str, _name: str, _obj: Any, _options: Any, text: str, _returns: str) -> Any:
+    """As it is written: numpydoc would take a first line such as ``max(x, 0)`` for the signature."""
+    if what not in ("op", "function", "method", "class") or text is None:
+        return None
+    text = re.sub(r"<op (\w+)\(.*?\)>", r"\1", text).replace("<class 'numpy.float32'>", "float32")
+    return text.replace("=<factory>", "=..."), ""
 
 
 def paragraphs(_app: Any, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
     """A paragraph after a list of parameters or errors (attributes, a source) is no item of it: it gets a head."""
-    within = ""
-    for k in range(1, len(lines)):
-        if lines[k] and set(lines[k]) == {"-"} and len(lines[k]) == len(lines[k - 1]):
-            within = lines[k - 1]
-    if not within:
-        return
+    if lines and re.match(r"\w+\(", lines[0]):
+        lines[0] = rf"\ {lines[0]}"  # nor is it one here
     k, section = 0, ""
     while k < len(lines):
         if k + 1 < len(lines) and lines[k + 1] and set(lines[k + 1]) == {"-"}:
@@ -187,6 +187,9 @@ def paragraphs(_app: Any, _what: str, _name: str, _obj: Any, _options: Any, line
         if section not in ("", "Notes", "Examples") and starts and " : " not in lines[k]:
             lines[k:k], section = ["Notes", "-----"], "Notes"
             k += 2
+        elif section not in ("", "Notes", "Examples") and re.match(r" +[^ ]", lines[k]) and lines[k - 1].strip():
+            lines[k - 1] += f" {lines.pop(k).strip()}"  # what follows a colon stays one paragraph
+            continue
         k += 1
 
 
@@ -204,6 +207,7 @@ def attributes(_app: Any, _what: str, _name: str, _obj: Any, _options: Any, line
 def setup(app: Any) -> dict[str, bool]:
     app.add_autodocumenter(OpDocumenter)
     app.connect("builder-inited", write, priority=100)
+    app.connect("autodoc-process-signature", signature, priority=100)
     app.connect("autodoc-process-docstring", paragraphs, priority=100)  # before numpydoc reads the sections
     app.connect("autodoc-process-docstring", attributes, priority=900)  # after it
     app.config.add_module_names = False  # the head of a page says it once

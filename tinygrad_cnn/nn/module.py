@@ -38,32 +38,22 @@ def _join(prefix: str, name: str) -> str:
 class Module:
     """A layer or a whole network.  Subclasses define ``forward``; users call the module itself.
 
-    ::
-
-        class Net(nn.Module):
-            def __init__(self, rng=None):
-                self.conv = nn.Conv2d(1, 8, 3, rng=rng)
-                self.out = nn.Linear(8, 10, rng=rng)
-
-            def forward(self, x):
-                return self.out(tg.global_avg_pool2d(tg.relu(self.conv(x))))
+    >>> class Net(nn.Module):
+    ...     def __init__(self, rng=None):
+    ...         self.conv = nn.Conv2d(1, 8, 3, rng=rng)
+    ...         self.out = nn.Linear(8, 10, rng=rng)
+    ...
+    ...     def forward(self, x):
+    ...         return self.out(tg.global_avg_pool2d(tg.relu(self.conv(x))))
+    >>> net = Net(rng=0)
+    >>> net(images).shape
+    (16, 10)
+    >>> [name for name, _ in net.named_parameters()]
+    ['conv.weight', 'conv.bias', 'out.weight', 'out.bias']
 
     Arrays or Tensors go in.  What is recorded while a module runs is filed under its path below the module that
     the user called ("features.3"), the same path that its parameters have in `state_dict`; drawings and error
     messages show it.  A module that stands under several names has the first one.
-
-    >>> class Net(nn.Module):
-    ...     def __init__(self):
-    ...         super().__init__()
-    ...         self.conv = nn.Conv2d(1, 4, 3, padding="same", rng=0)
-    ...         self.head = nn.Linear(4, 10, rng=1)
-    ...     def forward(self, x):
-    ...         return self.head(tg.global_avg_pool2d(tg.relu(self.conv(x))))
-    >>> net = Net()
-    >>> net(images).shape
-    (16, 10)
-    >>> [name for name, _ in net.named_parameters()]
-    ['conv.weight', 'conv.bias', 'head.weight', 'head.bias']
     """
 
     training = True

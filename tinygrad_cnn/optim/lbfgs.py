@@ -16,13 +16,7 @@ class LBFGS(Optimizer):
     """Quasi-Newton steps with a line search, by SciPy's L-BFGS-B: for losses of the whole data, without noise.
 
     Each `step` starts from the parameters as they are and makes up to `max_iter` iterations.  It needs a closure that
-    computes the loss and its gradients, and calls it as often as the line search wants:
-
-        def closure():
-            optimizer.zero_grad()
-            loss = criterion(model(x), y)
-            loss.backward()
-            return loss
+    computes the loss and its gradients, as below, and calls it as often as the line search wants.
 
     Parameters
     ----------
