@@ -38,6 +38,7 @@ def test_each_step_names_op_module_formula_shapes_and_norm(lenet):
     assert told.steps[-1].parts[0].shape == (5, 5, 1, 6)
     assert "models" in told.steps[-1].site or "test_chain.py" in told.steps[-1].site
     text = str(told)
+    assert repr(told) == text  # which is what a terminal shows
     assert re.search(r"^ +2  linear \(head\.4\) +0\.\d+ +g @ w\.T +x \(4, 84\)$", text, re.M)
     assert "w = features.0.weight (5, 5, 1, 6)" in text
     loss.backward()

@@ -37,7 +37,7 @@ class Row:
     note: str = ""
 
 
-@dataclass
+@dataclass(repr=False)
 class Summary:
     """What `tg.summary` found; `print` shows it as a table.
 
@@ -86,6 +86,8 @@ class Summary:
             + f"; {short(self.total_macs)} multiply-adds, {short(self.total_flop)} FLOP in all, "
             f"for a batch of {self.input_shape[0] if self.input_shape else 1}",
         ])  # fmt: skip
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(str(self))}</pre>"

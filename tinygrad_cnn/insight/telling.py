@@ -59,7 +59,7 @@ TRILINEAR = "Convolution is trilinear.  At stride 1 and without padding,"
 LONGEST_PERIOD = 24
 
 
-@dataclass
+@dataclass(repr=False)
 class Explanation:
     """What `tg.explain` returns: `steps` from y back to x, and how to tell them.
 
@@ -150,6 +150,8 @@ class Explanation:
         if faces := self.faces():
             lines += ["", f"{TRILINEAR} {FORM[1]}.", *[f"  {line}" for line in (*THREE, *faces)]]
         return "\n".join(lines)
+
+    __repr__ = __str__
 
     @property
     def markdown(self) -> str:
