@@ -1,8 +1,14 @@
-"""An op of your own: one function, one rule, some samples; and everything that built-in ops have comes with it.
+"""
+An op of your own
+=================
+
+One function, one rule, some samples; and everything that built-in ops have comes with it: gradients of every order,
+drawing, and checks::
 
     python examples/check_my_op.py
 """
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 import tinygrad_cnn as tg
@@ -27,6 +33,15 @@ y = soft_relu(x, steepness=2.0)
 print(f"value     {y.data}\nslope     {slope.data}\ncurvature {curvature}")
 
 print(f"checked   {tg.testing.check_op(soft_relu)}")
+
+points = tg.Tensor(np.linspace(-3, 3, 121), requires_grad=True)
+(slopes,) = tg.grad(tg.sum(soft_relu(points)), [points], create_graph=True)
+fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
+ax.plot(points.data, soft_relu(points.data), label="soft_relu")
+ax.plot(points.data, slopes.data, "--", label="slope")
+ax.plot(points.data, tg.grad(tg.sum(slopes), [points])[0], ":", label="curvature")
+ax.set_xlabel("x")
+ax.legend(frameon=False)
 
 try:  # a wrong rule is found out
     soft_relu.vjp(x=lambda g, x: g * tg.sigmoid(x))

@@ -1,4 +1,8 @@
-"""Draw the graph of the README's expression: what ran, on which shapes, and where the weights come in.
+"""
+Draw a graph
+============
+
+The graph of the README's expression: what ran, on which shapes, and where the weights come in::
 
     python examples/draw_a_graph.py [file.svg]
 """
@@ -15,5 +19,5 @@ features = tg.relu(tg.conv2d(images, filters, padding="same"))
 logits = tg.global_avg_pool2d(features) @ weights
 loss = tg.softmax_cross_entropy(logits, [3, 1, 4, 1])
 
-path = tg.draw(loss).render(sys.argv[1] if len(sys.argv) > 1 else "graph.svg")
-print(f"drawn: {path}")
+drawing = tg.draw(loss)
+print(f"drawn: {drawing.render(sys.argv[1] if len(sys.argv) > 1 else 'graph.svg')}")

@@ -1,4 +1,8 @@
-"""A network of two layers from bare ops, trained on real digits: no modules, no optimiser, no training loop.
+"""
+Tensor expressions
+==================
+
+A network of two layers from bare ops, trained on real digits: no modules, no optimiser, no ready-made loop::
 
     python examples/tensor_expressions.py
 """
@@ -13,11 +17,12 @@ rng = np.random.default_rng(0)
 def weights(*shape):
     """He's initialisation: the variance keeps its size through relu."""
     fan_in = np.prod(shape[:-1])
-    return tg.Tensor(rng.standard_normal(shape) * np.sqrt(2 / fan_in), dtype=np.float32, requires_grad=True)
+    values = rng.standard_normal(shape) * np.sqrt(2 / fan_in)
+    return tg.Tensor(values, dtype=np.float32, requires_grad=True)
 
 
-w1, b1 = weights(3, 3, 1, 16), tg.Tensor(np.zeros(16, np.float32), requires_grad=True)  # filters (I, J, C, O)
-w2, b2 = weights(4 * 4 * 16, 10), tg.Tensor(np.zeros(10, np.float32), requires_grad=True)
+w1, b1 = weights(3, 3, 1, 16), tg.zeros(16, requires_grad=True)  # filters (I, J, C, O)
+w2, b2 = weights(4 * 4 * 16, 10), tg.zeros(10, requires_grad=True)
 parameters = [w1, b1, w2, b2]
 
 
@@ -37,6 +42,7 @@ for step in range(400):
         p.grad = None
     if step % 100 == 0:
         print(f"step {step:3d}  loss {loss.item():.4f}")
+graph = tg.draw(loss)
 
 with tg.no_grad():
     right = logits(test.images).data.argmax(axis=1) == test.labels

@@ -1,4 +1,8 @@
-"""Train a small network on the embedded digits, stop early, save it, load it again.
+"""
+Train, save, load
+=================
+
+A small network of layers learns the embedded digits, stops early, is saved, and is loaded again::
 
     python examples/train_digits.py [weights.safetensors]
 """
@@ -30,10 +34,12 @@ train, test = tg.data.digits()
 train, validation = tg.data.random_split(train, [0.9, 0.1])
 model = Net(np.random.default_rng(0))
 history = tg.fit(model, train, validation=validation, epochs=8, lr=5e-3, early_stop=3)
-print(f"{len(history)} epochs, {history.stopped}; the weights of epoch {history.best_epoch} were kept")
+print(f"{len(history)} epochs, {history.stopped}; kept: the weights of epoch {history.best_epoch}")
+curves = tg.viz.curves(history)
 
 path = sys.argv[1] if len(sys.argv) > 1 else "digits.safetensors"
 tg.save(path, model)
 again = Net(np.random.default_rng(1))
 again.load_state_dict(tg.load(path))
-print(f"accuracy {tg.evaluate(again, test)['accuracy']:.4f} on {len(test)} digits that it never saw, from {path}")
+accuracy = tg.evaluate(again, test)["accuracy"]
+print(f"accuracy {accuracy:.4f} on {len(test)} digits that it never saw, from {path}")
