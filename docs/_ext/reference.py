@@ -126,7 +126,7 @@ def page(title: str, module: Any, told: dict[int, str]) -> str:
     for name, members in groups.items():
         new = [member for member in members if id(getattr(module, member)) not in told]
         told |= {id(getattr(module, member)): f"{module.__name__}.{member}" for member in new}
-        links = " · ".join(f":py:obj:`{member} <{told[id(getattr(module, member))]}>`" for member in members)
+        links = "\u00a0· ".join(f":py:obj:`{member} <{told[id(getattr(module, member))]}>`" for member in members)
         several = len(groups) > 1 and new
         lines += [f"* `{name}`_: {links}" if several else f"* {name}: {links}" if len(groups) > 1 else f"* {links}"]
         body += heading(name, "-") if several else []
@@ -204,9 +204,15 @@ def attributes(_app: Any, _what: str, _name: str, _obj: Any, _options: Any, line
     lines[:] = re.sub(r"\.\. rubric:: Notes\n\n(?=:Attributes:)", "", text).split("\n")
 
 
+def skip(_app: Any, _what: str, _name: str, value: Any, skipped: bool, _options: Any) -> bool | None:
+    """The fields of a named tuple stand in its own docstring; Python's say nothing."""
+    return True if (getattr(value, "__doc__", None) or "").startswith("Alias for field number") else None
+
+
 def setup(app: Any) -> dict[str, bool]:
     app.add_autodocumenter(OpDocumenter)
     app.connect("builder-inited", write, priority=100)
+    app.connect("autodoc-skip-member", skip)
     app.connect("autodoc-process-signature", signature, priority=100)
     app.connect("autodoc-process-docstring", paragraphs, priority=100)  # before numpydoc reads the sections
     app.connect("autodoc-process-docstring", attributes, priority=900)  # after it
