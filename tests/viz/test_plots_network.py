@@ -199,10 +199,44 @@ def test_grad_cam_by_hand():
     assert expected.any()
 
 
-def test_grad_cam_looks_at_the_last_convolution_and_not_at_a_shortcut(net):
-    assert "at features.3, 4×4" in texts(viz.grad_cam(net, IMAGE))
+def test_grad_cam_looks_at_what_becomes_of_the_last_convolution(net):
+    assert "at features.4, 4×4" in texts(viz.grad_cam(net, IMAGE))
     residual = tg.models.build("resnet8", (16, 16, 3), 4, rng=0)
-    assert "at stage3.0.conv2, 4×4" in texts(viz.grad_cam(residual, np.ones((16, 16, 3), np.float32)))
+    assert "at stage3.0, 4×4" in texts(viz.grad_cam(residual, np.ones((16, 16, 3), np.float32)))
+
+
+def test_grad_cam_passes_over_shortcuts_and_dense_layers_written_as_convolutions():
+    class Bare(nn.Module):
+        def __init__(self):
+            self.conv, self.shortcut = nn.Conv2d(1, 4, 3, padding=1, rng=0), nn.Conv2d(1, 4, 1, rng=1)
+            self.pool, self.dense = nn.GlobalAvgPool2d(), nn.Conv2d(4, 3, 1, rng=2)
+
+        def forward(self, x):
+            y = self.pool(tg.relu(self.conv(x) + self.shortcut(x)))
+            return self.dense(y.reshape(-1, 1, 1, 4)).reshape(-1, 3)
+
+    assert "at conv, 8×8" in texts(viz.grad_cam(Bare(), IMAGE))
+
+
+def test_grad_cam_does_not_see_an_offset_that_a_norm_takes_out():
+    model = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1, rng=0), nn.BatchNorm2d(4), nn.ReLU(), nn.GlobalAvgPool2d(),
+                          nn.Linear(4, 3, rng=1))  # fmt: skip
+    expected = viz.grad_cam_map(model, IMAGE, label=1)
+    model[0].bias.assign(model[0].bias.data + 100)
+    model[1].running_mean.assign(model[1].running_mean.data + 100)
+    np.testing.assert_allclose(viz.grad_cam_map(model, IMAGE, label=1), expected, atol=1e-4)
+    assert expected.any()
+
+
+def test_few_pixels_of_a_photograph_do_not_darken_all_others():
+    rng = np.random.default_rng(0)
+    steep = rng.random((40, 50, 1)).astype(np.float32)
+    steep[3, 4] = 1000
+    model = nn.Sequential(nn.Flatten(), nn.Linear(2000, 2, rng=0))
+    model[1].weight.assign(np.stack([steep.ravel(), -steep.ravel()], axis=1))
+    image = rng.random((40, 50, 1)).astype(np.float32)
+    assert 0.9 < viz.saliency(model, image).axes[-1].get_ylim()[1] <= 1
+    np.testing.assert_array_equal(viz.saliency_map(model, image), steep[..., 0])
 
 
 def test_grad_cam_works_with_frozen_weights_and_inside_no_grad(net):
@@ -317,6 +351,7 @@ def test_receptive_fields_pass_pooling_whole(pool):
 
 def test_the_receptive_field_is_that_of_any_weights():
     """Weights that are zero, signs that cancel, relus that are off and saturated activations hide nothing."""
+
     def make(act):
         return nn.Sequential(nn.Conv2d(1, 4, 3, padding=1, rng=0), nn.BatchNorm2d(4), act, nn.MaxPool2d(2),
                              nn.Conv2d(4, 4, 3, padding=1, rng=1), act)  # fmt: skip

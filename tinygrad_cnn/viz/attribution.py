@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CONVOLUTIONS = (Conv2d, ConvTranspose2d, DepthwiseConv2d)
+SHOWN = 0.995  # of a photograph's pixels, those that have colours of their own in a map of saliency
 
 
 def saliency_map(
@@ -73,18 +74,28 @@ def saliency(
 ) -> Figure:  # fmt: skip
     """The pixels that move a class's logit most, beside the image; with `ax`, the map alone in these axes.
 
-    Arguments and errors as of `saliency_map`, which gives the numbers.
+    In images of a thousand pixels and more the highest half a percent share the last colour, or a few would leave
+    nothing of the others; the colour bar has a point at its end then.  Arguments and errors as of
+    `saliency_map`, which gives the numbers.
     """
     image = one_image("saliency", x)[0]
     heat = saliency_map(model, x, label, smooth=smooth, noise=noise, seed=seed)
     title = f"Saliency for {_class_words(model, x, label)}"
     fig, place = _beside(ax, image, title)
     shown = figures.scale_of(heat)
+    whole, shown["vmax"] = shown["vmax"], _most(heat) or shown["vmax"]
     figures.show(place, figures.painted(heat, **shown))
     words = f"gradient, mean of {smooth} noisy copies" if smooth else "gradient"
     _dress(fig, place, ax, words if ax is None else title)
-    figures.bar_for(fig, place, shown, "|d logit / d pixel|")
+    ends = "max" if shown["vmax"] < whole else "neither"
+    figures.bar_for(fig, place, shown, "|d logit / d pixel|", extend=ends)
     return fig
+
+
+def _most(heat: np.ndarray) -> float:
+    """Where the colours of a map end."""
+    known = figures.finite(heat).compressed()
+    return float(np.quantile(known, SHOWN)) if known.size >= 1000 else 0.0
 
 
 def _class_words(model: Any, x: Any, label: int | None) -> str:
@@ -124,7 +135,8 @@ def grad_cam_map(model: Any, x: Any, layer: Any = None, label: int | None = None
     ----------
     model : a classifier, images (N,H,W,C) -> logits (N, classes); run in evaluation mode and left as it was.
     x : the image, (H,W,C) or (1,H,W,C), floating.
-    layer : path or Module, which makes images; by default the last convolution that runs, shortcuts passed over.
+    layer : path or Module, which makes images; by default what the network makes of its last convolution, with norm,
+        shortcut and activation, as long as the size stays.
     label : the class; by default the one that is predicted.
 
     Raises
@@ -140,8 +152,8 @@ def _grad_cam(model: Any, x: Any, layer: Any, label: int | None) -> tuple[np.nda
     model, image = check_model(who, model), one_image(who, x)
     if layer is None:
         paths: dict[Module, str] = {}
-        paths |= {m: path for path, m in model.named_modules() if isinstance(m, CONVOLUTIONS)}
-        if not paths:
+        paths |= {m: path for path, m in model.named_modules() if m is not model or isinstance(m, CONVOLUTIONS)}
+        if not any(isinstance(m, CONVOLUTIONS) for m in paths):
             raise ValueError(f"{who}: the model has no convolution. Name a layer that makes images: layer=...")
     else:
         paths = {m: path for path, m in [find_layer(who, model, layer)]}
@@ -150,7 +162,7 @@ def _grad_cam(model: Any, x: Any, layer: Any, label: int | None) -> tuple[np.nda
         label = class_index(who, logits, label)
         if not seen:
             raise ValueError(f"{who}: layer {', '.join(paths.values())!r} was not called by this model.")
-        module, _, maps = seen[-1] if layer is not None else _last_convolution(seen)
+        module, _, maps = seen[-1] if layer is not None else _last_maps(seen)
         path = paths[module]
         if not isinstance(maps, Tensor) or maps.ndim != 4:
             raise ValueError(f"{who}: layer {path!r} must make images (1, H', W', C), it gave {describe(maps)}.")
@@ -162,10 +174,22 @@ def _grad_cam(model: Any, x: Any, layer: Any, label: int | None) -> tuple[np.nda
     return np.maximum((maps.data[0] * weights).sum(axis=-1), 0), path, label, p
 
 
-def _last_convolution(seen: list[tuple[Any, Any, Any]]) -> tuple[Any, Any, Any]:
-    """The last call; but the widest window of those that make its shape, since a shortcut's 1x1 sees no places."""
-    alike = [entry for entry in seen if entry[2].shape == seen[-1][2].shape]
-    return max(reversed(alike), key=lambda entry: math.prod(entry[0].weight.shape[:2]))
+def _last_maps(seen: list[tuple[Any, Any, Any]]) -> tuple[Any, Any, Any]:
+    """The call that made what becomes of the last convolution: a norm takes offsets out that would lie on every place.
+
+    A dense layer that is written as a convolution of one place is passed over.  Where the shortcut of a block is the
+    last of the layers, it is the widest window of its size that counts, since a shortcut's 1x1 sees no places.
+    """
+    images = [entry for entry in seen if isinstance(entry[2], Tensor) and entry[2].ndim == 4]
+    convolutions = [entry for entry in images if isinstance(entry[0], CONVOLUTIONS)]
+    if not convolutions:
+        raise ValueError("grad_cam: no convolution was called by this model. Name a layer that makes images: layer=...")
+    size = next((y.shape[1:3] for _, _, y in reversed(convolutions) if y.shape[1] * y.shape[2] > 1), (1, 1))
+    alike = [entry for entry in images if entry[2].shape[1:3] == size]
+    if not isinstance(alike[-1][0], CONVOLUTIONS):
+        return next(entry for entry in alike if entry[2] is alike[-1][2])  # the innermost that gave it
+    last = [entry for entry in alike if entry[2].shape == alike[-1][2].shape and isinstance(entry[0], CONVOLUTIONS)]
+    return max(reversed(last), key=lambda entry: math.prod(entry[0].weight.shape[:2]))
 
 
 def grad_cam(
