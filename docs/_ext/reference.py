@@ -170,7 +170,7 @@ def signature(_app: Any, what: str, _name: str, _obj: Any, _options: Any, text: 
     """As it is written: numpydoc would take a first line such as ``max(x, 0)`` for the signature."""
     if what not in ("op", "function", "method", "class") or text is None:
         return None
-    text = re.sub(r"<op (\w+)\(.*?\)>", r"\1", text).replace("<class 'numpy.float32'>", "float32")
+    text = re.sub(r"<op (\w+)\(.*?\)>|<class 'numpy\.(\w+)'>", r"\1\2", text)
     return text.replace("=<factory>", "=..."), ""
 
 

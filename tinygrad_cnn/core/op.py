@@ -378,7 +378,7 @@ def op(fn: Callable[..., Any] | None = None, *, name: str | None = None, **optio
     ...     return x * x * x
     >>> cube.vjp(x=lambda g, x: 3 * g * x * x)
     <op cube(x)>
-    >>> tg.testing.check_op(cube).kept  # all contracts hold; of the forward pass, x is kept
+    >>> tg.testing.check_op(cube).kept  # all is well; x is kept for the gradient
     ('x',)
     """
     if fn is None:

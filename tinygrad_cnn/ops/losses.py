@@ -296,9 +296,9 @@ def nll_loss(
 def mse_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
     """(predictions - targets)**2, reduced.  (...) · (...) -> () or (...)
 
-    >>> predictions, targets = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 0.0, 3.0, 6.0])
-    >>> float(tg.mse_loss(predictions, targets))  # (0 + 4 + 0 + 4) / 4
-    2.0
+    >>> predictions, targets = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 4.0])
+    >>> round(float(tg.mse_loss(predictions, targets)), 4)  # (0 + 4 + 1) / 3
+    1.6667
     """
     _check_pair("mse_loss", predictions, targets)
     d = predictions - targets
