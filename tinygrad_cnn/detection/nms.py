@@ -41,12 +41,14 @@ def nms(boxes: Any, scores: Any, threshold: float = 0.5, *, classes: Any = None)
     limit = share_of("nms", "threshold", threshold)
     kinds = None if classes is None else column_of("nms", "classes", classes, len(corners), "iu")
     left = np.argsort(-rank.astype(np.float64), kind="stable")
+    corners = corners[left]
     kept = []
     while left.size:
-        best, rest = left[0], left[1:]
-        kept.append(best)
-        gone = overlaps(corners[best : best + 1], corners[rest])[0] > limit
+        kept.append(left[0])
+        gone = overlaps(corners[:1], corners[1:])[0] > limit
         if kinds is not None:
-            gone &= kinds[rest] == kinds[best]
-        left = rest[~gone]
+            gone &= kinds[left[1:]] == kinds[left[0]]
+        left, corners = left[1:], corners[1:]
+        if gone.any():  # seldom, once only those that stay are left: no copies then
+            left, corners = left[~gone], corners[~gone]
     return np.array(kept, dtype=np.int64)
