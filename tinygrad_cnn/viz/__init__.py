@@ -25,6 +25,7 @@ from .receptive import receptive_field as receptive_field
 from .receptive import receptive_field_of as receptive_field_of
 from .render import RenderError as RenderError
 from .render import renderers as renderers
+from .screen import pyplot as pyplot
 from .volumes import FeatureMaps as FeatureMaps
 from .volumes import feature_maps as feature_maps
 from .volumes import feature_maps_of as feature_maps_of
