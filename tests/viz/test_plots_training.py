@@ -424,3 +424,10 @@ def test_the_step_size_test_refuses_bad_settings(net, options, error, words):
     assert state_of(net) == before
     with pytest.raises(TypeError, match="needs a data set"):
         viz.lr_finder(net, IMAGES)
+
+
+def test_a_data_set_is_one_batch_of_the_landscape(net):
+    whole = viz.loss_surface(net, ArrayDataset(IMAGES, LABELS), directions=1, steps=3)
+    np.testing.assert_allclose(whole.losses, viz.loss_surface(net, (IMAGES, LABELS), directions=1, steps=3).losses)
+    figure = viz.loss_landscape(net, ArrayDataset(IMAGES, LABELS), directions=1, steps=3)
+    assert "40 samples" in figure.get_suptitle()

@@ -78,7 +78,7 @@ def loss_surface(
 
     Parameters
     ----------
-    data : the batch, (inputs, labels).
+    data : the batch, (inputs, labels); or a data set, all of whose samples are taken as one.
     loss : function of (outputs, labels) that gives a number; default `tg.softmax_cross_entropy`.
     directions : 1 or 2 random ones (`random_direction` with `seed` and ``seed + 1``); or one or two mappings from
         parameter paths to arrays of the parameters' shapes, for example the difference of two state dicts.  What a
@@ -92,8 +92,7 @@ def loss_surface(
     """
     who = "loss_landscape"
     model = check_model(who, model)
-    if not isinstance(data, (tuple, list)) or len(data) != 2:
-        raise TypeError(f"{who}: data must be a batch (inputs, labels), got {describe(data)}.")
+    data = _one_batch(who, data)
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 3 or not steps % 2:
         raise ValueError(f"{who}: steps must be an odd number of at least 3, so that 0 is among them, got {steps!r}.")
     if not (span > 0 and np.isfinite(span)):
@@ -145,6 +144,15 @@ def _directions(who: str, model: Any, given: Any, seed: int) -> list[dict[str, n
     ]
 
 
+def _one_batch(who: str, data: Any) -> Any:
+    """The pair (inputs, labels), of a data set all of it."""
+    if hasattr(data, "batch") and hasattr(data, "__len__"):
+        return data.batch(range(len(data)))
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise TypeError(f"{who}: data must be a data set, or a batch (inputs, labels), got {describe(data)}.")
+    return data
+
+
 def loss_landscape(
     model: Any, data: Any, *, loss: Any = None, directions: Sequence[Direction] | int = 2, span: float = 1.0,
     steps: int = 21, seed: int = 0, training: bool = False, ax: Axes | None = None,
@@ -154,6 +162,7 @@ def loss_landscape(
     The network itself and the lowest point are marked.
     Arguments and errors as of `loss_surface`, which gives the numbers.
     """
+    data = _one_batch("loss_landscape", data)
     surface = loss_surface(model, data, loss=loss, directions=directions, span=span, steps=steps, seed=seed,
                            training=training)  # fmt: skip
     fig, place = figures.one_axis(ax, 6, 3.4 if surface.b is None else 5)
