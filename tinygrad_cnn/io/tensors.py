@@ -58,7 +58,7 @@ def save(path: str | os.PathLike[str], module_or_dict: Any, *, metadata: Mapping
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Read a safetensors file: name -> array, each in its own memory and free to be written to.
+    """Read a safetensors file: name -> array, by name, each in its own memory and free to be written to.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     from safetensors.numpy import load as parse
 
     try:
-        return {name: _own(path, name, array) for name, array in parse(data).items()}
+        return {name: _own(path, name, array) for name, array in sorted(parse(data).items())}
     except SafetensorError as error:
         raise FileFormatError(f"{os.fspath(path)}: not a valid safetensors file ({_foreign(data, error)}).") from None
     except KeyError as error:  # a dtype without a NumPy type, such as BF16
