@@ -29,9 +29,7 @@ try:
     import matplotlib.pyplot as plt
     from PIL import Image, ImageOps
 
-    plt.switch_backend(
-        plt.get_backend()
-    )  # fails where windows are asked for and there is no display
+    plt.switch_backend(plt.get_backend())  # fails if it needs a display and there is none
 except ImportError as error:
     sys.exit(
         f"classify_cat: {error} "
@@ -149,13 +147,8 @@ for dx in (-0.5, 0, 0.5):
         q = probabilities(square(chelsea, (left, top, left + side, top + side)))
         found.append([q[282], q[285], q[281], q[CATS].sum()])
 lowest, highest = np.min(found, axis=0), np.max(found, axis=0)
-for name, low, high, theirs in zip(
-    ("tiger cat", "Egyptian cat", "tabby", "all cats"),
-    lowest,
-    highest,
-    reference,
-    strict=True,
-):
+names = ("tiger cat", "Egyptian cat", "tabby", "all cats")
+for name, low, high, theirs in zip(names, lowest, highest, reference, strict=True):
     print(f"{name:12s} {low:.3f} to {high:.3f}, elsewhere {theirs:.3f}")
 assert (lowest <= reference).all() and (reference <= highest).all()
 assert list(p.argsort()[::-1][:3]) == [282, 285, 281] and p[CATS].sum() > 0.9
@@ -231,9 +224,8 @@ assert nose > left_eye > 1.2
 gravel = Image.open(photographs / "gravel.png").convert("RGB").resize((224, 224))
 small = chelsea.resize((112, 112), Image.Resampling.BICUBIC, box=near(side))
 fig, axes = plt.subplots(2, 4, figsize=(8, 4.4), layout="constrained")
-for column, (left, top) in zip(
-    axes.T, [(0, 0), (112, 0), (0, 112), (112, 112)], strict=True
-):
+corners = [(0, 0), (112, 0), (0, 112), (112, 112)]
+for column, (left, top) in zip(axes.T, corners, strict=True):
     scene = gravel.copy()
     scene.paste(small, (left, top))
     image = (np.asarray(scene, np.float32) - 127) / 128

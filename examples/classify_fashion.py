@@ -31,9 +31,7 @@ from tinygrad_cnn.data import transforms as T
 try:
     import matplotlib.pyplot as plt
 
-    plt.switch_backend(
-        plt.get_backend()
-    )  # fails where windows are asked for and there is no display
+    plt.switch_backend(plt.get_backend())  # fails if it needs a display and there is none
 except ImportError as error:
     sys.exit(
         f"classify_fashion: {error} "
@@ -85,30 +83,24 @@ if options.out and not Path(options.out).absolute().parent.is_dir():
 def clothes():
     """Training and test set, and which ones they are."""
     if options.data_dir:
-        return *data.fashion_mnist(
-            options.data_dir
-        ), f"Fashion-MNIST from {options.data_dir}"
+        return data.fashion_mnist(options.data_dir), f"Fashion-MNIST from {options.data_dir}"
     try:
-        return *data.fashion_mnist(
-            download=False
-        ), "Fashion-MNIST, which is on this machine"
+        return data.fashion_mnist(download=False), "Fashion-MNIST, which is on this machine"
     except FileNotFoundError:
         if options.full:
-            return *data.fashion_mnist(
-                data.fetch("fashion-mnist")
-            ), "Fashion-MNIST, just fetched"
-        return *data.fashion_mnist_sample(), "the slice of Fashion-MNIST in the package"
+            folder = data.fetch("fashion-mnist")
+            return data.fashion_mnist(folder), "Fashion-MNIST, just fetched"
+        return data.fashion_mnist_sample(), "the slice of Fashion-MNIST in the package"
 
 
 try:
-    train, test, which = clothes()
+    (train, test), which = clothes()
 except (OSError, ValueError, ImportError) as error:
     sys.exit(f"classify_fashion: {error}")
 few = options.images or (len(train) if options.full else 24_000)
 train = data.Subset(train, np.arange(min(few, len(train))))
-print(
-    f"data: {which}; {len(train):,} pictures to learn from, {len(test):,} to be asked about"
-)
+print(f"data: {which}")
+print(f"{len(train):,} pictures to learn from, {len(test):,} to be asked about")
 
 fig, axes = plt.subplots(5, 10, figsize=(8, 4.6), layout="constrained")
 x, labels = train.batch(np.arange(min(500, len(train))))
@@ -156,13 +148,10 @@ assert network.num_parameters() == 77_754
 # first third of the way, so that nothing breaks while all weights are still random, and then falls to zero.
 
 epochs = options.epochs or (6 if options.full else max(1, 24_000 // len(train)))
+size = 128 if len(train) > 5000 else 50
+changes = T.Compose([vary, scale])
 batches = data.DataLoader(
-    train,
-    128 if len(train) > 5000 else 50,
-    shuffle=True,
-    seed=options.seed,
-    transform=T.Compose([vary, scale]),
-    prefetch=2,
+    train, size, shuffle=True, seed=options.seed, transform=changes, prefetch=2
 )
 held_out = data.DataLoader(test, 500, transform=scale)
 optimizer = optim.SGD(
@@ -172,28 +161,23 @@ schedule = optim.OneCycleLR(optimizer, max_lr=0.2, total_steps=epochs * len(batc
 
 begin = time.perf_counter()
 history = tg.fit(
-    network,
-    batches,
-    validation=held_out,
-    epochs=epochs,
-    optimizer=optimizer,
-    schedule=schedule,
-    seed=options.seed,
-)
+    network, batches, validation=held_out, epochs=epochs, optimizer=optimizer,
+    schedule=schedule, seed=options.seed, progress=options.full or sys.stdout.isatty(),
+)  # fmt: skip
 seconds = time.perf_counter() - begin
 
 # %%
 # What came of it
 # ---------------
 #
-# Someone who guesses is right one time in ten.
+# Someone who guesses is right one time in ten.  With ``--full`` the network is right at least 91 times in a hundred.
 
 logits = tg.predict(network, scale(test.images, rng))
 guess = logits.argmax(axis=1)
 accuracy = (guess == test.labels).mean()
 print(
     f"accuracy {accuracy:.4f} on {len(test):,} pictures that it never saw; "
-    f"{epochs} epochs in {seconds:.0f} s"
+    f"epochs: {epochs}, in {seconds:.0f} s"
 )
 if options.full:
     assert accuracy >= 0.91

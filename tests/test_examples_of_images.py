@@ -73,7 +73,7 @@ def test_classify_fashion_learns_from_files_of_that_form(tmp_path):
     """That it reaches 0.91 on the real ones, it asserts itself when it runs with --full, which takes minutes."""
     options = ("--data-dir", str(stripes(tmp_path / "data")), "--epochs", "8", "--images", "512", "--out", "kept")
     output = run("classify_fashion", tmp_path, *options)
-    assert "512 pictures to learn from, 200 to be asked about" in output and output.count("val accuracy") == 8
+    assert "512 pictures to learn from, 200 to be asked about" in output
     assert float(re.findall(r"accuracy (\d\.\d+) on 200", output)[0]) > 0.8
     written = ["confusion.png", "curves.png", "filters.png", "mistakes.png", "network.safetensors"]
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == written
