@@ -177,3 +177,32 @@ def test_fit_calls_it(tmp_path):
         assert words == ["epoch 1 of 2, 50% of it", "epoch 1 of 2, 100% of it", "epoch 2 of 2, 50% of it",
                          "epoch 2 of 2, 100% of it"]  # fmt: skip
         assert state(live)["words"] == "epoch 2 of 2 is over"
+
+
+def test_a_terminal_with_a_screen_opens_the_page_and_a_short_training_waits_for_it(tmp_path, monkeypatch):
+    opened = []
+
+    def visit(url):
+        def look():
+            while not json.loads(fetch(url + "state.json"))["done"]:
+                time.sleep(0.02)
+            opened.append(fetch(url + "report.html"))
+
+        threading.Timer(0.5, look).start()
+        opened.append(url)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", visit)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert command("train", "--epochs", "1", "--out", tmp_path / "blind", "--quiet", "--live") == 0 and not opened
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert command("train", "--epochs", "1", "--out", tmp_path / "run", "--quiet", "--live") == 0
+    assert opened[0].startswith("http://127.0.0.1:")
+    assert opened[1] == (tmp_path / "run/report.html").read_text(encoding="utf-8")
+
+
+def test_what_the_live_page_says_of_itself_is_true(live):
+    assert "asks no network" not in fetch(live.url) and "asks the training on this machine" in fetch(live.url)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import time
 from contextlib import ExitStack
 from typing import Any
@@ -15,6 +16,7 @@ import click
 
 from .. import viz
 from ..runs import WATCH, Run
+from .browser import open_page
 
 MOST_RECORDS = 60  # of weights and gradients, in a long training every second epoch, or every third, ...
 PAUSE = 5.0  # seconds between two times that the recording is written
@@ -56,6 +58,8 @@ class Observers:
 
             self.live = self._stack.enter_context(Live(run, self.epochs, about=about))
             click.echo(f"live: {self.live.url}", err=quiet)
+            if sys.stdout.isatty() and open_page(self.live.url):
+                self.live.expect()
 
     def __enter__(self) -> Observers:
         return self

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-import webbrowser
 from pathlib import Path
 
 import click
@@ -14,6 +12,7 @@ from ..web.play import Player
 from ..web.play_routes import routes
 from ..web.server import Server
 from . import DEBUG
+from .browser import open_page
 
 
 def play(folder: Path, port: int | None, browser: bool) -> None:
@@ -21,11 +20,6 @@ def play(folder: Path, port: int | None, browser: bool) -> None:
     player = Player(Run.open(folder))
     with Server(routes(player), port, debug=os.environ.get(DEBUG, "0") not in ("", "0")) as server:
         click.echo(f"play with {folder}: {server.url}   (Ctrl-C ends it)")
-        if browser and _has_screen():
-            webbrowser.open(server.url)
+        if browser:
+            open_page(server.url)
         server.wait()
-
-
-def _has_screen() -> bool:
-    """Whether a browser has somewhere to open: in a terminal alone, one for text would take the terminal over."""
-    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

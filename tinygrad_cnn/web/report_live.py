@@ -57,6 +57,10 @@ class Live:
     def __exit__(self, *_: Any) -> None:
         self._server.stop()
 
+    def expect(self) -> None:
+        """A browser was asked to open the page: a short training waits for it at its end."""
+        self._asked = time.monotonic()
+
     def on_step(self, row: Row) -> None:
         """Take the row of the epoch under way, as `fit` gives it."""
         self._now = row
