@@ -107,7 +107,10 @@ class Run:
         except (ValueError, AttributeError, TypeError) as error:
             raise RunError(f"{file} is not the settings file of a run: {error}.") from error
         if known != FORMAT:
-            raise RunError(f"{file} has the format {known!r}, this version reads {FORMAT!r}.")
+            raise RunError(
+                f"{file} has the format {known!r}, this version reads {FORMAT!r}. "
+                "Use the version of tinygrad_cnn that wrote it; info.json names it."
+            )
         return cls(path, config)
 
     def write(self, name: str, text: str) -> None:

@@ -61,6 +61,9 @@ def test_a_layer_that_refuses_its_input_is_marked_too():
     assert failed(drawing).title == "Linear failed" and [s.name for s in failed(drawing).path] == ["head", "0"]
     assert ("flatten", "Linear failed") in joined(drawing)
     assert "expects rows" in drawing.source and "too small" in drawing.source
+    nodes = tg.draw(error_of(lambda: model(image(1, 20, 20, 1))), show="values").scene.to_json()["nodes"]
+    told = sorted(n["details"]["op"] or n["details"]["kind"] for n in nodes if n["details"]["values"])
+    assert told == ["flatten", *["input"] * told.count("input"), *["parameter"] * 4, "relu", "relu"]
 
 
 def test_an_error_on_the_way_back_marks_the_op_whose_rule_failed():

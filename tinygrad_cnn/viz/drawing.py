@@ -217,4 +217,4 @@ def _measure(
 
 def _no_history(node: Any) -> str:
     reasons = {"no_grad": "it was made under no_grad", "stop_gradient": "it was cut off by stop_gradient"}
-    return f"no ops were recorded: {reasons.get(node.why, 'this is a leaf')}"
+    return f"no ops were recorded: {reasons.get(node.why, 'nothing that this was made from requires a gradient')}"

@@ -40,8 +40,10 @@ def failure_of(error: BaseException) -> tuple[Failure, Any]:
         return _of_op(frame, message, where), modules[0] if modules else None
     if modules:
         named = _Layer(type(modules[-1]).__name__)
-        inputs = [_node(a) for a in calls[-1].f_locals["args"]]
-        return Failure(named, inputs, {}, _path(message, named.name, where), message), modules[0]
+        args = calls[-1].f_locals["args"]
+        failure = Failure(named, [_node(a) for a in args], {}, _path(message, named.name, where), message)
+        failure.tensors = [a for a in args if isinstance(a, Tensor)]
+        return failure, modules[0]
     raise ValueError(
         f"draw: no op was running when this {type(error).__name__} was raised, so there is no graph to draw. "
         "Pass an exception that came out of a forward pass, as it was caught."

@@ -87,7 +87,7 @@ def of_error(error: BaseException) -> Subject:
     """The graph that led to an exception."""
     failure, model = failure_of(error)
     known = _known(model) if model is not None else Known()
-    return Subject([], known, failure=failure, title=f"{failure.op.name} failed")
+    return Subject([], known, _leaves(model), failure=failure, title=f"{failure.op.name} failed")
 
 
 def _of_run(path: Path, inputs: tuple[Any, ...], show: Collection[str]) -> Subject:
@@ -123,13 +123,12 @@ def _of_call(model: Callable[..., Any], inputs: tuple[Any, ...], show: Collectio
     known = _known(model)
     known.inputs = given
     tensors = [p for p in points if isinstance(p, Tensor)]
-    leaves = [value for kind in ("parameters", "buffers") for value in getattr(model, kind, tuple)()]
     outputs = list(_outputs(y, "output"))
     if not outputs:
         raise ValueError(f"draw: {who} returned nothing that could be drawn. Have it return at least one Tensor.")
     examples = {p.node for p, x in zip(points, inputs, strict=True) if isinstance(p, Tensor) and p is not x}
-    by_node = {t.node: t for t in [*tensors, *leaves] if isinstance(t, Tensor)}
-    return Subject(outputs, known, by_node, watched, examples=examples)
+    leaves = {t.node: t for t in tensors} | _leaves(model)
+    return Subject(outputs, known, leaves, watched, examples=examples)
 
 
 def _record(model: Callable[..., Any], points: list[Any], watch: AbstractContextManager[Any]) -> tuple[Any, Any]:
@@ -145,6 +144,12 @@ def _record(model: Callable[..., Any], points: list[Any], watch: AbstractContext
         finally:
             for rng, before in (state.generators or {}).values():
                 rng.bit_generator.state = before
+
+
+def _leaves(model: Any) -> dict[Any, Tensor]:
+    """A model's parameters and buffers by their nodes."""
+    found = [value for kind in ("parameters", "buffers") for value in getattr(model, kind, tuple)()]
+    return {value.node: value for value in found if isinstance(value, Tensor)}
 
 
 def _known(model: Any) -> Known:
