@@ -2,9 +2,8 @@
 
     python docs/make_results.py [NAME ...]
 
-Each example prints its result on its last line.  With names, only these are run again; the other lines of the table
-stay.  What has to be downloaded is fetched first (`tinygrad-cnn fetch NAME`); the run of all of them takes about a
-quarter of an hour on two cores.
+With names, only these are run again; the other lines of the table stay.  Photographs and weights must be there
+(`tinygrad-cnn fetch` lists and brings them); all of it takes about a quarter of an hour on two cores.
 """
 
 from __future__ import annotations
@@ -21,11 +20,16 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 
-EXAMPLES = {  # what to run, beside --full where there is one
-    "tensor_expressions": [], "check_my_op": [], "train_digits": [],
-    "classify_fashion": ["--full"], "classify_cat": ["--full"], "detect_shapes": ["--full"], "detect_faces": [],
-    "segment_cells": ["--full"], "style_transfer": ["--full"],
-}  # fmt: skip
+EXAMPLES = {  # the options of each, and how the line begins that says its result
+    "tensor_expressions": ([], "accuracy"),
+    "train_digits": ([], "accuracy"),
+    "classify_fashion": (["--full"], "accuracy"),
+    "classify_cat": ([], "a house cat"),
+    "detect_shapes": (["--full"], "mAP"),
+    "detect_faces": ([], "astronaut"),
+    "segment_cells": (["--full"], "mIoU"),
+    "style_transfer": (["--full"], "1/"),
+}
 HEAD = """# Results at full size
 
 Written by `python docs/make_results.py`, which runs each example as its line says.  The pages of the gallery show the
@@ -47,8 +51,9 @@ def cpu() -> str:
     return f"{' '.join(name.split())}, {os.cpu_count()} cores"
 
 
-def row(name: str, options: list[str]) -> str:
+def row(name: str) -> str:
     """Run one example in a folder of its own; its line of the table."""
+    options, start = EXAMPLES[name]
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         done = subprocess.run(
@@ -59,9 +64,12 @@ def row(name: str, options: list[str]) -> str:
         seconds = time.perf_counter() - began
     if done.returncode:
         raise SystemExit(f"make_results: {name} ended with exit code {done.returncode}; nothing was written.")
-    last = [line for line in done.stdout.splitlines() if line.strip()][-1].strip().replace("|", "\\|")
+    found = [line.strip() for line in done.stdout.splitlines() if line.strip().startswith(start)]
+    if not found:
+        raise SystemExit(f"make_results: {name} printed no line that starts with {start!r}; nothing was written.")
+    result = found[-1].replace("|", "\\|")
     command = " ".join([f"{name}.py", *options])
-    return f"| `{command}` | {last} | {seconds:.0f} | {datetime.date.today()} | {cpu()} |"
+    return f"| `{command}` | {result} | {seconds:.0f} | {datetime.date.today()} | {cpu()} |"
 
 
 def main() -> None:
@@ -71,7 +79,7 @@ def main() -> None:
     for name in sys.argv[1:] or EXAMPLES:
         if name not in EXAMPLES:
             raise SystemExit(f"make_results: there is no example {name!r}. Known are {', '.join(EXAMPLES)}.")
-        rows[name] = row(name, EXAMPLES[name])
+        rows[name] = row(name)
         print(rows[name], flush=True)
         lines = [rows[known] for known in EXAMPLES if rows.get(known)]
         page.write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
