@@ -83,7 +83,7 @@ def test_when_no_program_can_draw_each_says_why(bare, tmp_path):
 
 def test_with_no_program_at_all_the_error_says_what_to_install(bare, tmp_path):
     drawing = picture()
-    with pytest.raises(RenderError, match=r"pip install 'tinygrad-cnn\[app\]'.*\.source"):
+    with pytest.raises(RenderError, match=r"pip install 'tinygrad-cnn\[app\]'.*\.html and \.dot need none"):
         drawing.render(tmp_path / "a.svg")
     drawing.render(tmp_path / "a.dot")
     assert [words.split(":")[0] for words in renderers().values()] == ["absent", "absent"]

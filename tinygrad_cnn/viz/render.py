@@ -60,7 +60,7 @@ def render(source: str, form: str) -> bytes:
             "draw: pdf needs the system's Graphviz, and no program dot is on PATH. "
             "Install your system's package graphviz, or render to .svg; the DOT text is in .source."
         )
-    raise RenderError(f"draw: no Graphviz program was found. {INSTALL}; the DOT text is in .source.")
+    raise RenderError(f"draw: no Graphviz program was found. {INSTALL}. Files named .html and .dot need none.")
 
 
 def _run(program: str, source: str, form: str) -> bytes:
