@@ -280,7 +280,9 @@ print(
     f"mIoU {iou.mean():.4f} on {len(test_x)} scenes that it never saw; "
     f"by colour alone {iou_colour.mean():.4f}"
 )
-assert iou.mean() > max(iou_colour.mean(), 0.86 if options.full else 0.78)
+assert iou.mean() > (0.86 if options.full else 0.78)
+if options.full:
+    assert iou.mean() > iou_colour.mean()
 
 fig, axes = plt.subplots(3, 6, figsize=(8, 4.2), layout="constrained")
 for column, x, y, p in zip(axes.T, test_x, test_y, found, strict=False):
@@ -294,7 +296,11 @@ for ax in axes.flat:
     ax.spines[:].set_visible(False)
 
 # %%
-# Most mistakes lie along the borders, where a pixel is a bit of both.  The rest are specks, and pieces of cells.
+# The short training is not enough to tell the two networks apart: with ``--seed`` 0, 1 and 2 the U-Net had an mIoU of
+# 0.834, 0.826 and 0.844, colour alone 0.804, 0.828 and 0.822.  With ``--full``, seed 0, it was 0.913 against 0.803.
+#
+# Most of the U-Net's mistakes lie along the borders, where a pixel is a bit of both.  The rest are specks, and pieces
+# of cells.
 
 border = (test_y != np.roll(test_y, 1, 1)) | (test_y != np.roll(test_y, 1, 2))
 near = tg.max_pool2d(border[..., None].astype(np.float32), 3, stride=1, padding=1)[..., 0] > 0
@@ -322,10 +328,9 @@ ax.set_axis_off()
 
 colour_only = classify(by_colour, tissue[None])[0]
 fig, axes = plt.subplots(1, 2, figsize=(8, 4.3), layout="constrained")
-for ax, found, title in zip(
-    axes, (real, colour_only), ("U-Net", "by colour alone"), strict=True
-):
-    ax.imshow(COLOURS[found])
+maps = {"U-Net": real, "by colour alone": colour_only}
+for ax, (title, classes) in zip(axes, maps.items(), strict=True):
+    ax.imshow(COLOURS[classes])
     ax.set_title(title)
     ax.set_axis_off()
 for k, name in enumerate(CLASSES):
@@ -336,12 +341,10 @@ for k, name in enumerate(CLASSES):
 assert (real == 2).mean() > (colour_only == 2).mean()
 
 # %%
-# Who looks at single pixels misses most nuclei inside the glands: there they are not blue but greyish brown, and it
-# is their shape that tells.
-#
-# All this looks right, but looks are no measure.  So we marked 44 points (x, y) of the picture by eye, before the
-# network was run, where we felt sure what they are: nuclei in glands and outside, walls and bodies of gland cells, and
-# the tissue and gaps around.
+# The U-Net calls far more of the glands nucleus than colour alone does.  Which of them is right?  The U-Net's map looks
+# better to us, but looks are no measure.  So we marked 44 points (x, y) by eye, on enlarged pieces of the picture,
+# where we felt sure what they are: nuclei in glands and outside, walls and bodies of gland cells, and the tissue and
+# gaps around.  They were marked after a first network's map had been seen, and not changed since.
 
 POINTS = {
     0: [(65, 5), (150, 20), (345, 140), (20, 350), (20, 480), (150, 280),
@@ -363,15 +366,7 @@ ax.imshow(0.4 + 0.6 * tissue)
 for k, points in POINTS.items():
     x, y = np.array(points).T
     good = np.array(right[k])
-    ax.scatter(
-        x,
-        y,
-        60,
-        color=[COLOURS[k] * 0.8],
-        marker="o",
-        edgecolor="black",
-        label=CLASSES[k],
-    )
+    ax.scatter(x, y, 60, color=[COLOURS[k] * 0.8], edgecolor="black", label=CLASSES[k])
     ax.scatter(x[~good], y[~good], 200, color="black", marker="x", lw=2)
 ax.legend(loc="lower right")
 ax.set_axis_off()
@@ -383,6 +378,10 @@ ax.set_title("points marked by eye; crosses: the network says otherwise", fontsi
 #
 # - That it finds nuclei in *tissue* as well as in drawings.  The score above is for drawings; for the real picture
 #   there are 44 points, chosen where they were easy, by people who are no pathologists.
+# - That a U-Net is better than colour alone.  On our first drawings, whose colours were cleaner, it was not: their
+#   mIoU was 0.896 against 0.911 after the short training.  We then mixed the colours more, as we see them in the
+#   tissue, and kept those drawings; the comparison above depends on that choice.  On the real picture the points are
+#   too few and too easy to tell the two apart, and the larger network of ``--full`` was right on no more of them, 41.
 # - That it works on another slide.  The drawings were made while looking at this one; other organs, dyes,
 #   microscopes or scanners would need other drawings, or real pictures marked by experts, and a test on patients of
 #   whom none was used for training.
