@@ -107,8 +107,9 @@ def cloud(rng, side, size):
 
 
 def cells(rng, side, spacing, stretch):
-    """Each pixel's distances to its cell's point and wall, and a random number of the cell."""
-    angle, long, short = rng.uniform(0, np.pi), spacing * stretch**0.5, spacing / stretch**0.5
+    """Each pixel's distances to its cell's point and wall, and a number of the cell."""
+    angle = rng.uniform(0, np.pi)
+    long, short = spacing * stretch**0.5, spacing / stretch**0.5
     bend = 0.12 * spacing * np.stack([cloud(rng, side, 15), cloud(rng, side, 15)])
     y, x = np.mgrid[:side, :side] + bend
     u = (np.cos(angle) * x + np.sin(angle) * y) / long
@@ -133,7 +134,7 @@ def cells(rng, side, spacing, stretch):
 # through, for each colour another share.  The two colours below are near those of the picture; their strength, the
 # sizes of all things, blur and noise are drawn anew for each scene.  What the network shall find is known exactly.
 
-BROWN, BLUE = np.array([0.25, 0.36, 0.50]), np.array([0.40, 0.36, 0.20])  # of red, green, blue
+BROWN, BLUE = np.array([0.25, 0.36, 0.50]), np.array([0.40, 0.36, 0.20])  # red, green, blue
 
 
 def draw(rng, side=96):
@@ -303,7 +304,8 @@ for ax in axes.flat:
 # of cells.
 
 border = (test_y != np.roll(test_y, 1, 1)) | (test_y != np.roll(test_y, 1, 2))
-near = tg.max_pool2d(border[..., None].astype(np.float32), 3, stride=1, padding=1)[..., 0] > 0
+border = border[..., None].astype(np.float32)
+near = tg.max_pool2d(border, 3, stride=1, padding=1)[..., 0] > 0
 share = near[found != test_y].mean()
 print(f"{share:.0%} of the mistakes touch a border, {near.mean():.0%} of all pixels do")
 assert share > 0.5 and share > 1.5 * near.mean()
