@@ -12,7 +12,7 @@ import pytest
 
 import tinygrad_cnn as tg
 from tinygrad_cnn.insight import formulas
-from tinygrad_cnn.insight.latex import NAMES
+from tinygrad_cnn.insight.latex import NAMES, NOTATION
 from tinygrad_cnn.testing.case import Case, cotangent
 
 OPS = {name: op for name, op in tg.registry.items() if op.fn.__module__.startswith("tinygrad_cnn.")}
@@ -360,3 +360,14 @@ def test_a_wrong_formula_would_be_noticed():
 def test_the_list_of_what_is_only_parsed_holds_no_rule_that_is_gone():
     assert set(RULES) >= PARSED_ONLY
     assert len(RULES) > 100
+
+
+def test_names_are_explained_as_the_formulas_write_them():
+    for name in (*NOTATION, *NAMES):
+        shown = formulas.written(name)
+        assert shown.plain.startswith(name) and shown.latex and "{}" not in shown.latex
+    assert formulas.written("max_pool2d_put").latex == r"\operatorname{put}_{\text{winners}}(g)"
+    x = tg.randn(1, 4, 4, 1, rng=0, requires_grad=True)
+    told = tg.explain(tg.max_pool2d(x, 2).sum(), wrt=x)
+    assert r"$\operatorname{put}_{\text{winners}}(g)$: added" in told.markdown
+    assert "  max_pool2d_put  added" in str(told)

@@ -58,6 +58,14 @@ def words(plain: str) -> dict[str, str]:
     return {name: table[name].words for name in used if name in table and table[name].words}
 
 
+def written(name: str) -> Formula:
+    """How a function or a special name of formulas is written, of g and of i where it takes two."""
+    if name in NAMES:
+        return Formula(name, NAMES[name].latex)
+    call = f"{name}(g, i)" if "{1}" in NOTATION[name].latex else f"{name}(g)"
+    return Formula(call, latex_of(_parsed(call)))
+
+
 def _formula(op: Any, name: str) -> Formula:
     tree, origin = _own(op, name)
     if tree is not None and "g" in getattr(op, "rules", {}):  # what all rules share comes first

@@ -367,7 +367,8 @@ def _page(made: Explanation, to: Any) -> str:
     lines += [line for note in made.notes for line in to.paragraph(to.text(f"Note: {note}"))]
     if words := made.words():
         lines += to.paragraph(to.text(READ))
-        lines += to.lines([f"{to.code(name)}: {to.text(meaning)}" for name, meaning in words.items()])
+        known = {name: to.formula(formulas.written(name)) for name in words if name.isidentifier()}
+        lines += to.lines([f"{known.get(name) or to.code(name)}: {to.text(told)}" for name, told in words.items()])
     if faces := made.faces():
         lines += to.paragraph(f"{TRILINEAR} {_math(to, FORM[1], FORM[0])}. {to.text(THREE[0])}")
         ways = [("g", "conv2d", r"x\star w"), ("x", "conv2d_dx", r"\nabla_{\!x}\langle g,\,x\star w\rangle"),
