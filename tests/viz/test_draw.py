@@ -64,9 +64,9 @@ def test_a_chain_of_ten_thousand_ops_gives_its_text_within_a_second():
     for _ in range(10_000):
         y = tg.sin(y)
     tg.draw(leaf("warm up"))
-    start = time.perf_counter()
+    start = time.process_time()
     drawing = tg.draw(y, depth=1)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert titles(drawing).count("sin") == 10_000
     assert "10000 ops" in repr(drawing)
 
