@@ -321,6 +321,7 @@ def test_the_command_serves_until_ctrl_c(trained):
         [sys.executable, "-m", "tinygrad_cnn", "play", str(trained.path), "--no-browser"],
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored if the tests run in the background
     )  # fmt: skip
     try:
         line = started.stdout.readline()
