@@ -49,7 +49,7 @@ def test_figures_that_are_open_stay_open():
 
 @pytest.mark.parametrize(("stub", "says"), [
     ("raise ModuleNotFoundError('hidden')", "pictures need matplotlib (hidden): pip install 'tinygrad-cnn[app]'.\n"),
-    ("__version__ = '3.7.5'", "3.7.5, 3.8 or newer is needed: pip install -U"),
+    ("__version__ = '3.7.5'", "matplotlib is 3.7.5, 3.8 or newer is needed: pip install -U 'tinygrad-cnn[app]'.\n"),
     ("__version__ = '3.10.0'", "pictures need matplotlib"),  # new enough, so it goes on: there is no pyplot in it
     ("raise ImportError('made for another NumPy')", "cannot draw here: made for another NumPy"),
 ])  # fmt: skip

@@ -57,7 +57,9 @@ def fetch(name: str, *, download: bool = True) -> Path:
     folder = located(package)
     if folder is None:
         if not download:
-            raise FileNotFoundError(f"fetch: {name} is not on this machine; get it by: tinygrad-cnn fetch {name}")
+            ours = cache_dir() / package.key
+            what = f"is damaged or not complete in {ours}" if ours.exists() else "is not on this machine"
+            raise FileNotFoundError(f"fetch: {name} {what}; get it by: tinygrad-cnn fetch {name}")
         folder = _bring(package)
     return folder if package.whole else folder / package.files[0].name
 

@@ -26,17 +26,23 @@ def pyplot() -> ModuleType:
 
         found = getattr(matplotlib, "__version__", "of no version")
         if _numbers(found) < OLDEST:
-            wanted = ".".join(map(str, OLDEST))
-            raise ImportError(f"this is {found}, {wanted} or newer is needed: pip install -U 'tinygrad-cnn[app]'")
+            wanted = f"{'.'.join(map(str, OLDEST))} or newer is needed"
+            raise _TooOldError(f"matplotlib is {found}, {wanted}: pip install -U 'tinygrad-cnn[app]'.")
         import matplotlib.pyplot as plt
 
         if not plt.get_fignums():
             plt.switch_backend(plt.get_backend())  # fails now, not in the middle, if it opens windows and cannot
+    except _TooOldError:
+        raise
     except ModuleNotFoundError as error:
         raise ImportError(f"pictures need matplotlib ({error}): pip install 'tinygrad-cnn[app]'.") from None
     except (ImportError, ValueError) as error:
         raise ImportError(f"matplotlib cannot draw here: {error}. To go without windows, set MPLBACKEND=Agg.") from None
     return plt
+
+
+class _TooOldError(ImportError):
+    """Told as it is."""
 
 
 def _numbers(version: str) -> tuple[int, ...]:
