@@ -26,15 +26,10 @@ import numpy as np
 import tinygrad_cnn as tg
 
 try:
-    import matplotlib.pyplot as plt
+    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
     from PIL import Image, ImageOps
-
-    plt.switch_backend(plt.get_backend())  # fails if it needs a display and there is none
 except ImportError as error:
-    sys.exit(
-        f"classify_cat: {error} "
-        "(pip install 'tinygrad-cnn[examples]'; no display: MPLBACKEND=Agg)"
-    )
+    sys.exit(f"classify_cat: {error}")
 
 parser = argparse.ArgumentParser(
     description="Classify a cat, and show where the network looks."

@@ -29,14 +29,9 @@ from tinygrad_cnn import data, optim
 from tinygrad_cnn.data import transforms as T
 
 try:
-    import matplotlib.pyplot as plt
-
-    plt.switch_backend(plt.get_backend())  # fails if it needs a display and there is none
+    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
 except ImportError as error:
-    sys.exit(
-        f"classify_fashion: {error} "
-        "(pip install 'tinygrad-cnn[app]'; no display: MPLBACKEND=Agg)"
-    )
+    sys.exit(f"classify_fashion: {error}")
 
 parser = argparse.ArgumentParser(
     description="Train a residual network on pictures of clothes."

@@ -17,16 +17,22 @@ need no download; the photographs are those of scikit-image.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 import tinygrad_cnn as tg
 from tinygrad_cnn.data import load_image
 from tinygrad_cnn.models.tiny_face import ANCHORS, MEAN, SIDE, STRIDE
 
+try:
+    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
+except ImportError as error:
+    sys.exit(f"detect_faces: {error}")
+
 parser = argparse.ArgumentParser(description="Find faces in photographs.")
+parser.error = lambda message: sys.exit(f"detect_faces: {message}; try --help")
 parser.add_argument("photo", nargs="*", help="pictures of yours; without any, the tour")
 parser.add_argument("--threshold", type=float, default=0.5, help="least score of a face")
 parser.add_argument("--out", default=".", help="the folder for the copies with boxes")
@@ -43,8 +49,11 @@ if not 0 <= options.threshold <= 1:
 
 weights = "tiny_face_detector_model-weights_manifest.json"
 beside = Path(globals().get("__file__", "")).parent / "assets" / "face_detector" / weights
-manifest = beside if beside.exists() else tg.data.fetch("tiny-face-detector")
-network = tg.models.tiny_face_detector(manifest)
+try:
+    manifest = beside if beside.exists() else tg.data.fetch("tiny-face-detector")
+    network = tg.models.tiny_face_detector(manifest)
+except (OSError, ValueError, ImportError) as error:
+    sys.exit(f"detect_faces: {error}")
 print(f"{network.num_parameters():,} weights")
 assert network.num_parameters() == 193_321
 
@@ -116,7 +125,8 @@ def copy_with_boxes(path):
     fig, ax = plt.subplots(figsize=(8, 8), layout="constrained")
     draw(ax, picture, boxes, scores, "")
     copy = Path(options.out) / f"{Path(path).stem}_faces.png"
-    fig.savefig(copy, bbox_inches="tight")
+    with tg.io.atomic_write(copy) as file:
+        fig.savefig(file, format="png", bbox_inches="tight")
     plt.close(fig)
     what = "face" if len(boxes) == 1 else "faces"
     print(f"{path}: {len(boxes)} {what}, drawn in {copy}")
@@ -132,6 +142,8 @@ try:
     photographs = tg.data.fetch("photographs")
 except (OSError, ValueError, ImportError) as error:
     raise SystemExit(f"detect_faces: {error}") from None
+
+# sphinx_gallery_thumbnail_number = 2
 
 # %%
 # The astronaut and the cat

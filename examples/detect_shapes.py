@@ -16,15 +16,21 @@ precision of more than 0.9, which takes two or three minutes::
 """
 
 import argparse
+import sys
 import time
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import detection, nn, optim
 
+try:
+    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
+except ImportError as error:
+    sys.exit(f"detect_shapes: {error}")
+
 parser = argparse.ArgumentParser(description="Train a detector of shapes.")
+parser.error = lambda message: sys.exit(f"detect_shapes: {message}; try --help")
 parser.add_argument("--full", action="store_true", help="more scenes, wider, more steps")
 parser.add_argument("--steps", type=int, help="train for so many, as a trial")
 options = parser.parse_args()

@@ -8,6 +8,7 @@ The graph of the README's expression: what ran, on which shapes, and where the w
 """
 
 import sys
+from pathlib import Path
 
 import tinygrad_cnn as tg
 
@@ -19,5 +20,12 @@ features = tg.relu(tg.conv2d(images, filters, padding="same"))
 logits = tg.global_avg_pool2d(features) @ weights
 loss = tg.softmax_cross_entropy(logits, [3, 1, 4, 1])
 
+# %%
+# A file's name says what it becomes: a picture (.svg, .png, .pdf), a page to click through (.html), or Graphviz's text.
+
 drawing = tg.draw(loss)
-print(f"drawn: {drawing.render(sys.argv[1] if len(sys.argv) > 1 else 'graph.svg')}")
+try:
+    path = drawing.render(sys.argv[1] if len(sys.argv) > 1 else "graph.svg")
+except (OSError, ValueError, tg.viz.RenderError) as error:
+    sys.exit(f"draw_a_graph: {error}")
+print(f"drawn: {Path(path).name}")

@@ -12,6 +12,7 @@ With a folder, the pictures are written there; those in the documentation come f
 """
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
@@ -20,7 +21,8 @@ import numpy as np
 import tinygrad_cnn as tg
 from tinygrad_cnn import models, nn
 
-parser = argparse.ArgumentParser()
+parser = argparse.ArgumentParser(description="Draw graphs.")
+parser.error = lambda message: sys.exit(f"graphs: {message}; --help lists all options")
 parser.add_argument("--out", type=Path, help="write the pictures into this folder")
 options = parser.parse_args()
 rng = np.random.default_rng(0)
@@ -61,7 +63,8 @@ resnet20 = tg.draw(resnet, pictures, repeats=True, depth=2, title="ResNet-20")
 # The way down, the way up, and the bridges between them.
 
 net = models.build("unet", (64, 64, 1), 2, rng=0)
-unet = tg.draw(net, rng.standard_normal((1, 64, 64, 1)).astype(np.float32), depth=2, title="U-Net")
+scene = rng.standard_normal((1, 64, 64, 1)).astype(np.float32)
+unet = tg.draw(net, scene, depth=2, title="U-Net")
 
 # %%
 # A gradient, and the gradient of a gradient
@@ -70,7 +73,8 @@ unet = tg.draw(net, rng.standard_normal((1, 64, 64, 1)).astype(np.float32), dept
 # Forward and backward side by side, with the same numbers: ``2'`` was made by the rule of ``2``.
 
 x = tg.Tensor([0.5, 2.0], requires_grad=True, name="x")
-both = tg.draw((tg.sin(x) * x).sum(), direction="both", title="sum(sin(x) x), and its gradient")
+y = (tg.sin(x) * x).sum()
+both = tg.draw(y, direction="both", title="sum(sin(x) x), and its gradient")
 
 # %%
 # What computes a gradient is ops again, so it has a graph like any other, which can be differentiated.
@@ -86,8 +90,9 @@ second_order = tg.draw(curvature, title="The gradient of a gradient's square")
 # The picture shows how far it came, and what went wrong.
 
 wrong = nn.Sequential(
-    nn.Conv2d(1, 6, 5, rng=0), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(900, 10, rng=0)
-)
+    nn.Conv2d(1, 6, 5, rng=0), nn.ReLU(), nn.MaxPool2d(2),
+    nn.Flatten(), nn.Linear(900, 10, rng=0),
+)  # fmt: skip
 try:
     wrong(digits)
 except ValueError as error:
@@ -116,8 +121,16 @@ for count in (100, 1_000, 10_000):
     print(f"{count:>6,} ops: {time.perf_counter() - began:.3f} s, {len(source):,} characters")
 
 # %%
+# As files, with ``--out``:
 
+drawings = {
+    "lenet5": lenet5, "gradient_flow": gradient_flow, "resnet20": resnet20, "unet": unet,
+    "both": both, "second_order": second_order, "failing": failing, "difference": difference,
+}  # fmt: skip
 if options.out:
-    options.out.mkdir(parents=True, exist_ok=True)
-    for name in ("lenet5", "gradient_flow", "resnet20", "unet", "both", "second_order", "failing", "difference"):
-        print(f"drawn: {globals()[name].render(options.out / f'{name}.svg')}")
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        for name, drawing in drawings.items():
+            print(f"drawn: {drawing.render(options.out / f'{name}.svg')}")
+    except (OSError, tg.viz.RenderError) as error:
+        sys.exit(f"graphs: --out: {error}")

@@ -28,14 +28,9 @@ import tinygrad_cnn as tg
 from tinygrad_cnn import nn
 
 try:
-    import matplotlib.pyplot as plt
-
-    plt.switch_backend(plt.get_backend())  # fails if it needs a display and there is none
+    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
 except ImportError as error:
-    sys.exit(
-        f"segment_cells: {error} "
-        "(pip install 'tinygrad-cnn[app]'; no display: MPLBACKEND=Agg)"
-    )
+    sys.exit(f"segment_cells: {error}")
 
 parser = argparse.ArgumentParser(
     description="Train a U-Net on drawn cells, and show it real ones."

@@ -26,13 +26,10 @@ import tinygrad_cnn as tg
 from tinygrad_cnn.models.vgg16 import MEAN
 
 try:
-    import matplotlib.pyplot as plt
+    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
     from scipy.optimize import Bounds, minimize
-
-    plt.switch_backend(plt.get_backend())  # fails for windows without a display
-except (ImportError, ValueError) as error:
-    remedy = "pip install 'tinygrad-cnn[examples]'; without a display, set MPLBACKEND=Agg"
-    sys.exit(f"style_transfer: {error} ({remedy})")
+except ImportError as error:
+    sys.exit(f"style_transfer: {error} (pip install 'tinygrad-cnn[examples]')")
 
 parser = argparse.ArgumentParser(description="A photograph in another picture's style.")
 parser.error = lambda message: sys.exit(f"style_transfer: {message}; try --help")

@@ -32,6 +32,9 @@ def logits(x):
     return h.reshape(len(x), -1) @ w2 + b2
 
 
+# %%
+# Four hundred steps of gradient descent:
+
 train, test = tg.data.digits()
 for step in range(400):
     x, labels = train.batch(rng.integers(len(train), size=64))
@@ -42,8 +45,12 @@ for step in range(400):
         p.grad = None
     if step % 100 == 0:
         print(f"step {step:3d}  loss {loss.item():.4f}")
-graph = tg.draw(loss)
 
 with tg.no_grad():
     right = logits(test.images).data.argmax(axis=1) == test.labels
 print(f"accuracy {right.mean():.4f} on {len(test)} digits that it never saw")
+
+# %%
+# The graph of the last step:
+
+graph = tg.draw(loss)

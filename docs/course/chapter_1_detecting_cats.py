@@ -9,7 +9,6 @@ yet; at the end it will be clear what is asked of it.
 
 import time
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 import tinygrad_cnn as tg
@@ -18,12 +17,13 @@ from tinygrad_cnn import data, nn
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 
 try:
+    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
     photographs = data.fetch("photographs", download=False)
-except FileNotFoundError as error:
-    raise SystemExit(str(error)) from None
-cat = data.load_image(photographs / "chelsea.png")
-astronaut = data.load_image(photographs / "astronaut.png")
-tissue = data.load_image(photographs / "ihc.png")
+    cat = data.load_image(photographs / "chelsea.png")
+    astronaut = data.load_image(photographs / "astronaut.png")
+    tissue = data.load_image(photographs / "ihc.png")
+except (OSError, ImportError) as error:
+    raise SystemExit(f"chapter 1: {error}") from None
 
 # %%
 # What such networks are for

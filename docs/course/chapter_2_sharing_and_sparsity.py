@@ -7,11 +7,15 @@ inputs only.  Both can be counted, and both can be *seen*: in the Jacobian, the 
 outputs with respect to its inputs.
 """
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import data, nn
+
+try:
+    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
+except ImportError as error:
+    raise SystemExit(f"chapter 2: {error}") from None
 
 # %%
 # Counting
@@ -66,7 +70,8 @@ fig, axes = plt.subplots(2, 1, figsize=(7, 6.4), layout="constrained")
 for ax, (name, jacobian) in zip(axes, jacobians.items(), strict=True):
     shown = ax.imshow(jacobian, cmap="RdBu", vmin=-2.5, vmax=2.5)
     ax.set(xlabel="input pixel, row by row", ylabel="output pixel")
-    ax.set_title(f"{name}: {np.count_nonzero(jacobian)} of {jacobian.size} are not zero", loc="left")
+    filled = np.count_nonzero(jacobian)
+    ax.set_title(f"{name}: {filled} of {jacobian.size} are not zero", loc="left")
 fig.colorbar(shown, ax=axes, shrink=0.6, label="derivative of the output in the input")
 
 # %%
@@ -84,14 +89,15 @@ assert np.array_equal(np.unique(jacobian[jacobian != 0]), np.unique(filters))
 assert np.allclose(jacobian @ image.ravel(), conv_layer(image.ravel()))  # it is linear
 
 # %%
-# Entry by entry, output :math:`(h, v)` and input :math:`(h', v')` are connected by the weight at their difference:
+# Entry by entry, output :math:`(h, v)` and input :math:`(r, c)` are connected by the weight at their difference,
+# and by 0 where the filter has no such place:
 #
-# .. math:: \frac{\partial y_{h,v}}{\partial x_{h',v'}} = w_{h'-h,\;v'-v}
-#    \quad \text{and 0 where the filter has no such place.}
+# .. math:: \frac{\partial y_{h,v}}{\partial x_{r,c}} = w_{r-h,\;c-v}
 
 for h, v, r, c in np.ndindex(4, 4, 6, 6):
     inside = 0 <= r - h < 3 and 0 <= c - v < 3
-    assert jacobian[4 * h + v, 6 * r + c] == (filters[r - h, c - v, 0, 0] if inside else 0)
+    weight = filters[r - h, c - v, 0, 0] if inside else 0
+    assert jacobian[4 * h + v, 6 * r + c] == weight
 
 # %%
 # What sharing does to the gradient
@@ -116,13 +122,14 @@ output = tg.conv2d(image, shared)
 assert np.allclose(local.data, output.data[0, :, :, 0])
 assert np.allclose(per_place.sum(axis=(0, 1)), together[:, :, 0, 0])
 
-fig, axes = plt.subplots(1, 2, figsize=(7.4, 3.6), layout="constrained", width_ratios=[2, 1])
+fig = plt.figure(figsize=(7.4, 3.6), layout="constrained")
+axes = fig.subplots(1, 2, width_ratios=[2, 1])
 limit = np.abs(together).max()
 tiles = np.full((4 * 4 - 1, 4 * 4 - 1), np.nan)
 for h, v in np.ndindex(4, 4):
     tiles[4 * h : 4 * h + 3, 4 * v : 4 * v + 3] = per_place[h, v]
 axes[0].imshow(tiles, cmap="RdBu", vmin=-limit / 3, vmax=limit / 3)
-axes[0].set_title("the gradient at each of the 16 places", fontsize=11)
+axes[0].set_title("at each of the 16 places (colours x 3)", fontsize=11)
 axes[1].imshow(together[:, :, 0, 0], cmap="RdBu", vmin=-limit, vmax=limit)
 axes[1].set_title("their sum: the shared gradient", fontsize=11)
 for ax in axes:
@@ -169,7 +176,8 @@ for make in (dense_network, convolutional_network):
         few = data.Subset(train, np.arange(size))
         for seed in seeds:
             model = make(seed)
-            tg.fit(model, few, epochs=12_000 // size, batch_size=25, lr=2e-3, seed=seed, progress=False)
+            settings = {"epochs": 12_000 // size, "batch_size": 25, "lr": 2e-3, "seed": seed}
+            tg.fit(model, few, **settings, progress=False)
             assert tg.evaluate(model, few)["accuracy"] == 1  # learnt by heart
             found = 1 - tg.evaluate(model, test)["accuracy"]
             mistakes.setdefault((make, size), []).append(found)
@@ -183,14 +191,17 @@ for make, color, marker in (
     means = [100 * np.mean(mistakes[make, size]) for size in sizes]
     ax.plot(sizes, means, marker, color=color, label=make.__name__.replace("_", " "))
     for size in sizes:
-        ax.plot([size] * 3, np.multiply(100, mistakes[make, size]), "_", color=color, alpha=0.6)
-ax.set(xscale="log", xlabel="digits to learn from", ylabel="mistakes on others, percent", ylim=0)
+        each = np.multiply(100, mistakes[make, size])
+        ax.plot([size] * 3, each, "_", color=color, alpha=0.6)
+ax.set(xscale="log", xlabel="digits to learn from", ylim=0)
+ax.set_ylabel("mistakes on others, percent")
 ax.set_xticks(sizes, [str(size) for size in sizes])
 ax.minorticks_off()
 ax.set_title("Fewer weights, fewer mistakes (three seeds each)", loc="left")
 ax.legend(frameon=False)
 for size in sizes:
-    assert np.mean(mistakes[convolutional_network, size]) < np.mean(mistakes[dense_network, size])
+    fewer, more = mistakes[convolutional_network, size], mistakes[dense_network, size]
+    assert np.mean(fewer) < np.mean(more)
 
 # %%
 # Exercises
@@ -210,7 +221,8 @@ for size in sizes:
 
 layer = nn.Conv2d(6, 16, 5)
 assert layer.num_parameters() == 5 * 5 * 6 * 16 + 16 == 2416
-print(f"convolution {layer.num_parameters():,}, dense {(32 * 32 * 6 + 1) * 28 * 28 * 16:,}")
+dense_parameters = (32 * 32 * 6 + 1) * 28 * 28 * 16
+print(f"convolution {layer.num_parameters():,}, dense {dense_parameters:,}")
 
 # %%
 # 2. Nine of 784 in each row.  The gradient of one output is one row of the Jacobian.

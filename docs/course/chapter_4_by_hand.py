@@ -9,13 +9,20 @@ filters that nobody wrote down: they were learned.
 
 import sys
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.animation import FuncAnimation
-from scipy import ndimage, signal
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import nn
+
+try:
+    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
+    from matplotlib.animation import FuncAnimation
+    from scipy import ndimage, signal
+
+    folder = tg.data.fetch("photographs", download=False)
+    photograph = tg.data.load_image(folder / "chelsea.png")
+except (OSError, ImportError) as error:
+    sys.exit(f"chapter 4: {error} (pip install 'tinygrad-cnn[examples]')")
 
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 
@@ -24,8 +31,10 @@ BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 # ---------------------
 #
 # The picture has 6 x 6 pixels.  Its left half is bright, ten in each pixel; its right half is dark, zero.  Between
-# them runs a vertical edge.  The *filter*, also called kernel, has 3 x 3 numbers: it adds up the column on the left
+# them runs a vertical edge.  The *filter*, also called `kernel`__, has 3 x 3 numbers: it adds up the column on the left
 # and takes off the column on the right.
+#
+# __ https://en.wikipedia.org/wiki/Kernel_(image_processing)
 
 x = np.array([[10, 10, 10, 0, 0, 0]] * 6)
 w = np.array([[1, 0, -1]] * 3)
@@ -100,6 +109,8 @@ for (h, v), values in products.items():
 # for it.
 #
 # ======================================  ======================================================================
+# :math:`x * w`                           in mathematics, where the asterisk stands for a convolution; that one takes
+#                                         the filter in the mirror, which chapter 6 is about
 # ``conv_forward(x, w)``                  in lecture notes, where loops as above are wrapped up as a function
 # ``tf.nn.conv2d(x, w, 1, "VALID")``      TensorFlow: pictures (N, H, W, C), filters (I, J, C, O)
 # ``keras.layers.Conv2D(1, 3)``           Keras: the same as a layer that owns its filters and learns them
@@ -144,11 +155,6 @@ table(axes[3], convolve(mirrored, w), "-30", **SIGNS)
 #
 # Now 300 x 451 pixels of a cat, in grey.  The filter turned by a quarter finds horizontal edges.
 
-try:
-    folder = tg.data.fetch("photographs", download=False)
-    photograph = tg.data.load_image(folder / "chelsea.png")
-except (OSError, ImportError) as error:
-    sys.exit(f"chapter 4: {error}")
 grey = photograph @ np.array([0.299, 0.587, 0.114])  # how bright each looks
 assert grey.shape == (300, 451)
 
@@ -307,7 +313,7 @@ def sobel_and_hed(weights):
     axes[0].imshow(strength, cmap="Greys", vmax=1.5)
     axes[0].set_title("Sobel: 9 numbers, given", fontsize=11)
     axes[1].imshow(learned, cmap="Greys", vmin=0, vmax=1)
-    axes[1].set_title("HED: 14,716,171 numbers, learned from people's drawings", fontsize=11)
+    axes[1].set_title("HED: 14,716,171 numbers, learned from drawings", fontsize=11)
     for ax in axes:
         ax.axis("off")
     assert strength.shape == (298, 449) and learned.shape == grey.shape

@@ -8,10 +8,14 @@ the pixels at the border are hardly looked at.  Padding answers both; stride mak
 
 import itertools
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 import tinygrad_cnn as tg
+
+try:
+    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
+except ImportError as error:
+    raise SystemExit(f"chapter 5: {error}") from None
 
 BLUE, ORANGE = "#0072B2", "#D55E00"
 
@@ -69,7 +73,7 @@ def times_used(n, f, **settings):
 valid, same = times_used(6, 3), times_used(6, 3, padding="same")
 fig, axes = plt.subplots(1, 2, figsize=(7, 3.4), layout="constrained")
 for ax, counts, title in zip(axes, (valid, same), ('"valid"', '"same"'), strict=True):
-    ax.imshow(counts, cmap="Blues", vmin=0, vmax=12)
+    ax.imshow(counts, cmap="Blues", vmin=0, vmax=16)
     for (h, v), count in np.ndenumerate(counts):
         ax.text(v, h, f"{count}", ha="center", va="center", fontsize=12)
     ax.set(xticks=[], yticks=[])
@@ -103,8 +107,9 @@ for f in (1, 3, 5, 7):
 
 row = np.arange(1.0, 6.0).reshape(1, 1, 5, 1)
 pair = np.array([1.0, 10.0]).reshape(1, 2, 1, 1)
-print("pairs x + 10 * next, after the last comes 0:", tg.conv2d(row, pair, padding="same").ravel())
-assert tg.conv2d(row, pair, padding="same").ravel().tolist() == [21, 32, 43, 54, 5]
+pairs = tg.conv2d(row, pair, padding="same").ravel()
+print("pairs x + 10 * next, after the last comes 0:", pairs)
+assert pairs.tolist() == [21, 32, 43, 54, 5]
 
 # %%
 # Stride
@@ -169,7 +174,7 @@ assert times_used(7, 3, stride=2).min() == 1
 # number of outputs is often equal, but the windows sit elsewhere.
 
 row = np.arange(8.0).reshape(1, 1, 8, 1)
-middle = np.array([0.0, 1.0, 0.0]).reshape(1, 3, 1, 1)  # shows where the middle of each window is
+middle = np.array([0.0, 1.0, 0.0]).reshape(1, 3, 1, 1)  # shows the middle of each window
 tensorflow = tg.conv2d(row, middle, stride=2, padding="same").ravel()
 pytorch = tg.conv2d(row, middle, stride=2, padding=((0, 0), (1, 1))).ravel()
 print("TensorFlow's middles:", tensorflow, "  PyTorch's:", pytorch)
@@ -186,6 +191,7 @@ for ax, middles, color, name in (
     zeros = [8] if color == BLUE else [-1, 8]
     ax.plot(zeros, np.zeros(len(zeros)), "s", ms=15, mfc="white", mec="#999999")
     ax.set(yticks=[], xlim=(-1.6, 8.6))
+    ax.tick_params(length=0)
     ax.set_title(name, loc="left", fontsize=11)
     ax.spines[:].set_visible(False)
 axes[1].set_xlabel("pixel; filled: the middles of the windows, hollow: added zeros")

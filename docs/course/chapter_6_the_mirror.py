@@ -6,11 +6,15 @@ Open a book on mathematics and one on deep learning at "convolution", and you fi
 mirror.  Which one is it, does it matter, and where did the mirror go?
 """
 
-import matplotlib.pyplot as plt
 import numpy as np
-from scipy import signal
 
 import tinygrad_cnn as tg
+
+try:
+    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
+    from scipy import signal
+except ImportError as error:
+    raise SystemExit(f"chapter 6: {error} (pip install 'tinygrad-cnn[examples]')") from None
 
 # %%
 # Two formulas
@@ -24,6 +28,8 @@ import tinygrad_cnn as tg
 # A *convolution* in the sense of mathematics walks through the filter backwards, in both directions:
 #
 # .. math:: (x * w)_{h,v} = \sum_{i,j} x_{h-i,\,v-j}\, w_{i,j}
+#
+# The asterisk is the sign of mathematics for a convolution; the star tells the two apart.
 #
 # Here are both with loops, so that there is no doubt, on a picture and a filter without any symmetry.
 
@@ -53,7 +59,7 @@ x = rng.integers(0, 10, (6, 6)).astype(float)
 w = np.array([[0.0, 1.0, 2.0], [0.0, 3.0, 0.0], [0.0, 0.0, 0.0]])
 
 ours = tg.conv2d(x[None, :, :, None], w[:, :, None, None])[0, :, :, 0]
-assert np.array_equal(ours, correlate(x, w))  # tg.conv2d cross-correlates, as every framework does
+assert np.array_equal(ours, correlate(x, w))  # it cross-correlates, as every framework does
 assert np.array_equal(correlate(x, w), signal.correlate2d(x, w, mode="valid"))
 assert np.allclose(convolve(x, w), signal.convolve2d(x, w))
 
@@ -67,7 +73,8 @@ mirrored = w[::-1, ::-1]
 assert np.allclose(convolve(x, w), correlate(np.pad(x, 2), mirrored))
 
 fig, axes = plt.subplots(1, 2, figsize=(6, 2.8), layout="constrained")
-for ax, values, title in zip(axes, (w, mirrored), ("the filter", "mirrored"), strict=True):
+shown = {"the filter": w, "mirrored": mirrored}
+for ax, (title, values) in zip(axes, shown.items(), strict=True):
     ax.imshow(values, cmap="Blues", vmax=4)
     for (i, j), value in np.ndenumerate(values):
         ax.text(j, i, f"{value:.0f}", ha="center", va="center", fontsize=13)
@@ -109,11 +116,11 @@ u = rng.integers(-2, 3, (3, 3)).astype(float)
 assert np.allclose(convolve(x, w), convolve(w, x))
 assert np.allclose(convolve(convolve(x, u), w), convolve(x, convolve(u, w)))
 
-swapped = signal.correlate2d(w, x)
-print("cross-correlation, places changed: largest difference", np.abs(signal.correlate2d(x, w) - swapped).max())
+swapped = signal.correlate2d(x, w) - signal.correlate2d(w, x)
 joined = correlate(correlate(x, u), w) - correlate(x, signal.correlate2d(u, w))
+print("cross-correlation, places changed: largest difference", np.abs(swapped).max())
 print("cross-correlation, filters joined: largest difference", np.abs(joined).max())
-assert np.abs(signal.correlate2d(x, w) - swapped).max() > 1
+assert np.abs(swapped).max() > 1
 assert np.abs(joined).max() > 1
 
 # %%
@@ -139,7 +146,8 @@ def learn(mirror):
     """The filter after 60 steps of gradient descent, and the losses on the way."""
     filters, losses = tg.Tensor(np.zeros((3, 3, 1, 1)), requires_grad=True), []
     for _ in range(60):
-        loss = tg.mse_loss(tg.conv2d(images, tg.flip(filters, axis=(0, 1)) if mirror else filters), wanted)
+        used = tg.flip(filters, axis=(0, 1)) if mirror else filters
+        loss = tg.mse_loss(tg.conv2d(images, used), wanted)
         (slope,) = tg.grad(loss, [filters])
         filters.assign(filters.data - 0.2 * slope)
         losses.append(loss.item())
@@ -148,17 +156,21 @@ def learn(mirror):
 
 plain, plain_losses = learn(mirror=False)
 turned, turned_losses = learn(mirror=True)
-assert np.allclose(turned, plain[::-1, ::-1]) and np.allclose(plain_losses, turned_losses)
+assert np.allclose(turned, plain[::-1, ::-1])
+assert np.allclose(plain_losses, turned_losses)
 
-fig, axes = plt.subplots(1, 3, figsize=(8, 2.8), layout="constrained", width_ratios=[1.5, 1, 1])
+fig = plt.figure(figsize=(8, 2.8), layout="constrained")
+axes = fig.subplots(1, 3, width_ratios=[1.5, 1, 1])
 axes[0].semilogy(plain_losses, color="#0072B2", lw=4, alpha=0.5, label="cross-correlation")
 axes[0].semilogy(turned_losses, "--", color="#D55E00", label="convolution")
 axes[0].set(title="The same loss", xlabel="step", ylabel="mean squared error")
 axes[0].legend(frameon=False)
-for ax, values, title in zip(axes[1:], (plain, turned), ("learned plain", "learned mirrored"), strict=True):
+learned = {"learned plain": plain, "learned mirrored": turned}
+for ax, (title, values) in zip(axes[1:], learned.items(), strict=True):
     ax.imshow(values, cmap="RdBu", vmin=-1.5, vmax=1.5)
     for (i, j), value in np.ndenumerate(values):
-        ax.text(j, i, f"{value:.1f}".replace("-0.0", "0.0"), ha="center", va="center", fontsize=11)
+        number = f"{value:.1f}".replace("-0.0", "0.0")
+        ax.text(j, i, number, ha="center", va="center", fontsize=11)
     ax.set(title=title, xticks=[], yticks=[])
 
 # %%
@@ -182,11 +194,12 @@ g = rng.standard_normal((4, 4))
 dx, dw = tg.grad(tg.conv2d(X, W), [X, W], grad_outputs=g[None, :, :, None])
 assert np.allclose(dx[0, :, :, 0], convolve(g, w))
 assert np.allclose(dw[:, :, 0, 0], correlate(x, g))
-print("gradient in the picture = convolution: largest difference", np.abs(dx[0, :, :, 0] - convolve(g, w)).max())
+difference = np.abs(dx[0, :, :, 0] - convolve(g, w)).max()
+print(f"gradient in the picture, and convolution: largest difference {difference:.1e}")
 
 # %%
 # Nobody had to mirror anything for this: the op ``conv2d_dx`` that computes it is registered as the rule of
-# ``conv2d``. Chapter 8 shows how these rules work together.
+# ``conv2d``.  Chapter 8 shows how these rules work together.
 #
 # Exercises
 # ---------
@@ -220,7 +233,8 @@ assert np.allclose(correlate(correlate(x, box), box), correlate(x, pyramid))
 
 def mathematical(x, w):
     padding = (w.shape[0] - 1, w.shape[1] - 1)
-    return tg.conv2d(x[None, :, :, None], w[::-1, ::-1, None, None], padding=padding)[0, :, :, 0]
+    mirrored = w[::-1, ::-1, None, None]
+    return tg.conv2d(x[None, :, :, None], mirrored, padding=padding)[0, :, :, 0]
 
 
 assert np.allclose(mathematical(x, w), signal.convolve2d(x, w))

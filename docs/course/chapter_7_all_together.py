@@ -7,7 +7,6 @@ chapter joins them into one graph, writes down the formula of every step and of 
 takes one step of gradient descent by hand.  Then the same network, made of layers, learns to read digits.
 """
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 import tinygrad_cnn as tg
@@ -15,10 +14,14 @@ from tinygrad_cnn import data, nn
 
 BLUE, ORANGE = "#0072B2", "#D55E00"
 
+names = ("cat", "coffee", "astronaut")
+files = ("chelsea.png", "coffee.png", "astronaut.png")
 try:
+    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
     photographs = data.fetch("photographs", download=False)
-except FileNotFoundError as error:
-    raise SystemExit(str(error)) from None
+    small = [data.load_image(photographs / file, size=16) for file in files]
+except (OSError, ImportError) as error:
+    raise SystemExit(f"chapter 7: {error}") from None
 
 # %%
 # The input, separated by channel
@@ -27,9 +30,6 @@ except FileNotFoundError as error:
 # Three photographs, made very small, and three classes.  A picture of 16 x 16 pixels has three *channels*: how much
 # red, green and blue there is at each place.
 
-names = ("cat", "coffee", "astronaut")
-files = ("chelsea.png", "coffee.png", "astronaut.png")
-small = [data.load_image(photographs / file, size=16) for file in files]
 pictures = np.stack(small).astype(float)
 labels = np.array([0, 1, 2])
 N = len(pictures)

@@ -7,12 +7,16 @@ for each kind of operation.  This chapter takes that apart: the record, the rule
 and how to check that all of it is right.
 """
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import models, nn, testing
 from tinygrad_cnn.insight import formulas
+
+try:
+    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
+except ImportError as error:
+    raise SystemExit(f"chapter 8: {error}") from None
 
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 
@@ -217,7 +221,8 @@ steps = np.logspace(-12, 0, 49)
 errors = {}
 for dtype in (np.float64, np.float32):
     p, q = point.astype(dtype), v.astype(dtype)
-    errors[dtype] = [abs(difference(smooth, p, q, dtype(s)) - exact) / abs(exact) for s in steps]
+    found = np.array([difference(smooth, p, q, dtype(step)) for step in steps])
+    errors[dtype] = np.abs(found - exact) / abs(exact)
 
 fig, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 ax.loglog(steps, errors[np.float64], color=BLUE, label="float64")
@@ -303,4 +308,16 @@ assert np.abs(ones).max() < 1e-5
 assert np.abs(weighted).max() > 0.1
 
 # %%
-# This was the last chapter.  The engine itself, built again in six steps, is the next page to read.
+# This was the last chapter.  :ref:`The engine itself <sphx_glr_engine_from_scratch.py>`, built again in six steps, is
+# the next page to read, :doc:`the cheat sheet </cheat_sheet>` the one to keep.
+#
+# Further reading
+# ---------------
+#
+# * Wikipedia on `convolutional neural networks <https://en.wikipedia.org/wiki/Convolutional_neural_network>`__ and on
+#   `kernels of image processing <https://en.wikipedia.org/wiki/Kernel_(image_processing)>`__
+# * *A beginner's guide to convolutional neural networks*, on Heartbeat
+# * I. Goodfellow, Y. Bengio and A. Courville, *Deep learning*, 2016, chapter 9: the textbook
+# * V. Dumoulin and F. Visin, *A guide to convolution arithmetic for deep learning*, 2016: sizes, in moving pictures
+# * Y. LeCun and others, *Gradient-based learning applied to document recognition*, 1998: where LeNet comes from
+# * A. Baydin and others, *Automatic differentiation in machine learning: a survey*, 2018

@@ -51,7 +51,7 @@ class Op:
 
     def __call__(self, *inputs, **parameters):
         if not any(isinstance(x, Node) for x in inputs):
-            return self.fn(*inputs, **parameters)  # arrays in, an array out: nothing is recorded
+            return self.fn(*inputs, **parameters)  # arrays in, array out: no record
         nodes = [x if isinstance(x, Node) else Node(x) for x in inputs]
         y = Node(self.fn(*[n.value for n in nodes], **parameters), self, nodes)
         y.parameters = parameters
@@ -63,7 +63,11 @@ class Op:
 # rule that is made of ops therefore works on both as well.
 
 add = Op(np.add, a=lambda g, a, b: unbroadcast(g, a), b=lambda g, a, b: unbroadcast(g, b))
-mul = Op(np.multiply, a=lambda g, a, b: unbroadcast(mul(g, b), a), b=lambda g, a, b: unbroadcast(mul(g, a), b))
+mul = Op(
+    np.multiply,
+    a=lambda g, a, b: unbroadcast(mul(g, b), a),
+    b=lambda g, a, b: unbroadcast(mul(g, a), b),
+)
 
 # %%
 # Step 3: broadcasting, undone
@@ -82,11 +86,15 @@ def reduce_to(x, *, shape):
     """Sum x over the axes that broadcasting added or repeated."""
     extra = x.ndim - len(shape)
     x = x.sum(axis=tuple(range(extra)))
-    return x.sum(axis=tuple(k for k, n in enumerate(shape) if n == 1 < x.shape[k]), keepdims=True)
+    repeated = tuple(k for k, n in enumerate(shape) if n == 1 < x.shape[k])
+    return x.sum(axis=repeated, keepdims=True)
 
 
 sum_to = Op(reduce_to, x=lambda g, x, shape: spread(g, shape=shape_of(x)))
-spread = Op(lambda x, *, shape: np.broadcast_to(x, shape), x=lambda g, x, shape: sum_to(g, shape=shape_of(x)))
+spread = Op(
+    lambda x, *, shape: np.broadcast_to(x, shape),
+    x=lambda g, x, shape: sum_to(g, shape=shape_of(x)),
+)
 
 
 def unbroadcast(g, like):
@@ -117,7 +125,7 @@ def in_order(root):
 
 
 def grad(y, wrt, create_graph=False):
-    """The gradients of y, one number, with respect to some nodes: arrays, or nodes to be differentiated again."""
+    """The gradients of a number y in some nodes: arrays, or nodes to go on from."""
     grads = {y: Node(np.ones(())) if create_graph else np.ones(())}
     for node in reversed(in_order(y)):
         if node.op is None or node not in grads:
@@ -177,7 +185,11 @@ conv_dw = Op(face_w, x=lambda dw, x, g: conv_dx(g, dw), g=lambda dw, x, g: conv(
 rng = np.random.default_rng(0)
 image, filters = rng.standard_normal((7, 6, 2)), rng.standard_normal((3, 3, 2, 4))
 g = rng.standard_normal((5, 4, 4))
-faces = [np.vdot(g, conv(image, filters)), np.vdot(conv_dx(g, filters), image), np.vdot(conv_dw(image, g), filters)]
+faces = [
+    np.vdot(g, conv(image, filters)),
+    np.vdot(conv_dx(g, filters), image),
+    np.vdot(conv_dw(image, g), filters),
+]
 print("one number, three ways:", np.round(faces, 10))
 assert np.allclose(faces, faces[0])
 
@@ -202,12 +214,16 @@ def total(x):
 
 
 x, w = Node(image), Node(filters)
-ours = grad(steepness(x, w, conv, total, lambda y, w: grad(y, [w], create_graph=True)[0]), [x, w])
+first = steepness(x, w, conv, total, lambda y, w: grad(y, [w], create_graph=True)[0])
+ours = grad(first, [x, w])
 
-X, W = tg.Tensor(image[None], requires_grad=True), tg.Tensor(filters, requires_grad=True)
-real = tg.grad(steepness(X, W, tg.conv2d, tg.sum, lambda y, w: tg.grad(y, w, create_graph=True)), [X, W])
+X = tg.Tensor(image[None], requires_grad=True, name="x")
+W = tg.Tensor(filters, requires_grad=True, name="w")
+first = steepness(X, W, tg.conv2d, tg.sum, lambda y, w: tg.grad(y, w, create_graph=True))
+real = tg.grad(first, [X, W])
 for mine, theirs in zip(ours, real, strict=True):
-    print("largest difference, relative:", np.abs(mine - theirs.reshape(mine.shape)).max() / np.abs(theirs).max())
+    difference = np.abs(mine - theirs.reshape(mine.shape)).max() / np.abs(theirs).max()
+    print(f"largest difference, relative: {difference:.1e}")
     assert np.allclose(mine, theirs.reshape(mine.shape))
 
 # %%
