@@ -92,7 +92,7 @@ try:
     (train, test), which = clothes()
 except (OSError, ValueError, ImportError) as error:
     sys.exit(f"classify_fashion: {error}")
-few = options.images or (len(train) if options.full else 24_000)
+few = options.images or (len(train) if options.full else 8_000)
 train = data.Subset(train, np.arange(min(few, len(train))))
 print(f"data: {which}")
 print(f"{len(train):,} pictures to learn from, {len(test):,} to be asked about")

@@ -236,6 +236,8 @@ fig, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
 for (name, values), colour in zip(losses.items(), ("#0072B2", "#D55E00"), strict=True):
     ax.semilogy(values, label=name, color=colour, lw=1.2)
 ax.set(xlabel="step", ylabel="mean cross-entropy (nats)", title="loss of each batch")
+ax.set_yticks([0.1, 0.2, 0.5, 1, 2], ["0.1", "0.2", "0.5", "1", "2"])
+ax.minorticks_off()
 ax.legend(frameon=False)
 
 # %%

@@ -317,7 +317,7 @@ assert np.abs(weighted).max() > 0.1
 # * Wikipedia on `convolutional neural networks <https://en.wikipedia.org/wiki/Convolutional_neural_network>`__ and on
 #   `kernels of image processing <https://en.wikipedia.org/wiki/Kernel_(image_processing)>`__
 # * *A beginner's guide to convolutional neural networks*, on Heartbeat
-# * I. Goodfellow, Y. Bengio and A. Courville, *Deep learning*, 2016, chapter 9: the textbook
-# * V. Dumoulin and F. Visin, *A guide to convolution arithmetic for deep learning*, 2016: sizes, in moving pictures
-# * Y. LeCun and others, *Gradient-based learning applied to document recognition*, 1998: where LeNet comes from
-# * A. Baydin and others, *Automatic differentiation in machine learning: a survey*, 2018
+# * Goodfellow, Bengio and Courville, *Deep learning*, 2016, chapter 9: the textbook
+# * Dumoulin and Visin, *A guide to convolution arithmetic for deep learning*, 2016: sizes, in moving pictures
+# * LeCun and others, *Gradient-based learning applied to document recognition*, 1998: where LeNet comes from
+# * Baydin and others, *Automatic differentiation in machine learning: a survey*, 2018
