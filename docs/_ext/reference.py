@@ -44,6 +44,7 @@ SUBJECTS = {
     "io.atomic io.errors": "Safe files",
     "viz.drawing viz.diff viz.render viz.display": "Graphs",
     "viz.metrics viz.mistakes viz.watch viz.lr_range viz.landscape": "Training",
+    "viz.screen": "Charts of your own",
     "viz.banks viz.volumes viz.receptive viz.attribution": "What a network sees",
     "web": "Reports",
     "kernels": "Kernels and threads",
