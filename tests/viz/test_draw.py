@@ -59,14 +59,14 @@ def test_doublings_are_drawn_in_linear_time():
     assert titles(tg.draw(y)).count("add") == 60
 
 
-def test_a_chain_of_ten_thousand_ops_gives_its_text_within_a_second():
+def test_a_chain_of_ten_thousand_ops_gives_its_text_in_seconds():
     y = leaf("x")
     for _ in range(10_000):
         y = tg.sin(y)
     tg.draw(leaf("warm up"))
     start = time.process_time()
     drawing = tg.draw(y, depth=1)
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 5  # how it grows is tested by counting calls, which no busy machine changes
     assert titles(drawing).count("sin") == 10_000
     assert "10000 ops" in repr(drawing)
 
