@@ -22,11 +22,11 @@ from .containers import ModuleDict as ModuleDict
 from .containers import ModuleList as ModuleList
 from .containers import Sequential as Sequential
 from .conv import Conv1d as Conv1d
+from .conv import Conv2d as Conv2d
 from .conv import ConvTranspose2d as ConvTranspose2d
 from .conv import DepthwiseConv2d as DepthwiseConv2d
 from .conv import SeparableConv2d as SeparableConv2d
 from .dropout import Dropout as Dropout
-from .linear import Conv2d as Conv2d
 from .linear import Linear as Linear
 from .losses import BCEWithLogitsLoss as BCEWithLogitsLoss
 from .losses import CrossEntropyLoss as CrossEntropyLoss

@@ -1,4 +1,4 @@
-"""Convolutions beside the plain one: transposed, depthwise, separable, of sequences."""
+"""Convolutions: plain, transposed, depthwise, separable, of sequences."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import ops
 from ..kernels import shapes
+from ..ops.fused import fused
 from ..ops.random import generator
 from . import checks
 from .init import Initialiser, Rng, draw, zeros
@@ -19,9 +20,10 @@ class _Conv(Module):
     """What they share: where the window goes, a bias per output channel, and how that is shown."""
 
     window: Any
+    bias: Any
 
     def __init__(
-        self, in_channels: int, out_channels: int, groups: int, bias: bool, stride: Any, padding: Any, dilation: Any
+        self, in_channels: int, out_channels: int, groups: int, stride: Any, padding: Any, dilation: Any
     ) -> None:
         who = type(self).__name__
         self.in_channels = checks.whole(who, "in_channels", in_channels)
@@ -31,7 +33,10 @@ class _Conv(Module):
             if channels % groups:
                 raise ValueError(f"{who}: {name}={channels} must be divisible by groups={groups}.")
         self.stride, self.padding, self.dilation = stride, padding, dilation
-        self.bias = Parameter(zeros((self.out_channels,)), copy=False) if bias else None
+
+    def _start(self, bias: bool) -> Parameter | None:
+        """The bias at its start; layers set it after their weights, so that parameters are listed in this order."""
+        return Parameter(zeros((self.out_channels,)), copy=False) if bias else None
 
     def _options(self) -> dict[str, Any]:
         return {"stride": self.stride, "padding": self.padding, "dilation": self.dilation}
@@ -43,6 +48,59 @@ class _Conv(Module):
             if getattr(self, name, default) != default:
                 text += f", {name}={getattr(self, name)!r}"
         return text + ("" if self.bias is not None else ", bias=False")
+
+
+class Conv2d(_Conv):
+    """Cross-correlate images with a bank of filters: x (N,H,W,in) -> (N,H',W',out).
+
+    Weights start He-uniform, within ±sqrt(6 / fan_in): with relu behind, signals neither fade nor grow with depth.
+    Biases start at zero, so that no channel begins switched on or off.
+
+    Parameters
+    ----------
+    in_channels, out_channels : C and O.
+    window : int or pair (I, J), in pixels.
+    stride, dilation : int or pair.
+    padding : int, pair, ((top, bottom), (left, right)), "same" or "valid".
+    groups : channels in this many groups that do not mix; `in_channels` for a depthwise convolution.
+    bias : whether to add a number per output channel.
+    rng : Generator or int seed of the starting weights.
+    init : name in `nn.init`, or a function of (shape, rng=...).
+
+    Attributes: ``weight`` (I, J, in/groups, out), ``bias`` (out,) or None.
+
+    Examples
+    --------
+    >>> layer = nn.Conv2d(3, 16, 5, stride=2, padding="same", rng=0)
+    >>> layer(np.zeros((8, 32, 32, 3), np.float32)).shape
+    (8, 16, 16, 16)
+    >>> layer.weight.shape, layer.bias.shape
+    ((5, 5, 3, 16), (16,))
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        window: Any,
+        *,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        rng: Rng = None,
+        init: str | Initialiser = "he_uniform",
+    ) -> None:
+        who = type(self).__name__
+        super().__init__(in_channels, out_channels, groups, stride, padding, dilation)
+        self.window = checks.window(who, window, **self._options())
+        self.weight = Parameter(draw(who, init, (*self.window, in_channels // groups, out_channels), rng), copy=False)
+        self.bias = self._start(bias)
+
+    def forward(self, x: Any, relu: bool = False) -> Any:
+        op = fused(ops.conv2d_relu) if relu else ops.conv2d
+        return op(x, self.weight, self.bias, groups=self.groups, **self._options())
 
 
 class ConvTranspose2d(_Conv):
@@ -80,7 +138,7 @@ class ConvTranspose2d(_Conv):
         init: str | Initialiser = "he_uniform",
     ) -> None:
         who = type(self).__name__
-        super().__init__(in_channels, out_channels, groups, bias, stride, padding, dilation)
+        super().__init__(in_channels, out_channels, groups, stride, padding, dilation)
         self.window = checks.window(who, window, stride=stride, padding=padding, dilation=dilation)
         self.output_padding = output_padding
         more, steps = shapes.pair(who, "output_padding", output_padding, 0), shapes.pair(who, "stride", stride)
@@ -92,6 +150,7 @@ class ConvTranspose2d(_Conv):
         filters = draw(who, init, (i, j, per_in, out_channels), rng)  # as those of a Conv2d, so that the fans are right
         grouped = filters.reshape(i, j, per_in, groups, per_out).transpose(0, 1, 4, 3, 2)
         self.weight = Parameter(np.ascontiguousarray(grouped).reshape(i, j, per_out, in_channels), copy=False)
+        self.bias = self._start(bias)
 
     def forward(self, x: Any) -> Any:
         return ops.conv_transpose2d(
@@ -124,9 +183,10 @@ class DepthwiseConv2d(_Conv):
         who = type(self).__name__
         self.multiplier = checks.whole(who, "multiplier", multiplier)
         checks.whole(who, "channels", channels)
-        super().__init__(channels, channels * multiplier, 1, bias, stride, padding, dilation)
+        super().__init__(channels, channels * multiplier, 1, stride, padding, dilation)
         self.window = checks.window(who, window, **self._options())
         self.weight = Parameter(depthwise(who, self.window, channels, multiplier, rng, init), copy=False)
+        self.bias = self._start(bias)
 
     def forward(self, x: Any) -> Any:
         return ops.depthwise_conv2d(x, self.weight, self.bias, **self._options())
@@ -155,12 +215,13 @@ class SeparableConv2d(_Conv):
         init: str | Initialiser = "he_uniform",
     ) -> None:
         who = type(self).__name__
-        super().__init__(in_channels, out_channels, 1, bias, stride, padding, dilation)
+        super().__init__(in_channels, out_channels, 1, stride, padding, dilation)
         self.multiplier = checks.whole(who, "multiplier", multiplier)
         self.window = checks.window(who, window, **self._options())
         rng = generator(rng, who)  # one for both, or an int would start both from the same numbers
         self.depthwise = Parameter(depthwise(who, self.window, in_channels, multiplier, rng, init), copy=False)
         self.pointwise = Parameter(draw(who, init, (in_channels * multiplier, out_channels), rng), copy=False)
+        self.bias = self._start(bias)
 
     def forward(self, x: Any) -> Any:
         return ops.separable_conv2d(x, self.depthwise, self.pointwise, self.bias, **self._options())
@@ -200,13 +261,14 @@ class Conv1d(_Conv):
         init: str | Initialiser = "he_uniform",
     ) -> None:
         who = type(self).__name__
-        super().__init__(in_channels, out_channels, groups, bias, stride, padding, dilation)
+        super().__init__(in_channels, out_channels, groups, stride, padding, dilation)
         self.window = checks.whole(who, "window", window)
         checks.whole(who, "stride", stride)
         checks.whole(who, "dilation", dilation)
         sides = ((0, 0), tuple(padding)) if isinstance(padding, (tuple, list)) else padding
         checks.window(who, (1, window), stride=stride, padding=sides, dilation=dilation)
         self.weight = Parameter(draw(who, init, (window, in_channels // groups, out_channels), rng), copy=False)
+        self.bias = self._start(bias)
 
     def forward(self, x: Any) -> Any:
         return ops.conv1d(x, self.weight, self.bias, groups=self.groups, **self._options())

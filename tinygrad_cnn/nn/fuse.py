@@ -8,7 +8,8 @@ from typing import Any
 
 from ..ops.fused import FUSE
 from .activation import ReLU
-from .linear import Conv2d, Linear
+from .conv import Conv2d
+from .linear import Linear
 from .module import Module
 from .norm import BatchNorm2d
 from .pooling import MaxPool2d
