@@ -260,19 +260,6 @@ def test_names_with_marks_of_markup_survive():
 # -- ops of one's own ---------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def register():
-    made = []
-
-    def register(fn, **options):
-        made.append(tg.op(fn, **options))
-        return made[-1]
-
-    yield register
-    for op in made:
-        tg.registry.pop(op.name, None)
-
-
 def _helped(g, x):
     return g * 3 * x
 

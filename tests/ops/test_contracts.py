@@ -29,21 +29,7 @@ def test_stored_list_names_no_op_that_is_gone():
     assert sorted(json.loads(KEPT.read_text())) == OPS
 
 
-@pytest.fixture
-def bare():
-    """Registers ops as a user would, and takes them out again."""
-    made = []
-
-    def register(fn, **options):
-        made.append(tg.op(fn, **options))
-        return made[-1]
-
-    yield register
-    for op in made:
-        tg.registry.pop(op.name, None)
-
-
-def test_op_without_samples_reference_or_shapes_fails(bare):
+def test_op_without_samples_reference_or_shapes_fails(register):
     def lacking(x):
         """Doubles.  x (...) -> (...)"""
         return x * 2
@@ -54,13 +40,13 @@ def test_op_without_samples_reference_or_shapes_fails(bare):
 
     samples = [Sample(x=(2, 3))]
     with pytest.raises(ContractError, match=r"lacking: the contract 'documented' .*\nit has no samples"):
-        check_op(bare(lacking, ref=lacking))
+        check_op(register(lacking, ref=lacking))
     with pytest.raises(ContractError, match="it has no reference"):
-        check_op(bare(lacking, samples=samples))
+        check_op(register(lacking, samples=samples))
     with pytest.raises(ContractError, match="its docstring gives no shapes"):
-        check_op(bare(unworded, samples=samples, ref=lacking))
+        check_op(register(unworded, samples=samples, ref=lacking))
     with pytest.raises(ContractError, match="no rule for input x"):
-        check_op(bare(lacking, samples=samples, ref=lacking))
+        check_op(register(lacking, samples=samples, ref=lacking))
 
 
 if __name__ == "__main__":
