@@ -42,7 +42,7 @@ FAMILIES = {  # the files of ops/, and what they are about
     "arithmetic": "Arithmetic", "elementwise": "Element-wise functions", "activation": "Activations",
     "reduce": "Reductions", "shape": "Shape", "border": "Borders", "indexing": "Indexing", "linalg": "Linear algebra",
     "conv": "Convolution", "pool": "Pooling", "unpool": "Unpooling", "windows": "Windows", "resample": "Resizing",
-    "norm": "Normalisation", "losses": "Losses", "random": "Randomness", "fused": "Fused",
+    "normalization": "Normalisation", "losses": "Losses", "random": "Randomness", "fused": "Fused",
     "algebra": "What the engine needs",
 }  # fmt: skip
 
@@ -234,8 +234,8 @@ says the rest: shapes, parameters, errors, sources.
 """
 
 PARTS = {"tg": tg, "tg.nn": nn, "tg.nn.init": nn.init, "tg.optim": optim, "tg.data": data,
-         "tg.data.transforms": data.transforms, "tg.models": models, "tg.testing": tg.testing, "tg.viz": tg.viz,
-         "tg.io": tg.io, "tg.insight": tg.insight, "tg.detection": detection}  # fmt: skip
+         "tg.data.transforms": data.transforms, "tg.models": models, "tg.testing": tg.testing, "tg.graphs": tg.graphs,
+         "tg.plots": tg.plots, "tg.io": tg.io, "tg.insight": tg.insight, "tg.detection": detection}  # fmt: skip
 
 
 def public(module: Any) -> list[str]:

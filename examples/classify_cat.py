@@ -26,7 +26,7 @@ import numpy as np
 import tinygrad_cnn as tg
 
 try:
-    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
+    plt = tg.plots.pyplot()  # matplotlib.pyplot, or one line on what it lacks
     from PIL import Image, ImageOps
 except ImportError as error:
     sys.exit(f"classify_cat: {error}")
@@ -194,7 +194,7 @@ assert min(list(is_cat.values())[:6]) > 0.85 and is_cat["75 pixels"] < 0.1
 # .. [2] R. Selvaraju and others, *Grad-CAM: visual explanations from deep networks via gradient-based localization*,
 #    2017.
 
-grad_cam = tg.viz.grad_cam(network, cat)
+grad_cam = tg.plots.grad_cam(network, cat)
 
 # %%
 # Finer, but noisier: the gradient in each pixel, averaged over eight copies with noise [3]_.  What moves the logit
@@ -202,9 +202,9 @@ grad_cam = tg.viz.grad_cam(network, cat)
 #
 # .. [3] D. Smilkov and others, *SmoothGrad: removing noise by adding noise*, 2017.
 
-saliency = tg.viz.saliency(network, cat, smooth=8)
+saliency = tg.plots.saliency(network, cat, smooth=8)
 
-slope = tg.viz.saliency_map(network, cat, smooth=8)
+slope = tg.plots.saliency_map(network, cat, smooth=8)
 nose, left_eye = (
     slope[170:205, 120:155].mean() / slope.mean(),
     slope[65:105, 45:85].mean() / slope.mean(),
@@ -225,7 +225,7 @@ for column, (left, top) in zip(axes.T, corners, strict=True):
     scene.paste(small, (left, top))
     image = (np.asarray(scene, np.float32) - 127) / 128
     label = CATS.start + int(probabilities(image)[CATS].argmax())
-    heat = tg.viz.grad_cam_map(network, image, label=label)
+    heat = tg.plots.grad_cam_map(network, image, label=label)
     fine = tg.resize(heat[None, :, :, None], (224, 224), mode="bilinear")[0, :, :, 0]
     there = fine[top : top + 112, left : left + 112].sum() / fine.sum()
     row, column_of_peak = np.unravel_index(fine.argmax(), fine.shape)

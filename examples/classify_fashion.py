@@ -29,7 +29,7 @@ from tinygrad_cnn import data, optim
 from tinygrad_cnn.data import transforms as T
 
 try:
-    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
+    plt = tg.plots.pyplot()  # matplotlib.pyplot, or one line on what it lacks
 except ImportError as error:
     sys.exit(f"classify_fashion: {error}")
 
@@ -177,26 +177,26 @@ print(
 if options.full:
     assert accuracy >= 0.91
 
-curves = tg.viz.curves(history)
+curves = tg.plots.curves(history)
 
 # %%
 # Row by row, what became of the pictures of each class.  Trousers, bags and shoes are told apart easily.  Shirts are
 # the trouble: 28x28 pixels are few to tell one from a T-shirt, a pullover or a coat.
 
-confusion = tg.viz.confusion_matrix(test.labels, guess, test.classes)
+confusion = tg.plots.confusion_matrix(test.labels, guess, test.classes)
 for k in np.argsort([(guess[test.labels == k] == k).mean() for k in range(10)]):
     print(f"{(guess[test.labels == k] == k).mean():6.1%} of class {test.classes[k]}")
 
 # %%
 # These it got wrong with the greatest confidence.  Look at them before you call it a mistake.
 
-mistakes = tg.viz.most_confused(logits, test)
+mistakes = tg.plots.most_confused(logits, test)
 
 # %%
 # And this is what it looks at first: the sixteen 3x3 filters of the first convolution.  Nobody made them.  Some are
 # edge detectors, as in chapter 4; red is positive, blue negative.
 
-filters = tg.viz.filters(network.stem[0])
+filters = tg.plots.filters(network.stem[0])
 
 # %%
 # Pictures and weights are written only if ``--out`` asks for it.

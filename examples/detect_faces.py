@@ -27,7 +27,7 @@ from tinygrad_cnn.data import load_image
 from tinygrad_cnn.models.tiny_face import ANCHORS, MEAN, SIDE, STRIDE
 
 try:
-    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
+    plt = tg.plots.pyplot()  # matplotlib.pyplot, or one line on what it lacks
 except ImportError as error:
     sys.exit(f"detect_faces: {error}")
 

@@ -25,7 +25,7 @@ import tinygrad_cnn as tg
 from tinygrad_cnn import detection, nn, optim
 
 try:
-    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
+    plt = tg.plots.pyplot()  # matplotlib.pyplot, or one line on what it lacks
 except ImportError as error:
     sys.exit(f"detect_shapes: {error}")
 

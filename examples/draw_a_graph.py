@@ -26,6 +26,6 @@ loss = tg.softmax_cross_entropy(logits, [3, 1, 4, 1])
 drawing = tg.draw(loss)
 try:
     path = drawing.render(sys.argv[1] if len(sys.argv) > 1 else "graph.svg")
-except (OSError, ValueError, tg.viz.RenderError) as error:
+except (OSError, ValueError, tg.graphs.RenderError) as error:
     sys.exit(f"draw_a_graph: {error}")
 print(f"drawn: {Path(path).name}")

@@ -132,5 +132,5 @@ if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         for name, drawing in drawings.items():
             print(f"drawn: {drawing.render(options.out / f'{name}.svg')}")
-    except (OSError, tg.viz.RenderError) as error:
+    except (OSError, tg.graphs.RenderError) as error:
         sys.exit(f"graphs: --out: {error}")

@@ -28,7 +28,7 @@ import tinygrad_cnn as tg
 from tinygrad_cnn import nn
 
 try:
-    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
+    plt = tg.plots.pyplot()  # matplotlib.pyplot, or one line on what it lacks
 except ImportError as error:
     sys.exit(f"segment_cells: {error}")
 

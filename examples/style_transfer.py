@@ -26,7 +26,7 @@ import tinygrad_cnn as tg
 from tinygrad_cnn.models.vgg16 import MEAN
 
 try:
-    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
+    plt = tg.plots.pyplot()  # matplotlib.pyplot, or one line on what it lacks
     from scipy.optimize import Bounds, minimize
 except ImportError as error:
     sys.exit(f"style_transfer: {error} (pip install 'tinygrad-cnn[examples]')")

@@ -44,7 +44,7 @@ model = Net(np.random.default_rng(0))
 history = tg.fit(model, train, validation=validation, epochs=8, lr=5e-3, early_stop=3)
 print(f"{len(history)} epochs, {history.stopped}; kept: epoch {history.best_epoch}")
 try:
-    curves = tg.viz.curves(history)
+    curves = tg.plots.curves(history)
 except ImportError as error:
     print(f"no picture: {error}")
 

@@ -15,6 +15,7 @@ What is not needed at once (layers, data, drawing) is imported when it is first 
 from __future__ import annotations
 
 from importlib import import_module
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from .core import (
@@ -39,46 +40,49 @@ from .core import (
     vjp,
 )
 from .core.errors import nearest
+from .core.register import upward
 from .kernels import use_kernels
 from .kernels.native import empty_cache, get_num_threads, set_num_threads
 from .ops import *  # noqa: F403
 from .ops import __all__ as _ops
+from .version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from . import data, detection, insight, io, models, nn, optim, testing, viz
+    from . import data, detection, graphs, insight, io, models, nn, optim, plots, testing, viz
+    from .graphs import draw, draw_diff
     from .insight import AnomalyError, Explanation, Profile, Summary, anomaly, doctor, explain, profile, summary
     from .io import load, save
-    from .runs import Run
+    from .pages.report.writing import report
     from .train import History, evaluate, fit, predict
-    from .viz import draw, draw_diff
-    from .web.report import report
+    from .train.run_folder import Run
 
-__version__ = "0.1.0"
-
-_LATER = {  # public name -> the module to import it from when it is first used
-    "nn": ".nn", "optim": ".optim", "data": ".data", "models": ".models", "testing": ".testing", "viz": ".viz",
-    "io": ".io", "train": ".train", "insight": ".insight", "detection": ".detection",
-}  # fmt: skip
-_LATER_NAMES = {"save": ".io", "load": ".io", "draw": ".viz", "draw_diff": ".viz",
-                "fit": ".train", "evaluate": ".train", "predict": ".train", "History": ".train", "Run": ".runs",
-                "summary": ".insight", "Summary": ".insight", "profile": ".insight", "Profile": ".insight",
-                "anomaly": ".insight", "AnomalyError": ".insight", "doctor": ".insight",
-                "explain": ".insight", "Explanation": ".insight", "report": ".web.report"}  # fmt: skip
+_LATER = ("data", "detection", "graphs", "insight", "io", "models", "nn", "optim", "plots", "testing", "train", "viz")
+_LATER_NAMES = {  # public name -> the package to import it from when it is first used
+    name: module
+    for module, names in {
+        ".io": "save load",
+        ".graphs": "draw draw_diff",
+        ".train": "fit evaluate predict History Run",
+        ".insight": "summary Summary profile Profile anomaly AnomalyError doctor explain Explanation",
+        ".pages.report": "report",
+    }.items()
+    for name in names.split()
+}
 
 __all__ = [
     "AnomalyError", "Explanation", "GraphError", "History", "Op", "Profile", "Run", "Sample", "Summary", "Tensor",
     "anomaly", "checkpoint", "data", "detection", "doctor", "draw", "draw_diff", "empty_cache", "enable_grad",
-    "evaluate", "explain", "explain_grad", "fit", "get_num_threads", "grad", "hessian", "hvp", "insight", "io",
-    "jacobian", "jvp", "load", "models", "nn", "no_grad", "op", "optim", "predict", "profile", "registry", "report",
-    "save", "scope", "set_num_threads", "stop_gradient", "summary", "testing", "use_kernels", "value_and_grad",
-    "viz", "vjp",
+    "evaluate", "explain", "explain_grad", "fit", "get_num_threads", "grad", "graphs", "hessian", "hvp", "insight",
+    "io", "jacobian", "jvp", "load", "models", "nn", "no_grad", "op", "optim", "plots", "predict", "profile",
+    "registry", "report", "save", "scope", "set_num_threads", "stop_gradient", "summary", "testing", "use_kernels",
+    "value_and_grad", "viz", "vjp",
     *_ops,
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
-        return import_module(_LATER[name], __name__)
+        return import_module(f".{name}", __name__)
     if name in _LATER_NAMES:
         return getattr(import_module(_LATER_NAMES[name], __name__), name)
     raise AttributeError(f"module 'tinygrad_cnn' has no attribute {name!r}.{nearest(name, __all__)}")
@@ -86,3 +90,17 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def _later(module: str, path: str) -> Any:
+    """A function that imports `module` when it is called, and passes the call on to what `path` names there."""
+
+    def call(*args: Any, **options: Any) -> Any:
+        return attrgetter(path)(import_module(module, __name__))(*args, **options)
+
+    return call
+
+
+upward.update(
+    html=_later(".graphs", "html_of"), summary=_later(".insight", "summary"), open_run=_later(".train", "Run.open")
+)

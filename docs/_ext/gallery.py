@@ -87,7 +87,7 @@ class Pictures:
     def __call__(self, block: Any, block_vars: dict[str, Any], conf: dict[str, Any], **_: Any) -> str:
         from matplotlib.figure import Figure
 
-        from tinygrad_cnn.viz import Drawing
+        from tinygrad_cnn.graphs import Drawing
 
         paths = []
         for value in list(block_vars["example_globals"].values()):

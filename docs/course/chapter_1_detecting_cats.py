@@ -17,7 +17,7 @@ from tinygrad_cnn import data, nn
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 
 try:
-    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
+    plt = tg.plots.pyplot()  # matplotlib.pyplot, or one line on what it lacks
     photographs = data.fetch("photographs", download=False)
     cat = data.load_image(photographs / "chelsea.png")
     astronaut = data.load_image(photographs / "astronaut.png")
@@ -368,7 +368,7 @@ for maps in (16, 16, 16, 16):
     layers += [nn.Conv2d(channels, maps, 3, padding="same"), nn.ReLU(), nn.MaxPool2d(2)]
     channels = maps
 stack = nn.Sequential(*layers)
-seen = tg.viz.receptive_field_of(stack, (128, 128, 3))
+seen = tg.plots.receptive_field_of(stack, (128, 128, 3))
 height, width = seen.size
 at_once = height * width * 3 * 16 + 16
 print(f"a unit at the top sees {height} x {width} pixels")

@@ -13,7 +13,7 @@ import tinygrad_cnn as tg
 from tinygrad_cnn import data, nn
 
 try:
-    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
+    plt = tg.plots.pyplot()  # matplotlib.pyplot, or one line on what it lacks
 except ImportError as error:
     raise SystemExit(f"chapter 2: {error}") from None
 

@@ -14,7 +14,7 @@ from tinygrad_cnn import data, nn
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 
 try:
-    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
+    plt = tg.plots.pyplot()  # matplotlib.pyplot, or one line on what it lacks
     photographs = data.fetch("photographs", download=False)
     cat = data.load_image(photographs / "chelsea.png", channels=1)[40:240, 100:300]
 except (OSError, ImportError) as error:

@@ -15,7 +15,7 @@ import tinygrad_cnn as tg
 from tinygrad_cnn import nn
 
 try:
-    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
+    plt = tg.plots.pyplot()  # matplotlib.pyplot, or one line on what it lacks
     from matplotlib.animation import FuncAnimation
     from scipy import ndimage, signal
 

@@ -13,7 +13,7 @@ import numpy as np
 import tinygrad_cnn as tg
 
 try:
-    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
+    plt = tg.plots.pyplot()  # matplotlib.pyplot, or one line on what it lacks
 except ImportError as error:
     raise SystemExit(f"chapter 5: {error}") from None
 

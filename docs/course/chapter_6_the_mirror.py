@@ -11,7 +11,7 @@ import numpy as np
 import tinygrad_cnn as tg
 
 try:
-    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
+    plt = tg.plots.pyplot()  # matplotlib.pyplot, or one line on what it lacks
     from scipy import signal
 except ImportError as error:
     raise SystemExit(f"chapter 6: {error} (pip install 'tinygrad-cnn[examples]')") from None

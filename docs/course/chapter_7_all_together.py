@@ -17,7 +17,7 @@ BLUE, ORANGE = "#0072B2", "#D55E00"
 names = ("cat", "coffee", "astronaut")
 files = ("chelsea.png", "coffee.png", "astronaut.png")
 try:
-    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
+    plt = tg.plots.pyplot()  # matplotlib.pyplot, or one line on what it lacks
     photographs = data.fetch("photographs", download=False)
     small = [data.load_image(photographs / file, size=16) for file in files]
 except (OSError, ImportError) as error:
@@ -349,13 +349,13 @@ assert result["accuracy"] > 0.97
 # An *epoch* is once through all digits to learn from.  The validation digits are not among them; their cost tells
 # whether the network still learns something that holds for others.
 
-learning_curves = tg.viz.curves(history)
+learning_curves = tg.plots.curves(history)
 
 # %%
 # What happens to one digit on its way through?  Each row is a layer.  The volumes become smaller, since pooling
 # halves their sides, and deeper, since there are more filters: *where* is given away for *what*.
 
-volumes = tg.viz.feature_maps(reader, test.images[0])
+volumes = tg.plots.feature_maps(reader, test.images[0])
 
 x = test.images[:1]
 for layer in reader:
@@ -368,7 +368,7 @@ assert x.shape == (1, 10)
 # are not as tidy as the edge filters of the textbooks: nothing in the cost asks for tidiness, and 8 x 8 pixels leave
 # little room.  What counts is what the next layer can make of their answers.
 
-learnt_filters = tg.viz.filters(reader[0])
+learnt_filters = tg.plots.filters(reader[0])
 weights = reader[0].weight.data
 assert (weights.max(axis=(0, 1)) > 0).all()
 assert (weights.min(axis=(0, 1)) < 0).all()
@@ -378,7 +378,7 @@ assert (weights.min(axis=(0, 1)) < 0).all()
 
 answers = tg.predict(reader, test.images).argmax(axis=1)
 mistakes = np.flatnonzero(answers != test.labels)
-confusion = tg.viz.confusion_matrix(test.labels, answers)
+confusion = tg.plots.confusion_matrix(test.labels, answers)
 assert np.isclose(1 - len(mistakes) / len(test), result["accuracy"])
 
 # %%

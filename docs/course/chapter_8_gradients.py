@@ -14,7 +14,7 @@ from tinygrad_cnn import models, nn, testing
 from tinygrad_cnn.insight import formulas
 
 try:
-    plt = tg.viz.pyplot()  # matplotlib.pyplot, or one line on what it lacks
+    plt = tg.plots.pyplot()  # matplotlib.pyplot, or one line on what it lacks
 except ImportError as error:
     raise SystemExit(f"chapter 8: {error}") from None
 

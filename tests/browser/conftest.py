@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import tinygrad_cnn as tg
-from tinygrad_cnn.viz import page as pages
+from tinygrad_cnn.graphs import page as pages
 
 REQUIRED = os.environ.get("TINYGRAD_CNN_BROWSER") == "required"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

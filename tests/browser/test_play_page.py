@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 import tinygrad_cnn as tg
-from tinygrad_cnn.web.play import Player
-from tinygrad_cnn.web.play_routes import routes
-from tinygrad_cnn.web.server import Server
+from tinygrad_cnn.pages.play.player import Player
+from tinygrad_cnn.pages.play.routes import routes
+from tinygrad_cnn.pages.server import Server
 
-# The run and the strokes are those of tests/web, whose conftest pytest does not look for from here.
-_spec = importlib.util.spec_from_file_location("play_fixtures", Path(__file__).parents[1] / "web" / "conftest.py")
+# The run and the strokes are those of tests/pages, whose conftest pytest does not look for from here.
+_spec = importlib.util.spec_from_file_location("play_fixtures", Path(__file__).parents[1] / "pages" / "conftest.py")
 _fixtures = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_fixtures)
 trained, strokes, make_run = _fixtures.trained, _fixtures.strokes, _fixtures.make_run

@@ -145,8 +145,8 @@ def test_the_live_page_follows_and_ends_with_the_report(visit, shoot, tmp_path):
 
 
 def test_a_live_page_says_that_its_training_is_gone(visit, tmp_path):
-    from tinygrad_cnn.runs import Run
-    from tinygrad_cnn.web.report_live import Live
+    from tinygrad_cnn.pages.live import Live
+    from tinygrad_cnn.train.run_folder import Run
 
     with Live(Run.create(tmp_path / "run", {"epochs": 3}), 3) as live:
         page = visit(live.url)

@@ -20,7 +20,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         import click
     except ImportError:
         _fail("the command line needs click. Install it: pip install 'tinygrad-cnn[app]'")
-    from .app import app
+    from .commands import app
 
     try:
         code = app.main(args=None if args is None else list(args), prog_name="tinygrad-cnn", standalone_mode=False)
@@ -32,7 +32,9 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
-        _fail(str(error) or type(error).__name__, 1, error)
+        from ..train.recipes import RecipeError
+
+        _fail(str(error) or type(error).__name__, 2 if isinstance(error, RecipeError) else 1, error)
     sys.exit(code if isinstance(code, int) else 0)
 
 

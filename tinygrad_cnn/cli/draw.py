@@ -12,7 +12,7 @@ from . import target
 
 def draw(what: str, out: Path | None, show: str, direction: str, depth: int | None, collapse: tuple[str, ...]) -> None:
     """Write the picture and say where it is."""
-    from ..viz import draw as picture
+    from ..graphs import draw as picture
 
     words = [word.strip() for word in show.split(",") if word.strip()]
     options: dict[str, Any] = {"show": words, "direction": direction, "depth": depth, "collapse": collapse}
@@ -32,7 +32,7 @@ def draw(what: str, out: Path | None, show: str, direction: str, depth: int | No
 
 def _of_failure(failed: click.ClickException, out: Path) -> str:
     """Draw how far a function came, if an op failed in it; in words where that is."""
-    from ..viz import draw as picture
+    from ..graphs import draw as picture
 
     try:
         drawing = picture(failed.__cause__)

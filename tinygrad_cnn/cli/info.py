@@ -9,9 +9,10 @@ from importlib import metadata
 
 import click
 
-from .. import __version__, kernels
+from .. import kernels
+from ..graphs import renderers
 from ..kernels import native
-from ..viz import renderers
+from ..version import __version__
 from .threads import blas
 
 # library -> what it is needed for here

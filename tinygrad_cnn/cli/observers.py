@@ -14,8 +14,8 @@ from typing import Any
 
 import click
 
-from .. import viz
-from ..runs import WATCH, Run
+from .. import plots
+from ..train.run_folder import WATCH, Run
 from .browser import open_page
 
 MOST_RECORDS = 60  # of weights and gradients, in a long training every second epoch, or every third, ...
@@ -31,7 +31,7 @@ def check(live: bool, tensorboard: bool) -> None:
 
             writer_class()
         if live:
-            from ..web.report_page import render
+            from ..pages.rendering import render
 
             render("live.html.jinja", name="", about="")
     except ImportError as error:
@@ -54,7 +54,7 @@ class Observers:
 
             self._board = self._stack.enter_context(TensorBoard(run.path / TENSORBOARD, model))
         if live:
-            from ..web.report_live import Live
+            from ..pages.live import Live
 
             self.live = self._stack.enter_context(Live(run, self.epochs, about=about))
             click.echo(f"live: {self.live.url}", err=quiet)
@@ -91,10 +91,10 @@ class Observers:
             self.run.write(WATCH, json.dumps(self.watch.to_json(), separators=(",", ":")) + "\n")
 
 
-def _recording(run: Run, model: Any) -> viz.Watch:
+def _recording(run: Run, model: Any) -> plots.Watch:
     """A new recording, or the run's own to go on with; a damaged one is begun again."""
     try:
         text = (run.path / WATCH).read_text(encoding="utf-8")
-        return viz.Watch.from_json(json.loads(text), model)
+        return plots.Watch.from_json(json.loads(text), model)
     except (OSError, ValueError):
-        return viz.Watch(model, bins=40)
+        return plots.Watch(model, bins=40)

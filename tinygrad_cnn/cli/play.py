@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from ..runs import Run
-from ..web.play import Player
-from ..web.play_routes import routes
-from ..web.server import Server
+from ..pages.play.player import Player
+from ..pages.play.routes import routes
+from ..pages.server import Server
+from ..train.run_folder import Run
 from . import DEBUG
 from .browser import open_page
 

@@ -12,9 +12,9 @@ import numpy as np
 from .. import ops
 from ..data import load_image
 from ..data.prepare import prepare
-from ..runs import Run
 from ..train import predict as outputs
-from . import recipes
+from ..train import recipes
+from ..train.run_folder import Run
 
 SHOWN = 3  # classes in a line
 

@@ -43,10 +43,10 @@ def model(who: str, what: str, input_shape: Shape | None, classes: int | None) -
     """(model, shape of one input, number of classes) of what the user named; a run's has fresh weights."""
     from .. import models
     from ..nn import Module
-    from .recipes import known
+    from ..train.recipes import known
 
     if Path(what).is_dir():
-        from ..runs import Run
+        from ..train.run_folder import Run
 
         run = Run.open(what)
         shape = input_shape or tuple(run.config["input_shape"])

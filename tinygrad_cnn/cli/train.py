@@ -8,12 +8,12 @@ from typing import Any
 import click
 import numpy as np
 
-from .. import optim, viz
+from .. import graphs, optim, plots
 from ..data import DataLoader
-from ..runs import Run
-from ..train import fit, predict
+from ..train import fit, predict, recipes
 from ..train.history import History
-from . import observers, recipes
+from ..train.run_folder import Run
+from . import observers
 from .threads import set_threads
 
 SETTINGS = ("data", "data_dir", "model", "epochs", "batch_size", "lr", "seed")
@@ -118,11 +118,11 @@ def _draw(run: Run, model: Any, say: Any) -> None:
     """The network's graph; without a renderer the training goes on and the DOT text is kept."""
     x = np.zeros((1, *run.config["input_shape"]), np.float32)
     model.eval()  # as `tinygrad-cnn draw` does: some layers take no batch of one in training
-    drawing = viz.draw(model, x, title=run.config["model"])
+    drawing = graphs.draw(model, x, title=run.config["model"])
     model.train()
     try:
         run.draw("graph.svg", drawing.render)
-    except viz.RenderError as error:
+    except graphs.RenderError as error:
         run.draw("graph.dot", drawing.render)
         say(f"graph.svg was left out, graph.dot written: {error}")
 
@@ -131,7 +131,7 @@ def _report(run: Run, watching: Any, say: Any, **known: Any) -> None:
     """The page of the run; a report must not fail a training, so what goes wrong is said in a line."""
     watching.keep()
     try:
-        from ..web.report import report
+        from ..pages.report.writing import report
 
         made = report(run, watch=watching.watch, **known)
         if made.missing_line:
@@ -146,8 +146,8 @@ def _finish(run: Run, model: Any, test: Any, history: History, watching: Any, sa
     """Pictures of the training, and the last words."""
     predictions = predict(model, test.images).argmax(axis=-1)
     try:
-        curves = viz.curves(history)
-        matrix = viz.confusion_matrix(test.labels, predictions, run.config["classes"])
+        curves = plots.curves(history)
+        matrix = plots.confusion_matrix(test.labels, predictions, run.config["classes"])
         run.draw("curves.png", curves.savefig)
         run.draw("confusion.png", matrix.savefig)
     except ImportError as error:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .modes import here, state
 from .node import Leaf
-from .op import op
+from .operation import op
 from .sample import Sample as S
 from .tensor import Tensor, wrap
 

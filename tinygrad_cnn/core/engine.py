@@ -13,7 +13,7 @@ from .hooks import noted
 from .modes import Site, enable_grad, here, line_of, no_grad
 from .node import Clock, Node, Released, holds_array
 from .observe import Call, observed, observers
-from .op import Rule
+from .operation import Rule
 from .tensor import Tensor, as_array, wrap
 
 ndarray = np.ndarray

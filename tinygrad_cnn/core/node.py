@@ -10,7 +10,7 @@ import numpy as np
 from .modes import Site, here, line_of
 
 if TYPE_CHECKING:
-    from .op import Op, Plan
+    from .operation import Op, Plan
 
 Shape = tuple[int, ...]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .registry import registry
+from .register import registry
 
 ops = registry
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from .op import Op
+    from .operation import Op
 
 Draw = Callable[[np.random.Generator, Any], np.ndarray]
 

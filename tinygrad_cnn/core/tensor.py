@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from sys import getrefcount
 from typing import Any
 
@@ -13,7 +12,7 @@ from . import modes
 from .errors import check_floating, nearest
 from .node import Clock, Leaf, Node, Note
 from .operators import Operators
-from .registry import registry
+from .register import registry, upward
 
 ARRAYS = (np.ndarray, np.generic)
 _CUT = (
@@ -319,7 +318,7 @@ class Tensor(Operators):
 
     def _repr_html_(self) -> str:
         """For notebooks: what it is, its statistics, and a small picture if it is one."""
-        return str(import_module("tinygrad_cnn").viz.html_of(self))  # the front door: the engine knows no tower
+        return str(upward["html"](self))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self.requires_grad:

@@ -17,7 +17,7 @@ from .metrics import (
     match_detections,
     mean_average_precision,
 )
-from .nms import nms
+from .suppression import nms
 
 __all__ = [
     "Assignment", "Detections", "MeanAveragePrecision", "PrecisionRecall", "Truths", "anchor_boxes", "assign_anchors",

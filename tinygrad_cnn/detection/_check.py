@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops._help import values
+from ..ops._arguments import values
 
 LARGEST = 1e100  # of a coordinate; areas beyond it would overflow
 

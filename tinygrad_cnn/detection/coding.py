@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import clip, concatenate, exp, sigmoid
-from ..ops._help import values
+from ..ops._arguments import values
 from ._check import boxes_of, length_of, sizes_of
 
 LARGEST_LOG = 8.0  # of a size over its anchor's: 2981 times; more would overflow in a network that is not trained yet

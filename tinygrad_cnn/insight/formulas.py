@@ -15,8 +15,8 @@ from functools import lru_cache
 from types import FunctionType
 from typing import Any, NamedTuple
 
-from ..core.op import Op
-from ..core.registry import registry
+from ..core.operation import Op
+from ..core.register import registry
 from .latex import NAMES, NOTATION, latex_of
 
 LONGEST = 160  # characters; a rule that takes more does not read as a formula

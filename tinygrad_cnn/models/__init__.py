@@ -9,24 +9,24 @@ from ..core.errors import nearest
 from ..nn import Module
 from ..nn.checks import whole
 from ..nn.init import Rng
-from ._parts import ImageShape
+from ._heads import ImageShape
+from .digit_networks import lenet as lenet
+from .digit_networks import mnistnet as mnistnet
 from .efficientnet import efficientnet_lite0 as efficientnet_lite0
 from .hed import HED as HED
 from .hed import hed_edges as hed_edges
-from .lenet import lenet as lenet
-from .mnistnet import mnistnet as mnistnet
 from .mobilenet import InvertedResidual as InvertedResidual
 from .mobilenet import mobilenet_v2 as mobilenet_v2
-from .resnet import BasicBlock as BasicBlock
-from .resnet import resnet as resnet
+from .residual import BasicBlock as BasicBlock
+from .residual import resnet as resnet
+from .segmentation import UNet as UNet
+from .segmentation import unet as unet
 from .tiny_face import TinyFaceDetector as TinyFaceDetector
 from .tiny_face import tiny_face_detector as tiny_face_detector
-from .unet import UNet as UNet
-from .unet import unet as unet
-from .vgg import vgg as vgg
-from .vgg import vgg_small as vgg_small
 from .vgg16 import VGG16Features as VGG16Features
 from .vgg16 import vgg16_features as vgg16_features
+from .vgg_networks import vgg as vgg
+from .vgg_networks import vgg_small as vgg_small
 
 _BUILDERS: dict[str, Callable[..., Module]] = {
     "lenet": lenet,

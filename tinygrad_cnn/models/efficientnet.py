@@ -8,7 +8,7 @@ from ..nn import Module, Sequential
 from ..nn.init import Rng
 from ..ops.random import generator
 from . import _published
-from ._parts import ImageShape
+from ._heads import ImageShape
 from .mobilenet import InvertedResidual, Stage, inverted_residuals
 
 STAGES: tuple[Stage, ...] = (

@@ -11,8 +11,8 @@ from ..nn import Conv2d, Module, ModuleList
 from ..nn.init import Rng
 from ..ops.random import generator
 from . import _published
-from .vgg import WIDTHS
 from .vgg16 import BLOCKS, PLACES, VGG16Features
+from .vgg_networks import WIDTHS
 
 
 class HED(Module):

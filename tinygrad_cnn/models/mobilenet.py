@@ -8,7 +8,7 @@ from typing import Any
 from ..nn import BatchNorm2d, Conv2d, Dropout, GlobalAvgPool2d, Module, ReLU6, Sequential
 from ..nn.init import Rng
 from ..ops.random import generator
-from ._parts import ImageShape, classifier
+from ._heads import ImageShape, classifier
 
 Stage = tuple[int, int, int, int, int]  # repeat, window, stride, expand, out
 

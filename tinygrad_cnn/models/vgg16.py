@@ -10,7 +10,7 @@ from ..nn import AvgPool2d, Conv2d, MaxPool2d, Module, ModuleList, Sequential
 from ..nn.init import Rng
 from ..ops.random import generator
 from . import _published
-from .vgg import CONVOLUTIONS, WIDTHS
+from .vgg_networks import CONVOLUTIONS, WIDTHS
 
 MEAN = (104.00699, 116.66877, 122.67892)  # of blue, green and red (in this order), taken off pixels of 0 to 255
 BLOCKS = CONVOLUTIONS[16]  # convolutions in each

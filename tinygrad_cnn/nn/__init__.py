@@ -35,11 +35,11 @@ from .losses import L1Loss as L1Loss
 from .losses import MSELoss as MSELoss
 from .losses import NLLLoss as NLLLoss
 from .module import Module as Module
-from .norm import BatchNorm2d as BatchNorm2d
-from .norm import GroupNorm as GroupNorm
-from .norm import InstanceNorm2d as InstanceNorm2d
-from .norm import LayerNorm as LayerNorm
-from .norm import RMSNorm as RMSNorm
+from .normalization import BatchNorm2d as BatchNorm2d
+from .normalization import GroupNorm as GroupNorm
+from .normalization import InstanceNorm2d as InstanceNorm2d
+from .normalization import LayerNorm as LayerNorm
+from .normalization import RMSNorm as RMSNorm
 from .parameter import Parameter as Parameter
 from .pooling import AdaptiveAvgPool2d as AdaptiveAvgPool2d
 from .pooling import AvgPool2d as AvgPool2d

@@ -11,7 +11,7 @@ from .activation import ReLU
 from .conv import Conv2d
 from .linear import Linear
 from .module import Module
-from .norm import BatchNorm2d
+from .normalization import BatchNorm2d
 from .pooling import MaxPool2d
 
 _WITH_RELU = (Conv2d, Linear, BatchNorm2d)  # their forward takes relu=True

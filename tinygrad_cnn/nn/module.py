@@ -8,7 +8,6 @@ the order of assignment.  No list is kept beside them, so nothing can get out of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from ..core import Tensor
 from ..core.hooks import Handle, Hook
 from ..core.modes import state
+from ..core.register import upward
 from .hooks import Hooks
 from .loading import LoadReport, load
 from .parameter import Parameter
@@ -330,7 +330,7 @@ class Module:
 
     def summary(self, input_shape: Any) -> Any:
         """Layers with output shapes, parameters, multiply-adds and activations; as `tg.summary(self, input_shape)`."""
-        return import_module("tinygrad_cnn").summary(self, input_shape)  # the front door: this floor knows no tower
+        return upward["summary"](self, input_shape)
 
     def __repr__(self) -> str:
         lines = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
@@ -341,7 +341,7 @@ class Module:
 
     def _repr_html_(self) -> str:
         """For notebooks: the tree of modules, which can be opened, with their parameters."""
-        return str(import_module("tinygrad_cnn").viz.html_of(self))
+        return str(upward["html"](self))
 
     def extra_repr(self) -> str:
         """The settings that `repr` shows in brackets; subclasses say what theirs are."""

@@ -33,7 +33,7 @@ from .losses import (
     softmax,
     softmax_cross_entropy,
 )
-from .norm import group_norm, instance_norm, layer_norm, normalize, rms_norm
+from .normalization import group_norm, instance_norm, layer_norm, normalize, rms_norm
 from .pool import avg_pool2d, global_avg_pool2d, max_pool2d
 from .random import dropout
 from .reduce import argmax, argmin, cumsum, logsumexp, max, mean, min, norm, prod, std, sum, var

@@ -11,7 +11,8 @@ from .. import kernels
 from ..core import Sample as S
 from ..core import op
 from ..core.sample import apart, uniform
-from ._help import scalarwise, values
+from ._arguments import values
+from ._reference import scalarwise
 from .arithmetic import where
 from .elementwise import erf, exp, sigmoid, tanh
 

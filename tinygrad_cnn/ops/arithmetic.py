@@ -12,7 +12,7 @@ from ..core import Sample as S
 from ..core import op
 from ..core.algebra import add
 from ..core.sample import apart, booleans, positive, uniform
-from ._help import scalarwise
+from ._reference import scalarwise
 
 add.into = kernels.add_
 

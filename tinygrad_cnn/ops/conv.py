@@ -17,7 +17,7 @@ from .. import kernels
 from ..core import Sample as S
 from ..core import op
 from ..kernels import shapes, slow
-from ._help import promoted
+from ._arguments import promoted
 from .reduce import sum
 
 _window = lru_cache(1024)(shapes.conv_window)

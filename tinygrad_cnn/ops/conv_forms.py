@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ._help import placed
+from ._arguments import placed
 from .conv import conv2d
 from .shape import reshape
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..core import Sample as S
 from ..core import op
 from ..core.sample import apart, positive, uniform
-from ._help import scalarwise
+from ._reference import scalarwise
 from .arithmetic import where
 
 _ANY = [S(x=(2, 3)), S(x=())]

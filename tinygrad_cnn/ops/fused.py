@@ -16,8 +16,9 @@ from .. import kernels
 from ..core import Sample as S
 from ..core import op
 from ..core.sample import apart, positive
-from . import norm
-from ._help import promoted, scalarwise
+from . import normalization
+from ._arguments import promoted
+from ._reference import scalarwise
 from .activation import relu
 from .conv import _SAMPLES, _conv2d_ref, _cost, conv2d, conv2d_dw, conv2d_dx, filters_window
 from .linalg import matmul
@@ -216,7 +217,7 @@ scale_shift_relu.formula(y="maximum(x * scale + shift, 0)")
 
 
 def _compose(x: Any, gamma: Any, beta: Any, *, eps: float = 1e-5, observe: Any = None) -> Any:
-    return norm.affine(norm.normalize(x, axis=tuple(range(len(x.shape) - 1)), eps=eps), gamma, beta)
+    return normalization.affine(normalization.normalize(x, axis=tuple(range(len(x.shape) - 1)), eps=eps), gamma, beta)
 
 
 _NORMS = [S(x=(2, 3, 2, 2), gamma=positive(2), beta=(2,), eps=1e-2), S(x=(5, 3), gamma=(3,), beta=(3,), eps=0.1)]

@@ -10,7 +10,7 @@ import numpy as np
 from ..core import Sample as S
 from ..core import op
 from ..core.sample import probabilities
-from ._help import values
+from ._arguments import values
 from .arithmetic import where
 from .elementwise import abs, exp, softplus
 from .reduce import mean, sum

@@ -13,7 +13,8 @@ from ..core import Sample as S
 from ..core import op
 from ..core.sample import apart, integers
 from ..kernels import shapes, slow
-from ._help import check_floating, spread
+from ._arguments import check_floating
+from ._axes import spread
 
 _window = lru_cache(1024)(shapes.pool_window)
 

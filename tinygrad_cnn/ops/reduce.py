@@ -12,7 +12,8 @@ from .. import kernels
 from ..core import Sample as S
 from ..core import op
 from ..core.sample import apart
-from ._help import axes_of, kept, spread, values
+from ._arguments import values
+from ._axes import axes_of, kept, spread
 from .arithmetic import where
 from .elementwise import exp, over
 from .indexing import getitem

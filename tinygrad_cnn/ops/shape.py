@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core import Sample as S
 from ..core import op
-from ._help import axes_of
+from ._axes import axes_of
 from .indexing import getitem, put
 
 

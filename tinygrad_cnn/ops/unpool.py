@@ -16,7 +16,7 @@ from ..core import op
 from ..core.sample import integers
 from ..core.tensor import as_array
 from ..kernels import shapes
-from ._help import placed, values
+from ._arguments import placed, values
 from .pool import geometry, max_pool2d_take
 
 

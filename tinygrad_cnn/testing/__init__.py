@@ -10,6 +10,6 @@ from ..core.sample import uniform as uniform
 from .check import ContractError as ContractError
 from .check import OpReport as OpReport
 from .check import check_op as check_op
-from .gradcheck import gradcheck as gradcheck
-from .report import GradcheckError as GradcheckError
-from .report import GradReport as GradReport
+from .gradient_check import gradcheck as gradcheck
+from .gradient_report import GradcheckError as GradcheckError
+from .gradient_report import GradReport as GradReport

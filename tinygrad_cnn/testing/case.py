@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.engine import grad
 from ..core.node import Node
-from ..core.op import Op
+from ..core.operation import Op
 from ..core.sample import Sample
 from ..core.tensor import Tensor
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from ..core.op import Op
+from ..core.operation import Op
 from ..core.sample import Sample
 from .case import Case, require
 from .contracts import CONTRACTS

@@ -16,7 +16,7 @@ from ..core.engine import grad
 from ..core.node import Node
 from ..core.tensor import Tensor
 from .case import SEED, Case, cotangent, require, same, same_gradients
-from .gradcheck import gradcheck
+from .gradient_check import gradcheck
 
 
 def equals_reference(case: Case) -> int:

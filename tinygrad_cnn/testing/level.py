@@ -11,8 +11,8 @@ from ..core.engine import grad
 from ..core.explain import explain_grad
 from ..core.modes import enable_grad, no_grad
 from ..core.tensor import Tensor
+from .gradient_report import Failure, GradcheckError
 from .numeric import Path
-from .report import Failure, GradcheckError
 
 Function = Callable[..., Any]
 

@@ -12,11 +12,11 @@ import numpy as np
 
 from ..core.algebra import stop_gradient
 from ..core.engine import grad
-from ..core.op import Op
+from ..core.operation import Op
 from ..core.tensor import Tensor
 from .case import Case, cotangent
-from .gradcheck import gradcheck
-from .report import GradcheckError
+from .gradient_check import gradcheck
+from .gradient_report import GradcheckError
 
 Rule = Callable[..., Any]
 

@@ -1,7 +1,7 @@
 """A pytest plugin for authors of ops.
 
 ``pytest --tg-ops my_package.my_ops`` imports that module and runs the contracts of every op that it registers, one
-test each; the fixture ``gradcheck`` is `tinygrad_cnn.testing.gradcheck`.  How many ops and checks held is printed at
+test each; the fixture ``gradcheck`` is `tg.testing.gradcheck`.  How many ops and checks held is printed at
 the end.  Nothing else of the package is imported before it is used.
 """
 
@@ -27,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def gradcheck() -> Callable[..., Any]:
     """Compare a function's gradients with its values: ``gradcheck(f, [array, ...], order=2)``."""
-    from .gradcheck import gradcheck
+    from .gradient_check import gradcheck
 
     return gradcheck
 
@@ -36,7 +36,7 @@ class OpModule(pytest.Collector):
     """The ops of one module."""
 
     def collect(self) -> Iterator[OpItem]:
-        from ..core.registry import registry
+        from ..core.register import registry
 
         inside = self.name + "."
         for op in registry.values():
@@ -48,7 +48,7 @@ class OpItem(pytest.Item):
     """The contracts of one op."""
 
     def runtest(self) -> None:
-        from ..core.registry import registry
+        from ..core.register import registry
         from .check import check_op
 
         self.user_properties.append((PROPERTY, check_op(registry[self.name]).checks))

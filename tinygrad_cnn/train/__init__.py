@@ -5,3 +5,5 @@ from .evaluation import evaluate as evaluate
 from .evaluation import predict as predict
 from .history import History as History
 from .loop import fit as fit
+from .run_folder import Run as Run
+from .run_folder import RunError as RunError

@@ -1,0 +1,35 @@
+"""Arguments of ops as plain arrays of one dtype, and checks of them that several families share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.modes import state
+from ..core.tensor import Tensor
+
+
+def values(x: Any) -> Any:
+    """The plain array of a Tensor or array: for masks and counts, through which no gradient flows."""
+    return x._data if isinstance(x, Tensor) else x
+
+
+def promoted(*arrays: Any) -> tuple[Any, ...]:
+    """The arrays (or None) in the dtype that NumPy would give their product; kernels want one dtype."""
+    dtypes = {a.dtype for a in arrays if a is not None}
+    if len(dtypes) == 1:
+        return arrays
+    common = np.result_type(*dtypes)
+    return tuple(a if a is None else a.astype(common, copy=False) for a in arrays)
+
+
+def check_floating(who: str, x: Any) -> None:
+    """Refuse whole numbers, which have no minus infinity to pad with and no mean of their own dtype."""
+    if x.dtype.kind != "f":
+        raise TypeError(f"{who}: x has dtype {x.dtype}, expected floats. Convert it, as with x.astype(np.float32).")
+
+
+def placed(name: str) -> str:
+    """The name of a function with the path of the layer that calls it, as ops have it in messages."""
+    return f"{name} ({state.path})" if state.path else name

@@ -1,0 +1,35 @@
+"""Axes of reductions: checked, kept as ones, and spread out again."""
+
+from __future__ import annotations
+
+from operator import index
+from typing import Any
+
+from ..core.algebra import broadcast_to
+from ..core.register import registry
+
+
+def axes_of(who: str, axis: Any, ndim: int) -> tuple[int, ...]:
+    """`axis` (None, an int or a tuple, NumPy's meaning) as a tuple of distinct axes counted from the front."""
+    if axis is None:
+        return tuple(range(ndim))
+    try:
+        given = tuple(index(a) for a in axis) if isinstance(axis, (tuple, list)) else (index(axis),)
+    except TypeError:
+        raise TypeError(f"{who}: axis={axis!r} must be None, an int or a tuple of ints.") from None
+    if any(not -ndim <= a < ndim for a in given):
+        raise ValueError(f"{who}: axis={axis!r} is out of range for {ndim} axes (from {-ndim} to {ndim - 1}).")
+    axes = tuple(a % ndim for a in given)
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"{who}: axis={axis!r} names an axis twice.")
+    return axes
+
+
+def kept(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that reducing over `axes` with keepdims would leave."""
+    return tuple(1 if k in axes else n for k, n in enumerate(shape))
+
+
+def spread(g: Any, shape: tuple[int, ...], axis: Any) -> Any:
+    """Copy a reduced value back over the axes that a reduction of `shape` summed away; differentiable."""
+    return broadcast_to(registry["reshape"](g, kept(shape, axes_of("spread", axis, len(shape)))), shape)

@@ -1,0 +1,89 @@
+"""Normalisation: one op, `normalize`, and the layers' formulas around it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..core import Sample as S
+from ..core import op
+from ._axes import axes_of
+from .arithmetic import pow
+from .reduce import mean, var
+from .shape import reshape
+
+
+@op(
+    samples=[S(x=(4, 3), axis=0, eps=1e-3), S(x=(2, 3, 2, 2), axis=(0, 1, 2), eps=1e-2), S(x=(2, 5), axis=-1, eps=0.1)],
+    ref=lambda x, *, axis, eps=1e-5: (x - x.mean(axis, keepdims=True)) / np.sqrt(
+        ((x - x.mean(axis, keepdims=True)) ** 2).mean(axis, keepdims=True) + eps),
+    cost=lambda x_shape: 6 * math.prod(x_shape),
+)  # fmt: skip
+def normalize(x: Any, *, axis: Any, eps: float = 1e-5) -> Any:
+    """(x - mean) / sqrt(variance + eps) over axes: mean 0, variance 1.  x (...) -> (...)"""
+    axes = axes_of("normalize", axis, x.ndim)
+    if not math.prod(x.shape[k] for k in axes):
+        raise ValueError(f"normalize: axis={axis!r} of shape {x.shape} holds no elements.")
+    centred = x - np.mean(x, axis=axes, keepdims=True)
+    scale = 1 / np.sqrt(np.mean(centred * centred, axis=axes, keepdims=True) + eps)
+    return centred * scale
+
+
+def _normalize_x(g: Any, x: Any, y: Any, axis: Any, eps: float) -> Any:
+    scale = pow(var(x, axis=axis, keepdims=True) + eps, -0.5)
+    return (g - mean(g, axis=axis, keepdims=True) - y * mean(g * y, axis=axis, keepdims=True)) * scale
+
+
+normalize.vjp(x=_normalize_x)
+normalize.formula(y="(x - mean(x)) / sqrt(var(x) + eps)",
+                  x="(g - mean(g) - y * mean(g * y)) / sqrt(var(x) + eps)")  # fmt: skip
+
+
+def affine(y: Any, gamma: Any, beta: Any) -> Any:
+    """y * gamma + beta, either left out if None."""
+    y = y if gamma is None else y * gamma
+    return y if beta is None else y + beta
+
+
+def layer_norm(x: Any, gamma: Any = None, beta: Any = None, *, axis: Any = -1, eps: float = 1e-5) -> Any:
+    """Normalise each sample over `axis`, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
+
+    Source: Ba, Kiros and Hinton (2016).
+
+    >>> x = np.array([[1.0, 3.0], [10.0, 30.0]])
+    >>> tg.layer_norm(x, eps=1e-12).round(3)  # each row for itself
+    array([[-1.,  1.],
+           [-1.,  1.]])
+    """
+    return affine(normalize(x, axis=axis, eps=eps), gamma, beta)
+
+
+def group_norm(x: Any, groups: int, gamma: Any = None, beta: Any = None, *, eps: float = 1e-5) -> Any:
+    """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
+
+    Source: Wu and He (2018).
+    """
+    shape, c = tuple(x.shape), x.shape[-1]
+    if isinstance(groups, bool) or groups < 1 or c % groups:
+        raise ValueError(f"group_norm: {c} channels of x {shape} do not divide into groups={groups!r}.")
+    split = reshape(x, (*shape[:-1], groups, c // groups))
+    axes = (*range(1, len(shape) - 1), len(shape))
+    return affine(reshape(normalize(split, axis=axes, eps=eps), shape), gamma, beta)
+
+
+def instance_norm(x: Any, gamma: Any = None, beta: Any = None, *, eps: float = 1e-5) -> Any:
+    """Normalise each channel of each sample over place.  x (N,H,W,C) · gamma, beta (C,) -> (N,H,W,C)
+
+    Source: Ulyanov, Vedaldi and Lempitsky (2016).
+    """
+    return affine(normalize(x, axis=tuple(range(1, len(x.shape) - 1)), eps=eps), gamma, beta)
+
+
+def rms_norm(x: Any, gamma: Any = None, *, axis: Any = -1, eps: float = 1e-5) -> Any:
+    """x / sqrt(mean(x**2) + eps) over `axis`, then scale.  x (N,...,C) · gamma (C,) -> (N,...,C)
+
+    Source: Zhang and Sennrich (2019).
+    """
+    return affine(x * pow(mean(x * x, axis=axis, keepdims=True) + eps, -0.5), gamma, None)
