@@ -5,13 +5,11 @@ The examples run while it is built; they become pages with their pictures.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE / "_ext"), str(HERE), str(HERE.parent)]
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))
+sys.path[:0] = [str(HERE / "_ext"), str(HERE)]  # not the clone: its sources would hide an installation with kernels
 
 import gallery  # noqa: E402  (docs/_ext)
 

@@ -12,31 +12,32 @@ import tinygrad_cnn
 
 PACKAGE = Path(tinygrad_cnn.__file__).parent
 
-# What each part may import from the package, beside itself.  A folder, or a module at the top, is a part.
-FLOORS = {
-    "kernels": set(),
-    "core": set(),
-    "ops": {"core", "kernels"},
+# The parts of the package, lowest first: each may import from those above it in this list.
+LAYERS = (
+    "version", "kernels", "core", "ops", "nn", "optim", "io", "detection", "data", "models", "insight", "graphs",
+    "plots", "testing", "train", "pages", "cli",
+)  # fmt: skip
+# Parts that may import less than that.
+ONLY = {
+    "core": {"version"},
     "nn": {"core", "ops", "kernels.shapes"},  # the only place with the formula for sizes, so layers ask there too
     "optim": {"core", "ops"},
-    "models": {"core", "ops", "nn", "io"},
-    "data": {"core", "ops", "nn", "optim", "io.errors", "io.atomic"},
-    "train": {"core", "ops", "nn", "optim", "data", "io"},
-    "viz": {"core", "ops", "kernels", "nn", "optim", "data", "insight", "io.atomic", "io.errors"},
-    "testing": {"core", "ops", "kernels"},
-    "io": {"core", "ops", "kernels"},
-    "insight": {"core", "ops", "nn", "optim", "io.atomic"},
     "detection": {"core", "ops"},
+    "testing": {"core", "ops", "kernels"},
 }
-ANYTHING = {"__init__", "__main__", "cli", "runs", "bench", "web"}  # the front door
+FRONT_DOOR = {"__init__", "__main__", "viz"}  # may import everything; nothing may import them
+NAMED_BY_USERS = {"cli/target.py", "testing/plugin.py"}  # import modules whose names users give
 
 CORE_LINES = 1600
 FILE_LINES = 300
 FUNCTION_LINES = 45
 LONGER = {  # for speed: on the path of every recorded op, where a call more can be measured
-    "core/op.py __call__": 60,
+    "core/operation.py __call__": 60,
     "core/engine.py sweep": 50,
 }
+
+
+DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def part_of(path):
@@ -65,39 +66,127 @@ def imports(path):
             base = [*folder[: len(folder) - node.level + 1]] if node.level else []
             base += node.module.split(".") if node.module else []
             names = [[*base, alias.name] for alias in node.names]
+        elif isinstance(node, ast.Call) and name_of(node.func) in ("import_module", "__import__"):
+            names = [imported_by_call(path, node)]
+        elif isinstance(node, ast.Subscript) and name_of(node.value) == "modules":  # sys.modules["..."]
+            names = [node.slice.value.split(".")] if isinstance(getattr(node.slice, "value", 0), str) else []
         else:
             continue
         for name in names:
-            if name[0] == PACKAGE.name:
+            if name[0] == "?":
+                yield node.lineno, "?"
+            elif name[0] == PACKAGE.name:
                 known = len(name) > 1 and ((PACKAGE / name[1]).is_dir() or (PACKAGE / f"{name[1]}.py").is_file())
                 yield node.lineno, ".".join(name[1:]) if known else "__init__"
+
+
+def name_of(node):
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def imported_by_call(path, call):
+    """The dotted name that ``import_module(...)`` imports, as a list; "?" stands for what a variable holds."""
+    argument = call.args[0]
+    parts = argument.values if isinstance(argument, ast.JoinedStr) else [argument]
+    here = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    text = "".join(
+        part.value if isinstance(part, ast.Constant)
+        else here if name_of(getattr(part, "value", part)) == "__name__" else "?" for part in parts
+    )  # fmt: skip
+    folder = path.relative_to(PACKAGE.parent).parts[:-1]
+    level = len(text) - len(text.lstrip("."))
+    return [*folder[: len(folder) - level + 1], *text[level:].split(".")] if level else text.split(".")
 
 
 def within(name, parts):
     return any(name == part or name.startswith(part + ".") for part in parts)
 
 
-def test_every_part_has_its_floor():
-    parts = {part_of(p) for p in modules()}
-    assert parts <= FLOORS.keys() | ANYTHING, "give the new part its floor in FLOORS"
+def allowed(part):
+    """What a part may import of the package."""
+    return ONLY.get(part, {*LAYERS[: LAYERS.index(part)]}) | {part}
 
 
-@pytest.mark.parametrize("part", sorted(FLOORS))
+def test_every_part_has_its_layer():
+    assert {part_of(p) for p in modules()} == {*LAYERS, *FRONT_DOOR}, "give each part its place in LAYERS"
+
+
+@pytest.mark.parametrize("part", LAYERS)
 def test_imports_point_down(part):
-    if not (PACKAGE / part).is_dir() and not (PACKAGE / f"{part}.py").is_file():
-        pytest.fail(f"{part} is gone: take it out of FLOORS")
-    allowed = FLOORS[part] | {part}
     upward = [
-        f"{path.relative_to(PACKAGE)}:{line} imports {target}; {part} may import {', '.join(sorted(allowed))}"
-        for path in modules(part) for line, target in imports(path) if not within(target, allowed)
+        f"{path.relative_to(PACKAGE)}:{line} imports {target}; {part} may import {', '.join(sorted(allowed(part)))}"
+        for path in modules(part) for line, target in imports(path) if not within(target, allowed(part))
+        if not (target == "?" and path.relative_to(PACKAGE).as_posix() in NAMED_BY_USERS)
     ]  # fmt: skip
     assert not upward, "\n" + "\n".join(upward)
 
 
 def test_the_checker_of_imports_sees_them():
-    front = {target.partition(".")[0] for _, target in imports(PACKAGE / "__init__.py")}
+    front = {target.partition(".")[0] for _, target in imports(PACKAGE / "__init__.py") if target != "__init__"}
     assert {"core", "ops", "kernels"} <= front
-    assert "core.tensor.Tensor" in {target for _, target in imports(PACKAGE / "testing" / "gradcheck.py")}
+    assert "core.tensor.Tensor" in {target for _, target in imports(PACKAGE / "testing" / "gradient_check.py")}
+    assert "kernels.native._native" in {target for _, target in imports(PACKAGE / "kernels" / "native" / "__init__.py")}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["import tinygrad_cnn", 'import_module("tinygrad_cnn")', 'importlib.import_module("..viz.x", __package__)',
+     '__import__("tinygrad_cnn")', 'sys.modules["tinygrad_cnn"]', "from .. import fit", 'import_module(f"{name}.x")'],
+)  # fmt: skip
+def test_the_checker_of_imports_sees_imports_by_call(text, monkeypatch):
+    monkeypatch.setitem(globals(), "tree_of", lambda path: ast.parse(text))
+    (found,) = (target for _, target in imports(PACKAGE / "core" / "new.py"))
+    assert not within(found, allowed("core"))
+
+
+# -- names ----------------------------------------------------------------------------------------------------
+
+PUBLIC_MODULES = {"data.transforms", "nn.init"}  # are what their packages export under these names
+VAGUE = {"utils", "helpers", "misc", "common", "_parts", "_help", "parts", "help"}
+
+
+def packages():
+    return [path.parent for path in modules() if path.name == "__init__.py"]
+
+
+@pytest.mark.parametrize("folder", packages(), ids=lambda p: ".".join(p.relative_to(PACKAGE.parent).parts))
+def test_no_module_has_the_name_of_something_public(folder):
+    """``import tinygrad_cnn.ops.norm as m`` would give the function, and importing the module would replace it."""
+    public = set()
+    for node in tree_of(folder / "__init__.py").body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            public |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, DEFINITIONS):
+            public.add(node.name)
+    if folder == PACKAGE:
+        public |= set(tinygrad_cnn.__all__) - set(LAYERS) - FRONT_DOOR
+    found = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    prefix = ".".join(folder.relative_to(PACKAGE).parts)
+    twice = {name for name in found & public if f"{prefix}.{name}" not in PUBLIC_MODULES}
+    assert not twice, f"rename the modules {sorted(twice)} of {prefix or PACKAGE.name}"
+    assert not found & VAGUE, "name a module after what it contains"
+
+
+def test_importing_submodules_leaves_every_public_name_as_it_was():
+    code = """
+import importlib, pkgutil, types, warnings
+import tinygrad_cnn as tg
+warnings.simplefilter("ignore", DeprecationWarning)  # of tg.viz
+for name in tg.__all__:
+    getattr(tg, name)
+def public():
+    return {part.__name__ + "." + name: value for part in [tg, *vars(tg).values()] if isinstance(part, types.ModuleType)
+            and part.__name__.startswith(tg.__name__) for name, value in vars(part).items() if not name.startswith("_")}
+before = public()
+modules = [m.name for m in pkgutil.walk_packages(tg.__path__, "tinygrad_cnn.") if not m.name.endswith("__main__")]
+for name in modules:
+    importlib.import_module(name)
+after = public()
+print(len(before), len(modules), *[name for name, value in before.items() if after[name] is not value])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    names, modules, *changed = done.stdout.split()
+    assert int(names) > 400 and int(modules) > 200 and not changed
 
 
 @pytest.mark.parametrize("path", modules("nn", "optim"), ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -118,9 +207,6 @@ def test_import_loads_numpy_only_and_prints_nothing():
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
     )
     assert (done.stdout, done.stderr) == ("", "")
-
-
-DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def code_lines(path, node=None):
@@ -161,3 +247,11 @@ def test_every_part_of_the_package_is_tested():
     parts = [p.name for p in PACKAGE.iterdir() if (p / "__init__.py").is_file()]
     missing = [p for p in parts if not any(tests.glob(f"{p}/test_*.py")) and not any(tests.glob(f"test_{p}*.py"))]
     assert not missing, f"tests/ mirrors the package; there is nothing for {', '.join(missing)}"
+
+
+if __name__ == "__main__":  # prints the list of layers
+    for k, part in enumerate(LAYERS, 1):
+        imported = {target.partition(".")[0] for path in modules(part) for _, target in imports(path)} - {part}
+        lines = sum(code_lines(path) for path in modules(part))
+        below = " ".join(p for p in LAYERS if p in imported) or "-"
+        print(f"{k:3} {part:10} {lines:5} lines of code; imports {below}")

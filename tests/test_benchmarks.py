@@ -3,15 +3,21 @@
 import json
 import math
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import tinygrad_cnn as tg
 from tinygrad_cnn import models
-from tinygrad_cnn.bench import cases, contest, nets, report, sides
-from tinygrad_cnn.bench.worker import block, peak_memory, warm_up
-from tinygrad_cnn.cli.bench import bench
+from tinygrad_cnn.cli.bench import find, load
+from tinygrad_cnn.cli.commands import app
+
+ROOT = Path(__file__).parents[1]
+bench = load(ROOT / "benchmarks")
+from benchmarks import cases, contest, footprint, nets, report, sides  # noqa: E402
+from benchmarks.worker import block, peak_memory, warm_up  # noqa: E402
 
 
 def fake(ours, nchw, channels_last):
@@ -195,3 +201,32 @@ def test_bad_options_are_worded(tmp_path):
     assert "lacks the lines" in done.output
     assert (tmp_path / "page.md").read_text() == "no marks"
     assert set(sides.LAYOUTS) < set(sides.SIDES)
+
+
+def test_the_command_finds_them_here_or_beside_the_sources_and_says_so_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert find() == ROOT / "benchmarks"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tinygrad_cnn.cli.bench.__file__", str(tmp_path / "site" / "tinygrad_cnn" / "cli" / "bench.py"))
+    done = CliRunner().invoke(app, ["bench", "--help"])
+    assert done.exit_code == 1 and "Run this command in a clone of the source code" in done.output
+    (tmp_path / "site" / "benchmarks" / "sides").mkdir(parents=True)
+    for name in ("command.py", "sides/ours.py"):
+        (tmp_path / "site" / "benchmarks" / name).touch()
+    assert find() == tmp_path / "site" / "benchmarks"
+
+
+def test_all_options_are_those_of_the_benchmarks(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    done = CliRunner().invoke(app, ["bench", "--help"])
+    assert done.exit_code == 0 and "Usage: tinygrad-cnn bench [OPTIONS]" in done.output and "--quick" in done.output
+
+
+def test_a_worker_does_not_look_for_packages_in_the_current_folder(tmp_path, monkeypatch):
+    (tmp_path / "tinygrad_cnn").mkdir()
+    (tmp_path / "tinygrad_cnn" / "__init__.py").write_text("raise ImportError('the folder hides the installation')")
+    monkeypatch.chdir(tmp_path)
+    worker = contest.Worker("ours", 1)
+    worker.close()
+    assert worker.version.startswith(tg.__version__)
+    assert footprint.measure(["ours"], {}, 1)["ours"]["bytes"] > 1 << 20

@@ -15,19 +15,30 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import tinygrad_cnn
+
 from .sides import SIDES, Entry
 
 FOLDER = Path(__file__).parent
 
-# Loads this folder as a package by its path: the rest of tinygrad_cnn need not exist in the side's interpreter, and the
-# package's own root comes last on the path, where it hides nothing.
-BOOTSTRAP = """
-import importlib.util, sys
-folder, module, setting, threads, root = sys.argv[1:]
-if root: sys.path.append(root)
-spec = importlib.util.spec_from_file_location("bench", folder + "/__init__.py", submodule_search_locations=[folder])
-sys.modules["bench"] = importlib.util.module_from_spec(spec)
-from bench.worker import main
+# What every process of a side begins with.  Python puts the current folder first on the path of a program given by -c:
+# in a clone its sources, which may have no compiled kernels, would hide the installed package.  The folder of the
+# package that is measured comes last, for an interpreter that does not have it installed.
+PATH = """
+import sys
+if sys.path[0] == "": del sys.path[0]
+if sys.argv[1]: sys.path.append(sys.argv[1])
+"""
+ROOT = str(Path(tinygrad_cnn.__file__).parents[1])
+
+# Loads this folder as a package by its path, since it is not installed in the side's interpreter.
+BOOTSTRAP = PATH + """
+import importlib.util
+folder, module, setting, threads = sys.argv[2:]
+file = folder + "/__init__.py"
+spec = importlib.util.spec_from_file_location("benchmarks", file, submodule_search_locations=[folder])
+sys.modules["benchmarks"] = importlib.util.module_from_spec(spec)
+from benchmarks.worker import main
 main(module, setting, int(threads))
 """
 PATIENCE = 180.0  # seconds that a side may take to answer
@@ -42,6 +53,11 @@ def environment(entry: Entry, threads: int) -> dict[str, str]:
     return {**inherited, **dict.fromkeys(names, str(threads)), **entry.environment}
 
 
+def root_of(entry: Entry) -> str:
+    """The folder that holds the package to measure; of rivals, which are installed, an empty text."""
+    return ROOT if entry.module == "ours" else ""
+
+
 class Absent(Exception):
     """The side cannot take part; the text says why."""
 
@@ -51,8 +67,7 @@ class Worker:
 
     def __init__(self, name: str, threads: int, python: str = sys.executable) -> None:
         entry = SIDES[name]
-        root = str(FOLDER.parent.parent) if entry.module == "ours" else ""
-        command = [python, "-c", BOOTSTRAP, str(FOLDER), entry.module, entry.setting, str(threads), root]
+        command = [python, "-c", BOOTSTRAP, root_of(entry), str(FOLDER), entry.module, entry.setting, str(threads)]
         self.name, self.errors = name, tempfile.TemporaryFile()  # noqa: SIM115 closed by close()
         try:
             self.process = subprocess.Popen(

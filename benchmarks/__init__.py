@@ -4,7 +4,6 @@
     tinygrad-cnn bench --python pytorch=/path/to/python --json results.json --pictures pictures
 
 A *side* is a framework in one setting (`sides/`), a *case* is a piece of work that several sides do (`cases`), a
-*worker* is the process in which a side does it (`worker`).  A side may live in another virtual environment: the worker
-loads this folder by its path, under another name, so nothing here imports the rest of the package, but for
-`sides/ours.py`.
+*worker* is the process in which a side does it (`worker`).  A side may live in another virtual environment, in which
+tinygrad_cnn is absent: the worker loads this folder by its path, and only `sides/ours.py` imports the package there.
 """

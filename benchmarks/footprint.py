@@ -8,23 +8,21 @@ import subprocess
 import sys
 from typing import Any
 
-from .contest import FOLDER, environment
+from .contest import PATH, environment, root_of
 from .sides import SIDES
 
 # Importing NumPy first leaves what the side adds to it.
-IMPORT = """
-import sys, time
-if sys.argv[2]: sys.path.append(sys.argv[2])
+IMPORT = PATH + """
+import time
 start = time.perf_counter()
 import numpy
 middle = time.perf_counter()
-__import__(sys.argv[1])
+__import__(sys.argv[2])
 print(middle - start, time.perf_counter() - middle)
 """
 
-SIZE = """
-import importlib.util, json, os, sys
-if sys.argv[1]: sys.path.append(sys.argv[1])
+SIZE = PATH + """
+import importlib.util, json, os
 def size(name):
     spec = importlib.util.find_spec(name)
     return sum(os.path.getsize(os.path.join(folder, file)) for top in spec.submodule_search_locations
@@ -38,7 +36,7 @@ def measure(names: list[str], pythons: dict[str, str], rounds: int) -> dict[str,
     found: dict[str, dict[str, Any]] = {name: {"numpy": [], "own": []} for name in names}
     for k in range(rounds + 1):
         for name in names:
-            words = _run(name, pythons, IMPORT, lambda e, root: [e.folders[0], root])
+            words = _run(name, pythons, IMPORT, lambda e: [e.folders[0]])
             if words is None:
                 found[name] = {"absent": "it cannot be imported"}
             elif k:  # the first one reads from the disk
@@ -48,7 +46,7 @@ def measure(names: list[str], pythons: dict[str, str], rounds: int) -> dict[str,
     for name, entry in found.items():
         if "absent" in entry:
             continue
-        sizes = json.loads(_run(name, pythons, SIZE, lambda e, root: [root, "numpy", *e.folders]) or "{}")
+        sizes = json.loads(_run(name, pythons, SIZE, lambda e: ["numpy", *e.folders]) or "{}")
         found[name] = {
             "import_numpy": statistics.median(entry["numpy"]),
             "import": statistics.median(entry["own"]),
@@ -60,8 +58,7 @@ def measure(names: list[str], pythons: dict[str, str], rounds: int) -> dict[str,
 
 def _run(name: str, pythons: dict[str, str], code: str, arguments: Any) -> str | None:
     entry = SIDES[name]
-    root = str(FOLDER.parent.parent) if entry.module == "ours" else ""
-    command = [pythons.get(name, sys.executable), "-c", code, *arguments(entry, root)]
+    command = [pythons.get(name, sys.executable), "-c", code, root_of(entry), *arguments(entry)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, env=environment(entry, 1), timeout=120)
     except (OSError, subprocess.TimeoutExpired):
