@@ -19,7 +19,7 @@ import numpy as np
 
 from ..shapes import Window
 
-VERSION = 3  # of the calls between this file and module.c (setup.py compiles it in); raise it when one changes
+VERSION = 4  # of the calls between this file and module.c (setup.py compiles it in); raise it when one changes
 
 available: bool = False
 reason: str = ""
@@ -222,7 +222,7 @@ def matmul(
 # -- one pass over memory --------------------------------------------------------------------------------------------
 
 _RELU, _RELU_DX, _ADD_RELU, _SGD, _ADAM = range(5)
-_SCALE_SHIFT, _ADD_BIAS, _NORM_DX = range(3)
+_SCALE_SHIFT, _NORM_DX = range(2)
 _COLUMN_SUMS, _MOMENTS, _NORM_SUMS = range(3)
 
 
@@ -261,16 +261,6 @@ def _rowwise(what: int, relu: bool, *arrays: Any) -> Any:
     if done is False:
         done = _native.rowwise(out, *_contiguous(arrays), what, relu)
     return out if done is True else NotImplemented
-
-
-def bias_add(x: Any, b: Any, relu: bool = False) -> Any:
-    """x + b along the last axis, then relu if asked."""
-    return _rowwise(_ADD_BIAS, relu, x, None, None, b, None, None, None)
-
-
-def bias_relu(x: Any, b: Any) -> Any:
-    """max(x + b, 0) along the last axis."""
-    return bias_add(x, b, True)
 
 
 def column_sum(x: Any) -> Any:

@@ -1,4 +1,4 @@
-/* What passes over memory once: activations, bias, batch norm, optimisers. */
+/* What passes over memory once: activations, batch norm, optimisers. */
 
 #define EACH 16384 /* elements in a piece of an element-wise pass */
 
@@ -99,11 +99,6 @@ INLINE void FN(affine)(const FN(pass) * v, const int what, const int relu, int64
                 const T t = a[j] * p[j] + q[j];
                 out[j] = relu && t < 0 ? 0 : t;
             }
-        else if (what == ADD_BIAS)
-            for (int64_t j = 0; j < n; j++) {
-                const T t = a[j] + p[j];
-                out[j] = relu && t < 0 ? 0 : t;
-            }
         else {
             const T *b = v->b + i * n, *y = mask ? mask + i * n : NULL, *shift = v->out3;
             if (y)
@@ -121,8 +116,6 @@ static void FN(affine_piece)(const void *job, int64_t piece, char *scratch)
     const int64_t from = piece * v->block, upto = least(v->rows, from + v->block);
     if (v->what == SCALE_SHIFT && v->relu) FN(affine)(v, SCALE_SHIFT, 1, from, upto, NULL);
     else if (v->what == SCALE_SHIFT) FN(affine)(v, SCALE_SHIFT, 0, from, upto, NULL);
-    else if (v->what == ADD_BIAS && v->relu) FN(affine)(v, ADD_BIAS, 1, from, upto, NULL);
-    else if (v->what == ADD_BIAS) FN(affine)(v, ADD_BIAS, 0, from, upto, NULL);
     else FN(affine)(v, NORM_DX, 0, from, upto, v->c);
 }
 

@@ -14,7 +14,7 @@ typedef struct {
 
 enum { MAX_POOL, TAKE_POOL, AVG_POOL, MAX_PUT, AVG_PUT }; /* what pool2d does */
 enum { RELU, RELU_DX, ADD_RELU, SGD, ADAM };              /* what each does, element by element */
-enum { SCALE_SHIFT, ADD_BIAS, NORM_DX };                  /* what rowwise does */
+enum { SCALE_SHIFT, NORM_DX };                            /* what rowwise does */
 enum { COLUMN_SUMS, MOMENTS, NORM_SUMS, SQUARES };        /* what columns does; SQUARES inside only */
 
 extern int tg_winograd; /* when to use winograd.h */

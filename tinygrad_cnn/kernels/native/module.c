@@ -352,14 +352,14 @@ static int take_rows(arrays *a, PyObject *const *args, int count, int vectors, i
 static int64_t columns_of(const arrays *a) { return a->view[0].shape[a->view[0].ndim - 1]; }
 static int64_t rows_of(const arrays *a) { return a->view[0].len / a->view[0].itemsize / columns_of(a); }
 
-/* rowwise(out, a, b or None, mask or None, p, q or None, r or None, shift or None, what, relu) */
+/* rowwise(out, a, b or None, mask or None, p, q, r or None, shift or None, what, relu) */
 static PyObject *rowwise(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
     TAKES(10);
     void *p[8];
     const long what = PyLong_AsLong(args[8]);
     CHECK(take_rows(&a, args, 4, 4, 0, p));
-    const int needs = what == SCALE_SHIFT ? 2 : what == ADD_BIAS ? 1 : 4;
+    const int needs = what == SCALE_SHIFT ? 2 : 4;
     int missing = !p[0] || !p[1] || what < SCALE_SHIFT || what > NORM_DX || (what == NORM_DX && !p[2]);
     for (int i = 0; i < needs; i++) missing |= !p[4 + i];
     if (missing) return refuse("an array is missing"), answer(&a, FAILED);
