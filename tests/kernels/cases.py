@@ -33,6 +33,8 @@ CONV: dict[str, Case] = {
     "depthwise": ((2, 6, 6, 5), (3, 3, 1, 5), {"groups": 5, "padding": 1}),
     "depthwise, stride": ((2, 7, 6, 4), (3, 3, 1, 4), {"groups": 4, "padding": "same", "stride": 2}),
     "depthwise, dilation": ((2, 7, 6, 8), (3, 2, 1, 8), {"groups": 8, "padding": 2, "dilation": 2}),
+    "depthwise, one column": ((2, 5, 4, 6), (3, 1, 1, 6), {"groups": 6, "padding": (1, 0)}),
+    "depthwise, many columns": ((2, 3, 12, 6), (2, 9, 1, 6), {"groups": 6, "padding": "same"}),
     "depth multiplier": ((2, 5, 4, 3), (3, 3, 1, 6), {"groups": 3, "padding": 1}),
     "window as large as the image": ((2, 4, 5, 3), (4, 5, 3, 4), {}),
     "window larger than the image": ((2, 2, 3, 3), (5, 4, 3, 2), {"padding": 2}),

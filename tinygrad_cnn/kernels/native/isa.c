@@ -7,10 +7,6 @@
 #include "kernels.h"
 #include "threads.h"
 
-#ifndef TG_ISA
-#define TG_ISA base
-#endif
-
 #if defined(__AVX512F__)
 #define VEC_BYTES 64
 #define MANY_REGISTERS 1
