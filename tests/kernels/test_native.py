@@ -249,10 +249,10 @@ def test_guard_zones(isa: str, dtype: Any) -> None:
         guard = Guarded()
         counts = guard(np.maximum(shapes.tap_counts(win, True), 1).astype(dtype))
         x, g, tap, y, dx = (guard(a) for a in (x, g, tap, g * np.nan, x * np.nan))
-        for what, array in ((0, tap), (1, tap), (2, counts)):
+        for what, array in ((raw.MAX_POOL, tap), (raw.TAKE_POOL, tap), (raw.AVG_POOL, counts)):
             y[...] = np.nan
             assert raw.pool2d(x, array, y, win, what) and np.isfinite(y).all(), name
-        for what, array in ((3, tap), (4, counts)):
+        for what, array in ((raw.MAX_PUT, tap), (raw.AVG_PUT, counts)):
             dx[...] = np.nan
             assert raw.pool2d(g, array, dx, win, what) and np.isfinite(dx).all(), name
         guard.check()
@@ -276,6 +276,11 @@ def test_shapes_are_checked_before_memory_is_touched() -> None:
         raw.conv2d(x, w, b, g, win, groups, False)
     with pytest.raises(TypeError):
         raw.conv2d(x)
+    for unknown in (-1, 99):
+        with pytest.raises(ValueError, match=f"no operation number {unknown}"):
+            raw.each(unknown, x, x, None, None, None, None)
+    with pytest.raises(ValueError, match="'often' does not say when"):
+        raw.use_winograd("often")
 
 
 def test_indices_past_32_bits() -> None:

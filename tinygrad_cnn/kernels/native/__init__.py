@@ -19,7 +19,7 @@ import numpy as np
 
 from ..shapes import Window
 
-VERSION = 4  # of the calls between this file and module.c (setup.py compiles it in); raise it when one changes
+VERSION = 5  # of the calls between this file and module.c (setup.py compiles it in); raise it when one changes
 
 available: bool = False
 reason: str = ""
@@ -103,7 +103,7 @@ def use_winograd(when: str) -> str:
     """
     if when not in _WHEN:
         raise ValueError(f"use_winograd: when={when!r} must be one of {_WHEN}.")
-    return _WHEN[_native.use_winograd(_WHEN.index(when))] if _native is not None else "never"
+    return str(_native.use_winograd(when)) if _native is not None else "never"
 
 
 def _describe() -> None:
@@ -176,36 +176,34 @@ def conv2d_dw(x: Any, dy: Any, win: Window, groups: int) -> Any:
 
 # -- pooling ---------------------------------------------------------------------------------------------------------
 
-_MAX, _TAKE, _AVG, _MAX_PUT, _AVG_PUT = range(5)
-
 
 def max_pool2d(x: Any, win: Window) -> Any:
     y = np.empty((x.shape[0], *win.out, x.shape[3]), x.dtype)
     tap = np.empty(y.shape, np.uint8 if win.window[0] * win.window[1] <= 256 else np.int32)
-    done = _native.pool2d(x, tap, y, win, _MAX)
+    done = _native.pool2d(x, tap, y, win, _native.MAX_POOL)
     if done is False:
-        done = _native.pool2d(np.require(x, requirements=["C", "A"]), tap, y, win, _MAX)
+        done = _native.pool2d(np.require(x, requirements=["C", "A"]), tap, y, win, _native.MAX_POOL)
     return (y, tap) if done is True else NotImplemented
 
 
 def max_pool2d_put(dy: Any, tap: Any, win: Window) -> Any:
     dx = np.empty((dy.shape[0], *win.size, dy.shape[3]), dy.dtype)
-    return _run(_native.pool2d, (dy, tap), dx, win, _MAX_PUT)
+    return _run(_native.pool2d, (dy, tap), dx, win, _native.MAX_PUT)
 
 
 def max_pool2d_take(x: Any, tap: Any, win: Window) -> Any:
     y = np.empty(tap.shape, x.dtype)
-    return _run(_native.pool2d, (x, tap), y, win, _TAKE)
+    return _run(_native.pool2d, (x, tap), y, win, _native.TAKE_POOL)
 
 
 def avg_pool2d(x: Any, win: Window, counts: Any) -> Any:
     y = np.empty((x.shape[0], *win.out, x.shape[3]), x.dtype)
-    return _run(_native.pool2d, (x, counts.astype(x.dtype)), y, win, _AVG)
+    return _run(_native.pool2d, (x, counts.astype(x.dtype)), y, win, _native.AVG_POOL)
 
 
 def avg_pool2d_put(dy: Any, win: Window, counts: Any) -> Any:
     dx = np.empty((dy.shape[0], *win.size, dy.shape[3]), dy.dtype)
-    return _run(_native.pool2d, (dy, counts.astype(dy.dtype)), dx, win, _AVG_PUT)
+    return _run(_native.pool2d, (dy, counts.astype(dy.dtype)), dx, win, _native.AVG_PUT)
 
 
 # -- matrix product --------------------------------------------------------------------------------------------------
@@ -220,10 +218,6 @@ def matmul(
 
 
 # -- one pass over memory --------------------------------------------------------------------------------------------
-
-_RELU, _RELU_DX, _ADD_RELU, _SGD, _ADAM = range(5)
-_SCALE_SHIFT, _NORM_DX = range(2)
-_COLUMN_SUMS, _MOMENTS, _NORM_SUMS = range(3)
 
 
 def _contiguous(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -242,17 +236,17 @@ def _each(what: int, a: Any, b: Any = None) -> Any:
 
 def relu(x: Any) -> Any:
     """max(x, 0); NaN stays."""
-    return _each(_RELU, x)
+    return _each(_native.RELU, x)
 
 
 def relu_dx(dy: Any, y: Any) -> Any:
     """dy where y > 0, else 0."""
-    return _each(_RELU_DX, dy, y)
+    return _each(_native.RELU_DX, dy, y)
 
 
 def add_relu(a: Any, b: Any) -> Any:
     """max(a + b, 0) of equal shapes."""
-    return _each(_ADD_RELU, a, b)
+    return _each(_native.ADD_RELU, a, b)
 
 
 def _rowwise(what: int, relu: bool, *arrays: Any) -> Any:
@@ -265,12 +259,12 @@ def _rowwise(what: int, relu: bool, *arrays: Any) -> Any:
 
 def column_sum(x: Any) -> Any:
     """Sum over all axes but the last: the gradient of a bias."""
-    return _columns(_COLUMN_SUMS, x, None, None, None)
+    return _columns(_native.COLUMN_SUMS, x, None, None, None)
 
 
 def _columns(what: int, *arrays: Any) -> Any:
     out = np.empty(arrays[0].shape[-1:], arrays[0].dtype)
-    out2 = None if what == _COLUMN_SUMS else np.empty_like(out)
+    out2 = None if what == _native.COLUMN_SUMS else np.empty_like(out)
     done = _native.columns(*arrays, out, out2, what)
     if done is False:
         done = _native.columns(*_contiguous(arrays), out, out2, what)
@@ -285,29 +279,29 @@ def _columns(what: int, *arrays: Any) -> Any:
 
 def norm_stats(x: Any) -> Any:
     """Mean and (biased) variance over all axes but the last, in one pass over memory, without cancellation."""
-    return _columns(_MOMENTS, x, None, None, None)
+    return _columns(_native.MOMENTS, x, None, None, None)
 
 
 def norm_apply(x: Any, scale: Any, shift: Any, relu: bool = False) -> Any:
     """x*scale + shift along the last axis, then relu if asked."""
-    return _rowwise(_SCALE_SHIFT, relu, x, None, None, scale, shift, None, None)
+    return _rowwise(_native.SCALE_SHIFT, relu, x, None, None, scale, shift, None, None)
 
 
 def norm_sums(dy: Any, x: Any, mean: Any, y: Any = None) -> Any:
     """Sums of dy and of dy*(x - mean) over all axes but the last; with `y`, dy counts where y > 0 only."""
-    return _columns(_NORM_SUMS, dy, x, y, mean)
+    return _columns(_native.NORM_SUMS, dy, x, y, mean)
 
 
 def norm_dx(dy: Any, x: Any, mean: Any, a: Any, b: Any, c: Any, y: Any = None) -> Any:
     """dy*a + (x - mean)*b + c along the last axis; with `y`, dy counts where y > 0 only."""
-    return _rowwise(_NORM_DX, False, dy, x, y, a, b, mean, c)
+    return _rowwise(_native.NORM_DX, False, dy, x, y, a, b, mean, c)
 
 
 def add_(a: Any, b: Any) -> Any:
     """a += b in place: a step of SGD uphill, by 1."""
     if a.size < 1 << 14:  # NumPy's call is shorter
         return NotImplemented
-    return _step(_SGD, a, b, None, None, (-1.0, 0.0, 0.0, 0.0, 0.0))
+    return _step(_native.SGD, a, b, None, None, (-1.0, 0.0, 0.0, 0.0, 0.0))
 
 
 def sgd_(
@@ -322,7 +316,7 @@ def sgd_(
 ) -> Any:
     """One step of SGD in place, in one pass.  `buf` is the momentum, None without.  Returns p, or NotImplemented."""
     numbers = (lr, momentum, dampening, weight_decay, float(nesterov))
-    return _step(_SGD, p, g, buf, None, numbers)
+    return _step(_native.SGD, p, g, buf, None, numbers)
 
 
 def adam_(
@@ -340,7 +334,7 @@ def adam_(
 ) -> Any:
     """One step of Adam (AdamW if decoupled) in place; `step` counts from 1.  Returns p, or NotImplemented."""
     numbers = (lr, beta1, beta2, eps, weight_decay, float(decoupled), 1 - beta1**step, 1 - beta2**step)
-    return _step(_ADAM, p, g, m, v, numbers)
+    return _step(_native.ADAM, p, g, m, v, numbers)
 
 
 def _step(what: int, p: Any, g: Any, m: Any, v: Any, numbers: tuple[float, ...]) -> Any:

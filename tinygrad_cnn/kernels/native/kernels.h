@@ -12,13 +12,26 @@ typedef struct {
     int relu;
 } conv_shape;
 
-enum { MAX_POOL, TAKE_POOL, AVG_POOL, MAX_PUT, AVG_PUT }; /* what pool2d does */
-enum { RELU, RELU_DX, ADD_RELU, SGD, ADAM };              /* what each does, element by element */
-enum { SCALE_SHIFT, NORM_DX };                            /* what rowwise does */
-enum { COLUMN_SUMS, MOMENTS, NORM_SUMS, SQUARES };        /* what columns does; SQUARES inside only */
+/* The operations of each kernel that has several.  These lists are the only place that numbers them: C makes an enum of
+ * each, and the module hands the same constants to Python. */
+#define POOL2D_OPERATIONS(X) X(MAX_POOL) X(TAKE_POOL) X(AVG_POOL) X(MAX_PUT) X(AVG_PUT) /* forward passes first */
+#define EACH_OPERATIONS(X) X(RELU) X(RELU_DX) X(ADD_RELU) X(SGD) X(ADAM)                /* optimisers last */
+#define ROWWISE_OPERATIONS(X) X(SCALE_SHIFT) X(NORM_DX)
+#define COLUMNS_OPERATIONS(X) X(COLUMN_SUMS) X(MOMENTS) X(NORM_SUMS)
 
-extern int tg_winograd; /* when to use winograd.h */
-enum { WINOGRAD_NEVER, WINOGRAD_FASTER, WINOGRAD_ALWAYS };
+#define LISTED(name) name,
+enum { POOL2D_OPERATIONS(LISTED) POOL2D_COUNT };
+enum { EACH_OPERATIONS(LISTED) EACH_COUNT };
+enum { ROWWISE_OPERATIONS(LISTED) ROWWISE_COUNT };
+enum { COLUMNS_OPERATIONS(LISTED) COLUMNS_COUNT, SQUARES }; /* SQUARES: a step of MOMENTS, not asked for by itself */
+#undef LISTED
+
+/* When to use winograd.h, and the word for it in Python. */
+#define WINOGRAD_CHOICES(X) X(NEVER, "never") X(FASTER, "faster") X(POSSIBLE, "possible")
+#define LISTED(name, word) WINOGRAD_##name,
+enum { WINOGRAD_CHOICES(LISTED) };
+#undef LISTED
+extern int tg_winograd;
 
 /* Each returns 0, or -1 without memory.  Pointers are to C-contiguous arrays of the table's type. */
 typedef struct {

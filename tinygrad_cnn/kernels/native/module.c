@@ -98,6 +98,15 @@ static int refuse(const char *why)
     return FAILED;
 }
 
+/* The number of an operation, below `count`; -1 with an error set if it is another. */
+static int operation(PyObject *number, int count)
+{
+    const long n = PyLong_AsLong(number);
+    if (n >= 0 && n < count) return (int)n;
+    if (!PyErr_Occurred()) PyErr_Format(PyExc_ValueError, "native kernels: there is no operation number %ld", n);
+    return -1;
+}
+
 static PyObject *answer(arrays *a, int status)
 {
     let_go(a);
@@ -228,8 +237,8 @@ static PyObject *pool2d(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
     TAKES(5);
     conv_shape s;
-    const long what = PyLong_AsLong(args[4]);
-    if (what < MAX_POOL || what > AVG_PUT) return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_ValueError, "what?");
+    const int what = operation(args[4], POOL2D_COUNT);
+    if (what < 0) return NULL;
     const int averages = what == AVG_POOL || what == AVG_PUT, forward = what < MAX_PUT;
     if (read_window(args[3], &s)) return NULL;
     TAKE(0, 4, 0, 0);
@@ -243,8 +252,7 @@ static PyObject *pool2d(PyObject *self, PyObject *const *args, Py_ssize_t n)
         return refuse("taps or counts do not match the output"), answer(&a, FAILED);
     CHECK(DONE);
     if (s.n && s.c)
-        WITHOUT_GIL(
-            table(&a)->pool2d(&s, (int)what, BUF(0), averages ? BUF(1) : NULL, averages ? NULL : BUF(1), BUF(2)));
+        WITHOUT_GIL(table(&a)->pool2d(&s, what, BUF(0), averages ? BUF(1) : NULL, averages ? NULL : BUF(1), BUF(2)));
     return answer(&a, status);
 }
 
@@ -312,8 +320,8 @@ static PyObject *each(PyObject *self, PyObject *const *args, Py_ssize_t n)
     TAKES(7);
     double k[8] = {0};
     void *p[5] = {NULL};
-    const long what = PyLong_AsLong(args[0]);
-    if (what < RELU || what > ADAM) return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_ValueError, "what?");
+    const int what = operation(args[0], EACH_COUNT);
+    if (what < 0) return NULL;
     if (what >= SGD && numbers(args[6], k, what == SGD ? 5 : 8)) return NULL;
     for (int i = 0; i < 5; i++) {
         if (i > 1 && args[1 + i] == Py_None) continue;
@@ -326,7 +334,7 @@ static PyObject *each(PyObject *self, PyObject *const *args, Py_ssize_t n)
         return refuse("an array is missing"), answer(&a, FAILED);
     CHECK(what >= SGD && overlap(&a) ? UNKNOWN : DONE);
     const int64_t size = a.view[0].len / a.view[0].itemsize;
-    if (size) WITHOUT_GIL(table(&a)->each((int)what, size, p[1], p[2], p[0], p[3], p[4], k));
+    if (size) WITHOUT_GIL(table(&a)->each(what, size, p[1], p[2], p[0], p[3], p[4], k));
     return answer(&a, status);
 }
 
@@ -357,14 +365,15 @@ static PyObject *rowwise(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
     TAKES(10);
     void *p[8];
-    const long what = PyLong_AsLong(args[8]);
+    const int what = operation(args[8], ROWWISE_COUNT);
+    if (what < 0) return NULL;
     CHECK(take_rows(&a, args, 4, 4, 0, p));
     const int needs = what == SCALE_SHIFT ? 2 : 4;
-    int missing = !p[0] || !p[1] || what < SCALE_SHIFT || what > NORM_DX || (what == NORM_DX && !p[2]);
+    int missing = !p[0] || !p[1] || (what == NORM_DX && !p[2]);
     for (int i = 0; i < needs; i++) missing |= !p[4 + i];
     if (missing) return refuse("an array is missing"), answer(&a, FAILED);
     if (a.view[0].len)
-        WITHOUT_GIL(table(&a)->rowwise((int)what, args[9] == Py_True, rows_of(&a), columns_of(&a), p[1], p[2], p[3],
+        WITHOUT_GIL(table(&a)->rowwise(what, args[9] == Py_True, rows_of(&a), columns_of(&a), p[1], p[2], p[3],
                                        p[4], p[5], p[6], p[7], p[0]));
     return answer(&a, status);
 }
@@ -374,13 +383,13 @@ static PyObject *columns(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
     TAKES(7);
     void *p[6];
-    const long what = PyLong_AsLong(args[6]);
+    const int what = operation(args[6], COLUMNS_COUNT);
+    if (what < 0) return NULL;
     CHECK(take_rows(&a, args, 3, 3, 2, p));
-    if (!p[0] || !p[4] || what < COLUMN_SUMS || what > NORM_SUMS || (what != COLUMN_SUMS && !p[5]) ||
-        (what == NORM_SUMS && (!p[1] || !p[3])))
+    if (!p[0] || !p[4] || (what != COLUMN_SUMS && !p[5]) || (what == NORM_SUMS && (!p[1] || !p[3])))
         return refuse("an array is missing"), answer(&a, FAILED);
     if (!a.view[0].len) return answer(&a, UNKNOWN);
-    WITHOUT_GIL(table(&a)->columns((int)what, rows_of(&a), columns_of(&a), p[0], p[1], p[2], p[3], p[4], p[5]));
+    WITHOUT_GIL(table(&a)->columns(what, rows_of(&a), columns_of(&a), p[0], p[1], p[2], p[3], p[4], p[5]));
     return answer(&a, status);
 }
 
@@ -457,15 +466,21 @@ static PyObject *use_isa(PyObject *self, PyObject *name)
     return PyErr_Format(PyExc_ValueError, "instruction set %R is not one this machine runs", name);
 }
 
-/* use_winograd(when): never, where it was measured to be quicker, or wherever it is possible; returns what was set. */
+/* use_winograd(when): "never", where it was measured to be "faster", or wherever "possible"; returns what was set. */
 static PyObject *use_winograd(PyObject *self, PyObject *when)
 {
     (void)self;
-    const long before = tg_winograd, wish = PyLong_AsLong(when);
-    if (wish == -1 && PyErr_Occurred()) return NULL;
-    if (wish < WINOGRAD_NEVER || wish > WINOGRAD_ALWAYS) return PyErr_Format(PyExc_ValueError, "when?");
-    tg_winograd = (int)wish;
-    return PyLong_FromLong(before);
+#define LISTED(name, word) word,
+    static const char *const words[] = {WINOGRAD_CHOICES(LISTED)};
+#undef LISTED
+    const char *text = PyUnicode_AsUTF8(when), *before = words[tg_winograd];
+    if (!text) return NULL;
+    for (int i = 0; i < (int)(sizeof words / sizeof *words); i++)
+        if (!strcmp(text, words[i])) {
+            tg_winograd = i;
+            return PyUnicode_FromString(before);
+        }
+    return PyErr_Format(PyExc_ValueError, "native kernels: %R does not say when to use minimal filtering", when);
 }
 
 static PyMethodDef methods[] = {
@@ -501,6 +516,10 @@ PyMODINIT_FUNC PyInit__native(void)
     }
     pool_init();
     PyObject *m = PyModule_Create(&definition);
-    if (m && PyModule_AddIntConstant(m, "VERSION", TG_VERSION)) Py_CLEAR(m);
+#define CONSTANT(name) || PyModule_AddIntConstant(m, #name, name)
+    if (m && (PyModule_AddIntConstant(m, "VERSION", TG_VERSION) POOL2D_OPERATIONS(CONSTANT) EACH_OPERATIONS(CONSTANT)
+                  ROWWISE_OPERATIONS(CONSTANT) COLUMNS_OPERATIONS(CONSTANT)))
+        Py_CLEAR(m);
+#undef CONSTANT
     return m;
 }

@@ -232,7 +232,7 @@ static int FN(winograd_pays)(const conv_shape *s, int64_t squares, int weights)
 {
     const int possible = sizeof(T) == sizeof(float) && s->i == 3 && s->j == 3 && s->groups == 1 && s->sh == 1 &&
                          s->sw == 1 && s->dh == 1 && s->dw == 1;
-    if (!possible || tg_winograd != WINOGRAD_FASTER) return possible && tg_winograd == WINOGRAD_ALWAYS;
+    if (!possible || tg_winograd != WINOGRAD_FASTER) return possible && tg_winograd == WINOGRAD_POSSIBLE;
     if (squares < 32 || squares < s->c * s->o / 2048 || least(s->c, s->o) < 16) return 0;
     return LANES < 16 || s->c + s->o >= 48 || (weights && s->c % LANES == 0 && s->o % LANES == 0);
 }
