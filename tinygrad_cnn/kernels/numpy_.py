@@ -282,11 +282,10 @@ def _maximum_along(
 
 
 def max_pool2d(x: np.ndarray, win: Window) -> tuple[np.ndarray, np.ndarray]:
-    few = prod(win.window) <= 256
-    kind = np.uint8 if few else np.uint32
+    kind = np.uint8 if win.tap_dtype is np.uint8 else np.uint32
     rows, tap = _maximum_along(0, x, None, win, kind)
     y, tap = _maximum_along(1, rows, tap, win, kind)
-    return y, tap if few else tap.view(np.int32)
+    return y, tap.view(win.tap_dtype)
 
 
 def max_pool2d_put(dy: np.ndarray, tap: np.ndarray, win: Window) -> np.ndarray:

@@ -37,6 +37,11 @@ class Window(NamedTuple):
         (i, j), (di, dj) = self.window, self.dilation
         return di * (i - 1) + 1, dj * (j - 1) + 1
 
+    @property
+    def tap_dtype(self) -> type[np.integer]:
+        """The type of a tap's number i*J + j: uint8, or int32 past 256 taps."""
+        return np.uint8 if self.window[0] * self.window[1] <= 256 else np.int32
+
 
 def pair(op: str, name: str, value: object, least: int = 1) -> Pair:
     """An int or a pair of ints, each at least `least`, as a pair."""

@@ -72,7 +72,7 @@ def max_pool2d(x: np.ndarray, win: Window) -> tuple[np.ndarray, np.ndarray]:
             rival, best, first = x[n, h, v, c], y[n, p, q, c], tap[n, p, q, c] == taps
             if first or rival > best or (np.isnan(rival) and not np.isnan(best)):
                 y[n, p, q, c], tap[n, p, q, c] = rival, i * win.window[1] + j
-    return y, np.minimum(tap, taps - 1).astype(np.uint8 if taps <= 256 else np.int32)
+    return y, np.minimum(tap, taps - 1).astype(win.tap_dtype)
 
 
 def max_pool2d_put(dy: np.ndarray, tap: np.ndarray, win: Window) -> np.ndarray:

@@ -179,7 +179,7 @@ def conv2d_dw(x: Any, dy: Any, win: Window, groups: int) -> Any:
 
 def max_pool2d(x: Any, win: Window) -> Any:
     y = np.empty((x.shape[0], *win.out, x.shape[3]), x.dtype)
-    tap = np.empty(y.shape, np.uint8 if win.window[0] * win.window[1] <= 256 else np.int32)
+    tap = np.empty(y.shape, win.tap_dtype)
     done = _native.pool2d(x, tap, y, win, _native.MAX_POOL)
     if done is False:
         done = _native.pool2d(np.require(x, requirements=["C", "A"]), tap, y, win, _native.MAX_POOL)

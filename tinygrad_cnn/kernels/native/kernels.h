@@ -33,6 +33,9 @@ enum { WINOGRAD_CHOICES(LISTED) };
 #undef LISTED
 extern int tg_winograd;
 
+/* Do the numbers of a window's taps need four bytes each, or one? */
+static inline int wide_taps(const conv_shape *s) { return s->i * s->j > 256; }
+
 /* Each returns 0, or -1 without memory.  Pointers are to C-contiguous arrays of the table's type. */
 typedef struct {
     int (*conv2d)(const conv_shape *, const void *x, const void *w, const void *b, void *y);

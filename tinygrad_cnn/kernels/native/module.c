@@ -242,7 +242,7 @@ static PyObject *pool2d(PyObject *self, PyObject *const *args, Py_ssize_t n)
     const int averages = what == AVG_POOL || what == AVG_PUT, forward = what < MAX_PUT;
     if (read_window(args[3], &s)) return NULL;
     TAKE(0, 4, 0, 0);
-    TAKE(1, averages ? 2 : 4, averages ? 0 : s.i * s.j > 256 ? 'i' : 'B', what == MAX_POOL);
+    TAKE(1, averages ? 2 : 4, averages ? 0 : wide_taps(&s) ? 'i' : 'B', what == MAX_POOL);
     TAKE(2, 4, 0, 1);
     const Py_ssize_t *x = SHAPE(forward ? 0 : 2), *y = SHAPE(forward ? 2 : 0), *t = SHAPE(1);
     s.n = x[0], s.c = s.o = x[3], s.groups = 1;

@@ -238,7 +238,7 @@ static int FN(pool2d)(const conv_shape *s, int what, const void *in, const void 
     const int apart = what == MAX_PUT && s->dh == 1 && s->dw == 1 && s->sh >= s->i && s->sw >= s->j;
     const int64_t piece = 16384, forward = what < MAX_PUT || apart, width = forward ? s->ow : s->w,
                   height = s->n * (forward ? s->oh : s->h);
-    FN(pooling) v = {s, in, counts, out, tap, tap, what, s->i * s->j > 256, apart};
+    FN(pooling) v = {s, in, counts, out, tap, tap, what, wide_taps(s), apart};
     cut(width, apart ? width : most(1, piece / s->c), &v.cols, &v.across);
     int64_t down;
     cut(height, v.across > 1 ? 1 : most(1, piece / (width * s->c)), &v.rows, &down);
