@@ -36,14 +36,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from importlib import import_module
 from os import environ
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from . import numpy_, slow
+from . import native, numpy_, slow
 
 Kernel = Callable[..., Any]
 Chain = dict[str, tuple[Kernel, ...]]
@@ -56,18 +55,12 @@ _absent: dict[str, str] = {}
 
 def _find_native() -> None:
     """Put the compiled set among those present, or the reason why not among those absent."""
-    if environ.get(VARIABLE) in ("numpy", "slow"):  # the way out for whoever cannot even load it
+    if environ.get(VARIABLE) in ("numpy", "slow"):
         _absent["native"] = f"the environment says {VARIABLE}={environ[VARIABLE]}"
-        return
-    try:
-        native = import_module(f"{__name__}.native")
-    except ImportError as error:
-        _absent["native"] = f"it cannot be imported: {error}"
-        return
-    if getattr(native, "available", False):
+    elif native.available:
         _present["native"] = native
     else:
-        _absent["native"] = getattr(native, "reason", "it is not installed")
+        _absent["native"] = native.reason
 
 
 def _chain(*backends: ModuleType) -> Chain:
