@@ -33,6 +33,7 @@ Arrays may be strided, read-only or empty in N; all floating inputs of one call 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -61,6 +62,8 @@ def _find_native() -> None:
         _present["native"] = native
     else:
         _absent["native"] = native.reason
+        if native.shadowing:
+            warnings.warn(f"tinygrad_cnn computes slowly, in NumPy alone: {native.shadowing}", RuntimeWarning, 2)
 
 
 def _chain(*backends: ModuleType) -> Chain:

@@ -1,7 +1,8 @@
 """The compiled kernels, if they were built: same names and contracts as the rest of `tinygrad_cnn.kernels`.
 
-``available`` says whether they are here, ``reason`` why not, or what is in use.  They take float32 and float64 and
-return ``NotImplemented`` for the rest.  Environment: ``TINYGRAD_CNN_ISA`` picks an instruction set,
+``available`` says whether they are here, ``reason`` why not, or what is in use; ``shadowing`` says so if an
+installation that has them is hidden by sources that do not.  They take float32 and float64 and return
+``NotImplemented`` for the rest.  Environment: ``TINYGRAD_CNN_ISA`` picks an instruction set,
 ``TINYGRAD_CNN_THREADS`` (else ``OMP_NUM_THREADS``, else every core) the number of threads; ``TINYGRAD_CNN_KEEP`` says
 how many megabytes of freed memory the allocator may keep for the next arrays (0: leave the allocator alone);
 ``TINYGRAD_CNN_WINOGRAD=0`` keeps 3x3 convolutions from minimal filtering.
@@ -18,11 +19,13 @@ from typing import Any
 import numpy as np
 
 from ..shapes import Window
+from .shadow import notice
 
 VERSION = 5  # of the calls between this file and module.c (setup.py compiles it in); raise it when one changes
 
 available: bool = False
 reason: str = ""
+shadowing: str = ""
 _native: Any = None
 
 _NAMES = {
@@ -113,13 +116,16 @@ def _describe() -> None:
 
 
 def _load() -> None:
-    global _native, available, reason, _isa
+    global _native, available, reason, shadowing, _isa
     try:
         found = import_module("._native", __name__)
     except ImportError as error:
         name = f"{__name__}._native"
-        missing = isinstance(error, ModuleNotFoundError) and error.name == name
-        reason = "not built: install from source with a C compiler" if missing else f"does not load: {error}"
+        if not isinstance(error, ModuleNotFoundError) or error.name != name:
+            reason = f"does not load: {error}"
+            return
+        shadowing = notice()
+        reason = f"not built: {shadowing or 'install from source with a C compiler'}"
         return
     if getattr(found, "VERSION", None) != VERSION:
         theirs = getattr(found, "VERSION", "?")
