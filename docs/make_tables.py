@@ -276,7 +276,7 @@ def main() -> int:
             path.write_text(wanted, encoding="utf-8")
             print(f"written: docs/{path.name}")
     if stale and "--check" in sys.argv:
-        print(f"out of date: {', '.join(stale)}. Run python docs/make_tables.py.", file=sys.stderr)
+        print(f'out of date: {", ".join(stale)}. Run: "{sys.executable}" "{HERE / "make_tables.py"}"', file=sys.stderr)
         return 1
     return 0
 
