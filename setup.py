@@ -1,4 +1,4 @@
-"""Builds the optional compiled kernels; everything else about the package is in pyproject.toml.
+"""Build the optional compiled kernels; everything else about the package is in setup.cfg.
 
 One C source is compiled once for each instruction set and linked into one extension module.  Without a compiler, or
 when compiling fails, the package installs without it and works on NumPy alone.  TINYGRAD_CNN_NATIVE=0 skips it,

@@ -1,4 +1,6 @@
-"""What passes over memory once, in plain NumPy: activations, sums over rows, batch norm, matrix products.
+"""What passes over memory once, in plain NumPy: activations, sums over rows, batch norm, steps of optimisers.
+
+Matrix products are here too, with the bias and the relu that may follow.
 
 "Rows" are all axes but the last; a vector (C,) goes with the last axis.
 """

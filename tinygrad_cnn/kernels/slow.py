@@ -1,7 +1,7 @@
-"""The oracle: every kernel as the loops of its definition.
+"""The reference: every kernel that slides a window over images, as the loops of its definition.
 
-Nobody's speed, everybody's truth: other backends are tested against these.  Sums are taken in float64 at least,
-one product at a time, and rounded once.
+These are slow and plainly right; other backends are tested against them.  Sums are taken in float64 at least, one
+product at a time, and rounded once.
 """
 
 from __future__ import annotations

@@ -304,7 +304,7 @@ def norm_dx(dy: Any, x: Any, mean: Any, a: Any, b: Any, c: Any, y: Any = None) -
 
 
 def add_(a: Any, b: Any) -> Any:
-    """a += b in place: a step of SGD uphill, by 1."""
+    """a += b in place, computed as a step of SGD with lr = -1."""
     if a.size < 1 << 14:  # NumPy's call is shorter
         return NotImplemented
     return _step(_native.SGD, a, b, None, None, (-1.0, 0.0, 0.0, 0.0, 0.0))
