@@ -8,6 +8,22 @@ import sys
 import pytest
 
 from tinygrad_cnn.io import atomic_write, publish
+from tinygrad_cnn.io.atomic import atomic_path, open_part
+
+links = pytest.mark.skipif(os.name == "nt", reason="making symbolic links needs a privilege there")
+
+
+def write_open(path):
+    with atomic_write(path) as file:
+        file.write(b"new")
+
+
+def write_path(path):
+    with atomic_path(path) as draft:
+        draft.write_bytes(b"new")
+
+
+WRITERS = [write_open, write_path]
 
 
 def test_new_contents_appear_whole(tmp_path):
@@ -70,24 +86,121 @@ def test_data_reaches_the_disk_before_the_name_does(tmp_path, monkeypatch):
     assert order == [False, "replace", True]  # the file, its name, the folder
 
 
-@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions and links")
-def test_permissions_and_links_are_kept(tmp_path):
-    path, link = tmp_path / "a", tmp_path / "link"
-    path.write_bytes(b"old")
-    path.chmod(0o640)
-    link.symlink_to(path)
-    with atomic_write(link) as file:
-        file.write(b"new")
-    assert link.is_symlink()
-    assert path.read_bytes() == b"new"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+@pytest.mark.parametrize("write", WRITERS)
+def test_permissions_are_kept(tmp_path, write):
+    (tmp_path / "old").write_bytes(b"old")
+    (tmp_path / "old").chmod(0o604)
     mask = os.umask(0o027)
     try:
-        with atomic_write(tmp_path / "b"):
-            pass
+        write(tmp_path / "old")
+        write(tmp_path / "new")
     finally:
         os.umask(mask)
-    assert stat.S_IMODE((tmp_path / "b").stat().st_mode) == 0o640
+    assert stat.S_IMODE((tmp_path / "old").stat().st_mode) == 0o604
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o640
+
+
+@links
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_link_is_replaced_and_its_target_is_left_alone(tmp_path, write):
+    (tmp_path / "run").mkdir()
+    victim, link = tmp_path / "victim", tmp_path / "run" / "link"
+    victim.write_bytes(b"old")
+    victim.chmod(0o777)
+    link.symlink_to(victim)
+    write(link)
+    assert victim.read_bytes() == b"old" and stat.S_IMODE(victim.stat().st_mode) == 0o777
+    assert not link.is_symlink() and link.read_bytes() == b"new"
+    if os.name != "nt":
+        (tmp_path / "plain").touch()
+        assert link.stat().st_mode == (tmp_path / "plain").stat().st_mode  # not that of the link's target
+    assert os.listdir(link.parent) == ["link"]
+
+
+@links
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("target", ["no file", "no folder/no file", "link"])
+def test_a_link_that_leads_nowhere_is_replaced(tmp_path, write, target):
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / target)  # the last one leads to itself
+    write(link)
+    assert not link.is_symlink() and link.read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["link"]
+
+
+@links
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_link_to_a_folder_is_refused_as_a_folder_is(tmp_path, write):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder", target_is_directory=True)
+    with pytest.raises(IsADirectoryError, match="link: is a folder"):
+        write(tmp_path / "link")
+    assert sorted(os.listdir(tmp_path)) == ["folder", "link"] and os.listdir(tmp_path / "folder") == []
+
+
+@links
+@pytest.mark.parametrize("write", WRITERS)
+def test_the_folder_of_a_file_may_be_a_link(tmp_path, write):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder", target_is_directory=True)
+    write(tmp_path / "link" / "a")
+    assert (tmp_path / "folder" / "a").read_bytes() == b"new" and os.listdir(tmp_path / "folder") == ["a"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="devices and pipes are not files there")
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_pipe_or_device_is_not_replaced(tmp_path, write):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(os.devnull)
+    for name in ("pipe", "link"):
+        with pytest.raises(OSError, match=f"{name}: is a pipe or a device, not a file"):
+            write(tmp_path / name)
+    assert sorted(os.listdir(tmp_path)) == ["link", "pipe"] and (tmp_path / "link").is_symlink()
+
+
+@links
+def test_a_finished_or_partial_file_that_is_a_link_is_refused(tmp_path, monkeypatch):
+    victim, part = tmp_path / "victim", tmp_path / "a.part"
+    victim.write_bytes(b"old")
+    part.symlink_to(victim)
+    for _ in range(2):
+        with pytest.raises(OSError, match=r"symbolic link"):
+            publish(part, tmp_path / "a")
+        for have in (0, 2):
+            with pytest.raises(OSError, match=r"symbolic link"):
+                open_part(part, have)
+        if not hasattr(os, "O_NOFOLLOW"):
+            break
+        monkeypatch.setattr(os.path, "islink", lambda _: False)  # as if the link was made after the check
+    assert victim.read_bytes() == b"old" and sorted(os.listdir(tmp_path)) == ["a.part", "victim"]
+
+
+@links
+def test_publish_replaces_a_link(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"old")
+    (tmp_path / "a").symlink_to(victim)
+    (tmp_path / "a.part").write_bytes(b"new")
+    publish(tmp_path / "a.part", tmp_path / "a")
+    assert victim.read_bytes() == b"old" and not (tmp_path / "a").is_symlink()
+
+
+def test_a_partial_file_goes_on_where_it_ended(tmp_path):
+    for have, data in ((0, b"abc"), (3, b"def"), (2, b"x"), (0, b"")):
+        with open_part(tmp_path / "a.part", have) as file:
+            file.write(data)
+        assert (tmp_path / "a.part").read_bytes() == {0: data, 3: b"abcdef", 2: b"abxdef"}[have]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_draft_has_the_name_of_its_file_and_vanishes_on_failure(tmp_path, error):
+    (tmp_path / "a.svg").write_bytes(b"old")
+    with pytest.raises(error), atomic_path(tmp_path / "a.svg") as draft:
+        assert draft.name == "a.svg" and draft.parent.parent == tmp_path
+        draft.write_bytes(b"half of the n")
+        raise error
+    assert (tmp_path / "a.svg").read_bytes() == b"old" and os.listdir(tmp_path) == ["a.svg"]
 
 
 def test_a_long_name_fits(tmp_path):

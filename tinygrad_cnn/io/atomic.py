@@ -2,12 +2,16 @@
 
 Whoever reads a path sees the old contents or the new, never half of either, whatever happens to the writer: a full
 disk, Ctrl-C, loss of power.
+
+Nothing here writes through a symbolic link under the name of a file.  A folder that came from somebody else may hold
+such links, and each could lead to any file of the user's.  The folders on the way to the file may be links.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -19,13 +23,15 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb", **options: Any)
 
     Parameters
     ----------
-    path : where the contents go; its folder must exist.  A symbolic link is followed, not replaced.
+    path : where the contents go; its folder must exist.  A symbolic link at `path` is replaced by the new
+        file; what the link leads to stays as it is.
     mode : "wb" or "w" (UTF-8 unless `encoding` says otherwise).
     options : as for `open`: encoding, newline, ...
 
     Raises
     ------
     FileNotFoundError, NotADirectoryError, IsADirectoryError : `path` cannot be a file.
+    OSError : `path` is a pipe or a device, or the file cannot be written.
 
     Examples
     --------
@@ -37,8 +43,7 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb", **options: Any)
     """
     if mode not in ("wb", "w"):
         raise ValueError(f"atomic_write: mode must be 'wb' or 'w', got {mode!r}; reading and appending need open().")
-    target = Path(os.path.realpath(path))
-    _check_target(target)
+    target = _target(path)
     if mode == "w":
         options.setdefault("encoding", "utf-8")
     temporary = target.parent / f".{target.name[:40]}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
@@ -48,8 +53,7 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb", **options: Any)
             yield file
             file.flush()
             os.fsync(file.fileno())
-        if target.exists():
-            os.chmod(temporary, target.stat().st_mode & 0o7777)
+        _keep_mode(temporary, target)
         _replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -57,20 +61,77 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb", **options: Any)
         raise
 
 
+@contextlib.contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a path to write a file to, and move the file to `path` when the block ends well.
+
+    This is `atomic_write` for writers that take a path instead of an open file.  The draft has the name of `path`, so
+    also its suffix, and lies in a new folder beside it, in which nobody can have put a link.
+    """
+    import tempfile  # it loads much, and only pictures need it
+
+    target = _target(path)
+    with tempfile.TemporaryDirectory(prefix=".draft-", dir=target.parent) as folder:
+        draft = Path(folder, target.name)
+        yield draft
+        _keep_mode(draft, target)
+        publish(draft, target)
+
+
+def open_part(path: str | os.PathLike[str], have: int) -> IO[bytes]:
+    """Open an unfinished file to go on after its first `have` bytes; 0 starts it anew.
+
+    Raises
+    ------
+    OSError : there is a symbolic link at `path`, or the file cannot be opened.
+    """
+    file = _open_itself(path, "r+b" if have else "wb")
+    file.seek(have)
+    return file
+
+
 def publish(temporary: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
-    """Put a finished file in its place: on the disk first, then under its name.  Both lie in one folder."""
-    with open(temporary, "rb+") as file:
+    """Put a finished file in its place: on the disk first, then under its name.  Both lie on one file system.
+
+    Raises
+    ------
+    OSError : there is a symbolic link at `temporary`, or the file cannot be moved.
+    """
+    with _open_itself(temporary, "rb+") as file:
         os.fsync(file.fileno())
     _replace(Path(temporary), Path(path))
 
 
-def _check_target(target: Path) -> None:
-    if target.is_dir():
+def _open_itself(path: str | os.PathLike[str], mode: str) -> IO[bytes]:
+    """Open a file for writing, but not through a symbolic link."""
+    if os.path.islink(path):
+        raise OSError(f"{os.fspath(path)}: is a symbolic link, and files are not written through links. Remove it.")
+    # The flag, which Windows lacks, covers a link that is made after the check.
+    return open(path, mode, opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NOFOLLOW", 0), 0o666))
+
+
+def _target(path: str | os.PathLike[str]) -> Path:
+    """Where a file goes: the folder with its links resolved, the last name as it was given."""
+    target = Path(path)
+    target = Path(os.path.realpath(target.parent), target.name)
+    if os.path.isdir(target):
         raise IsADirectoryError(f"{target}: is a folder; give the name of a file in it.")
     if not target.parent.exists():
         raise FileNotFoundError(f"{target}: its folder does not exist; create {target.parent} first.")
     if not target.parent.is_dir():
         raise NotADirectoryError(f"{target}: {target.parent} is a file, not a folder.")
+    if os.path.exists(target) and not os.path.isfile(target):
+        # Replacing it would take /dev/null or /dev/stdout from every program of this machine.
+        raise OSError(f"{target}: is a pipe or a device, not a file; give the name of a file.")
+    return target
+
+
+def _keep_mode(temporary: Path, target: Path) -> None:
+    """Give a draft the permissions of the file that it replaces.  Those of a link's target do not count."""
+    with contextlib.suppress(FileNotFoundError):
+        mode = os.lstat(target).st_mode
+        if stat.S_ISREG(mode):
+            os.chmod(temporary, stat.S_IMODE(mode))
 
 
 def _replace(temporary: Path, target: Path) -> None:

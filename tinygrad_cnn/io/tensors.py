@@ -32,7 +32,7 @@ def save(path: str | os.PathLike[str], module_or_dict: Any, *, metadata: Mapping
 
     Parameters
     ----------
-    path : the file; its folder must exist.
+    path : the file; its folder must exist.  A symbolic link at `path` is replaced by the file, not followed.
     module_or_dict : a dict name -> array or Tensor, or anything with `state_dict()` that returns one.
     metadata : text to keep beside the arrays, read back by `tg.io.read_metadata`.
 

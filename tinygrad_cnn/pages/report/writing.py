@@ -51,7 +51,7 @@ def report(
     model : the trained network; by default the one that the settings describe.  It is left as it was.
     test : held-out images and labels: a Dataset, or a pair of arrays (N,H,W,C) and (N,); by default the test part of
         the data set that the settings name, if it is on this machine.  Its first 10,000 images are used.
-    out : the file; by default ``report.html`` in the run's folder.
+    out : the file; by default ``report.html`` in the run's folder.  A symbolic link there is replaced by the file.
     watch : a `tg.plots.Watch` of the training, for histograms of weights and gradients.
     history, status : the history that `fit` returned and how it ended; by default as the run's checkpoint says.
 
