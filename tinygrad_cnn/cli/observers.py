@@ -52,7 +52,7 @@ class Observers:
         if tensorboard:
             from ..train.tensorboard import TensorBoard
 
-            self._board = self._stack.enter_context(TensorBoard(run.path / TENSORBOARD, model))
+            self._board = self._stack.enter_context(TensorBoard(run.folder(TENSORBOARD), model))
         if live:
             from ..pages.live import Live
 

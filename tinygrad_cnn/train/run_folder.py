@@ -10,6 +10,9 @@
 ``graph.svg``, ``curves.png``, ``confusion.png``   pictures
 ``report.html``      all of it on one page (`tg.report`)
 ==================== ============================================================================================
+
+The folder itself may be a symbolic link.  A link inside it is never written through, because a run may come from
+somebody else: a link in the place of a file is replaced by the file, a link in the place of a folder is refused.
 """
 
 from __future__ import annotations
@@ -24,7 +27,8 @@ from typing import Any
 
 import numpy as np
 
-from ..io import atomic_write, load, publish, read_metadata, save
+from ..io import atomic_write, load, read_metadata, save
+from ..io.atomic import atomic_path
 from .history import History
 from .state import join, split
 
@@ -115,17 +119,31 @@ class Run:
 
     def write(self, name: str, text: str) -> None:
         """Write one text file of the run, whole or not at all."""
-        with atomic_write(self.path / name, "w") as file:
+        with atomic_write(self._place(name), "w") as file:
             file.write(text)
 
     def draw(self, name: str, render: Callable[[Path], Any]) -> None:
-        """Let `render` write a picture beside its place, then move it there."""
-        draft = self.path / f".draft-{name}"  # the suffix says the format
-        try:
+        """Let `render` write a picture to a draft of the same suffix, then move it to its place."""
+        with atomic_path(self._place(name)) as draft:
             render(draft)
-            publish(draft, self.path / name)
-        finally:
-            draft.unlink(missing_ok=True)
+
+    def folder(self, name: str | os.PathLike[str]) -> Path:
+        """Return the path of a folder inside the run, which need not exist yet.
+
+        Raises
+        ------
+        RunError : this folder, or one on the way to it, is a symbolic link, which may lead out of the run.
+        """
+        path = self.path
+        for part in Path(name).parts:
+            path /= part
+            if path.is_symlink():
+                raise RunError(f"{path} is a symbolic link, and a run writes only inside its own folder. Remove it.")
+        return path
+
+    def _place(self, name: str) -> Path:
+        """Return the path of a file of the run."""
+        return self.folder(Path(name).parent) / Path(name).name
 
     # -- on what it was computed ------------------------------------------------------------------------------
 

@@ -45,7 +45,8 @@ class TensorBoard:
     def __init__(self, folder: str | os.PathLike[str], model: Any = None) -> None:
         self.model = model
         there = len(os.listdir(folder)) if os.path.isdir(folder) else 0  # a file's name has whole seconds only
-        self._writer = writer_class()(os.fspath(folder), filename_suffix=f".{there}")
+        # tensorboardX follows a link under the file's name, so the name has a part that nobody can guess.
+        self._writer = writer_class()(os.fspath(folder), filename_suffix=f".{there}-{os.urandom(8).hex()}")
 
     def __call__(self, row: Mapping[str, float]) -> None:
         """Write a row of the history."""
