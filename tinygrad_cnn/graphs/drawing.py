@@ -43,6 +43,7 @@ class Drawing:
         """Write the picture to a file and return its path; the suffix says the format: svg, png, pdf, dot or html.
 
         The html is one file that needs no network, in which modules open and close and every box tells what it is.
+        A symbolic link at `path` is replaced by the picture.
 
         Raises
         ------

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ..io.atomic import atomic_write
+
 SUFFIXES = ("svg", "png", "pdf", "dot", "html")
 INSTALL = "Install one with: pip install 'tinygrad-cnn[app]' (or your system's package graphviz)"
 PNG_DPI = 144  # twice the screen's, so that small words stay sharp when the picture is scaled down
@@ -84,14 +86,11 @@ def suffix_of(path: Path) -> str:
 
 def write(path: Path, data: bytes) -> None:
     """Write beside the file and rename: a reader sees the old picture or the new one, never half of one."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        try:
-            part.write_bytes(data)
-            os.replace(part, path)
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
+        with atomic_write(path) as file:
+            file.write(data)
     except OSError as error:
+        if error.errno is None:  # said by atomic_write, which names the path and a remedy itself
+            raise type(error)(f"render: cannot write the picture: {error}") from error
         words = f"render: cannot write the picture ({error.strerror or error}). Name a folder that you can write to"
         raise type(error)(error.errno, words, str(path)) from error
