@@ -93,6 +93,20 @@ def test_a_good_file_is_not_fetched_again_and_a_bad_one_is(server, tmp_path):
     assert path.read_bytes() == CONTENT
 
 
+@pytest.mark.skipif(os.name == "nt", reason="making symbolic links needs a privilege there")
+@pytest.mark.parametrize("held", [b"", b"old", CONTENT[:1000], CONTENT, None])
+@pytest.mark.parametrize("name", ["file.gz.part", "file.gz"])
+def test_a_link_in_the_cache_is_replaced_not_followed(server, tmp_path, name, held):
+    victim = tmp_path / "victim"
+    if held is not None:
+        victim.write_bytes(held)
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / name).symlink_to(victim)
+    path = get(server, ["cut"], tmp_path / "cache" / "file.gz")
+    assert path.read_bytes() == CONTENT and os.listdir(path.parent) == ["file.gz"]
+    assert not victim.exists() if held is None else victim.read_bytes() == held
+
+
 def test_a_cut_connection_is_resumed_where_it_was_cut(server, tmp_path):
     assert get(server, ["cut"], tmp_path / "file.gz").read_bytes() == CONTENT
     assert server.asked == [("/cut/file.gz", r) for r in (None, "bytes=200000-", "bytes=400000-")]

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..io.atomic import publish
+from ..io.atomic import open_part, publish
 
 Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all if known
 
 CHUNK = 1 << 16
 TRIES = 3  # attempts per address; each goes on where the last was cut
-OUR_DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EISDIR)
+OUR_DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EISDIR,
+            errno.ELOOP)  # fmt: skip
 
 
 class DownloadError(OSError):
@@ -72,6 +73,8 @@ def download(
         with _alone(target.parent):
             if target.exists() and matches(target, checksum):
                 return target
+            if part.is_symlink():  # not ours, so there is nothing in it to go on with
+                part.unlink()
             with _shown(target.name, size, progress) as report:
                 for url in urls:
                     reason = _try(url, part, checksum, size, report, timeout)
@@ -162,8 +165,7 @@ def _receive(url: str, part: Path, size: int | None, report: Progress, timeout: 
 
 
 def _store(response: Any, part: Path, have: int, total: int | None, report: Progress) -> int:
-    with open(part, "r+b" if have else "wb") as file:
-        file.seek(have)
+    with open_part(part, have) as file:
         report(have, total)
         while chunk := response.read(CHUNK if total is None else min(CHUNK, total - have)):
             file.write(chunk)
