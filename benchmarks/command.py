@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from tinygrad_cnn.io import atomic_write
+
 from .sides import SIDES
 
 
@@ -56,7 +58,8 @@ def bench(**options: Any) -> None:
     results = _read(options["source"]) if options["source"] else _measure(options)
     if save:
         save.parent.mkdir(parents=True, exist_ok=True)
-        save.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        with atomic_write(save, "w") as file:
+            file.write(json.dumps(results, indent=1) + "\n")
     text = report.markdown(results)
     if into:
         try:

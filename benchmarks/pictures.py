@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_cnn.io import atomic_write
+
 from .report import Results, better_layout, peak
 from .sides import LAYOUTS, OURS, SIDES
 
@@ -27,7 +29,8 @@ def draw(results: Results, folder: Path) -> list[Path]:
         figure = picture(results)
         if figure is not None:
             path = folder / f"{name}.png"
-            figure.savefig(path, dpi=110, bbox_inches="tight")
+            with atomic_write(path) as file:
+                figure.savefig(file, format="png", dpi=110, bbox_inches="tight")
             found.append(path)
     return found
 

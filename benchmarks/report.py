@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from tinygrad_cnn.io import atomic_write
+
 from .contest import CALM
 from .sides import LAYOUTS, OURS, SIDES
 
@@ -225,4 +227,5 @@ def put_into(path: Path, text: str) -> None:
     _, end, after = rest.partition(END)
     if not mark or not end:
         raise ValueError(f"bench: {path} lacks the lines {BEGIN!r} and {END!r} between which the tables go.")
-    path.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")
+    with atomic_write(path, "w") as file:
+        file.write(f"{before}{BEGIN}\n{text}{END}{after}")
