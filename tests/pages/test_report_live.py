@@ -1,6 +1,7 @@
 """The page that shows a training while it runs: what it is told, that it changes nothing, how it ends."""
 
 import json
+import os
 import re
 import threading
 import time
@@ -40,6 +41,17 @@ def live(tmp_path):
 
 def state(live):
     return json.loads(fetch(live.url + "state.json"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="making symbolic links needs a privilege there")
+def test_a_report_that_is_a_link_is_not_served(live, tmp_path):
+    (tmp_path / "secret").write_text("secret")
+    (live.run.path / "report.html").symlink_to(tmp_path / "secret")
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        fetch(live.url + "report.html")
+    assert caught.value.code == 404
+    words = caught.value.read().decode()
+    assert "report.html is a symbolic link" in words and "secret" not in words.replace(str(tmp_path), "")
 
 
 def test_the_page_and_its_state_follow_the_training(live):

@@ -11,7 +11,7 @@ from ..train.run_folder import REPORT, Run
 from .rendering import render
 from .report import sections as parts
 from .report.facts import Facts, read_history
-from .server import Request, Response, Server, json_response
+from .server import Refused, Request, Response, Server, json_response
 
 PATIENCE = 3.0  # seconds without a question after which nobody is looking
 # what the finished report needs: its graph is a page in a frame, which computes with WebAssembly
@@ -123,7 +123,10 @@ class Live:
 
     def _report(self, _: Request) -> Response:
         self._asked = time.monotonic()
-        text = (self.run.path / REPORT).read_bytes()
+        page = self.run.path / REPORT
+        if page.is_symlink():  # in a run that came from somebody else it may lead to any file of this user
+            raise Refused(404, f"{REPORT} is a symbolic link, which is not served. It is replaced when training ends.")
+        text = page.read_bytes()
         self._fetched = True
         return Response(text, headers={"Content-Security-Policy": REPORT_POLICY})
 
