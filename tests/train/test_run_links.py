@@ -9,7 +9,7 @@ import pytest
 
 import tinygrad_cnn as tg
 from tinygrad_cnn.cli import main
-from tinygrad_cnn.runs import Run, RunError
+from tinygrad_cnn.train.run_folder import Run, RunError
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="making symbolic links needs a privilege there")
 
