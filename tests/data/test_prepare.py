@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import tinygrad_cnn.data.prepare as module
 from tinygrad_cnn.data import digits
 from tinygrad_cnn.data.prepare import STYLES, prepare
 
@@ -120,13 +121,84 @@ def test_paper_without_ink_is_black(data):
         assert x.shape == SHAPES[data] and not x.any()
 
 
-def test_a_dot_and_a_line_are_prepared_too():
+def lines(*ends, pen=1.0, side=64):
+    """Straight strokes between (row, column) and (row, column): dark ink on bright paper, (side, side, 1)."""
+    y, x = np.mgrid[:side, :side] + 0.5
+    picture = np.ones((side, side, 1), np.float32)
+    for (top, left), (bottom, right) in ends:
+        length = np.hypot(bottom - top, right - left)
+        along = ((y - top) * (bottom - top) + (x - left) * (right - left)) / length
+        beside = ((y - top) * (right - left) - (x - left) * (bottom - top)) / length
+        picture[(np.abs(beside) <= pen / 2) & (along >= 0) & (along <= length)] = 0
+    return picture
+
+
+def block(rows, columns, side=64):
+    picture = np.ones((side, side, 1), np.float32)
+    picture[rows, columns] = 0
+    return picture
+
+
+SIMPLE = {
+    "dot": block(slice(5, 6), slice(9, 10)),
+    "column": block(slice(0, 64), slice(3, 4)),
+    "row": block(slice(7, 8), slice(0, 64)),
+    "square": block(slice(10, 40), slice(12, 42)),
+    "cross": lines(((10.5, 10.5), (50.5, 50.5)), ((10.5, 50.5), (50.5, 10.5)), pen=6),
+    **{
+        f"{name} {pen}": lines(ends, pen=pen)
+        for pen in (1, 2, 3, 5, 9, 16)
+        for name, ends in (
+            ("horizontal", ((30.5, 8), (30.5, 56))),
+            ("vertical", ((8, 30.5), (56, 30.5))),
+            ("diagonal", ((8, 8), (56, 56))),
+            ("other diagonal", ((8, 56), (56, 8))),
+            ("slanted", ((8, 40), (56, 24))),
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("drawing", SIMPLE)
+def test_simple_drawings_are_prepared_too(drawing):
     for data, shape in SHAPES.items():
-        for rows, columns in ((slice(5, 6), slice(9, 10)), (slice(0, 64), slice(3, 4)), (slice(7, 8), slice(0, 64))):
-            picture = np.ones((64, 64, 1), np.float32)
-            picture[rows, columns] = 0
-            prepared = prepare(picture, shape, data, paper=True)
-            assert np.isfinite(prepared.x).all() and np.isfinite(prepared.frame).all() and prepared.x.any()
+        prepared = prepare(SIMPLE[drawing], shape, data, paper=True)
+        assert np.isfinite(prepared.x).all() and np.isfinite(prepared.frame).all() and prepared.x.any()
+
+
+@pytest.mark.parametrize("drawing", SIMPLE)
+def test_simple_digits_have_about_the_usual_ink(drawing):
+    """The most inked places are chosen by rank: 312 of 1,024, or fewer if the blurred stroke covers fewer."""
+    x = prepare(SIMPLE[drawing], (8, 8, 1), "digits", paper=True).x
+    assert 0.1 * 312 < (x * 16).sum() <= 312
+
+
+@pytest.mark.parametrize("drawing", SIMPLE)
+def test_rounding_moves_few_places(drawing, monkeypatch):
+    """Sums and products are rounded differently by each BLAS; a difference of 1e-7 must not redraw the picture."""
+    plain = {data: prepare(SIMPLE[drawing], shape, data, paper=True) for data, shape in SHAPES.items()}
+    rng = np.random.default_rng(0)
+    blurred, centre, slant = module._blurred, module._centre, module._slant
+    monkeypatch.setattr(module, "_blurred", lambda x: blurred(x) + rng.uniform(-1e-7, 1e-7, x.shape))
+    monkeypatch.setattr(module, "_centre", lambda ink: tuple(v + rng.uniform(-1e-9, 1e-9) for v in centre(ink)))
+    monkeypatch.setattr(module, "_slant", lambda ink: slant(ink) + rng.uniform(-1e-12, 1e-12))
+    for data, shape in SHAPES.items():
+        for _ in range(5):
+            again = prepare(SIMPLE[drawing], shape, data, paper=True)
+            np.testing.assert_allclose(again.frame, plain[data].frame, atol=1e-9)
+            places = 16 * np.abs(again.x - plain[data].x).sum()  # of 4x4 in each pixel
+            assert places <= (4 if data == "digits" else 1e-3)
+
+
+@pytest.mark.parametrize("grey", [1.0, 0.3])
+def test_a_row_of_ink_has_no_slant(grey, monkeypatch):
+    """Its spread over rows is zero but for rounding, so that the quotient of the moments means nothing."""
+    ink = np.zeros((64, 64), np.float32)
+    ink[7, 5:50] = grey
+    assert module._slant(ink) == 0
+    centre = module._centre
+    monkeypatch.setattr(module, "_centre", lambda ink: tuple(v + 3e-6 for v in centre(ink)))
+    assert module._slant(ink) == 0
 
 
 @pytest.mark.parametrize(

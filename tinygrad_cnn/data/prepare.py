@@ -15,6 +15,8 @@ import numpy as np
 FAINT = 0.25  # of full ink: less is paper
 FILLED = 0.85  # of a side: then somebody has cut the picture out already
 FINE, FINEST = 4, 1024  # places in a row that are looked at: for each pixel at least, and in all at most
+STEP = 1e-4  # of full ink: values that are closer than this count as equal, since rounding differs between machines
+EDGE = 1e-6  # of a pixel: a place that lies this close before a pixel's edge belongs to that pixel, for the same reason
 
 
 @dataclass(frozen=True)
@@ -116,9 +118,25 @@ def _digits(ink: np.ndarray, h: int, w: int) -> tuple[np.ndarray, np.ndarray]:
     across = (right - left) / columns
     frame = _frame(ink, ((top + bottom) / 2, (left + right) / 2), (bottom - top, across * fine_w), slant)
     soft = _blurred(_sampled(ink[..., None], frame, (fine_h, fine_w))[..., 0])
-    inked = int(312 / 1024 * fine_h * fine_w)
-    bitmap = soft > max(np.sort(soft, axis=None)[-inked - 1], 0.02)  # so thick strokes get thinner, thin ones thicker
+    bitmap = _most_inked(soft, int(312 / 1024 * fine_h * fine_w))  # so thick strokes get thinner, thin ones thicker
     return bitmap.reshape(h, 4, w, 4).mean(axis=(1, 3)), frame
+
+
+def _most_inked(soft: np.ndarray, count: int) -> np.ndarray:
+    """The `count` places with the most ink, as a boolean picture; places with almost no ink never belong to them.
+
+    Within a broad stroke `soft` is constant but for rounding, which depends on the BLAS.  Such places count as equal,
+    and those nearest to the middle of the picture come first.  So the choice is the same everywhere, and a shape
+    that is too broad keeps its centre rather than its top rows.
+    """
+    h, w = soft.shape
+    rows, columns = np.mgrid[:h, :w]
+    distance = (2 * rows - (h - 1)) ** 2 + (2 * columns - (w - 1)) ** 2  # squared, in half places: whole numbers
+    level = np.rint(soft / STEP).astype(int)
+    order = np.lexsort((distance.ravel(), -level.ravel()))[:count]  # stable: the first row wins a tie of both
+    chosen = np.zeros(soft.size, bool)
+    chosen[order] = True
+    return chosen.reshape(h, w) & (level > round(0.02 / STEP))
 
 
 def _mnist(ink: np.ndarray, h: int, w: int) -> tuple[np.ndarray, np.ndarray]:
@@ -159,11 +177,14 @@ def _centre(ink: np.ndarray) -> tuple[float, float]:
 
 
 def _slant(ink: np.ndarray) -> float:
-    """How far strokes lean: columns to the right for each row down, by the moments of the ink; at most 0.5."""
+    """How far strokes lean: columns to the right for each row down, by the moments of the ink; at most 0.5.
+
+    Ink within a single row does not lean, though rounding leaves it a spread that is not quite zero.
+    """
     middle, centre = _centre(ink)
     rows, columns = np.arange(ink.shape[0]) + 0.5 - middle, np.arange(ink.shape[1]) + 0.5 - centre
     spread = ink.sum(axis=1) @ rows**2
-    return float(np.clip(rows @ ink @ columns / spread, -0.5, 0.5)) if spread > 0 else 0.0
+    return float(np.clip(rows @ ink @ columns / spread, -0.5, 0.5)) if spread > 1e-6 * ink.sum() else 0.0
 
 
 def _frame(ink: np.ndarray, centre: tuple[float, float], size: tuple[float, float], slant: float = 0.0) -> np.ndarray:
@@ -181,11 +202,12 @@ def _frame(ink: np.ndarray, centre: tuple[float, float], size: tuple[float, floa
 def _sampled(picture: np.ndarray, frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """What lies in a frame as (h, w, C): each pixel the mean of places in it, 0 outside of the picture."""
     h, w = size
-    n = [max(FINE, min(FINEST // m, int(np.ceil(2 * side * np.abs(row[:2]).max() / m))))
+    n = [max(FINE, min(FINEST // m, int(np.ceil(2 * side * np.abs(row[:2]).max() / m - EDGE))))
          for side, row, m in zip(picture.shape, frame, size, strict=False)]  # fmt: skip
     rows, columns = (np.arange(h * n[0]) + 0.5) / (h * n[0]), (np.arange(w * n[1]) + 0.5) / (w * n[1])
-    r = np.floor((frame[0, 0] * rows[:, None] + frame[0, 1] * columns + frame[0, 2]) * picture.shape[0]).astype(int)
-    c = np.floor((frame[1, 0] * rows[:, None] + frame[1, 1] * columns + frame[1, 2]) * picture.shape[1]).astype(int)
+    down = (frame[0, 0] * rows[:, None] + frame[0, 1] * columns + frame[0, 2]) * picture.shape[0]
+    across = (frame[1, 0] * rows[:, None] + frame[1, 1] * columns + frame[1, 2]) * picture.shape[1]
+    r, c = np.floor(down + EDGE).astype(int), np.floor(across + EDGE).astype(int)
     inside = (r >= 0) & (r < picture.shape[0]) & (c >= 0) & (c < picture.shape[1])
     found = picture[np.where(inside, r, 0), np.where(inside, c, 0)] * inside[..., None]
     return found.reshape(h, n[0], w, n[1], -1).mean(axis=(1, 3), dtype=np.float32)
