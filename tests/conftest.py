@@ -1,9 +1,19 @@
-"""What all tests share: the package's own pytest plugin, also where it is not installed, and ops of a user's."""
+"""What all tests share: the package's pytest plugin, also where it is not installed, Hypothesis' profile, fixtures."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import tinygrad_cnn as tg
 from tinygrad_cnn.testing import plugin
+
+# Whether a test passes must depend on the code alone.  So no limit is set on the time of an example or of its making,
+# which other programs on the machine can stretch, and every run tries the same examples: one that is found at random
+# would fail a change that has nothing to do with it, and might not be found again.  To look for new examples, run
+# pytest with --hypothesis-profile=default.
+settings.register_profile(
+    "tests", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -42,7 +42,7 @@ def run(program, leaves):
     return sum(r.sum() for r in results[len(leaves) :]) + leaves[0].sum() * 0.5
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(program=steps, shapes=st.lists(st.sampled_from(SHAPES), min_size=1, max_size=3), seed=st.integers(0, 1000))
 def test_random_graphs_have_right_first_and_second_gradients(program, shapes, seed):
     rng = np.random.default_rng(seed)
@@ -50,7 +50,7 @@ def test_random_graphs_have_right_first_and_second_gradients(program, shapes, se
     gradcheck(lambda *xs: run(program, xs), leaves, order=2, directions=1, seed=seed)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(program=steps, shapes=st.lists(st.sampled_from(SHAPES), min_size=1, max_size=3), seed=st.integers(0, 1000))
 def test_all_ways_to_a_gradient_agree(program, shapes, seed):
     rng = np.random.default_rng(seed)

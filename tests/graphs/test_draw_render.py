@@ -134,7 +134,7 @@ def test_labels_survive_any_text(text):
     check(text)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.text(st.characters(exclude_categories=()), max_size=60))
 def test_labels_survive_random_text(text):
     check(text)

@@ -317,7 +317,7 @@ def test_bombs_cost_little_time_and_memory(tmp_path, case):
     assert peak < 10 * len(data) + (8 << 20) and seconds < 30
 
 
-@settings(max_examples=300, deadline=2000)
+@settings(max_examples=300)
 @given(
     cut=st.integers(0, 4000),
     flips=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=5),
@@ -341,7 +341,7 @@ def test_any_damage_is_an_error_in_words_or_a_dict_of_arrays(tmp_path_factory, c
     assert peak < 4 << 20
 
 
-@settings(max_examples=300, deadline=2000)
+@settings(max_examples=300)
 @given(program=st.lists(st.sampled_from(sorted(unpickle._STEPS)), max_size=40), more=st.binary(max_size=20))
 def test_any_program_of_known_opcodes_ends_in_words(tmp_path_factory, program, more):
     path = tmp_path_factory.mktemp("pth") / "weights.pth"

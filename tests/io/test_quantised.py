@@ -144,7 +144,7 @@ def test_manifests_that_are_none(tmp_path, content, words):
     assert words in refused(path)
 
 
-@settings(max_examples=200, deadline=2000)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=4), st.integers(0, 300))
 def test_any_damage_is_an_error_in_words_or_a_dict_of_arrays(tmp_path_factory, flips, cut):
     folder = tmp_path_factory.mktemp("q")

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Build the compiled kernels with AddressSanitizer and UndefinedBehaviorSanitizer in a copy of the tree, and test them:
 #     sh tests/kernels/sanitize.sh
-# PYTHON names the interpreter (it needs setuptools, numpy and pytest), CC the compiler.
+# PYTHON names the interpreter (it needs setuptools, numpy, pytest and hypothesis), CC the compiler.
 set -e
 PYTHON=${PYTHON:-python3}
 CC=${CC:-gcc}
