@@ -127,14 +127,18 @@ def run(optimiser, parameter, grads):
         optimiser.step()
 
 
-@pytest.mark.parametrize(("dtype", "close"), [(np.float64, 1e-13), (np.float32, 1e-6)])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(("make", "formula", "settings"), CASES, ids=IDS)
-def test_twenty_steps_follow_the_formula(make, formula, settings, dtype, close):
+def test_twenty_steps_follow_the_formula(make, formula, settings, dtype):
     start, grads = drawn()
     p = Tensor(start.astype(dtype), requires_grad=True)
     run(make([p], **settings), p, grads)
     assert p.dtype == dtype
-    np.testing.assert_allclose(p.data, formula(start, grads, **settings), rtol=0, atol=close)
+    expected = formula(start, grads, **settings)
+    largest = max(np.abs(start).max(), np.abs(expected).max())
+    # a step rounds about eight times; where instructions multiply and add at once, it rounds less often
+    close = STEPS * 8 * np.finfo(dtype).eps / 2 * largest
+    np.testing.assert_allclose(p.data, expected, rtol=0, atol=close)
 
 
 @pytest.mark.parametrize(("make", "formula", "settings"), CASES, ids=IDS)
