@@ -72,7 +72,7 @@ def quiet(done, total):
 
 def get(server, faults, path, **options):
     urls = [f"{server.url}/{fault}/file.gz" for fault in faults]
-    return download(urls, path, **{"checksum": SHA256, "progress": quiet, "timeout": 5, **options})
+    return download(urls, path, **{"checksum": SHA256, "progress": quiet, "timeout": 60, **options})
 
 
 @pytest.mark.parametrize("checksum", [SHA256, MD5])
@@ -158,7 +158,7 @@ def test_no_network_is_one_line_with_every_address(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     urls = ["http://127.0.0.1:9/file.gz", "http://name.invalid/file.gz", "nonsense"]
     with pytest.raises(DownloadError) as caught:
-        download(urls, tmp_path / "file.gz", checksum=SHA256, progress=quiet, timeout=2)
+        download(urls, tmp_path / "file.gz", checksum=SHA256, progress=quiet, timeout=60)
     message = str(caught.value)
     assert all(url in message for url in urls) and "\n" not in message
     assert os.listdir(tmp_path) == []

@@ -230,19 +230,19 @@ def ours():
 
 
 def test_prefetching_stays_a_given_number_ahead_and_ends_with_the_loop():
-    made = []
+    made, enough = [], threading.Event()
 
     def count(x, rng):
         made.append(len(x))
+        if len(made) == 4:
+            enough.set()
         return x
 
     loader = DataLoader(DATA, 1, transform=count, prefetch=3)
     iterator = iter(loader)
     next(iterator)
-    deadline = time.monotonic() + 5
-    while len(made) < 4 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    time.sleep(0.05)
+    assert enough.wait(60)
+    time.sleep(0.05)  # in which more would be made, if there were no limit
     assert len(made) == 4  # the one given out, and three ahead
     assert len(ours()) == 1
     iterator.close()

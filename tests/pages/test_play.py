@@ -66,7 +66,7 @@ def server(player):
 
 def ask(server, method, path, body=None, kind="application/json"):
     """(status, JSON or bytes)"""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     body = json.dumps(body) if isinstance(body, (dict, list)) else body
     connection.request(method, path, body, {"Content-Type": kind})
     answer = connection.getresponse()
@@ -326,11 +326,11 @@ def test_the_command_serves_until_ctrl_c(trained):
     try:
         line = started.stdout.readline()
         port = int(re.search(r"http://127\.0\.0\.1:(\d+)/ ", line).group(1))
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         connection.request("GET", "/")
         assert b"Play with" in connection.getresponse().read()
         started.send_signal(signal.SIGINT)
-        out, err = started.communicate(timeout=20)
+        out, err = started.communicate(timeout=60)
         connection.close()
     finally:
         started.kill()
