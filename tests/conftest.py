@@ -1,5 +1,7 @@
 """What all tests share: the package's pytest plugin, also where it is not installed, Hypothesis' profile, fixtures."""
 
+import sys
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -19,6 +21,31 @@ settings.load_profile("tests")
 def pytest_configure(config: pytest.Config) -> None:
     if not config.pluginmanager.has_plugin("tinygrad_cnn"):
         config.pluginmanager.register(plugin, "tinygrad_cnn")
+
+
+@pytest.fixture
+def count_calls():
+    """A function that runs another one and returns how many Python functions that called.
+
+    This measures work as a time would, but neither the machine nor other programs on it can change the result.
+    """
+
+    def count_calls(run):
+        count = 0
+
+        def see(frame, event, arg):
+            nonlocal count
+            count += event == "call"
+
+        before = sys.getprofile()
+        sys.setprofile(see)
+        try:
+            run()
+        finally:
+            sys.setprofile(before)
+        return count
+
+    return count_calls
 
 
 @pytest.fixture

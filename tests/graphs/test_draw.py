@@ -1,7 +1,6 @@
 """What a picture shows, read from its DOT text."""
 
 import re
-import time
 
 import numpy as np
 import pytest
@@ -59,14 +58,11 @@ def test_doublings_are_drawn_in_linear_time():
     assert titles(tg.draw(y)).count("add") == 60
 
 
-def test_a_chain_of_ten_thousand_ops_gives_its_text_in_seconds():
+def test_a_chain_of_ten_thousand_ops_gives_its_text():
     y = leaf("x")
     for _ in range(10_000):
         y = tg.sin(y)
-    tg.draw(leaf("warm up"))
-    start = time.process_time()
     drawing = tg.draw(y, depth=1)
-    assert time.process_time() - start < 5  # how it grows is tested by counting calls, which no busy machine changes
     assert titles(drawing).count("sin") == 10_000
     assert "10000 ops" in repr(drawing)
 
