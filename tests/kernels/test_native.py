@@ -440,6 +440,8 @@ def test_inputs_that_share_memory() -> None:
 @pytest.mark.parametrize("shape", [(0, 3), (0, 4, 4, 3), (0,)])
 def test_arrays_of_nothing(shape: tuple[int, ...]) -> None:
     x, c = np.ones(shape, np.float32), np.ones(shape[-1:], np.float32)
+    if (state := kernels.backends()["native"]).startswith("absent"):
+        pytest.skip(f"native kernels are {state}")
     with kernels.use_kernels("native"):
         for y in (kernels.relu(x), kernels.relu_dx(x, x), kernels.add_relu(x, x), kernels.norm_apply(x, c, c)):
             assert y.shape == shape and y.dtype == x.dtype
