@@ -353,6 +353,18 @@ def test_the_step_size_for_a_bowl_lies_where_it_converges(curvature):
     assert optimizer.param_groups[0]["lr"] == 0.5 and np.array_equal(bowl.weight.data, [3.0, 4.0])
 
 
+@pytest.mark.parametrize("value", [0.7, 1.0, 2.302585, 1e-4])
+def test_a_flat_loss_has_no_suggestion_however_it_is_rounded(value):
+    rng = np.random.default_rng(0)
+
+    def loss(w, y):
+        return value * (1 + rng.uniform(-1, 1) * np.finfo(np.float32).eps) + 0 * w.sum()
+
+    for steps in (5, 20, 100):
+        found = viz.lr_finder(Bowl(), ArrayDataset(IMAGES, LABELS), steps=steps, loss=loss)
+        assert np.ptp(found.losses) > 0 and found.suggestion is None
+
+
 def test_the_losses_are_those_of_training(net):
     found = plots.lr_finder(Bowl((1.0, 0.0)), ArrayDataset(IMAGES, LABELS), steps=5, low=0.01, high=0.1, loss=quadratic,
                           optimizer=tg.optim.SGD((m := Bowl((1.0, 0.0))).parameters(), lr=1.0))  # fmt: skip

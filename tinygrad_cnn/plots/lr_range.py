@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PAST, WORSE = 0.9, 4.0  # weight of the past in the average that ends the test, when it is so many times its best
 WIDTH = 0.03  # of the smoothing, as a share of the steps
+FLAT = 1e-6  # of the loss: less is no fall, since losses in float32 and their smoothing are rounded
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ def _suggestion(lrs: np.ndarray, losses: np.ndarray, smoothed: np.ndarray) -> fl
     if end < 2:
         return None
     best = int(np.argmin(smoothed[:end]))
-    if best < 1:
+    if best < 1 or np.ptp(smoothed[: best + 1]) <= FLAT * np.abs(smoothed[: best + 1]).max():
         return None
     slope = np.gradient(smoothed[: best + 1], np.log(lrs[: best + 1]))
     k = int(np.argmin(slope))
