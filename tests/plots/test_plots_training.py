@@ -361,7 +361,7 @@ def test_a_flat_loss_has_no_suggestion_however_it_is_rounded(value):
         return value * (1 + rng.uniform(-1, 1) * np.finfo(np.float32).eps) + 0 * w.sum()
 
     for steps in (5, 20, 100):
-        found = viz.lr_finder(Bowl(), ArrayDataset(IMAGES, LABELS), steps=steps, loss=loss)
+        found = plots.lr_finder(Bowl(), ArrayDataset(IMAGES, LABELS), steps=steps, loss=loss)
         assert np.ptp(found.losses) > 0 and found.suggestion is None
 
 
