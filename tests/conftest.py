@@ -18,6 +18,28 @@ settings.register_profile(
 settings.load_profile("tests")
 
 
+LEVELS = ("fast", "default", "thorough", "exhaustive")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--level", choices=LEVELS, default="default", help="how much to test; each level adds to the last")
+    parser.addoption("--only-level", action="store_true", help="run what --level adds, and nothing else")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of higher levels."""
+    wanted = LEVELS.index(config.getoption("--level"))
+    kept, left_out = [], []
+    for item in items:
+        mark = item.get_closest_marker("level")
+        level = LEVELS.index(mark.args[0]) if mark else 0
+        runs = level == wanted if config.getoption("--only-level") else level <= wanted
+        (kept if runs else left_out).append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if not config.pluginmanager.has_plugin("tinygrad_cnn"):
         config.pluginmanager.register(plugin, "tinygrad_cnn")

@@ -19,6 +19,8 @@ bench = load(ROOT / "benchmarks")
 from benchmarks import cases, contest, footprint, nets, report, sides  # noqa: E402
 from benchmarks.worker import block, peak_memory, warm_up  # noqa: E402
 
+pytestmark = pytest.mark.level("default")
+
 
 def fake(ours, nchw, channels_last):
     """What a case of these block times would give."""

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.level("default")
+
 DOCS = Path(__file__).parents[1] / "docs"
 CHAPTERS = sorted((DOCS / "course").glob("chapter_*.py"))
 

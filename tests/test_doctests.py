@@ -9,6 +9,8 @@ import pytest
 
 import tinygrad_cnn as tg
 
+pytestmark = pytest.mark.level("default")
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 START = (DOCS / "_ext" / "start_of_examples.py").read_text(encoding="utf-8")  # what every example takes for granted

@@ -15,6 +15,8 @@ from PIL import Image
 import tinygrad_cnn as tg
 from tinygrad_cnn.data.catalogue import PACKAGES
 
+pytestmark = pytest.mark.level("default")
+
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 README = ROOT / "README.md"
@@ -113,6 +115,7 @@ def two_pictures(tmp_path):
     return ["--content", str(tmp_path / "disc.png"), "--style", str(tmp_path / "stripes.png")]
 
 
+@pytest.mark.level("thorough")
 def test_style_transfer_paints_any_two_pictures(tmp_path, two_pictures):
     """With filters as they are before training: published weights are downloads, and no test needs the network."""
     args = [*two_pictures, "--network", "random", "--size", "48", "--evaluations", "15", "--out", "art"]
@@ -149,6 +152,7 @@ def test_style_transfer_says_in_one_line_what_is_wrong(tmp_path, two_pictures, a
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.level("thorough")
 def test_detect_shapes_learns(tmp_path):
     """Some steps on the small setting; it takes 600 to be good, which the page of the gallery asserts."""
     output = run("detect_shapes.py", tmp_path, "--steps", "120")

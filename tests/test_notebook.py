@@ -10,6 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+pytestmark = pytest.mark.level("default")
+
 ROOT = Path(__file__).parents[1]
 NOTEBOOK = ROOT / "examples" / "look_inside.ipynb"
 

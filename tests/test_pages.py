@@ -9,6 +9,8 @@ import pytest
 
 import tinygrad_cnn as tg
 
+pytestmark = pytest.mark.level("default")
+
 DOCS = Path(__file__).parents[1] / "docs"
 COMPARED = (DOCS / "compared.md").read_text(encoding="utf-8")
 HAS, _, LACKS = COMPARED.partition("## What is missing here")

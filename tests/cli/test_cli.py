@@ -17,6 +17,8 @@ import tinygrad_cnn as tg
 from tinygrad_cnn.cli import main
 from tinygrad_cnn.data import write_idx
 
+pytestmark = pytest.mark.level("default")
+
 ROOT = Path(__file__).parents[1]
 FILES = {
     "config.json", "info.json", "state.safetensors", "model.safetensors", "metrics.csv", "graph.svg", "curves.png",
@@ -68,7 +70,11 @@ def assert_one_line(result, code, *words):
 # -- train ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed, least", [(0, 0.985), (1, 0.98), (2, 0.98), (3, 0.98), (4, 0.98)])
+@pytest.mark.parametrize(
+    "seed, least",
+    [(0, 0.985), pytest.param(1, 0.98, marks=pytest.mark.level("thorough")),
+     *(pytest.param(seed, 0.98, marks=pytest.mark.level("exhaustive")) for seed in (2, 3, 4))],
+)  # fmt: skip
 def test_the_main_job_reaches_its_accuracy(tg_command, seed, least):
     code, out, _ = tg_command("train", *(["--seed", seed] if seed else []))
     last = out.splitlines()[-1]

@@ -8,6 +8,8 @@ import pytest
 
 from tinygrad_cnn.cli import main
 
+pytestmark = pytest.mark.level("default")
+
 MODELS = """
 import tinygrad_cnn as tg
 from tinygrad_cnn import nn

@@ -9,6 +9,8 @@ import pytest
 
 import tinygrad_cnn as tg
 
+pytestmark = pytest.mark.level("default")
+
 
 @pytest.fixture
 def collector_off():

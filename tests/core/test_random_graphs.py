@@ -1,11 +1,14 @@
 """Graphs that nobody thought of: random ones, with shared results, broadcasting, cuts and checkpoints."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_cnn as tg
 from tinygrad_cnn.testing import gradcheck
+
+pytestmark = pytest.mark.level("default")
 
 SHAPES = [(), (3,), (2, 1), (1, 3), (2, 3)]  # any two of them broadcast
 UNARY = [

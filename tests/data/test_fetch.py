@@ -18,6 +18,8 @@ from tinygrad_cnn.cli import main
 from tinygrad_cnn.data import DownloadError, catalogue, packages, unpack
 from tinygrad_cnn.data.catalogue import File, Package
 
+pytestmark = pytest.mark.level("default")
+
 CONTENT = {"pack/data/one.txt": b"one" * 1000, "pack/data/two.bin": bytes(range(256)) * 10}
 CLIENT = """#!{python}
 import json, os, shutil, sys, time

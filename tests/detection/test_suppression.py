@@ -9,6 +9,8 @@ from tinygrad_cnn.detection import box_iou, nms
 
 from .strategies import boxes
 
+pytestmark = pytest.mark.level("default")
+
 
 def by_definition(corners, scores, threshold, classes):
     """Walk from the surest to the least sure; keep each that no kept one of its class overlaps too much."""

@@ -15,6 +15,8 @@ from tinygrad_cnn.graphs.calls import watching
 from tinygrad_cnn.graphs.labels import WIDEST
 from tinygrad_cnn.graphs.measure import measure
 
+pytestmark = pytest.mark.level("default")
+
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((16, 8)).astype(np.float32)
 
@@ -238,6 +240,7 @@ def test_without_these_boxes_keep_their_colour():
     assert found.legend == [] and found.fill([ops["sin"]]) is None
 
 
+@pytest.mark.level("thorough")
 def test_the_work_of_measuring_grows_as_the_graph_does(count_calls):
     def work(n):
         y = leaf(4)

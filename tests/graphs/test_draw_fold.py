@@ -10,6 +10,8 @@ import tinygrad_cnn as tg
 from tinygrad_cnn import models, nn
 from tinygrad_cnn.graphs.fold import MOST, drawn
 
+pytestmark = pytest.mark.level("default")
+
 
 def leaf(name=None):
     return tg.Tensor(np.ones(2, np.float32), requires_grad=True, name=name)
@@ -190,6 +192,7 @@ def test_gradients_of_large_graphs_fit_too(direction):
 # -- work -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.level("thorough")
 @pytest.mark.parametrize("options", [{}, {"depth": 1}, {"show": "all"}, {"direction": "both"}, {"repeats": True}],
                          ids=str)  # fmt: skip
 @pytest.mark.parametrize("make", [lambda n: chain(n).sum(), lambda n: bush(n).sum()], ids=["chain", "bush"])
@@ -202,6 +205,7 @@ def test_work_grows_as_the_graph_does(count_calls, make, options):
     assert work(3600) < 4.4 * work(900)
 
 
+@pytest.mark.level("thorough")
 def test_the_work_for_files_and_pages_grows_as_the_graph_does(count_calls, tmp_path):
     def work(n):
         drawing = tg.draw(chain(n))

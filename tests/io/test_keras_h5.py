@@ -11,6 +11,8 @@ import pytest
 
 from tinygrad_cnn.io import FileFormatError, hdf5_reader, keras_h5, load_keras_h5
 
+pytestmark = pytest.mark.level("default")
+
 KERNEL = np.arange(6, dtype="f4").reshape(3, 2)
 BIAS = np.float32([1, 2])
 

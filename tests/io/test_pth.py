@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 
 from tinygrad_cnn.io import FileFormatError, load_pth, pth, unpickle
 
+pytestmark = pytest.mark.level("default")
+
 made = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("published.py"))))  # tests/io is no package
 
 RNG = np.random.default_rng(0)
@@ -313,6 +315,7 @@ BOMBS = {
 }  # fmt: skip
 
 
+@pytest.mark.level("thorough")
 @pytest.mark.parametrize("case", BOMBS)
 def test_bombs_cost_little_work_and_memory(tmp_path, count_calls, case):
     data, words = BOMBS[case]

@@ -20,7 +20,7 @@ from tinygrad_cnn.kernels import native, numpy_, shapes
 from .cases import CONV, POOL, awkward, conv, pool
 
 needs_native = pytest.mark.skipif(not native.available, reason=f"compiled kernels: {native.reason}")
-pytestmark = needs_native
+pytestmark = [pytest.mark.level("default"), needs_native]
 DTYPES = [np.float32, np.float64]
 Kernel = Callable[..., Any]
 

@@ -15,6 +15,8 @@ import tinygrad_cnn
 from tinygrad_cnn.kernels import native
 from tinygrad_cnn.kernels.native import shadow
 
+pytestmark = pytest.mark.level("default")
+
 PACKAGE = Path(tinygrad_cnn.__file__).parent
 SHOW = "from tinygrad_cnn.kernels import backends, native; print(native.available, native.reason, backends()['native'])"
 

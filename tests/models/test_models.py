@@ -6,6 +6,8 @@ import pytest
 import tinygrad_cnn as tg
 from tinygrad_cnn import models, optim
 
+pytestmark = pytest.mark.level("default")
+
 # (name, input shape, parameters for 10 classes, counted by hand from the layers' sizes)
 SIZES = [
     ("lenet", (28, 28, 1), 156 + 2416 + 48120 + 10164 + 850),
@@ -127,6 +129,7 @@ def test_a_few_steps_on_colour_images_lower_the_loss(make, side, lr):
     assert found[-1] < 0.7 * found[0]
 
 
+@pytest.mark.level("thorough")
 @pytest.mark.parametrize("depth", [11, 13, 16])
 def test_a_few_steps_lower_the_loss_of_a_vgg(depth):
     """Measured without dropout, which moves the loss of eight images more than a few steps do."""

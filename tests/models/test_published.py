@@ -17,6 +17,8 @@ import tinygrad_cnn as tg
 from tinygrad_cnn import models
 from tinygrad_cnn.models import tiny_face, vgg16
 
+pytestmark = pytest.mark.level("default")
+
 made = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "io" / "published.py")))
 
 

@@ -7,6 +7,8 @@ from tinygrad_cnn import kernels
 from tinygrad_cnn.kernels import native
 from tinygrad_cnn.testing import check_op
 
+pytestmark = pytest.mark.level("thorough")
+
 FAMILIES = tuple(f"tinygrad_cnn.ops.{family}" for family in ("conv", "pool", "fused"))
 OPS = [name for name, op in tg.registry.items() if op.fn.__module__ in FAMILIES] + ["relu", "relu_dx", "sum", "matmul"]
 SETS = native.isas()
@@ -18,6 +20,7 @@ def test_on_numpy_alone(name):
         check_op(tg.registry[name])
 
 
+@pytest.mark.level("exhaustive")
 @pytest.mark.parametrize("name", OPS)
 @pytest.mark.parametrize("isa", SETS or [pytest.param("none", marks=pytest.mark.skip(reason=native.reason))])
 def test_on_each_instruction_set(name, isa):

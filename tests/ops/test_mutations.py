@@ -5,6 +5,8 @@ import pytest
 import tinygrad_cnn as tg
 from tinygrad_cnn.testing.mutate import MUTATIONS, mutated, try_mutations
 
+pytestmark = pytest.mark.level("thorough")
+
 OPS = sorted(name for name, op in tg.registry.items() if op.fn.__module__.startswith("tinygrad_cnn.") and op.rules)
 ALWAYS = ("sign", "factor 1.01", "factor 2", "factor 12345", "zeroed", "largest entry dropped")
 

@@ -27,6 +27,8 @@ from tinygrad_cnn.pages.server import Refused, Server
 from tinygrad_cnn.train import predict
 from tinygrad_cnn.train.evaluation import plain
 
+pytestmark = pytest.mark.level("default")
+
 ROOT = Path(__file__).parents[2]
 
 

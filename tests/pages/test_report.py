@@ -24,6 +24,8 @@ from tinygrad_cnn.pages.report.facts import gather
 from tinygrad_cnn.pages.report.writing import compare, html
 from tinygrad_cnn.train.run_folder import Run, RunError
 
+pytestmark = pytest.mark.level("default")
+
 ROOT = Path(__file__).parents[2]
 SECTIONS = {"training", "classes", "mistakes", "network", "weights", "time", "settings"}
 

@@ -17,6 +17,8 @@ from tinygrad_cnn.pages import live as report_live
 from tinygrad_cnn.pages.live import Live
 from tinygrad_cnn.train.run_folder import Run
 
+pytestmark = pytest.mark.level("default")
+
 
 def command(*args):
     with pytest.raises(SystemExit) as left:

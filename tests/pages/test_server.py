@@ -11,6 +11,8 @@ import pytest
 
 from tinygrad_cnn.pages.server import Post, Refused, Request, Response, Server, ServerError, json_response
 
+pytestmark = pytest.mark.level("default")
+
 
 def echo(request: Request) -> Response:
     return json_response({"got": request.json(), "query": request.query})

@@ -9,6 +9,8 @@ import pytest
 
 from tinygrad_cnn.plots import confusion_matrix, curves
 
+pytestmark = pytest.mark.level("default")
+
 HISTORY = [{"epoch": k, "loss": 1 / k, "accuracy": 1 - 0.5 / k, "val_loss": 1.1 / k, "val_accuracy": 1 - 0.6 / k,
             "seconds": 1.0} for k in range(1, 6)]  # fmt: skip
 

@@ -8,6 +8,8 @@ import pytest
 import tinygrad_cnn as tg
 from tinygrad_cnn import nn, plots
 
+pytestmark = pytest.mark.level("default")
+
 IMAGE = np.random.default_rng(5).random((8, 8, 1)).astype(np.float32)
 
 

@@ -9,6 +9,8 @@ import tinygrad_cnn as tg
 from tinygrad_cnn import nn, plots
 from tinygrad_cnn.data import ArrayDataset, DataLoader
 
+pytestmark = pytest.mark.level("default")
+
 RNG = np.random.default_rng(3)
 IMAGES = RNG.random((40, 6, 6, 1)).astype(np.float32)
 LABELS = (IMAGES.mean(axis=(1, 2, 3)) > 0.5).astype(np.int64)

@@ -9,6 +9,8 @@ import pytest
 
 import tinygrad_cnn as tg
 
+pytestmark = pytest.mark.level("default")
+
 ROOT = Path(__file__).parents[2]
 CALL = """
 import tinygrad_cnn as tg

@@ -7,6 +7,8 @@ import pytest
 
 import tinygrad_cnn
 
+pytestmark = pytest.mark.level("default")
+
 pytest_plugins = ["pytester"]
 
 OPS = '''

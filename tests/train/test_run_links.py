@@ -11,7 +11,10 @@ import tinygrad_cnn as tg
 from tinygrad_cnn.cli import main
 from tinygrad_cnn.train.run_folder import Run, RunError
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="making symbolic links needs a privilege there")
+pytestmark = [
+    pytest.mark.level("default"),
+    pytest.mark.skipif(os.name == "nt", reason="making symbolic links needs a privilege there"),
+]
 
 INPUTS = {"config.json", "state.safetensors"}  # without them there is nothing to go on with
 READ_ONLY = {"config.json"}  # written once, when a run is made

@@ -10,6 +10,8 @@ import tinygrad_cnn as tg
 from tinygrad_cnn.cli import main
 from tinygrad_cnn.train.tensorboard import TensorBoard, tag
 
+pytestmark = pytest.mark.level("default")
+
 
 def command(*args):
     with pytest.raises(SystemExit) as left:

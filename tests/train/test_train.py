@@ -17,6 +17,8 @@ from tinygrad_cnn.train import History, accuracy, evaluate, fit, predict
 from tinygrad_cnn.train.run_folder import Run, RunError
 from tinygrad_cnn.train.state import join, split
 
+pytestmark = pytest.mark.level("default")
+
 
 class Net(nn.Module):
     """Small, with all that a checkpoint must keep: weights, running statistics, a generator."""
