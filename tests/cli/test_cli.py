@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 import tinygrad_cnn as tg
 from tinygrad_cnn.cli import main
@@ -28,7 +29,10 @@ FILES = {
 
 @pytest.fixture
 def tg_command(tmp_path, monkeypatch, capsys):
-    """Runs the command in this process, in a folder of its own: (exit code, stdout, stderr)."""
+    """Runs the command in this process, in a folder of its own: (exit code, stdout, stderr).
+
+    Numbers of threads that it sets are restored, since NumPy's BLAS rounds differently with another number.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TINYGRAD_CNN_DEBUG", raising=False)
 
@@ -37,7 +41,10 @@ def tg_command(tmp_path, monkeypatch, capsys):
             main([str(a) for a in args])
         return left.value.code, *capsys.readouterr()
 
-    return command
+    threads = tg.get_num_threads()
+    with threadpool_limits():  # no limits yet; those set inside end with it
+        yield command
+    tg.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
