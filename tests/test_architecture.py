@@ -14,16 +14,17 @@ PACKAGE = Path(tinygrad_cnn.__file__).parent
 
 # The parts of the package, lowest first: each may import from those above it in this list.
 LAYERS = (
-    "version", "kernels", "core", "ops", "nn", "optim", "io", "detection", "data", "models", "insight", "graphs",
-    "plots", "testing", "train", "pages", "cli",
+    "version", "kernels", "core", "autodiff", "ops", "nn", "optim", "io", "detection", "data", "models", "insight",
+    "graphs", "plots", "testing", "train", "pages", "cli",
 )  # fmt: skip
 # Parts that may import less than that.
 ONLY = {
     "core": {"version"},
-    "nn": {"core", "ops", "kernels.shapes"},  # the only place with the formula for sizes, so layers ask there too
-    "optim": {"core", "ops"},
-    "detection": {"core", "ops"},
-    "testing": {"core", "ops", "kernels"},
+    # kernels.shapes is the only place with the formula for sizes, so layers ask there too
+    "nn": {"core", "autodiff", "ops", "kernels.shapes"},
+    "optim": {"core", "autodiff", "ops"},
+    "detection": {"core", "autodiff", "ops"},
+    "testing": {"core", "autodiff", "ops", "kernels"},
 }
 FRONT_DOOR = {"__init__", "__main__", "viz"}  # may import everything; nothing may import them
 NAMED_BY_USERS = {"cli/target.py", "testing/plugin.py"}  # import modules whose names users give

@@ -1,0 +1,1 @@
+"""Layers on the engine that every higher part may use."""
