@@ -93,7 +93,7 @@ def test_what_cannot_be_found_or_run_is_said_in_words(command):
         for text in ("28xx1", "axb", "0x1x1", "", "-3x1"):
             refused(command(name, "lenet", "--input", text), 2, "is no shape; write height x width x channels")
         refused(command(name, "lenet", "--classes", 0), 2, "--classes")
-    refused(command("doctor", "lenet", "--classes", 1), 1, "needs at least 2")
+    refused(command("doctor", "lenet", "--classes", 1), 1, "classes=1 must be a whole number of at least 2")
     refused(command("summary", "inspected_models:fine", "--input", "5x5x3"), 1, "failed with ValueError", "75")
     code, out, _ = command("doctor", "inspected_models:fine", "--input", "5x5x3", "--classes", 4)
     assert code == 1 and "FAILED  forward" in out and "not tried" in out

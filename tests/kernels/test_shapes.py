@@ -169,23 +169,26 @@ def test_filters_and_images_that_match() -> None:
 # -- every message
 
 CONV, POOL, RESOLVE = shapes.conv_window, shapes.pool_window, shapes.resolve
+AT_LEAST_0 = "a whole number of at least 0, or a pair of them."
+AT_LEAST_1 = "a whole number of at least 1, or a pair of them."
 FORMS = 'an int, a pair, ((top, bottom), (left, right)), "same" or "valid".'
 
 
 @pytest.mark.parametrize(
     ("error", "message", "call", "arguments", "options"),
     [
-        (TypeError, "op: stride=1.5 must be an int or a pair of ints.", RESOLVE, ((5, 5), 3), {"stride": 1.5}),
-        (TypeError, "op: stride=True must be an int or a pair of ints.", RESOLVE, ((5, 5), 3), {"stride": True}),
-        (TypeError, "op: window=(1, 2, 3) must be an int or a pair", RESOLVE, ((5, 5), (1, 2, 3)), {}),
-        (TypeError, "op: window='3' must be an int or a pair of ints.", RESOLVE, ((5, 5), "3"), {}),
-        (ValueError, "op: stride=0 must be at least 1.", RESOLVE, ((5, 5), 3), {"stride": 0}),
-        (ValueError, "op: dilation=(1, 0) must be at least 1.", RESOLVE, ((5, 5), 3), {"dilation": (1, 0)}),
+        (TypeError, f"op: stride=1.5 must be {AT_LEAST_1}", RESOLVE, ((5, 5), 3), {"stride": 1.5}),
+        (TypeError, f"op: stride=True must be {AT_LEAST_1}", RESOLVE, ((5, 5), 3), {"stride": True}),
+        (ValueError, f"op: window=(1, 2, 3) must be {AT_LEAST_1}", RESOLVE, ((5, 5), (1, 2, 3)), {}),
+        (TypeError, f"op: window='3' must be {AT_LEAST_1}", RESOLVE, ((5, 5), "3"), {}),
+        (ValueError, f"op: stride=0 must be {AT_LEAST_1}", RESOLVE, ((5, 5), 3), {"stride": 0}),
+        (ValueError, f"op: dilation=(1, 0) must be {AT_LEAST_1}", RESOLVE, ((5, 5), 3), {"dilation": (1, 0)}),
         (ValueError, f"op: padding='full' is not known; it is {FORMS}", RESOLVE, ((5, 5), 3), {"padding": "full"}),
         (TypeError, f"op: padding=1.5 must be {FORMS}", RESOLVE, ((5, 5), 3), {"padding": 1.5}),
         (TypeError, f"op: padding=(1, (1, 1)) must be {FORMS}", RESOLVE, ((5, 5), 3), {"padding": (1, (1, 1))}),
-        (TypeError, f"op: padding=((1, 1), (1,)) must be {FORMS}", RESOLVE, ((5, 5), 3), {"padding": ((1, 1), (1,))}),
-        (ValueError, "op: padding=-1 must be at least 0.", RESOLVE, ((5, 5), 3), {"padding": -1}),
+        (ValueError, f"op: padding=((1, 1), (1,)) must be {FORMS}", RESOLVE, ((5, 5), 3), {"padding": ((1, 1), (1,))}),
+        (ValueError, f"op: padding=(1, 1, 1) must be {FORMS}", RESOLVE, ((5, 5), 3), {"padding": (1, 1, 1)}),
+        (ValueError, f"op: padding=-1 must be {AT_LEAST_0}", RESOLVE, ((5, 5), 3), {"padding": -1}),
         (ValueError, f"op: padding=((1, 1),) must be {FORMS}", RESOLVE, ((5, 5), 3), {"padding": ((1, 1),)}),
         (
             ValueError,
@@ -221,14 +224,14 @@ FORMS = 'an int, a pair, ((top, bottom), (left, right)), "same" or "valid".'
         ),
         (
             ValueError,
-            "op: groups=0 must be an int of at least 1.",
+            "op: groups=0 must be a whole number of at least 1.",
             CONV,
             ((1, 5, 5, 3), (3, 3, 3, 4)),
             {"groups": 0},
         ),
         (
-            ValueError,
-            "op: groups=True must be an int of at least 1.",
+            TypeError,
+            "op: groups=True must be a whole number of at least 1.",
             CONV,
             ((1, 5, 5, 3), (3, 3, 3, 4)),
             {"groups": True},

@@ -44,5 +44,5 @@ def test_threads_and_cache_are_public():
     finally:
         tg.set_num_threads(before)
     tg.empty_cache()
-    with pytest.raises(ValueError, match=r"set_num_threads: n=0 must be an int from 1 to 256"):
+    with pytest.raises(ValueError, match=r"set_num_threads: n=0 must be a whole number from 1 to 256"):
         tg.set_num_threads(0)

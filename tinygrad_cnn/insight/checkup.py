@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.numbers import whole, wholes
 from ..core import no_grad
 from ..nn import Module
-from ..nn.checks import whole
 from .sanity import (
     Finding,
     SanityError,
@@ -74,10 +74,8 @@ def doctor(model: Module, input_shape: tuple[int, ...], classes: int, *, steps: 
     verdict: healthy: it can be trained.
     """
     _check_module(model)
-    shape = tuple(whole("doctor", f"input_shape[{k}]", n) for k, n in enumerate(input_shape))
-    classes = whole("doctor", "classes", classes)
-    if classes < 2:
-        raise ValueError(f"doctor: classes={classes}; a classifier needs at least 2.")
+    shape = wholes("doctor", "input_shape", input_shape, form="the shape of one sample, as in (28, 28, 1)")
+    classes, steps = whole("doctor", "classes", classes, 2), whole("doctor", "steps", steps)
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((BATCH, *shape)).astype(np.float32)
     classes_of = rng.permutation(np.arange(BATCH) % classes)

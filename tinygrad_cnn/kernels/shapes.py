@@ -43,16 +43,44 @@ class Window(NamedTuple):
         return np.uint8 if self.window[0] * self.window[1] <= 256 else np.int32
 
 
-def pair(op: str, name: str, value: object, least: int = 1) -> Pair:
-    """An int or a pair of ints, each at least `least`, as a pair."""
-    items = value if isinstance(value, (tuple, list)) else (value, value)
+def _is_whole(value: object) -> bool:
+    """Return whether this is a whole number, by the rule of `autodiff.numbers`, which kernels may not import."""
+    if type(value) is int:
+        return True
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer, np.ndarray)):
+        return False
     try:
-        a, b = (index(v) for v in items if not isinstance(v, (bool, np.bool_)))
-    except (TypeError, ValueError):
-        raise TypeError(f"{op}: {name}={value!r} must be an int or a pair of ints.") from None
-    if min(a, b) < least:
-        raise ValueError(f"{op}: {name}={value!r} must be at least {least}.")
-    return a, b
+        index(value)
+    except TypeError:  # an array of floats or with axes, a time
+        return False
+    return True
+
+
+def whole(op: str, name: str, value: object, least: int = 1, most: int | None = None) -> int:
+    """Return a whole number from `least` to `most` as an int."""
+    known = _is_whole(value)
+    if known and least <= (number := index(value)) and (most is None or number <= most):  # type: ignore[arg-type]
+        return number
+    bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
+    raise (ValueError if known else TypeError)(f"{op}: {name}={value!r} must be a whole number {bounds}.")
+
+
+def pair(op: str, name: str, value: object, least: int = 1) -> Pair:
+    """Return a whole number, or a pair of them, each at least `least`, as a pair of ints."""
+    # Each call of a convolution comes here several times, nearly always with one of the first two forms.
+    if type(value) is int and value >= least:
+        return value, value
+    if type(value) is tuple and len(value) == 2:
+        a, b = value
+        if type(a) is int and type(b) is int and a >= least and b >= least:
+            return a, b
+    items = value if isinstance(value, (tuple, list)) else (value, value)
+    known = all(map(_is_whole, items))
+    if known and len(items) == 2 and min(items) >= least:
+        return index(items[0]), index(items[1])
+    raise (ValueError if known else TypeError)(
+        f"{op}: {name}={value!r} must be a whole number of at least {least}, or a pair of them."
+    )
 
 
 def _sides(op: str, padding: object) -> tuple[Pair, Pair]:
@@ -64,8 +92,12 @@ def _sides(op: str, padding: object) -> tuple[Pair, Pair]:
         if isinstance(padding, (tuple, list)) and any(isinstance(p, (tuple, list)) for p in padding):
             rows, columns = padding
             if isinstance(rows, (tuple, list)) and isinstance(columns, (tuple, list)):
+                if len(rows) != 2 or len(columns) != 2:
+                    raise ValueError
                 return pair(op, "padding", rows, 0), pair(op, "padding", columns, 0)
             raise TypeError
+        if isinstance(padding, (tuple, list)) and len(padding) != 2:
+            raise ValueError
         p, q = pair(op, "padding", padding, 0)
     except TypeError:
         raise TypeError(f"{op}: padding={padding!r} must be {forms}.") from None
@@ -146,8 +178,8 @@ def conv_window(
     image(op, "x", x_shape)
     if len(w_shape) != 4:
         raise ValueError(f"{op}: filters must be (I, J, C, O), but w has shape {w_shape}: {len(w_shape)} axes.")
-    if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)) or groups < 1:
-        raise ValueError(f"{op}: groups={groups!r} must be an int of at least 1.")
+    if type(groups) is not int or groups < 1:
+        groups = whole(op, "groups", groups)
     c, o = x_shape[3], w_shape[3]
     if c != w_shape[2] * groups:
         per = f" in each of {groups} groups, {w_shape[2] * groups} in all" if groups > 1 else ""

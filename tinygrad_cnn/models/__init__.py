@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from ..autodiff.numbers import whole
 from ..core.errors import nearest
 from ..nn import Module
-from ..nn.checks import whole
 from ..nn.init import Rng
 from ._heads import ImageShape
 from .digit_networks import lenet as lenet

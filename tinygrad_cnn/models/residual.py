@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
+from ..autodiff.numbers import whole
 from ..nn import BatchNorm2d, Conv2d, GlobalAvgPool2d, Module, ReLU, Sequential
 from ..nn.init import Rng
 from ..ops.fused import fused
@@ -33,8 +34,9 @@ class BasicBlock(Module):
 
 def resnet(depth: int, input_shape: ImageShape, classes: int, rng: Rng = None) -> Module:
     """Three stages of (depth - 2) / 6 blocks, 16, 32, 64 channels: images (N, H, W, C) -> (N, classes)."""
-    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 8 or (depth - 2) % 6:
-        raise ValueError(f"resnet: depth={depth!r} must be 6*n + 2 with n of at least 1: 8, 14, 20, 32, 44, 56, ...")
+    depth = whole("resnet", "depth", depth, 8, remedy="Depths are 6*n + 2: 8, 14, 20, 32, 44, 56, ...")
+    if (depth - 2) % 6:
+        raise ValueError(f"resnet: depth={depth} must be 6*n + 2, with n of at least 1: 8, 14, 20, 32, 44, 56, ...")
     rng = generator(rng, "resnet")
     stem = Sequential(Conv2d(input_shape[2], 16, 3, padding=1, bias=False, rng=rng), BatchNorm2d(16), ReLU())
     net, channels = Sequential({"stem": stem}), 16

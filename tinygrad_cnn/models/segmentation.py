@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
+from ..autodiff.numbers import whole
 from ..nn import BatchNorm2d, Conv2d, MaxPool2d, Module, ModuleList, ReLU, Sequential
-from ..nn.checks import whole
 from ..nn.init import Rng
 from ..ops.random import generator
 from ._heads import ImageShape

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..autodiff.numbers import is_whole
 from ..nn import Conv2d, Dropout, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential
 from ..nn.init import Rng
 from ..ops.random import generator
@@ -20,7 +21,7 @@ def vgg(depth: int, input_shape: ImageShape, classes: int, rng: Rng = None, *, h
     paper: 132,863,336, 133,047,848, 138,357,544 or 143,667,240 parameters.  Pooling keeps odd borders, so that images
     from 17 pixels up go in.
     """
-    if depth not in CONVOLUTIONS:
+    if not is_whole(depth) or depth not in CONVOLUTIONS:
         raise ValueError(f"vgg: depth={depth!r} must be {', '.join(map(str, CONVOLUTIONS))}.")
     rng = generator(rng, "vgg")
     features = _stages(input_shape[2], WIDTHS, CONVOLUTIONS[depth], rng, ceil_mode=True)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..autodiff.numbers import number, whole
 from . import checks
 from .module import Module
 from .parameter import Parameter
@@ -57,7 +58,7 @@ class LeakyReLU(Module):
     """x where positive, slope * x elsewhere."""
 
     def __init__(self, slope: float = 0.01) -> None:
-        self.slope = checks.number("LeakyReLU", "slope", slope)
+        self.slope = number("LeakyReLU", "slope", slope)
 
     def forward(self, x: Any) -> Any:
         return ops.leaky_relu(x, slope=self.slope)
@@ -70,8 +71,8 @@ class PReLU(Module):
     """LeakyReLU with learned slopes: one for all, or one for each of `channels`.  ``weight`` (channels,)."""
 
     def __init__(self, channels: int = 1, *, slope: float = 0.25) -> None:
-        self.channels = checks.whole("PReLU", "channels", channels)
-        start = checks.number("PReLU", "slope", slope)
+        self.channels = whole("PReLU", "channels", channels)
+        start = number("PReLU", "slope", slope)
         self.weight = Parameter(np.full(channels, start, np.float32), copy=False)
 
     def forward(self, x: Any) -> Any:
@@ -87,7 +88,7 @@ class ELU(Module):
     """x where positive, alpha * (e**x - 1) elsewhere."""
 
     def __init__(self, alpha: float = 1.0) -> None:
-        self.alpha = checks.number("ELU", "alpha", alpha)
+        self.alpha = number("ELU", "alpha", alpha)
 
     def forward(self, x: Any) -> Any:
         return ops.elu(x, alpha=self.alpha)
@@ -164,7 +165,7 @@ class Softmax(Module):
     """e**x over its sum along `axis`."""
 
     def __init__(self, axis: int = -1) -> None:
-        self.axis = checks.whole(type(self).__name__, "axis", axis, least=-32)
+        self.axis = whole(type(self).__name__, "axis", axis, low=-32)
 
     def forward(self, x: Any) -> Any:
         return ops.softmax(x, axis=self.axis)

@@ -1,34 +1,21 @@
-"""Constructor arguments of layers: each check names the layer, the argument, the value and the rule."""
+"""Checks of what only layers are given: windows, and inputs of a form.  Those of numbers are in `autodiff.numbers`."""
 
 from __future__ import annotations
 
-import math
+from operator import index
 from typing import Any
 
-import numpy as np
-
+from ..autodiff.numbers import is_whole
 from ..core.errors import describe
 from ..core.modes import state
 from ..kernels import shapes
 
 
-def whole(layer: str, name: str, value: Any, least: int = 1) -> int:
-    """An int of at least `least`."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{layer}: {name}={value!r} must be an int of at least {least}.")
-    if value < least:
-        raise ValueError(f"{layer}: {name}={value!r} must be at least {least}.")
-    return int(value)
-
-
-def number(layer: str, name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
-    """A finite number within [low, high]."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{layer}: {name}={value!r} must be a number.")
-    if not (math.isfinite(value) and low <= value <= high):
-        within = f" of at least {low}" if high == math.inf else f" within [{low}, {high}]"
-        raise ValueError(f"{layer}: {name}={value!r} must be a finite number{within if low > -math.inf else ''}.")
-    return float(value)
+def plain(value: Any) -> Any:
+    """A stride, padding or the like in the form in which it was given, with NumPy's whole numbers as ints."""
+    if isinstance(value, (tuple, list)):
+        return tuple(map(plain, value))
+    return index(value) if is_whole(value) else value
 
 
 def window(layer: str, size: Any, *, pooling: bool = False, **options: Any) -> shapes.Pair:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..autodiff.numbers import whole
 from ..kernels import shapes
 from ..ops.fused import fused
 from ..ops.random import generator
@@ -26,13 +27,13 @@ class _Conv(Module):
         self, in_channels: int, out_channels: int, groups: int, stride: Any, padding: Any, dilation: Any
     ) -> None:
         who = type(self).__name__
-        self.in_channels = checks.whole(who, "in_channels", in_channels)
-        self.out_channels = checks.whole(who, "out_channels", out_channels)
-        self.groups = checks.whole(who, "groups", groups)
+        self.in_channels = whole(who, "in_channels", in_channels)
+        self.out_channels = whole(who, "out_channels", out_channels)
+        self.groups = whole(who, "groups", groups)
         for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
             if channels % groups:
                 raise ValueError(f"{who}: {name}={channels} must be divisible by groups={groups}.")
-        self.stride, self.padding, self.dilation = stride, padding, dilation
+        self.stride, self.padding, self.dilation = map(checks.plain, (stride, padding, dilation))
 
     def _start(self, bias: bool) -> Parameter | None:
         """The bias at its start; layers set it after their weights, so that parameters are listed in this order."""
@@ -140,7 +141,7 @@ class ConvTranspose2d(_Conv):
         who = type(self).__name__
         super().__init__(in_channels, out_channels, groups, stride, padding, dilation)
         self.window = checks.window(who, window, stride=stride, padding=padding, dilation=dilation)
-        self.output_padding = output_padding
+        self.output_padding = checks.plain(output_padding)
         more, steps = shapes.pair(who, "output_padding", output_padding, 0), shapes.pair(who, "stride", stride)
         if more[0] >= steps[0] or more[1] >= steps[1] or (padding == "same" and more != (0, 0)):
             at_most = 'be 0 with padding="same"' if padding == "same" else f"be smaller than stride={stride!r}"
@@ -181,8 +182,8 @@ class DepthwiseConv2d(_Conv):
         init: str | Initialiser = "he_uniform",
     ) -> None:
         who = type(self).__name__
-        self.multiplier = checks.whole(who, "multiplier", multiplier)
-        checks.whole(who, "channels", channels)
+        self.multiplier = whole(who, "multiplier", multiplier)
+        whole(who, "channels", channels)
         super().__init__(channels, channels * multiplier, 1, stride, padding, dilation)
         self.window = checks.window(who, window, **self._options())
         self.weight = Parameter(depthwise(who, self.window, channels, multiplier, rng, init), copy=False)
@@ -216,7 +217,7 @@ class SeparableConv2d(_Conv):
     ) -> None:
         who = type(self).__name__
         super().__init__(in_channels, out_channels, 1, stride, padding, dilation)
-        self.multiplier = checks.whole(who, "multiplier", multiplier)
+        self.multiplier = whole(who, "multiplier", multiplier)
         self.window = checks.window(who, window, **self._options())
         rng = generator(rng, who)  # one for both, or an int would start both from the same numbers
         self.depthwise = Parameter(depthwise(who, self.window, in_channels, multiplier, rng, init), copy=False)
@@ -262,9 +263,9 @@ class Conv1d(_Conv):
     ) -> None:
         who = type(self).__name__
         super().__init__(in_channels, out_channels, groups, stride, padding, dilation)
-        self.window = checks.whole(who, "window", window)
-        checks.whole(who, "stride", stride)
-        checks.whole(who, "dilation", dilation)
+        self.window = whole(who, "window", window)
+        whole(who, "stride", stride)
+        whole(who, "dilation", dilation)
         sides = ((0, 0), tuple(padding)) if isinstance(padding, (tuple, list)) else padding
         checks.window(who, (1, window), stride=stride, padding=sides, dilation=dilation)
         self.weight = Parameter(draw(who, init, (window, in_channels // groups, out_channels), rng), copy=False)

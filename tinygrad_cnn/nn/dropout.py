@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
+from ..autodiff.numbers import number
 from ..ops.random import generator
-from . import checks
 from .init import Rng
 from .module import Module
 
@@ -23,9 +23,7 @@ class Dropout(Module):
     """
 
     def __init__(self, rate: float = 0.5, *, rng: Rng = None) -> None:
-        self.rate = checks.number("Dropout", "rate", rate, 0.0, 1.0)
-        if self.rate == 1.0:
-            raise ValueError("Dropout: rate=1.0 would drop everything; it must be below 1.")
+        self.rate = number("Dropout", "rate", rate, 0, below=1)
         self.rng = generator(rng, "Dropout")
 
     def forward(self, x: Any) -> Any:

@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.numbers import number, wholes
 from ..ops.random import generator
 
 Rng = np.random.Generator | int | None
@@ -34,17 +35,7 @@ Initialiser = Callable[..., np.ndarray]
 
 
 def _shape(who: str, shape: Any) -> tuple[int, ...]:
-    sizes = shape if isinstance(shape, (tuple, list)) else (shape,)
-    if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 0 for n in sizes):
-        raise ValueError(f"{who}: shape={shape!r} must be ints of at least 0.")
-    return tuple(int(n) for n in sizes)
-
-
-def _number(who: str, name: str, value: Any, positive: bool = False) -> float:
-    good = isinstance(value, (int, float, np.number)) and math.isfinite(value) and not (positive and value < 0)
-    if not good:
-        raise ValueError(f"{who}: {name}={value!r} must be a finite number{' of at least 0' if positive else ''}.")
-    return float(value)
+    return wholes(who, "shape", shape if isinstance(shape, (tuple, list)) else (shape,), 0)
 
 
 def fans(shape: Shape, who: str = "fans") -> tuple[int, int]:
@@ -61,7 +52,7 @@ def fans(shape: Shape, who: str = "fans") -> tuple[int, int]:
 
 def constant(shape: Shape, value: float, *, rng: Rng = None) -> np.ndarray:
     """Every element is `value`."""
-    return np.full(_shape("constant", shape), _number("constant", "value", value), np.float32)
+    return np.full(_shape("constant", shape), number("constant", "value", value), np.float32)
 
 
 def zeros(shape: Shape, *, rng: Rng = None) -> np.ndarray:
@@ -76,13 +67,13 @@ def ones(shape: Shape, *, rng: Rng = None) -> np.ndarray:
 
 def normal(shape: Shape, mean: float = 0.0, std: float = 1.0, *, rng: Rng = None) -> np.ndarray:
     """Normal with the given mean and standard deviation."""
-    mean, std = _number("normal", "mean", mean), _number("normal", "std", std, positive=True)
+    mean, std = number("normal", "mean", mean), number("normal", "std", std, 0)
     return generator(rng, "normal").normal(mean, std, _shape("normal", shape)).astype(np.float32)
 
 
 def uniform(shape: Shape, low: float = 0.0, high: float = 1.0, *, rng: Rng = None) -> np.ndarray:
     """Uniform in [low, high)."""
-    low, high = _number("uniform", "low", low), _number("uniform", "high", high)
+    low, high = number("uniform", "low", low), number("uniform", "high", high)
     if high < low:
         raise ValueError(f"uniform: low={low} must not exceed high={high}.")
     return generator(rng, "uniform").uniform(low, high, _shape("uniform", shape)).astype(np.float32)
@@ -139,7 +130,7 @@ def orthogonal(shape: Shape, gain: float = 1.0, *, rng: Rng = None) -> np.ndarra
     q, r = np.linalg.qr(tall)
     q *= np.sign(np.diagonal(r))  # makes the distribution uniform over orthogonal matrices
     matrix = q if rows >= columns else q.T
-    return (_number("orthogonal", "gain", gain) * matrix).reshape(sizes).astype(np.float32)
+    return (number("orthogonal", "gain", gain) * matrix).reshape(sizes).astype(np.float32)
 
 
 kaiming_normal, kaiming_uniform = he_normal, he_uniform

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
+from ..autodiff.numbers import whole
 from ..ops.fused import fused
 from . import checks
 from .init import Initialiser, Rng, draw, zeros
@@ -35,8 +36,8 @@ class Linear(Module):
         init: str | Initialiser = "he_uniform",
     ) -> None:
         who = type(self).__name__
-        self.in_features = checks.whole(who, "in_features", in_features)
-        self.out_features = checks.whole(who, "out_features", out_features)
+        self.in_features = whole(who, "in_features", in_features)
+        self.out_features = whole(who, "out_features", out_features)
         self.weight = Parameter(draw(who, init, (in_features, out_features), rng), copy=False)
         self.bias = Parameter(zeros((out_features,)), copy=False) if bias else None
 

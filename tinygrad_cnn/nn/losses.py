@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..autodiff.numbers import number
 from ..core.tensor import as_array
-from . import checks
 from .module import Module
 
 
@@ -50,7 +50,7 @@ class CrossEntropyLoss(_Loss):
         reduction: str = "mean",
     ) -> None:
         who = type(self).__name__
-        smoothing = checks.number(who, "label_smoothing", label_smoothing, 0.0, 1.0)
+        smoothing = number(who, "label_smoothing", label_smoothing, 0.0, 1.0)
         weight = _weights(who, weight)
         super().__init__(reduction, weight=weight, ignore_index=ignore_index, label_smoothing=smoothing)
 
@@ -92,9 +92,7 @@ class HuberLoss(_Loss):
     """`huber_loss` of predictions and targets of one shape: quadratic up to `delta`, then linear."""
 
     def __init__(self, *, delta: float = 1.0, reduction: str = "mean") -> None:
-        if checks.number("HuberLoss", "delta", delta) <= 0:
-            raise ValueError(f"HuberLoss: delta={delta!r} must be above 0.")
-        super().__init__(reduction, delta=float(delta))
+        super().__init__(reduction, delta=number("HuberLoss", "delta", delta, above=0))
 
     def forward(self, predictions: Any, targets: Any) -> Any:
         return ops.huber_loss(predictions, targets, **self.options)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..autodiff.numbers import number, whole
 from ..core import Tensor
 from ..core.modes import state
 from ..ops.fused import fused
@@ -27,8 +28,8 @@ class _Norm(Module):
 
     def __init__(self, channels: int, eps: float) -> None:
         who = type(self).__name__
-        self.channels = checks.whole(who, "channels", channels)
-        self.eps = checks.number(who, "eps", eps, 0.0)
+        self.channels = whole(who, "channels", channels)
+        self.eps = number(who, "eps", eps, 0.0)
         self.weight = Parameter(ones((self.channels,)), copy=False)
         self.bias = Parameter(zeros((self.channels,)), copy=False)
 
@@ -64,7 +65,7 @@ class BatchNorm2d(_Norm):
 
     def __init__(self, channels: int, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__(channels, eps)
-        self.momentum = checks.number("BatchNorm2d", "momentum", momentum, 0.0, 1.0)
+        self.momentum = number("BatchNorm2d", "momentum", momentum, 0.0, 1.0)
         self.register_buffer("running_mean", zeros((self.channels,)))
         self.register_buffer("running_var", ones((self.channels,)))
 
@@ -129,7 +130,7 @@ class GroupNorm(_Norm):
 
     def __init__(self, groups: int, channels: int, *, eps: float = 1e-5) -> None:
         super().__init__(channels, eps)
-        self.groups = checks.whole("GroupNorm", "groups", groups)
+        self.groups = whole("GroupNorm", "groups", groups)
         if self.channels % self.groups:
             raise ValueError(f"GroupNorm: channels={channels} must be divisible by groups={groups}.")
 

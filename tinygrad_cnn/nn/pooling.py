@@ -14,9 +14,8 @@ class _Pool(Module):
     """What max and average pooling share: the window and where it goes."""
 
     def __init__(self, window: Any, stride: Any, **options: Any) -> None:
-        self.window = window
-        self.stride = stride
-        self.options = options
+        self.window, self.stride = checks.plain(window), checks.plain(stride)
+        self.options = {name: checks.plain(value) for name, value in options.items()}
         placed = {k: v for k, v in options.items() if k != "count_include_pad"}
         checks.window(type(self).__name__, window, pooling=True, stride=stride, **placed)
 

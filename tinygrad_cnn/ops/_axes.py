@@ -5,18 +5,21 @@ from __future__ import annotations
 from operator import index
 from typing import Any
 
+from ..autodiff.numbers import is_whole
 from ..core.algebra import broadcast_to
 from ..core.register import registry
 
 
 def axes_of(who: str, axis: Any, ndim: int) -> tuple[int, ...]:
-    """`axis` (None, an int or a tuple, NumPy's meaning) as a tuple of distinct axes counted from the front."""
+    """`axis` (None, a whole number or a tuple, NumPy's meaning) as a tuple of distinct axes counted from the front."""
     if axis is None:
         return tuple(range(ndim))
-    try:
-        given = tuple(index(a) for a in axis) if isinstance(axis, (tuple, list)) else (index(axis),)
-    except TypeError:
-        raise TypeError(f"{who}: axis={axis!r} must be None, an int or a tuple of ints.") from None
+    if type(axis) is int and -ndim <= axis < ndim:  # the most frequent, so the quickest
+        return (axis % ndim,)
+    items = axis if isinstance(axis, (tuple, list)) else (axis,)
+    if not all(map(is_whole, items)):
+        raise TypeError(f"{who}: axis={axis!r} must be None, a whole number or a tuple of whole numbers.")
+    given = tuple(map(index, items))
     if any(not -ndim <= a < ndim for a in given):
         raise ValueError(f"{who}: axis={axis!r} is out of range for {ndim} axes (from {-ndim} to {ndim - 1}).")
     axes = tuple(a % ndim for a in given)

@@ -10,21 +10,25 @@ from typing import Any
 import numpy as np
 
 from ..core import Sample as S
-from ..core import op
+from ..core import Tensor, op
 from ._taps import Taps, gather, taps
 from .indexing import _put_ref, getitem
 
 
 def _widths(who: str, width: Any, ndim: int) -> list[tuple[int, int]]:
     """NumPy's pad widths: an int, a pair, or a pair per axis."""
+    error: type[Exception] = ValueError
     try:
-        pairs = np.broadcast_to(np.asarray(width), (ndim, 2))
-        if pairs.dtype.kind not in "iu" or (pairs < 0).any():
+        given = np.asarray(None if isinstance(width, Tensor) else width)  # a setting is not part of a graph
+        if given.dtype.kind not in "iu":
+            error = TypeError
+            raise ValueError
+        pairs = np.broadcast_to(given, (ndim, 2))
+        if (pairs < 0).any():
             raise ValueError
     except ValueError:
-        raise ValueError(
-            f"{who}: width={width!r} must be ints of at least 0: one, a pair, or a pair per axis."
-        ) from None
+        rule = "must be whole numbers of at least 0: one, a pair, or a pair per axis"
+        raise error(f"{who}: width={width!r} {rule}.") from None
     return [(int(a), int(b)) for a, b in pairs]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from ..autodiff.numbers import whole
 from ..core import Sample as S
 from ..core import op
 from ..kernels import shapes, slow
@@ -191,8 +192,9 @@ def _transposed_window(x: Any, w: Any, b: Any, output_padding: Any, groups: Any,
     shapes.image(who, "x", s)
     if len(f) != 4:
         raise ValueError(f"{who}: filters must be (I, J, O/groups, C), but w has shape {f}: {len(f)} axes.")
-    if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)) or groups < 1 or f[3] % groups:
-        raise ValueError(f"{who}: groups={groups!r} must be an int of at least 1 that divides {f[3]} input channels.")
+    groups = whole(who, "groups", groups)
+    if f[3] % groups:
+        raise ValueError(f"{who}: groups={groups} must divide the {f[3]} input channels of w {f}.")
     if f[3] != s[3]:
         swapped = " Filters are (I, J, O/groups, C): the input channels come last." if f[2] == s[3] else ""
         raise ValueError(f"{who}: filters {f} expect {f[3]} input channels, but x has shape {s}: {s[3]}.{swapped}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.numbers import number
 from ..core import Sample as S
 from ..core import op
 from ..core.sample import probabilities
@@ -74,8 +75,7 @@ def _classes(who: str, shape: Any, weight: Any, smoothing: float) -> int:
     classes = shape[-1] if shape else 0
     if not classes:
         raise ValueError(f"{who}: logits have shape {shape}; the last axis must hold at least one class.")
-    if not 0 <= smoothing <= 1:
-        raise ValueError(f"{who}: label_smoothing={smoothing!r} must be from 0 to 1.")
+    number(who, "label_smoothing", smoothing, 0, 1)
     if weight is not None and np.shape(values(weight)) != (classes,):
         got = np.shape(values(weight))
         raise ValueError(f"{who}: weight has shape {got}, expected ({classes},): one number per class.")
@@ -323,8 +323,7 @@ def huber_loss(predictions: Any, targets: Any, *, delta: float = 1.0, reduction:
     array([0.125, 2.5  ])
     """
     _check_pair("huber_loss", predictions, targets)
-    if not delta > 0:
-        raise ValueError(f"huber_loss: delta={delta!r} must be above 0.")
+    delta = number("huber_loss", "delta", delta, above=0)
     d = predictions - targets  # its square, not that of |d|, whose second derivative at 0 would be lost
     size = abs(d)
     return _reduce("huber_loss", where(size <= delta, d * d * 0.5, (size - 0.5 * delta) * delta), reduction)

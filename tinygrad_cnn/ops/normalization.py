@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.numbers import whole
 from ..core import Sample as S
 from ..core import op
 from ._axes import axes_of
@@ -66,8 +67,9 @@ def group_norm(x: Any, groups: int, gamma: Any = None, beta: Any = None, *, eps:
     Source: Wu and He (2018).
     """
     shape, c = tuple(x.shape), x.shape[-1]
-    if isinstance(groups, bool) or groups < 1 or c % groups:
-        raise ValueError(f"group_norm: {c} channels of x {shape} do not divide into groups={groups!r}.")
+    groups = whole("group_norm", "groups", groups)
+    if c % groups:
+        raise ValueError(f"group_norm: {c} channels of x {shape} do not divide into groups={groups}.")
     split = reshape(x, (*shape[:-1], groups, c // groups))
     axes = (*range(1, len(shape) - 1), len(shape))
     return affine(reshape(normalize(split, axis=axes, eps=eps), shape), gamma, beta)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.numbers import is_whole, number, whole
 from ..core import Sample as S
 from ..core import op
 from ..core.modes import drawn_from
@@ -13,13 +14,15 @@ from .arithmetic import where
 
 
 def generator(rng: Any, who: str) -> np.random.Generator:
-    """A generator from itself or from an int seed; a fresh, unseeded one from None."""
+    """A generator from itself or from a whole number, its seed; a fresh, unseeded one from None."""
     if isinstance(rng, np.random.Generator):
         drawn_from(rng)
         return rng
-    if rng is None or (isinstance(rng, (int, np.integer)) and not isinstance(rng, bool)):
-        return np.random.default_rng(rng)
-    raise TypeError(f"{who}: rng={rng!r} must be a np.random.Generator, an int seed or None.")
+    if rng is None:
+        return np.random.default_rng()
+    if is_whole(rng):
+        return np.random.default_rng(whole(who, "rng", rng, 0))
+    raise TypeError(f"{who}: rng={rng!r} must be a np.random.Generator, a whole number (a seed) or None.")
 
 
 @op(
@@ -42,8 +45,7 @@ def dropout(x: Any, rate: float, *, training: bool = True, rng: Any = None) -> A
     >>> tg.dropout(np.ones(3), 0.25, training=False)
     array([1., 1., 1.])
     """
-    if not 0 <= rate < 1:
-        raise ValueError(f"dropout: rate={rate!r} must be at least 0 and below 1.")
+    rate = number("dropout", "rate", rate, 0, below=1)
     if not training or rate == 0:
         return x, np.ones((1,) * x.ndim, bool)
     keep = generator(rng, "dropout").random(x.shape) >= rate

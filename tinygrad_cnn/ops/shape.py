@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from operator import index
 from typing import Any
 
 import numpy as np
 
+from ..autodiff.numbers import is_whole, whole, wholes
 from ..core import Sample as S
 from ..core import op
 from ._axes import axes_of
@@ -163,8 +163,8 @@ def flatten(x: Any, *, start: int = 0) -> Any:
     >>> tg.flatten(np.ones((8, 4, 4, 3)), start=1).shape
     (8, 48)
     """
-    if not 0 <= start <= x.ndim:
-        raise ValueError(f"flatten: start={start} is not an axis of shape {x.shape}.")
+    if type(start) is not int or not 0 <= start <= x.ndim:
+        start = whole("flatten", "start", start, 0, x.ndim, remedy=f"x has shape {x.shape}.")
     return x.reshape(*x.shape[:start], math.prod(x.shape[start:]))
 
 
@@ -234,12 +234,14 @@ def split(x: Any, sections: Any, *, axis: int = 0) -> list[Any]:
     [(2, 2), (2, 2), (2, 2)]
     """
     n = np.shape(x)[axis]
-    if isinstance(sections, (int, np.integer)):
-        if sections < 1 or n % sections:
+    if is_whole(sections):
+        sections = whole("split", "sections", sections)
+        if n % sections:
             raise ValueError(f"split: {n} along axis {axis} does not divide into {sections} equal parts.")
         cuts = list(range(n // sections, n, n // sections)) if n else []
     else:
-        cuts = [index(c) for c in sections]
+        listed = sections.tolist() if isinstance(sections, np.ndarray) else sections
+        cuts = list(wholes("split", "sections", listed, None, form="a number of parts or a list of places to cut at"))
     lead = (slice(None),) * (axis % len(np.shape(x)))
     return [getitem(x, key=(*lead, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n], strict=True)]
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..shapes import Window
+from ..shapes import Window, whole
 from .shadow import notice
 
 VERSION = 5  # of the calls between this file and module.c (setup.py compiles it in); raise it when one changes
@@ -70,10 +70,9 @@ def empty_cache() -> None:
 
 def set_num_threads(n: int) -> None:
     """Use `n` threads from now on.  Results have the same bits whatever the number."""
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 1 <= n <= 256:
-        raise ValueError(f"set_num_threads: n={n!r} must be an int from 1 to 256.")
+    n = whole("set_num_threads", "n", n, 1, 256)
     if _native is not None:
-        _native.set_num_threads(int(n))
+        _native.set_num_threads(n)
         _describe()
 
 
