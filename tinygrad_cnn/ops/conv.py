@@ -21,17 +21,20 @@ from ..kernels import shapes, slow
 from ._arguments import promoted
 from .reduce import sum
 
-_window = lru_cache(1024)(shapes.conv_window)
+
+@lru_cache(1024, typed=True)  # typed, since True and 1.0 equal 1 but are refused
+def _window(x_shape: Any, w_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> shapes.Window:
+    return shapes.conv_window(
+        "conv2d", x_shape, w_shape, stride=stride, padding=padding, dilation=dilation, groups=groups
+    )
 
 
 def geometry(x_shape: Any, w_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> shapes.Window:
     """The window of a convolution, worked out once for each set of shapes and options."""
     try:
-        return _window("conv2d", x_shape, w_shape, stride=stride, padding=padding, dilation=dilation, groups=groups)
+        return _window(x_shape, w_shape, stride, padding, dilation, groups)
     except TypeError:  # a list among the options cannot be looked up; the check words what is really wrong
-        return shapes.conv_window(
-            "conv2d", x_shape, w_shape, stride=stride, padding=padding, dilation=dilation, groups=groups
-        )
+        return _window.__wrapped__(x_shape, w_shape, stride, padding, dilation, groups)
 
 
 def filters_window(x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> shapes.Window:

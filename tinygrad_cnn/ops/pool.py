@@ -16,18 +16,23 @@ from ..kernels import shapes, slow
 from ._arguments import check_floating
 from ._axes import spread
 
-_window = lru_cache(1024)(shapes.pool_window)
+
+@lru_cache(1024, typed=True)  # typed, since True and 1.0 equal 1 but are refused
+def _window(
+    op_name: str, x_shape: Any, window: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> shapes.Window:
+    options = {"stride": stride, "padding": padding, "dilation": dilation}
+    return shapes.pool_window(op_name, x_shape, window, ceil_mode=ceil_mode, **options)
 
 
 def geometry(
     op_name: str, x_shape: Any, window: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
 ) -> shapes.Window:
     """The window of a pooling, worked out once for each set of shapes and options."""
-    options = {"stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
     try:
-        return _window(op_name, x_shape, window, **options)
+        return _window(op_name, x_shape, window, stride, padding, dilation, ceil_mode)
     except TypeError:  # a list cannot be looked up
-        return shapes.pool_window(op_name, x_shape, window, **options)
+        return _window.__wrapped__(op_name, x_shape, window, stride, padding, dilation, ceil_mode)
 
 
 def _taps(y_shape: Any, window: Any) -> int:
