@@ -136,10 +136,10 @@ P = Tensor(np.ones(2), requires_grad=True)
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
-        (lambda: optim.LBFGS([P], max_iter=0), ValueError, "LBFGS: max_iter=0 must be an int of at least 1."),
-        (lambda: optim.LBFGS([P], max_iter=2.5), ValueError, "max_iter=2.5"),
-        (lambda: optim.LBFGS([P], max_eval=-1), ValueError, "max_eval=-1 must be an int of at least 1 or None"),
-        (lambda: optim.LBFGS([P], history_size=None), ValueError, "history_size=None"),
+        (lambda: optim.LBFGS([P], max_iter=0), ValueError, "LBFGS: max_iter=0 must be a whole number of at least 1."),
+        (lambda: optim.LBFGS([P], max_iter=2.5), TypeError, "max_iter=2.5"),
+        (lambda: optim.LBFGS([P], max_eval=-1), ValueError, "max_eval=-1 must be a whole number of at least 1. None"),
+        (lambda: optim.LBFGS([P], history_size=None), TypeError, "history_size=None"),
         (lambda: optim.LBFGS([P], tolerance_grad=-1), ValueError, "tolerance_grad=-1 must be a finite number"),
         (lambda: optim.LBFGS([P], tolerance_change=float("nan")), ValueError, "tolerance_change=nan"),
         (lambda: optim.LBFGS([{"params": [P]}, {"params": [P]}]), ValueError, "one group of parameters, got a second"),

@@ -262,7 +262,7 @@ WRONG = [
     (lambda: optim.SGD([P], lr=0.1, nesterov=True), "SGD: nesterov=True needs momentum above 0"),
     (lambda: optim.SGD([P], lr=0.1, momentum=0.9, dampening=0.1, nesterov=True), "dampening=0.1"),
     (lambda: optim.SGD([P], lr=0.1, nesterov=1), "SGD: nesterov=1 must be True or False"),
-    (lambda: optim.Adam([P], betas=(0.9, 1.0)), r"Adam: betas=\(0.9, 1.0\) must be two numbers"),
+    (lambda: optim.Adam([P], betas=(0.9, 1.0)), r"Adam: betas\[1\]=1.0 must be a number of at least 0 and"),
     (lambda: optim.Adam([P], betas=0.9), "Adam: betas=0.9 must be two numbers"),
     (lambda: optim.Adam([P], eps=-1e-8), "Adam: eps=-1e-08"),
     (lambda: optim.RMSprop([P], alpha=1.5), "RMSprop: alpha=1.5 must be"),

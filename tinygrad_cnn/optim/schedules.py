@@ -11,22 +11,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ..autodiff.numbers import number, whole
 from .optimizer import Optimizer
-
-
-def _whole(who: str, name: str, value: Any, least: int = 1) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{who}: {name}={value!r} must be an int of at least {least}.")
-    return value
-
-
-def _number(who: str, name: str, value: Any, low: float = 0.0, high: float = math.inf) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not (
-        math.isfinite(value) and low <= value <= high
-    ):
-        within = f"from {low:g} to {high:g}" if high < math.inf else f"of at least {low:g}"
-        raise ValueError(f"{who}: {name}={value!r} must be a finite number {within}.")
-    return float(value)
 
 
 class Schedule:
@@ -100,8 +86,8 @@ class StepLR(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
-        self.step_size = _whole("StepLR", "step_size", step_size)
-        self.gamma = _number("StepLR", "gamma", gamma)
+        self.step_size = whole("StepLR", "step_size", step_size)
+        self.gamma = number("StepLR", "gamma", gamma, 0)
         super().__init__(optimizer)
 
     def factor(self, t: int) -> float:
@@ -117,7 +103,7 @@ class ExponentialLR(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, gamma: float) -> None:
-        self.gamma = _number("ExponentialLR", "gamma", gamma)
+        self.gamma = number("ExponentialLR", "gamma", gamma, 0)
         super().__init__(optimizer)
 
     def factor(self, t: int) -> float:
@@ -139,9 +125,9 @@ class CosineLR(Schedule):
     def __init__(
         self, optimizer: Optimizer, steps: int, *, eta_min: float = 0.0, restarts: bool = False, stretch: int = 1
     ) -> None:
-        self.steps = _whole("CosineLR", "steps", steps)
-        self.eta_min = _number("CosineLR", "eta_min", eta_min)
-        self.stretch = _whole("CosineLR", "stretch", stretch)
+        self.steps = whole("CosineLR", "steps", steps)
+        self.eta_min = number("CosineLR", "eta_min", eta_min, 0)
+        self.stretch = whole("CosineLR", "stretch", stretch)
         self.restarts = bool(restarts)
         super().__init__(optimizer)
 
@@ -170,8 +156,8 @@ class WarmupLR(Schedule):
     """
 
     def __init__(self, after: Optimizer | Schedule, steps: int, *, start: float = 0.0) -> None:
-        self.steps = _whole("WarmupLR", "steps", steps)
-        self.start = _number("WarmupLR", "start", start, 0.0, 1.0)
+        self.steps = whole("WarmupLR", "steps", steps)
+        self.start = number("WarmupLR", "start", start, 0, 1)
         if isinstance(after, ReduceLROnPlateau):
             raise TypeError("WarmupLR: cannot precede ReduceLROnPlateau, which follows a metric, not a count.")
         self.after = after if isinstance(after, Schedule) else ConstantLR(after)
@@ -207,11 +193,11 @@ class OneCycleLR(Schedule):
         div_factor: float = 25.0,
         final_div_factor: float = 1e4,
     ) -> None:
-        self.max_lr = _number("OneCycleLR", "max_lr", max_lr)
-        self.total_steps = _whole("OneCycleLR", "total_steps", total_steps, 2)
-        self.pct_start = _number("OneCycleLR", "pct_start", pct_start, 0.0, 1.0)
-        self.div_factor = _number("OneCycleLR", "div_factor", div_factor, 1.0)
-        self.final_div_factor = _number("OneCycleLR", "final_div_factor", final_div_factor, 1.0)
+        self.max_lr = number("OneCycleLR", "max_lr", max_lr, 0)
+        self.total_steps = whole("OneCycleLR", "total_steps", total_steps, 2)
+        self.pct_start = number("OneCycleLR", "pct_start", pct_start, 0, 1)
+        self.div_factor = number("OneCycleLR", "div_factor", div_factor, 1)
+        self.final_div_factor = number("OneCycleLR", "final_div_factor", final_div_factor, 1)
         super().__init__(optimizer)
 
     def rate(self, base: float, t: int) -> float:
@@ -261,9 +247,9 @@ class ReduceLROnPlateau(Schedule):
         if mode not in ("min", "max"):
             raise ValueError(f'{who}: mode={mode!r} must be "min" or "max".')
         self.mode = mode
-        self.shrink = _number(who, "factor", factor, 0.0, 1.0)
-        self.patience, self.cooldown = _whole(who, "patience", patience, 0), _whole(who, "cooldown", cooldown, 0)
-        self.threshold, self.min_lr = _number(who, "threshold", threshold), _number(who, "min_lr", min_lr)
+        self.shrink = number(who, "factor", factor, 0, 1)
+        self.patience, self.cooldown = whole(who, "patience", patience, 0), whole(who, "cooldown", cooldown, 0)
+        self.threshold, self.min_lr = number(who, "threshold", threshold, 0), number(who, "min_lr", min_lr, 0)
         self.best: float | None = None
         self.bad = self.cooling = 0
         super().__init__(optimizer)

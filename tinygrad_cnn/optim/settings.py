@@ -2,71 +2,55 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-Rule = tuple[str, Callable[[Any], bool]]
+from ..autodiff.numbers import number, whole
 
-_AT_LEAST_0: Rule = ("a finite number of at least 0", lambda v: v >= 0)
-_BELOW_1: Rule = ("a number of at least 0 and below 1", lambda v: 0 <= v < 1)
-
-FINITE: Rule = ("a finite number", lambda v: True)  # and so are settings that only a user's optimiser has
-
-RULES: dict[str, Rule] = {
-    "lr": _AT_LEAST_0,
-    "momentum": _AT_LEAST_0,
-    "weight_decay": _AT_LEAST_0,
-    "eps": _AT_LEAST_0,
-    "lr_decay": _AT_LEAST_0,
-    "momentum_decay": _AT_LEAST_0,
-    "initial_accumulator_value": _AT_LEAST_0,
-    "max_norm": _AT_LEAST_0,
-    "max_value": _AT_LEAST_0,
-    "alpha": _BELOW_1,
-    "rho": ("a number from 0 to 1", lambda v: 0 <= v <= 1),
-    "dampening": FINITE,
-    "decay": _BELOW_1,
-    "tolerance_grad": _AT_LEAST_0,
-    "tolerance_change": _AT_LEAST_0,
+# The bounds of each number, as `autodiff.numbers.number` takes them.  Any other setting, which only an optimiser of a
+# user's own has, must be a finite number.
+RULES: dict[str, dict[str, Any]] = {
+    "lr": {"low": 0},
+    "momentum": {"low": 0},
+    "weight_decay": {"low": 0},
+    "eps": {"low": 0},
+    "lr_decay": {"low": 0},
+    "momentum_decay": {"low": 0},
+    "initial_accumulator_value": {"low": 0},
+    "max_norm": {"low": 0},
+    "max_value": {"low": 0},
+    "alpha": {"low": 0, "below": 1},
+    "rho": {"low": 0, "high": 1},
+    "dampening": {},
+    "decay": {"low": 0, "below": 1},
+    "tolerance_grad": {"low": 0},
+    "tolerance_change": {"low": 0},
 }
 FLAGS = frozenset({"nesterov", "amsgrad", "centered", "warmup"})
 COUNTS = {"max_iter": False, "history_size": False, "max_eval": True}  # whether None will do
 
 
-def _number(value: Any) -> float | None:
-    """A finite number as a float, else None."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
-        return None
-    return float(value) if math.isfinite(value) else None
-
-
 def check(who: str, name: str, value: Any) -> Any:
-    """A setting as a plain number, pair or bool; refuses a wrong one with the value and the rule."""
+    """Return a setting as a plain number, pair or bool; refuse a wrong one with the value and the rule."""
     if name in FLAGS:
         if not isinstance(value, (bool, np.bool_)):
             raise TypeError(f"{who}: {name}={value!r} must be True or False.")
         return bool(value)
     if name in COUNTS:
-        if value is None and COUNTS[name]:
+        optional = COUNTS[name]
+        if value is None and optional:
             return None
-        if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise ValueError(f"{who}: {name}={value!r} must be an int of at least 1{' or None' * COUNTS[name]}.")
-        return int(value)
+        return whole(who, name, value, remedy="None sets no limit." if optional else "")
     if name == "betas":
-        pair = [_number(v) for v in value] if isinstance(value, (tuple, list)) else []
-        if len(pair) != 2 or not all(b is not None and 0 <= b < 1 for b in pair):
+        if not isinstance(value, (tuple, list)):
+            raise TypeError(f"{who}: betas={value!r} must be two numbers of at least 0 and below 1.")
+        if len(value) != 2:
             raise ValueError(f"{who}: betas={value!r} must be two numbers of at least 0 and below 1.")
-        return tuple(pair)
-    if isinstance(value, bool) and name not in RULES:  # a flag of somebody's own optimiser
+        return tuple(number(who, f"betas[{k}]", beta, 0, below=1) for k, beta in enumerate(value))
+    if name not in RULES and isinstance(value, bool):  # a flag of an optimiser of a user's own
         return value
-    words, rule = RULES.get(name, FINITE)
-    number = _number(value)
-    if number is None or not rule(number):
-        raise ValueError(f"{who}: {name}={value!r} must be {words}.")
-    return number
+    return number(who, name, value, **RULES.get(name, {}))
 
 
 class Group(dict[str, Any]):
