@@ -118,13 +118,13 @@ def test_random_split_uses_every_sample_once(dataset):
 
 @pytest.mark.parametrize("sizes", [[10, 9], [0.5, 0.4], [], [-1, 21], ["a"], [10.5, 9.5]])
 def test_sizes_that_do_not_add_up(dataset, sizes):
-    with pytest.raises(ValueError, match="random_split: sizes"):
+    with pytest.raises((TypeError, ValueError), match="random_split: sizes"):
         random_split(dataset, sizes)
 
 
 def test_bad_seeds(dataset):
     for seed in (-1, 1.5, None, True):
-        with pytest.raises(ValueError, match="seed must be a whole number"):
+        with pytest.raises((TypeError, ValueError), match=f"seed={seed} must be a whole number"):
             random_split(dataset, [10, 10], seed)
 
 
@@ -161,8 +161,8 @@ GOOD = (np.zeros((2, 2, 1)), 0)
     [
         ((np.zeros((3, 2, 1)), 0), ValueError, r"sample 1 has shape \(3, 2, 1\), sample 0 has \(2, 2, 1\)"),
         (np.zeros((2, 2, 1)), TypeError, "sample 1: must be a pair .image, label., got ndarray"),
-        ((np.zeros((2, 2, 1)), "cat"), TypeError, "sample 1: its label must be a whole number, got 'cat'"),
-        ((np.zeros((2, 2, 1)), 0.5), TypeError, "sample 1: its label.*0.5"),
+        ((np.zeros((2, 2, 1)), "cat"), TypeError, "sample 1: label='cat' must be a whole number"),
+        ((np.zeros((2, 2, 1)), 0.5), TypeError, "sample 1: label=0.5"),
         ((np.zeros((2, 2, 1), int), 0), TypeError, "sample 1: images are uint8 or floating, got dtype int64"),
         (ValueError("torn page"), ValueError, "^sample 1: torn page$"),
         (FileNotFoundError("x.png"), FileNotFoundError, "sample 1: x.png"),

@@ -68,15 +68,16 @@ def test_callers_cannot_spoil_each_others_data():
     ("settings", "words"),
     [
         ({"split": "weekday"}, "split must be 'random' or 'writers', got 'weekday'"),
-        ({"test_size": 0}, "test_size must be a fraction between 0 and 1, got 0"),
-        ({"test_size": 1.0}, "got 1.0"),
-        ({"test_size": float("nan")}, "got nan"),
-        ({"test_size": "a"}, "got 'a'"),
-        ({"seed": -1}, "digits: seed must be"),
+        ({"test_size": 0}, "test_size=0 must be a number above 0 and below 1"),
+        ({"test_size": 1.0}, "test_size=1.0"),
+        ({"test_size": float("nan")}, "test_size=nan"),
+        ({"test_size": "a"}, "test_size='a'"),
+        ({"test_size": 1e-9}, "test_size=1e-09 leaves no sample"),
+        ({"seed": -1}, "digits: seed=-1 must be"),
     ],
 )
 def test_bad_settings(settings, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((TypeError, ValueError), match=words):
         digits(**settings)
 
 

@@ -126,14 +126,14 @@ def test_two_loops_at_once_are_two_epochs():
         ({"samples": 24}, "samples = 24"),
         ({"shuffle": 1}, "shuffle = 1"),
         ({"position": 6}, "position 6, an epoch has 5"),
-        ({"position": -1}, "position must be a whole number"),
-        ({"epoch": "x"}, "epoch must be a whole number"),
+        ({"position": -1}, "position=-1 must be a whole number"),
+        ({"epoch": "x"}, "epoch='x' must be a whole number"),
     ],
 )
 def test_a_state_that_would_give_other_batches_is_refused(change, words):
     loader = DataLoader(DATA, 5)
     before = loader.state_dict()
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((TypeError, ValueError), match=words):
         loader.load_state_dict({**before, **change})
     with pytest.raises(ValueError, match="lacks batch_size, drop_last, position"):
         loader.load_state_dict({"epoch": 0, "samples": 23, "seed": 0, "shuffle": 0})
@@ -143,12 +143,12 @@ def test_a_state_that_would_give_other_batches_is_refused(change, words):
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        ({"batch_size": 0}, ValueError, "batch_size must be a whole number, at least 1, got 0"),
-        ({"batch_size": -3}, ValueError, "got -3"),
-        ({"batch_size": 2.5}, ValueError, "got 2.5"),
-        ({"batch_size": True}, ValueError, "got True"),
-        ({"prefetch": -1}, ValueError, "prefetch must be a whole number, at least 0"),
-        ({"seed": None}, ValueError, "DataLoader: seed must be"),
+        ({"batch_size": 0}, ValueError, "batch_size=0 must be a whole number of at least 1"),
+        ({"batch_size": -3}, ValueError, "batch_size=-3"),
+        ({"batch_size": 2.5}, TypeError, "batch_size=2.5"),
+        ({"batch_size": True}, TypeError, "batch_size=True"),
+        ({"prefetch": -1}, ValueError, "prefetch=-1 must be a whole number of at least 0"),
+        ({"seed": None}, TypeError, "DataLoader: seed=None must be"),
         ({"transform": 3}, TypeError, "transform must be callable"),
         ({"batch_size": 24, "drop_last": True}, ValueError, "leaves no batch: 23 samples, batch_size 24"),
         ({"dataset": PIXELS}, TypeError, "needs a data set, got ndarray. Wrap arrays in ArrayDataset"),

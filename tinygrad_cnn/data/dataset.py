@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.numbers import number, whole
 from ..io.errors import FileFormatError
 
 # Errors that can be made again from a message alone.
@@ -159,20 +160,20 @@ def random_split(dataset: Any, sizes: Sequence[float], seed: int = 0) -> list[Su
     >>> [len(part) for part in data.random_split(train, [0.9, 0.1], seed=0)]
     [1294, 144]
     """
-    total = len(dataset)
-    given = list(sizes)
-    if not given or not all(isinstance(s, (int, float, np.number)) and s >= 0 for s in given):
-        raise ValueError(f"random_split: sizes must be numbers of samples or fractions, at least 0, got {sizes!r}.")
-    if all(float(s).is_integer() for s in given) and sum(given) == total:
+    total, sizes = len(dataset), list(sizes)
+    given = [number("random_split", f"sizes[{k}]", size, 0) for k, size in enumerate(sizes)]
+    if not given:
+        raise ValueError("random_split: sizes is empty. Give numbers of samples, or fractions that add up to 1.")
+    if all(s.is_integer() for s in given) and sum(given) == total:
         ends = np.cumsum([int(s) for s in given])
     elif abs(sum(given) - 1) < 1e-6:
         ends = np.floor(np.cumsum(given) * total + 0.5).astype(int)
     else:
         raise ValueError(
-            f"random_split: sizes {given} add up to {sum(given):g}; "
+            f"random_split: sizes {sizes} add up to {sum(given):g}; "
             f"they must add up to the {total} samples, or to 1 as fractions."
         )
-    order = np.random.default_rng(check_seed("random_split", seed)).permutation(total)
+    order = np.random.default_rng(whole("random_split", "seed", seed, 0)).permutation(total)
     return [Subset(dataset, part) for part in np.split(order, ends[:-1])]
 
 
@@ -187,25 +188,23 @@ def collate(dataset: Any, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Stack single samples; one that does not fit is named."""
     images: list[np.ndarray] = []
     labels: list[int] = []
-    for number in indices.tolist():
+    for k in indices.tolist():
         try:
-            sample = dataset[number]
+            sample = dataset[k]
         except Exception as error:
-            raise located(f"sample {number}", error) from error
+            raise located(f"sample {k}", error) from error
         if not isinstance(sample, (tuple, list)) or len(sample) != 2:
-            raise TypeError(f"sample {number}: must be a pair (image, label), got {type(sample).__name__}.")
+            raise TypeError(f"sample {k}: must be a pair (image, label), got {type(sample).__name__}.")
         image, label = np.asarray(sample[0]), sample[1]
         if images and image.shape != images[0].shape:
             raise ValueError(
-                f"sample {number} has shape {image.shape}, sample {indices[0]} has {images[0].shape}: "
+                f"sample {k} has shape {image.shape}, sample {indices[0]} has {images[0].shape}: "
                 "a batch needs one shape; crop or resize them when loading."
             )
         if image.dtype.kind not in "fu" or (image.dtype.kind == "u" and image.dtype != np.uint8):
-            raise TypeError(f"sample {number}: images are uint8 or floating, got dtype {image.dtype}.")
-        if isinstance(label, (bool, np.bool_)) or not isinstance(label, (int, np.integer)):
-            raise TypeError(f"sample {number}: its label must be a whole number, got {label!r}.")
+            raise TypeError(f"sample {k}: images are uint8 or floating, got dtype {image.dtype}.")
         images.append(image)
-        labels.append(int(label))
+        labels.append(whole(f"sample {k}", "label", label, None))
     if not images:
         raise ValueError("a batch of single samples needs at least one of them, got no indices.")
     return _as_float(np.stack(images)), np.array(labels, np.int64)
@@ -234,12 +233,6 @@ def check_indices(indices: Any, length: int, name: str) -> np.ndarray:
         raise IndexError(f"{name}: there is no sample {array[bad][0]}; it has {length}, numbered 0 to {length - 1}.")
     array = array.astype(np.int64)
     return np.where(array < 0, array + length, array)
-
-
-def check_seed(who: str, seed: Any) -> int:
-    if isinstance(seed, (bool, np.bool_)) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ValueError(f"{who}: seed must be a whole number, at least 0, got {seed!r}.")
-    return int(seed)
 
 
 def _as_float(pixels: np.ndarray) -> np.ndarray:

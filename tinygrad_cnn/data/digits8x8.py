@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..autodiff.numbers import number, whole
 from ..io.errors import FileFormatError
-from .dataset import ArrayDataset, check_seed
+from .dataset import ArrayDataset
 
 FILE = Path(__file__).with_name("digits.csv.gz")
 SHA256 = "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22"
@@ -45,10 +46,11 @@ def digits(*, split: str = "random", test_size: float = 0.2, seed: int = 0) -> t
     """
     images, labels = _read()
     if split == "random":
-        if not isinstance(test_size, (int, float)) or not 1 <= test_size * COUNT <= COUNT - 1:
-            raise ValueError(f"digits: test_size must be a fraction between 0 and 1, got {test_size!r}.")
-        order = np.random.default_rng(check_seed("digits", seed)).permutation(COUNT)
-        cut = COUNT - round(test_size * COUNT)
+        share = number("digits", "test_size", test_size, above=0, below=1)
+        if not 1 <= share * COUNT <= COUNT - 1:
+            raise ValueError(f"digits: test_size={test_size!r} leaves no sample of {COUNT} on one side.")
+        order = np.random.default_rng(whole("digits", "seed", seed, 0)).permutation(COUNT)
+        cut = COUNT - round(share * COUNT)
     elif split == "writers":
         order, cut = np.arange(COUNT), COUNT // 2
     else:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.numbers import is_whole
 from .dataset import Dataset, check_indices
 from .images import MODES, check_size, load_image
 
@@ -51,7 +52,7 @@ class ImageFolder(Dataset):
         attribution: str = "",
     ) -> None:
         self.root = Path(root).expanduser()
-        if channels not in MODES:
+        if not (is_whole(channels) and channels in MODES):
             raise ValueError(f"ImageFolder: channels must be 1, 3 or 4, got {channels!r}.")
         check_size(size, "ImageFolder")
         self.size, self.channels = size, channels

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.numbers import is_whole, wholes
 from ..io.errors import FileFormatError
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")  # plain pixels only: no format that runs programs or holds pages
@@ -55,7 +56,7 @@ def decode_image(
     `pixels` is the most that the picture may have, checked before any is decoded; None: as Pillow thinks sane.
     `within` makes a larger picture smaller, its proportions kept, so that no side is longer.
     """
-    if channels is not None and channels not in MODES:
+    if channels is not None and not (is_whole(channels) and channels in MODES):
         raise ValueError(f"load_image: channels must be 1, 3, 4 or None, got {channels!r}.")
     pair = check_size(size)
     try:
@@ -106,11 +107,8 @@ def check_size(size: Any, who: str = "load_image") -> tuple[int, int] | None:
     """A size as (height, width), or None."""
     if size is None:
         return None
-    pair = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
-    whole = all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) and v > 0 for v in pair)
-    if len(pair) != 2 or not whole:
-        raise ValueError(f"{who}: size must be (height, width) or one number, above 0, got {size!r}.")
-    return int(pair[0]), int(pair[1])
+    height, width = wholes(who, "size", size, count=2, form="(height, width)", equal=True)
+    return height, width
 
 
 def _reason(error: Exception) -> str:

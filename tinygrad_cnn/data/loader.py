@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .dataset import check_indices, check_seed, gather, located
+from ..autodiff.numbers import whole
+from .dataset import check_indices, gather, located
 
 Batch = tuple[np.ndarray, np.ndarray]
 ORDER, TRANSFORM = 0, 1  # independent streams of random numbers within an epoch
@@ -70,9 +71,9 @@ class DataLoader:
         self.dataset, self.sampler = dataset, sampler
         if sampler is not None:
             _check_sampler(sampler, len(dataset), shuffle)
-        self.batch_size = _whole("batch_size", batch_size, 1)
-        self.prefetch = _whole("prefetch", prefetch, 0)
-        self.seed = check_seed("DataLoader", seed)
+        self.batch_size = whole("DataLoader", "batch_size", batch_size)
+        self.prefetch = whole("DataLoader", "prefetch", prefetch, 0)
+        self.seed = whole("DataLoader", "seed", seed, 0)
         self.shuffle, self.drop_last, self.transform = bool(shuffle), bool(drop_last), transform
         if transform is not None and not callable(transform):
             raise TypeError(f"DataLoader: transform must be callable as t(x, rng), got {type(transform).__name__}.")
@@ -125,7 +126,8 @@ class DataLoader:
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go on where `state_dict` was taken; the next loop gives the rest of that epoch.
 
-        Raises ValueError when this loader would not give the same batches.
+        Raises ValueError when this loader would not give the same batches, and TypeError when an entry is not a whole
+        number.
         """
         state = {"sampled": 0, "sampler": 0, **state}  # a state of before there were samplers
         missing = {"epoch", "position", *self._settings()} - set(state)
@@ -137,7 +139,7 @@ class DataLoader:
                     f"DataLoader: the state was taken with {name} = {state[name]}, this loader has {mine}; "
                     "the batches would not be the same."
                 )
-        epoch, position = _whole("epoch", state["epoch"], 0), _whole("position", state["position"], 0)
+        epoch, position = (whole("DataLoader", name, state[name], 0) for name in ("epoch", "position"))
         if position > len(self):
             raise ValueError(f"DataLoader: the state has position {position}, an epoch has {len(self)} batches.")
         self.epoch, self.position = epoch, position
@@ -288,9 +290,3 @@ def _check_batch(dataset: Any, count: int, x: Any, y: Any) -> None:
     if not isinstance(y, np.ndarray) or y.dtype != np.int64 or y.shape != (count,):
         got = f"{y.dtype} {y.shape}" if isinstance(y, np.ndarray) else type(y).__name__
         raise TypeError(f"{who}.batch: labels must be an int64 array of shape ({count},), got {got}.")
-
-
-def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"DataLoader: {name} must be a whole number, at least {least}, got {value!r}.")
-    return int(value)

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.numbers import whole
+
 
 class Sampler:
     """Base of samplers.  Subclasses define `order`; `count` is the number of samples of an epoch."""
@@ -117,8 +119,4 @@ class BalancedSampler(Sampler):
 
 
 def _count(who: str, count: Any, default: int) -> int:
-    if count is None:
-        return default
-    if isinstance(count, (bool, np.bool_)) or not isinstance(count, (int, np.integer)) or count < 1:
-        raise ValueError(f"{who}: count must be a whole number, at least 1, or None, got {count!r}.")
-    return int(count)
+    return default if count is None else whole(who, "count", count, remedy="None visits as many as there are.")

@@ -9,11 +9,12 @@ them as rows of probabilities (B, classes) float32, which `tg.softmax_cross_entr
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ..autodiff.numbers import number, whole, wholes
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -128,7 +129,7 @@ class RandomFlip(_Described):
     """
 
     def __init__(self, horizontal: bool = True, vertical: bool = False, p: float = 0.5) -> None:
-        self.horizontal, self.vertical, self.p = bool(horizontal), bool(vertical), _between("RandomFlip", "p", p, 0, 1)
+        self.horizontal, self.vertical, self.p = bool(horizontal), bool(vertical), number("RandomFlip", "p", p, 0, 1)
 
     def __call__(self, x: np.ndarray, rng: Generator) -> np.ndarray:
         for wanted, axis in ((self.vertical, 1), (self.horizontal, 2)):
@@ -158,7 +159,7 @@ class RandomRotate(_Described):
     """Turn each image about its centre by up to `degrees` either way, bilinearly; zeros come in at the corners."""
 
     def __init__(self, degrees: float) -> None:
-        self.degrees = _between("RandomRotate", "degrees", degrees, 0, 180)
+        self.degrees = number("RandomRotate", "degrees", degrees, 0, 180)
 
     def __call__(self, x: np.ndarray, rng: Generator) -> np.ndarray:
         _, h, w, _ = x.shape
@@ -184,9 +185,9 @@ class ColorJitter(_Described):
     """
 
     def __init__(self, brightness: float = 0, contrast: float = 0, saturation: float = 0) -> None:
-        self.brightness = _between("ColorJitter", "brightness", brightness, 0, 1)
-        self.contrast = _between("ColorJitter", "contrast", contrast, 0, 1)
-        self.saturation = _between("ColorJitter", "saturation", saturation, 0, 1)
+        self.brightness = number("ColorJitter", "brightness", brightness, 0, 1)
+        self.contrast = number("ColorJitter", "contrast", contrast, 0, 1)
+        self.saturation = number("ColorJitter", "saturation", saturation, 0, 1)
 
     def __call__(self, x: np.ndarray, rng: Generator) -> np.ndarray:
         def factor(v: float) -> np.ndarray:
@@ -214,10 +215,8 @@ class Mixup(_Described):
     changes_labels = True
 
     def __init__(self, alpha: float, classes: int) -> None:
-        self.alpha = _between("Mixup", "alpha", alpha, 1e-3, 1e3)
-        if isinstance(classes, bool) or not isinstance(classes, (int, np.integer)) or classes < 1:
-            raise ValueError(f"Mixup: classes must be a whole number, at least 1, got {classes!r}.")
-        self.classes = int(classes)
+        self.alpha = number("Mixup", "alpha", alpha, 1e-3, 1e3)
+        self.classes = whole("Mixup", "classes", classes)
 
     def __call__(self, x: np.ndarray, y: np.ndarray, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
         if y.ndim == 1:
@@ -244,17 +243,5 @@ def _room(who: str, x: np.ndarray, size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _pair(who: str, name: str, value: Any, least: int) -> tuple[int, int]:
-    pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-    if len(pair) != 2 or not all(isinstance(v, int) and not isinstance(v, bool) and v >= least for v in pair):
-        raise ValueError(f"{who}: {name} must be a whole number or (height, width), at least {least}, got {value!r}.")
-    return pair
-
-
-def _between(who: str, name: str, value: Any, low: float, high: float) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not low <= number <= high:
-        raise ValueError(f"{who}: {name} must be between {low} and {high}, got {value!r}.")
-    return number
+    height, width = wholes(who, name, value, least, count=2, form="(height, width)", equal=True)
+    return height, width
