@@ -6,6 +6,7 @@ import math
 import time
 from typing import Any
 
+from ..autodiff.numbers import whole
 from ..train.history import History, Row
 from ..train.run_folder import REPORT, Run
 from .rendering import render
@@ -38,7 +39,7 @@ class Live:
     """
 
     def __init__(self, run: Run, epochs: int, *, about: str = "") -> None:
-        self.run, self.epochs, self.about = run, epochs, about
+        self.run, self.epochs, self.about = run, whole("Live", "epochs", epochs), about
         self._rows: list[Row] = list(read_history(run))
         self._now: Row | None = None  # of the epoch under way
         self._done = False

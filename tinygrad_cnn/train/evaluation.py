@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.numbers import whole
 from ..core import Tensor, no_grad
 from ..data import DataLoader
 from ..ops import softmax_cross_entropy
@@ -48,7 +49,7 @@ def predict(model: Any, images: Any, *, batch_size: int = 256) -> np.ndarray:
     >>> logits.shape, logits.argmax(axis=1).shape
     ((16, 10), (16,))
     """
-    images = plain(images)
+    images, batch_size = plain(images), whole("predict", "batch_size", batch_size)
     if images.ndim == 0:
         raise ValueError("predict: images must be an array (N, H, W, C), got a number.")
     with evaluating(model):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.numbers import whole
 from ..data import DataLoader
 from ..optim import LBFGS, Adam, ReduceLROnPlateau, Schedule
 from .evaluation import Metric, defaults, evaluate, plain
@@ -72,6 +73,7 @@ def fit(
     Raises
     ------
     FloatingPointError : the loss is not finite; the message names the step and the step size.
+    TypeError, ValueError : a setting is not a whole number, or is below 1.
 
     Examples
     --------
@@ -83,7 +85,12 @@ def fit(
     >>> bool(history["loss"][-1] < np.log(10))  # where one starts
     True
     """
-    check_settings(epochs, batch_size, early_stop, accumulate)
+    epochs, batch_size, accumulate = (
+        whole("fit", name, value)
+        for name, value in (("epochs", epochs), ("batch_size", batch_size), ("accumulate", accumulate))
+    )
+    if early_stop is not None:
+        early_stop = whole("fit", "early_stop", early_stop, remedy="None trains for all epochs.")
     if isinstance(optimizer, LBFGS):
         raise TypeError("fit: LBFGS asks for the loss several times an update; write a loop around its step(closure).")
     loader = data if isinstance(data, DataLoader) else DataLoader(data, batch_size=batch_size, shuffle=True, seed=seed)
@@ -94,16 +101,6 @@ def fit(
     loss, metrics = defaults(loss, metrics)
     trainer = Trainer(model, loader, optimizer, schedule, loss, metrics, validation, early_stop, run, accumulate, ema)
     return trainer.train(epochs, on_epoch, progress, on_step)
-
-
-def check_settings(epochs: Any, batch_size: Any, early_stop: Any = None, accumulate: Any = 1) -> None:
-    """Refuse numbers that cannot mean anything."""
-    numbers = {"epochs": epochs, "batch_size": batch_size, "early_stop": early_stop, "accumulate": accumulate}
-    for name, value in numbers.items():
-        if value is None and name == "early_stop":
-            continue
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"fit: {name} must be a whole number of at least 1, got {value!r}.")
 
 
 class Trainer:
