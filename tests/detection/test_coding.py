@@ -72,7 +72,7 @@ def test_mistakes_are_told_in_words():
         decode_boxes(np.zeros((3, 3, 10)), ANCHORS)
     with pytest.raises(ValueError, match=r"int64, expected floats"):
         decode_boxes(np.zeros((3, 3, 2, 4), int), ANCHORS)
-    with pytest.raises(ValueError, match=r"stride=-1 must be a positive number"):
+    with pytest.raises(ValueError, match=r"stride=-1 must be a number above 0"):
         decode_boxes(np.zeros((3, 3, 2, 4)), ANCHORS, -1)
     with pytest.raises(ValueError, match=r"slots has shape \(2,\) int64, expected whole numbers of shape \(1, 3\)"):
         encode_boxes([[0, 0, 8, 8]], [0, 1], ANCHORS, 8)

@@ -95,5 +95,5 @@ BAD = [
 
 @pytest.mark.parametrize(("given_", "words"), BAD, ids=range(len(BAD)))
 def test_mistakes_are_told_in_words(given_, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((TypeError, ValueError), match=words):
         nms(**given_)

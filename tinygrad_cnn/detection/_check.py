@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.numbers import number
 from ..ops._arguments import values
 
 LARGEST = 1e100  # of a coordinate; areas beyond it would overflow
@@ -84,23 +85,6 @@ def column_of(who: str, name: str, value: Any, rows: int | None, kinds: str = "i
     return array
 
 
-def share_of(who: str, name: str, value: Any) -> float:
-    """A number from 0 to 1."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = -1.0
-    if not 0 <= number <= 1:
-        raise ValueError(f"{who}: {name}={value!r} must be a number from 0 to 1.")
-    return number
-
-
 def length_of(who: str, name: str, value: Any) -> float:
-    """A positive number."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = -1.0
-    if not 0 < number <= LARGEST:
-        raise ValueError(f"{who}: {name}={value!r} must be a positive number.")
-    return number
+    """A positive number, at most `LARGEST`."""
+    return number(who, name, value, above=0, high=LARGEST)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from operator import index
 from typing import Any
 
 import numpy as np
 
+from ..autodiff.numbers import number, whole, wholes
 from ..ops.random import generator
-from ._check import boxes_of, length_of, share_of, sizes_of
+from ._check import boxes_of, length_of, sizes_of
 from .boxes import areas, overlaps
 
 
@@ -40,10 +40,11 @@ def kmeans_anchors(sizes: Any, count: int, *, rng: Any = None, iterations: int =
     Raises
     ------
     ValueError : fewer different sizes than anchors, sizes that are not positive, a count below 1.
+    TypeError : a count that is not a whole number.
     """
     boxes = sizes_of("kmeans_anchors", "sizes", sizes)
     different = len(np.unique(boxes, axis=0))
-    count, rounds = _whole("kmeans_anchors", "count", count), _whole("kmeans_anchors", "iterations", iterations)
+    count, rounds = whole("kmeans_anchors", "count", count), whole("kmeans_anchors", "iterations", iterations)
     if count > different:
         raise ValueError(f"kmeans_anchors: count={count} anchors need as many different sizes; there are {different}.")
     centres = best = _spread_start(boxes, count, generator(rng, "kmeans_anchors"))
@@ -60,16 +61,6 @@ def kmeans_anchors(sizes: Any, count: int, *, rng: Any = None, iterations: int =
             boxes[nearest == k].mean(axis=0) if (nearest == k).any() else centres[k] for k in range(count)
         ])  # fmt: skip
     return best[np.lexsort((best[:, 0], best[:, 0] * best[:, 1]))]
-
-
-def _whole(who: str, name: str, value: Any) -> int:
-    try:
-        number = index(value)
-    except TypeError:
-        number = 0
-    if number < 1:
-        raise ValueError(f"{who}: {name}={value!r} must be a whole number from 1 on.")
-    return number
 
 
 def _spread_start(boxes: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -96,9 +87,8 @@ def anchor_boxes(anchors: Any, grid: tuple[int, int], stride: float = 1) -> np.n
 
 def _places(who: str, anchors: Any, grid: Any, stride: Any) -> tuple[np.ndarray, tuple[int, int], float]:
     sizes, step = sizes_of(who, "anchors", anchors), length_of(who, "stride", stride)
-    if not isinstance(grid, (tuple, list)) or len(grid) != 2:
-        raise ValueError(f"{who}: grid={grid!r} must be a pair, rows and columns.")
-    return sizes, (_whole(who, "grid[0]", grid[0]), _whole(who, "grid[1]", grid[1])), step
+    rows, columns = wholes(who, "grid", grid, count=2, form="(rows, columns)")
+    return sizes, (rows, columns), step
 
 
 def _laid(sizes: np.ndarray, grid: tuple[int, int], step: float) -> np.ndarray:
@@ -149,10 +139,11 @@ def assign_anchors(
     Raises
     ------
     ValueError : a centre outside the grid, a box without size, wrong shapes, numbers that are not finite.
+    TypeError : a grid that is not two whole numbers; a stride or share that is not a number.
     """
     true = boxes_of("assign_anchors", "boxes", boxes)
     sizes, grid, step = _places("assign_anchors", anchors, grid, stride)
-    more, near = share_of("assign_anchors", "also", also), share_of("assign_anchors", "ignore", ignore)
+    more, near = number("assign_anchors", "also", also, 0, 1), number("assign_anchors", "ignore", ignore, 0, 1)
     cells = _cells(true, grid, step)
     box = np.full((*grid, len(sizes)), -1)
     slots = np.full((len(true), 3), -1)

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._check import boxes_of, column_of, share_of
+from ..autodiff.numbers import number, whole
+from ._check import boxes_of, column_of
 from .boxes import overlaps
 
 HIT, FALSE, UNCOUNTED = 1, 0, -1
@@ -118,10 +119,7 @@ def _difficult(who: str, difficult: Any, count: int) -> np.ndarray:
 
 
 def _threshold(who: str, iou: Any) -> float:
-    least = share_of(who, "iou", iou)
-    if least == 0:
-        raise ValueError(f"{who}: iou=0 would take boxes that do not touch for hits; give a number above 0.")
-    return least
+    return number(who, "iou", iou, above=0, high=1, remedy="At 0, boxes that do not touch would be hits.")
 
 
 def average_precision(scores: Any, hits: Any, positives: int) -> PrecisionRecall:
@@ -143,6 +141,7 @@ def average_precision(scores: Any, hits: Any, positives: int) -> PrecisionRecall
     Raises
     ------
     ValueError : wrong shapes, scores that are not finite, more hits than positives.
+    TypeError : positives is not a whole number.
 
     Examples
     --------
@@ -154,11 +153,10 @@ def average_precision(scores: Any, hits: Any, positives: int) -> PrecisionRecall
     hit = column_of("average_precision", "hits", hits, len(rank), "iu")
     if not np.isin(hit, (HIT, FALSE, UNCOUNTED)).all():
         raise ValueError("average_precision: hits must be 1 (hit), 0 (false) or -1 (does not count).")
-    if isinstance(positives, bool) or not isinstance(positives, (int, np.integer)) or positives < (hit == HIT).sum():
-        raise ValueError(
-            f"average_precision: positives={positives!r} must be a whole number, at least the {(hit == HIT).sum()} "
-            f"hits; a true box is hit once."
-        )
+    positives = whole(
+        "average_precision", "positives", positives, int((hit == HIT).sum()),
+        remedy="That many are hits, and a true box is hit once.",
+    )  # fmt: skip
     rank, hit = rank[hit != UNCOUNTED], hit[hit != UNCOUNTED]
     order = np.argsort(-rank, kind="stable")
     rank, hit = rank[order], hit[order]

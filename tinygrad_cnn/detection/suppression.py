@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ._check import boxes_of, column_of, share_of
+from ..autodiff.numbers import number
+from ._check import boxes_of, column_of
 from .boxes import overlaps
 
 
@@ -30,6 +31,7 @@ def nms(boxes: Any, scores: Any, threshold: float = 0.5, *, classes: Any = None)
     Raises
     ------
     ValueError : wrong shapes, numbers that are not finite, inverted boxes, a threshold beyond 0 to 1.
+    TypeError : a threshold that is not a number.
 
     Examples
     --------
@@ -38,7 +40,7 @@ def nms(boxes: Any, scores: Any, threshold: float = 0.5, *, classes: Any = None)
     """
     corners = boxes_of("nms", "boxes", boxes)
     rank = column_of("nms", "scores", scores, len(corners))
-    limit = share_of("nms", "threshold", threshold)
+    limit = number("nms", "threshold", threshold, 0, 1)
     kinds = None if classes is None else column_of("nms", "classes", classes, len(corners), "iu")
     left = np.argsort(-rank.astype(np.float64), kind="stable")
     corners = corners[left]
