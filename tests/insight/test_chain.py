@@ -202,7 +202,7 @@ def test_arguments_that_make_no_sense_are_refused(a):
         with pytest.raises(TypeError, match="explain: wrt must be a Tensor"):
             tg.explain(a.sum(), wrt=bad)
     for limit in (0, 2.5, True):
-        with pytest.raises(ValueError, match="limit="):
+        with pytest.raises((TypeError, ValueError), match=f"limit={limit} must be"):
             tg.explain(a.sum(), wrt=a, limit=limit)
     with pytest.raises(ValueError, match=r"grad is \(2,\).*expected real numbers of y's shape \(3,\)"):
         tg.explain(a * 2.0, wrt=a, grad=[1.0, 2.0])

@@ -285,8 +285,8 @@ def test_pictures_of_an_image_refuse_what_is_none(net, draw, x, error, words):
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda m: plots.saliency(m, IMAGE, 10), ValueError, r"label=10 must be a class index in 0\.\.9"),
-        (lambda m: plots.saliency(m, IMAGE, "cat"), ValueError, "label='cat'"),
+        (lambda m: plots.saliency(m, IMAGE, 10), ValueError, "label=10 must be a whole number from 0 to 9"),
+        (lambda m: plots.saliency(m, IMAGE, "cat"), TypeError, "label='cat'"),
         (lambda m: plots.saliency(m, IMAGE, smooth=-1), ValueError, "smooth"),
         (lambda m: plots.saliency(m.features[:3], IMAGE), ValueError, r"must give logits \(1, classes\)"),
         (lambda m: plots.saliency(np.exp, IMAGE), TypeError, "must be a Module.*nn.Lambda"),
@@ -424,7 +424,7 @@ def test_the_receptive_field_is_drawn(net, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (((8, 8),), r"input_shape must be \(H, W, C\)"),
+        (((8, 8),), r"input_shape=\(8, 8\) must be \(H, W, C\)"),
         (((8, 8, 0),), "input_shape"),
         (((8, 8, 1), "features.2", (4, 0)), r"unit=\(4, 0\) must be \(row, column\)"),
         (((8, 8, 1), "head.4", 10), r"unit=10 must be a number within \(10,\)"),

@@ -138,7 +138,7 @@ def test_rebinning_keeps_every_value():
     ("call", "error", "words"),
     [
         (lambda m: plots.Watch(np.exp), TypeError, "must be a Module"),
-        (lambda m: plots.Watch(m, bins=1), ValueError, "bins must be a whole number of at least 2"),
+        (lambda m: plots.Watch(m, bins=1), ValueError, "bins=1 must be a whole number of at least 2"),
         (lambda m: plots.Watch(m)(3), TypeError, "row that has an 'epoch', got 3.*watch.record"),
         (lambda m: plots.Watch().record(1), ValueError, "no model to record"),
         (lambda m: plots.Watch.from_json({"format": "tinygrad-cnn watch 9"}), ValueError, "'tinygrad-cnn watch 9', th"),
@@ -323,9 +323,9 @@ def test_a_landscape_that_is_flat_or_not_finite_is_drawn(net, tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"steps": 4}, ValueError, "steps must be an odd number"),
-        ({"span": 0}, ValueError, "span must be above 0"),
-        ({"directions": 3}, ValueError, "must be 1 or 2"),
+        ({"steps": 4}, ValueError, "steps=4 must be odd"),
+        ({"span": 0}, ValueError, "span=0 must be a finite number above 0"),
+        ({"directions": 3}, ValueError, "directions=3 must be a whole number from 1 to 2"),
         ({"directions": [{}, {}, {}]}, TypeError, "one or two mappings"),
         ({"directions": {"head": np.ones(2)}}, ValueError, "names no parameter"),
         ({"directions": {"weight": np.ones(3)}}, ValueError, r"has shape \(3,\), the parameter \(2,\)"),
@@ -426,9 +426,9 @@ def test_the_step_size_is_drawn(net, tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"low": 1, "high": 1}, ValueError, "0 < low < high"),
-        ({"low": float("nan")}, ValueError, "0 < low < high"),
-        ({"steps": 4}, ValueError, "steps must be a whole number of at least 5"),
+        ({"low": 1, "high": 1}, ValueError, "needs low < high"),
+        ({"low": float("nan")}, ValueError, "low=nan must be a finite number above 0"),
+        ({"steps": 4}, ValueError, "steps=4 must be a whole number of at least 5"),
         ({"optimizer": "adam"}, TypeError, "needs an optimiser of tg.optim"),
         ({"loss": lambda y, t: (y * np.float32(np.nan)).sum()}, FloatingPointError, "nan before any step"),
     ],

@@ -41,7 +41,7 @@ def test_orders_are_taken_and_checked(user_op):
     counts = [check_op(op, orders=orders).counts["gradients"] for orders in [(1,), (1, 2), (1, 2, 3)]]
     assert counts[0] < counts[1] < counts[2]
     for bad in ((), (0,)):
-        with pytest.raises(ValueError, match="orders="):
+        with pytest.raises(ValueError, match="check_op: orders"):
             check_op(op, orders=bad)
 
 

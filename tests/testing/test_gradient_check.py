@@ -226,7 +226,7 @@ def test_unused_input_has_zero_gradient():
 
 def test_settings_are_checked():
     for bad in ({"order": 0}, {"directions": 0}, {"rtol": 0}, {"rtol": np.nan}):
-        with pytest.raises(ValueError, match="must be positive"):
+        with pytest.raises(ValueError, match=r"gradcheck: \w+=\w+ must be a (whole|finite) number (of|above)"):
             gradcheck(tg.exp, X, **bad)
     with pytest.raises(ValueError, match="no inputs"):
         gradcheck(lambda: tg.zeros(3), [])

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..autodiff.numbers import whole
 from ..core import Tensor
 from .backward import differentiate
 from .badges import Badges, asked
@@ -148,8 +149,8 @@ def _check(direction: str, rankdir: str, depth: Any) -> None:
         raise ValueError(f"draw: direction must be 'forward', 'backward' or 'both', got {direction!r}.")
     if rankdir not in RANKDIRS:
         raise ValueError(f"draw: rankdir must be 'TB' (top to bottom) or 'LR' (left to right), got {rankdir!r}.")
-    if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
-        raise ValueError(f"draw: depth counts levels of modules from 1, got {depth!r}. Leave it out to draw every op.")
+    if depth is not None:
+        whole("draw", "depth", depth, remedy="It counts levels of modules. Leave it out to draw every op.")
 
 
 def _read(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.numbers import whole
 from ..core import Tensor, explain_grad
 from ..core.engine import in_order, pull_back
 from ..core.errors import describe
@@ -39,7 +40,8 @@ def explain(y: Tensor, *, wrt: Tensor, grad: Any = None, limit: int = 40) -> Exp
 
     Raises
     ------
-    TypeError : `y` or `wrt` is no Tensor.  ValueError : `grad` has another shape than y, or `limit` is below 1.
+    TypeError : `y` or `wrt` is not a Tensor, or `limit` is not a whole number.
+    ValueError : `grad` has another shape than y, or `limit` is below 1.
 
     Examples
     --------
@@ -88,8 +90,7 @@ def _check(y: Any, wrt: Any, limit: Any) -> None:
                 f"explain: {name} must be a Tensor, got {describe(value)}. Plain arrays have no history; "
                 "make a Tensor of it before it is used, with requires_grad=True."
             )
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise ValueError(f"explain: limit={limit!r} must be a whole number of at least 1.")
+    whole("explain", "limit", limit)
 
 
 def _seed(y: Tensor, grad: Any, notes: list[str]) -> Any:

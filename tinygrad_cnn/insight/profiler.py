@@ -15,6 +15,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from ..autodiff.numbers import whole
 from ..core import Cost
 from ..core.modes import state
 from ..core.observe import Call, observing
@@ -151,8 +152,8 @@ class Profile:
 
     def by_module(self, depth: int | None = None) -> list[Line]:
         """Each phase and module, slowest first; with `depth`, modules are cut to that many names of their paths."""
-        if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 1):
-            raise ValueError(f"by_module: depth={depth!r} must be a whole number of at least 1, or None.")
+        if depth is not None:
+            depth = whole("by_module", "depth", depth, remedy="None keeps whole paths.")
         return self._sums(lambda line: (line.phase, "", ".".join(line.module.split(".")[:depth])))
 
     def _sums(self, key: Callable[[Line], tuple[str, str, str]]) -> list[Line]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..autodiff.numbers import whole
 from ..core import Tensor, enable_grad, explain_grad, grad, no_grad
 from ..nn import Dropout, Module
 from ..optim import Adam
@@ -199,6 +200,7 @@ def check_overfit(
 
     Each step size in `lrs` is given as many as `steps` updates from the same start.
     """
+    steps = whole("check_overfit", "steps", steps)
     first, best, tried = math.nan, math.inf, []
     for lr in lrs:
         with preserved(model), enable_grad():

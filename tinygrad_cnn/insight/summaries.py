@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.numbers import wholes
 from ..core import Tensor, no_grad
 from ..core.modes import state
 from ..core.observe import Call, observing
@@ -154,14 +155,9 @@ def summary(model: Any, example: Any) -> Summary:
 def _example(example: Any) -> Any:
     if isinstance(example, (np.ndarray, Tensor)):
         return example
-    if isinstance(example, (tuple, list)) and all(
-        isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n > 0 for n in example
-    ):
-        return np.zeros((1, *example), np.float32)
-    raise ValueError(
-        f"summary: the input must be a shape without the batch, of positive whole numbers as in (28, 28, 1), or an "
-        f"array; got {example!r}."
-    )
+    form = "a shape without the batch, as in (28, 28, 1)"
+    shape = wholes("summary", "input", example, form=form, remedy="Instead of a shape, an array is taken too.")
+    return np.zeros((1, *shape), np.float32)
 
 
 def _count_parameters(modules: dict[str, Module], rows: dict[str, Row]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import ops
+from ..autodiff.numbers import number, whole
 from ..core import Tensor, enable_grad, grad
 from ..core.errors import describe
 from ..insight.summaries import evaluating
@@ -41,10 +42,8 @@ def saliency_map(
     """
     who = "saliency"
     model, image = check_model(who, model), one_image(who, x)
-    if isinstance(smooth, bool) or not isinstance(smooth, int) or smooth < 0:
-        raise ValueError(f"{who}: smooth must be a whole number of at least 0, got {smooth!r}.")
-    if not noise > 0:
-        raise ValueError(f"{who}: noise must be above 0, got {noise!r}. For no noise leave smooth at 0.")
+    smooth = whole(who, "smooth", smooth, 0)
+    noise = number(who, "noise", noise, above=0, remedy="For no noise leave smooth at 0.")
     with evaluating(model), enable_grad():
         label = class_index(who, logits_of(who, model(image)), label)
         if not smooth:

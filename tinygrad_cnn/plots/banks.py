@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..autodiff.numbers import whole
 from ..core import Tensor
 from ..core.errors import describe
 from ..nn import Module
@@ -34,8 +35,7 @@ def filters(layer: Any, *, most: int = 64, ax: Axes | None = None) -> Figure:
     ------
     ValueError : the filters have another number of axes, or there are none.
     """
-    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
-        raise ValueError(f"filters: most must be a whole number of at least 1, got {most!r}.")
+    most = whole("filters", "most", most)
     bank, name = _bank(layer)
     i, j, c, o = bank.shape
     tiles, rows, columns, note = _tiles(bank, most)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import ops
+from ..autodiff.numbers import is_whole, number, whole
 from ..core import no_grad
 from ..core.errors import describe
 from ..insight.sanity import preserved
@@ -93,10 +94,9 @@ def loss_surface(
     who = "loss_landscape"
     model = check_model(who, model)
     data = _one_batch(who, data)
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 3 or not steps % 2:
-        raise ValueError(f"{who}: steps must be an odd number of at least 3, so that 0 is among them, got {steps!r}.")
-    if not (span > 0 and np.isfinite(span)):
-        raise ValueError(f"{who}: span must be above 0 and finite, got {span!r}.")
+    steps, span = whole(who, "steps", steps, 3), number(who, "span", span, above=0)
+    if not steps % 2:
+        raise ValueError(f"{who}: steps={steps} must be odd, so that 0 is among them.")
     chosen = _directions(who, model, directions, seed)
     x, labels = data
     loss = loss or ops.softmax_cross_entropy
@@ -121,10 +121,9 @@ def loss_surface(
 
 
 def _directions(who: str, model: Any, given: Any, seed: int) -> list[dict[str, np.ndarray]]:
-    if isinstance(given, int) and not isinstance(given, bool):
-        if given not in (1, 2):
-            raise ValueError(f"{who}: directions={given} must be 1 or 2.")
-        return [random_direction(model, seed + k) for k in range(given)]
+    if is_whole(given):
+        count = whole(who, "directions", given, 1, 2, remedy="For other directions pass mappings.")
+        return [random_direction(model, seed + k) for k in range(count)]
     listed = [given] if isinstance(given, Mapping) else list(given) if isinstance(given, (tuple, list)) else []
     if len(listed) not in (1, 2) or not all(isinstance(d, Mapping) for d in listed):
         raise TypeError(f"{who}: directions must be 1, 2, or one or two mappings from parameter paths to arrays, got "
@@ -166,7 +165,7 @@ def loss_landscape(
     surface = loss_surface(model, data, loss=loss, directions=directions, span=span, steps=steps, seed=seed,
                            training=training)  # fmt: skip
     fig, place = figures.one_axis(ax, 6, 3.4 if surface.b is None else 5)
-    kind = "random, filter-normalised" if isinstance(directions, int) else "given"
+    kind = "random, filter-normalised" if is_whole(directions) else "given"
     figures.headline(fig, ax, f"Loss around the weights, {len(plain(data[0]))} samples")
     if surface.b is None:
         _line(place, surface)

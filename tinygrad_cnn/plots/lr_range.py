@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import ops
+from ..autodiff.numbers import number, whole
 from ..core import enable_grad
 from ..core.errors import describe
 from ..data import DataLoader
@@ -102,10 +103,10 @@ def lr_finder(
     """
     who = "lr_finder"
     model = check_model(who, model)
-    if not (0 < low < high < math.inf):
-        raise ValueError(f"{who}: needs 0 < low < high, got low={low!r} and high={high!r}.")
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 5:
-        raise ValueError(f"{who}: steps must be a whole number of at least 5, got {steps!r}.")
+    low, high = number(who, "low", low, above=0), number(who, "high", high, above=0)
+    steps = whole(who, "steps", steps, 5)
+    if not low < high:
+        raise ValueError(f"{who}: needs low < high, got low={low!r} and high={high!r}.")
     optimizer = Adam(model.parameters(), lr=low) if optimizer is None else optimizer
     if not isinstance(optimizer, Optimizer) or isinstance(optimizer, LBFGS):
         raise TypeError(f"{who}: needs an optimiser of tg.optim other than LBFGS, got {describe(optimizer)}.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import ops
+from ..autodiff.numbers import whole
 from ..core import no_grad
 from ..insight.summaries import evaluating
 from ..nn import Module
@@ -43,6 +44,7 @@ def mistakes_of(model_or_logits: Any, data: Any, n: int | None = None) -> list[M
     ------
     ValueError, TypeError : the data are empty, or logits, images and labels do not belong together.
     """
+    n = None if n is None else whole("mistakes_of", "n", n)
     images, labels = _arrays(data)
     logits = _logits(model_or_logits, images)
     if logits.ndim != 2 or len(logits) != len(labels):
@@ -94,8 +96,7 @@ def most_confused(model_or_logits: Any, data: Any, n: int = 12, *, classes: Sequ
     n : how many are shown, at most.
     classes : the classes' names; by default the data set's, or their numbers.
     """
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise ValueError(f"most_confused: n must be a whole number of at least 1, got {n!r}.")
+    n = whole("most_confused", "n", n)
     everything = mistakes_of(model_or_logits, data)
     images, labels = _arrays(data)
     found = everything[:n]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.numbers import whole
 from ..core import Tensor, enable_grad
 from ..core.errors import describe, nearest
 from ..insight.summaries import evaluating
@@ -90,6 +91,4 @@ def class_index(who: str, logits: Any, label: Any) -> int:
     count = logits.shape[1]
     if label is None:
         return int(np.argmax(logits.data[0]))
-    if isinstance(label, bool) or not isinstance(label, (int, np.integer)) or not 0 <= label < count:
-        raise ValueError(f"{who}: label={label!r} must be a class index in 0..{count - 1}.")
-    return int(label)
+    return whole(who, "label", label, 0, count - 1, remedy="It is the index of a class.")

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import ops
+from ..autodiff.numbers import wholes
 from ..core import Tensor, enable_grad
 from ..core.engine import in_order, pull_back
 from ..core.errors import describe
@@ -83,6 +84,7 @@ def receptive_field_of(
     Raises
     ------
     ValueError : no such layer or unit, or nothing of the image reaches it.
+    TypeError : `input_shape` or `unit` are not whole numbers.
     """
     who = "receptive_field"
     model = check_model(who, model)
@@ -117,11 +119,7 @@ def _is_images(y: Any) -> bool:
 
 
 def _image(who: str, shape: Any) -> np.ndarray:
-    whole = isinstance(shape, (tuple, list)) and all(
-        isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n > 0 for n in shape
-    )
-    if not whole or len(shape) != 3:
-        raise ValueError(f"{who}: input_shape must be (H, W, C), as in (28, 28, 1), got {shape!r}.")
+    shape = wholes(who, "input_shape", shape, count=3, form="(H, W, C), as in (28, 28, 1)")
     return TINY * (1 + np.random.default_rng(0).random((1, *shape)))
 
 
@@ -144,15 +142,12 @@ def _unit(who: str, unit: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     extent = shape[1:]
     if unit is None:
         return tuple(n // 2 for n in extent[:2]) if len(extent) == 3 else (0,)
-    place = tuple(unit) if isinstance(unit, (tuple, list)) else (unit,)
-    fits = len(place) in ((2, 3) if len(extent) == 3 else (1,)) and all(
-        isinstance(k, (int, np.integer)) and not isinstance(k, bool) and 0 <= k < n
-        for k, n in zip(place, extent, strict=False)
-    )
-    if not fits:
-        form = "(row, column) or (row, column, channel)" if len(extent) == 3 else "a number"
+    images = len(extent) == 3
+    form = "(row, column) or (row, column, channel)" if images else "a number"
+    place = wholes(who, "unit", unit if isinstance(unit, (tuple, list)) else (unit,), 0, form=form)
+    if len(place) not in ((2, 3) if images else (1,)) or any(k >= n for k, n in zip(place, extent, strict=False)):
         raise ValueError(f"{who}: unit={unit!r} must be {form} within {extent}.")
-    return tuple(int(k) for k in place)
+    return place
 
 
 def _paths(y: Tensor, place: tuple[int, ...], given: Tensor) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..autodiff.numbers import is_whole, whole
 from . import figures
 
 if TYPE_CHECKING:
@@ -113,7 +114,9 @@ def confusion_matrix(
     highest = int(max(truth.max(), guess.max()))
     if classes is None:
         classes = highest + 1
-    names = [str(c) for c in (range(classes) if isinstance(classes, int) else classes)]
+    if is_whole(classes) or not isinstance(classes, Iterable):
+        classes = range(whole("confusion_matrix", "classes", classes))
+    names = [str(c) for c in classes]
     n = len(names)
     if highest >= n or min(truth.min(), guess.min()) < 0:
         worst = highest if highest >= n else int(min(truth.min(), guess.min()))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.numbers import whole
 from ..core.errors import describe, nearest
 from ..insight.stats import stats
 from . import figures
@@ -49,10 +50,8 @@ class Watch:
     """
 
     def __init__(self, model: Any = None, *, bins: int = 60) -> None:
-        if isinstance(bins, bool) or not isinstance(bins, int) or bins < 2:
-            raise ValueError(f"Watch: bins must be a whole number of at least 2, got {bins!r}.")
         self.model = None if model is None else check_model("Watch", model)
-        self.bins = bins
+        self.bins = whole("Watch", "bins", bins, 2)
         self.records: list[dict[str, Any]] = []
 
     def __call__(self, row: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from ..autodiff.numbers import wholes
 from ..core.operation import Op
 from ..core.sample import Sample
 from .case import Case, require
@@ -50,8 +51,9 @@ def check_op(op: Op, *, orders: Sequence[int] = (1, 2)) -> OpReport:
           2  equals its reference
     ...
     """
-    if not orders or min(orders) < 1:
-        raise ValueError(f"check_op: orders={orders!r} must be positive whole numbers.")
+    orders = wholes("check_op", "orders", orders)
+    if not orders:
+        raise ValueError("check_op: orders is empty. Give the orders of derivatives to check, as in (1, 2).")
     report = OpReport(op.name)
     report.counts["documented"] = _held(op, "documented", None, partial(_documented, op))
     kept: set[str] = set()

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.numbers import number, whole
 from ..core.modes import no_grad
 from ..core.tensor import Tensor
 from ..core.transforms import jvp
@@ -61,8 +62,8 @@ def gradcheck(
         ...
     tinygrad_cnn.testing.gradient_report.GradcheckError: gradcheck: the gradient in input 0 is wrong ...
     """
-    if order < 1 or directions < 1 or not rtol > 0:
-        raise ValueError(f"gradcheck: order={order}, directions={directions} and rtol={rtol} must be positive.")
+    order, directions = whole("gradcheck", "order", order), whole("gradcheck", "directions", directions)
+    rtol = number("gradcheck", "rtol", rtol, above=0)
     given = [inputs] if isinstance(inputs, (np.ndarray, np.generic, Tensor, float, int)) else list(inputs)
     points = []
     for k, value in enumerate(given):
