@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_cnn as tg
+from tinygrad_cnn.core.tensor import plain
 
 
 def leaf(*values, dtype=np.float64, **options):
@@ -23,6 +24,14 @@ def leaf(*values, dtype=np.float64, **options):
 )  # fmt: skip
 def test_dtype_of_data(data, dtype):
     assert tg.Tensor(data).dtype == dtype
+
+
+def test_the_plain_array_of_anything():
+    x, a = leaf(1.0, 2.0), np.ones(3)
+    assert type(plain(x)) is np.ndarray and plain(x).tolist() == [1, 2] and not plain(x).flags.writeable
+    assert plain(a) is a
+    assert plain(0.1).dtype == np.float64 and plain(0.1) == 0.1  # a Python loss keeps all of its digits
+    assert plain([[1, 2]]).shape == (1, 2)
 
 
 @pytest.mark.parametrize("number", [2, 2.0, True])

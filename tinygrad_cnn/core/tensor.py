@@ -339,17 +339,22 @@ class Tensor(Operators):
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if func in QUERIES:
-            return func(*_plain(args), **_plain(kwargs))
+            return func(*_without_tensors(args), **_without_tensors(kwargs))
         return _op_of(func)(*args, **{k: v for k, v in kwargs.items() if v is not None})
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> np.ndarray:
+    """A Tensor's values; anything else as NumPy's own array."""
+    return value.data if isinstance(value, Tensor) else np.asarray(value)
+
+
+def _without_tensors(value: Any) -> Any:
     """Arguments with every Tensor replaced by its array."""
     if isinstance(value, Tensor):
         return value._data
     if isinstance(value, (list, tuple)):
-        return type(value)(_plain(v) for v in value)
-    return {k: _plain(v) for k, v in value.items()} if isinstance(value, dict) else value
+        return type(value)(_without_tensors(v) for v in value)
+    return {k: _without_tensors(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 # NumPy functions that ask about values: their answers carry no gradient, so plain arrays come back.

@@ -18,10 +18,11 @@ import numpy as np
 from .. import ops
 from ..autodiff.numbers import whole
 from ..core import Tensor, enable_grad, explain_grad, grad, no_grad
+from ..core.tensor import plain
 from ..nn import Dropout, Module
 from ..optim import Adam
 from .anomalies import anomaly
-from .summaries import evaluating
+from .evaluation import evaluating, kept_modes
 
 Loss = Callable[[Any, Any], Any]
 
@@ -53,18 +54,16 @@ def preserved(model: Module) -> Iterator[None]:
     _check_module(model)
     values = model.state_dict()
     grads = [(p, None if p.grad is None else p.grad.copy()) for p in model.parameters()]
-    flags = [(m, m.training) for m in model.modules()]
     generators = [(rng, copy.deepcopy(rng.bit_generator.state)) for rng in model.generators()]
-    try:
-        yield
-    finally:
-        model.load_state_dict(values)
-        for parameter, g in grads:
-            parameter.grad = g
-        for module, flag in flags:
-            object.__setattr__(module, "training", flag)
-        for rng, then in generators:
-            rng.bit_generator.state = then
+    with kept_modes(model):
+        try:
+            yield
+        finally:
+            model.load_state_dict(values)
+            for parameter, g in grads:
+                parameter.grad = g
+            for rng, then in generators:
+                rng.bit_generator.state = then
 
 
 def _check_module(model: Any) -> None:
@@ -152,7 +151,7 @@ def check_independence(model: Module, x: Any, *, seed: int = 0) -> Finding:
     output (with a random cotangent) is zero in the others' inputs.
     """
     _check_module(model)
-    x = np.array(x.data if isinstance(x, Tensor) else x)
+    x = plain(x)
     if len(x) < 2:
         raise ValueError(f"check_independence: needs a batch of at least 2 samples, got {len(x)}.")
     rng = np.random.default_rng(seed)

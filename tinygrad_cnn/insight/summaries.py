@@ -16,6 +16,7 @@ from ..core.modes import state
 from ..core.observe import Call, observing
 from ..nn import Module, Parameter, ReLU
 from .cost import forward_cost, fresh, multiply_adds, nbytes, outer, values
+from .evaluation import evaluating
 from .table import memory, short, table
 
 
@@ -204,18 +205,6 @@ def _followers(modules: dict[str, Module], paths: set[str]) -> Iterator[str]:
         parent = path.rpartition(".")[0]
         siblings = [f"{parent}.{name}".lstrip(".") for name, _ in modules[parent].named_children()]
         yield from siblings[siblings.index(path) + 1 :][:1] if path in siblings else ()
-
-
-@contextmanager
-def evaluating(model: Module) -> Iterator[None]:
-    """A context in which the model is in evaluation mode; each layer returns to its own mode."""
-    flags = [(module, module.training) for module in model.modules()]
-    try:
-        model.eval()
-        yield
-    finally:
-        for module, flag in flags:
-            object.__setattr__(module, "training", flag)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core import Tensor
+from ..core.tensor import plain
 
 
 class LoadReport(NamedTuple):
@@ -25,7 +26,7 @@ def load(who: str, own: Mapping[str, Tensor], values: Mapping[str, Any], strict:
     """Assign `values` to the tensors `own` of module `who` by name, after everything was found to fit."""
     if not isinstance(values, Mapping):
         raise TypeError(f"load_state_dict: needs a dict of arrays by name, got {type(values).__name__}.")
-    arrays = {k: v.data if isinstance(v, Tensor) else np.asarray(v) for k, v in values.items()}
+    arrays = {k: plain(v) for k, v in values.items()}
     missing = [name for name in own if name not in arrays]
     unexpected = [name for name in arrays if name not in own]
     problems: list[tuple[str, str, str]] = []

@@ -11,7 +11,7 @@ from .. import ops
 from ..autodiff.numbers import number, whole
 from ..core import Tensor, enable_grad, grad
 from ..core.errors import describe
-from ..insight.summaries import evaluating
+from ..insight.evaluation import evaluating
 from ..nn import Conv2d, ConvTranspose2d, DepthwiseConv2d, Module
 from ..ops.random import generator
 from . import figures

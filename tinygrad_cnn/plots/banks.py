@@ -10,6 +10,7 @@ import numpy as np
 from ..autodiff.numbers import whole
 from ..core import Tensor
 from ..core.errors import describe
+from ..core.tensor import plain
 from ..nn import Module
 from . import figures
 
@@ -85,7 +86,7 @@ def _bank(layer: Any) -> tuple[np.ndarray, str]:
             raise TypeError(f"filters: a {name} has no weight. Give a convolution, or an array (I, J, C, O).")
     if isinstance(value, Tensor):
         name = value.name or name
-    bank = np.asarray(value.data if isinstance(value, Tensor) else value)
+    bank = plain(value)
     if bank.ndim != 4 or not bank.size:
         raise ValueError(f"filters: filters must be (I, J, C, O), got {bank.shape}. Give the layer of a convolution.")
     if bank.dtype.kind not in "fiu":

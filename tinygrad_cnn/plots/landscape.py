@@ -12,10 +12,11 @@ from .. import ops
 from ..autodiff.numbers import is_whole, number, whole
 from ..core import no_grad
 from ..core.errors import describe
+from ..core.tensor import plain
 from ..insight.sanity import preserved
 from ..ops.random import generator
 from . import figures
-from .probe import check_model, plain
+from .probe import check_model
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,11 +13,12 @@ from .. import ops
 from ..autodiff.numbers import number, whole
 from ..core import enable_grad
 from ..core.errors import describe
+from ..core.tensor import plain
 from ..data import DataLoader
 from ..insight.sanity import preserved
 from ..optim import LBFGS, Adam, Optimizer
 from . import figures
-from .probe import check_model, plain
+from .probe import check_model
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

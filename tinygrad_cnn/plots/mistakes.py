@@ -10,11 +10,10 @@ import numpy as np
 
 from .. import ops
 from ..autodiff.numbers import whole
-from ..core import no_grad
-from ..insight.summaries import evaluating
+from ..core.tensor import plain
+from ..insight.evaluation import outputs_for
 from ..nn import Module
 from . import figures
-from .probe import plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -82,9 +81,7 @@ def _arrays(data: Any) -> tuple[np.ndarray, np.ndarray]:
 def _logits(given: Any, images: np.ndarray) -> np.ndarray:
     if not isinstance(given, Module):
         return plain(given)
-    with evaluating(given), no_grad():
-        parts = [plain(given(images[k : k + BATCH])) for k in range(0, len(images), BATCH)]
-    return np.concatenate(parts)
+    return outputs_for(given, images, BATCH)
 
 
 def most_confused(model_or_logits: Any, data: Any, n: int = 12, *, classes: Sequence[Any] | None = None) -> Figure:

@@ -11,7 +11,8 @@ import numpy as np
 from ..autodiff.numbers import whole
 from ..core import Tensor, enable_grad
 from ..core.errors import describe, nearest
-from ..insight.summaries import evaluating
+from ..core.tensor import plain
+from ..insight.evaluation import evaluating
 from ..nn import Module
 
 
@@ -24,7 +25,7 @@ def check_model(who: str, model: Any) -> Module:
 
 def one_image(who: str, x: Any) -> np.ndarray:
     """An image (H,W,C), or a batch of one, as a batch of one (1,H,W,C)."""
-    array = np.asarray(x.data if isinstance(x, Tensor) else x)
+    array = plain(x)
     if array.ndim == 3:
         array = array[None]
     if array.ndim != 4 or len(array) != 1 or not array.size:
@@ -72,11 +73,6 @@ def outputs_of(model: Module, layers: Sequence[Module]) -> Iterator[list[tuple[M
     finally:
         for handle in handles:
             handle.remove()
-
-
-def plain(value: Any) -> np.ndarray:
-    """A Tensor's values, or the array itself."""
-    return value.data if isinstance(value, Tensor) else np.asarray(value)
 
 
 def logits_of(who: str, y: Any) -> Any:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.tensor import plain
 from ..nn import Module
 from . import figures
-from .probe import check_model, find_layer, listed, one_image, outputs_of, plain
+from .probe import check_model, find_layer, listed, one_image, outputs_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

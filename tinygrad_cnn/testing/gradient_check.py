@@ -9,7 +9,7 @@ import numpy as np
 
 from ..autodiff.numbers import number, whole
 from ..core.modes import no_grad
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, plain
 from ..core.transforms import jvp
 from .gradient_report import Failure, GradcheckError, GradReport
 from .level import Function, Level, unit, weights
@@ -70,7 +70,7 @@ def gradcheck(
         points.append(_usable(value, k))
     if not points:
         raise ValueError("gradcheck: there are no inputs, so no gradient. Pass inputs=[array, ...].")
-    before = [np.array(v) for v in map(_array, given)]
+    before = [np.array(v) for v in map(plain, given)]
     report = GradReport(order, seed)
     rng = np.random.default_rng(seed)
     _check_steady(f, points)
@@ -82,19 +82,15 @@ def gradcheck(
         if full:
             _entry_by_entry(level, rtol, report)
         points = [*level.points, *level.cotangents]
-    for k, (value, old) in enumerate(zip(map(_array, given), before, strict=True)):
+    for k, (value, old) in enumerate(zip(map(plain, given), before, strict=True)):
         if not np.array_equal(value, old, equal_nan=True):
             raise GradcheckError(f"gradcheck: f changed input {k} in place. Work on a copy inside f.")
     return report
 
 
-def _array(value: Any) -> np.ndarray:
-    return value.data if isinstance(value, Tensor) else np.asarray(value)
-
-
 def _usable(value: Any, k: int) -> np.ndarray:
     """An input as a float64 array of our own."""
-    array = _array(value)
+    array = plain(value)
     if array.dtype.kind in "biu":
         raise TypeError(
             f"gradcheck: input {k} has dtype {array.dtype}, and integers cannot be moved by a small step. Pass "

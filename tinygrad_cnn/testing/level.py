@@ -10,7 +10,7 @@ import numpy as np
 from ..core.engine import grad
 from ..core.explain import explain_grad
 from ..core.modes import enable_grad, no_grad
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, plain
 from .gradient_report import Failure, GradcheckError
 from .numeric import Path
 
@@ -67,7 +67,7 @@ class Level:
         with np.errstate(all="ignore"), enable_grad() if self.order > 1 else no_grad():
             tensors = [Tensor(p, requires_grad=self.order > 1, copy=False) for p in points]
             ys = self._evaluate(self.order, tensors, False)
-        return np.concatenate([np.ravel(y.data if isinstance(y, Tensor) else y) for y in ys])
+        return np.concatenate([np.ravel(plain(y)) for y in ys])
 
     def pull(self, cotangents: list[np.ndarray]) -> list[Any]:
         back = grad(self.outputs, self.tensors, grad_outputs=cotangents, retain_graph=True, allow_unused=True)

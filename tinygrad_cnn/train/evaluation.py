@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..autodiff.numbers import whole
-from ..core import Tensor, no_grad
+from ..core import no_grad
+from ..core.tensor import plain
 from ..data import DataLoader
+from ..insight.evaluation import evaluating, outputs_for
 from ..ops import softmax_cross_entropy
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
@@ -23,25 +24,6 @@ def accuracy(outputs: np.ndarray, labels: np.ndarray) -> float:
     return float(np.mean(np.argmax(outputs, axis=-1) == labels))
 
 
-@contextmanager
-def evaluating(model: Any) -> Iterator[None]:
-    """Inside: evaluation mode, nothing recorded; after: each layer in the mode it was in before."""
-    before = [(module, module.training) for module in model.modules()] if hasattr(model, "modules") else []
-    for module, _ in before:
-        module.training = False
-    try:
-        with no_grad():
-            yield
-    finally:
-        for module, mode in before:
-            module.training = mode
-
-
-def plain(value: Any) -> np.ndarray:
-    """A Tensor's values, or the array itself."""
-    return value.data if isinstance(value, Tensor) else np.asarray(value)
-
-
 def predict(model: Any, images: Any, *, batch_size: int = 256) -> np.ndarray:
     """The model's outputs (logits) for images (N,H,W,C), in evaluation mode, nothing recorded -> (N, ...).
 
@@ -52,9 +34,7 @@ def predict(model: Any, images: Any, *, batch_size: int = 256) -> np.ndarray:
     images, batch_size = plain(images), whole("predict", "batch_size", batch_size)
     if images.ndim == 0:
         raise ValueError("predict: images must be an array (N, H, W, C), got a number.")
-    with evaluating(model):
-        starts = range(0, max(len(images), 1), batch_size)  # one empty batch says what shape no outputs have
-        return np.concatenate([plain(model(images[k : k + batch_size])) for k in starts])
+    return outputs_for(model, images, batch_size)
 
 
 def evaluate(
@@ -90,7 +70,7 @@ def evaluate(
     loss, metrics = defaults(loss, metrics)
     loader = data if isinstance(data, DataLoader) else DataLoader(data, batch_size=batch_size)
     total, outputs, labels = 0.0, [], []
-    with evaluating(model):
+    with evaluating(model), no_grad():
         for x, y in loader:
             out = model(x)
             total += float(plain(loss(out, y))) * len(x)

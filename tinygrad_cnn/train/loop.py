@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.numbers import whole
+from ..core.tensor import plain
 from ..data import DataLoader
 from ..optim import LBFGS, Adam, ReduceLROnPlateau, Schedule
-from .evaluation import Metric, defaults, evaluate, plain
+from .evaluation import Metric, defaults, evaluate
 from .history import History, Row
 from .interrupt import Interrupt
 from .progress import Progress

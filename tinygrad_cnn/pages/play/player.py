@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ... import core, nn, ops
-from ...plots.probe import outputs_of, plain
+from ...core.tensor import plain
+from ...plots.probe import outputs_of
 from ...train.run_folder import Run
 from ..server import Refused
 
