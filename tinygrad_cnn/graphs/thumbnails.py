@@ -1,20 +1,19 @@
-"""Arrays that are pictures, as small PNG images for a page.  Only the standard library is needed."""
+"""Arrays that are pictures, as small PNG images for a page."""
 
 from __future__ import annotations
 
-import base64
-import struct
-import zlib
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+
+from . import scale
+from .png import png_uri
 
 LARGEST = 256  # pixels along a side; larger pictures are thinned out
 SIDES = (4, 8192)  # of what is taken for a picture
 LONGEST = 4  # times the shorter side
 FEW = 8  # pictures of a batch
-BROKEN = (247, 168, 196)  # where a value is NaN or Inf
+BROKEN = tuple(bytes.fromhex(scale.BROKEN[1:]))  # where a value is NaN or Inf
 
 
 @dataclass(frozen=True)
@@ -78,23 +77,4 @@ def _thumbnail(image: np.ndarray, low: float, high: float) -> Thumbnail:
     if not finite.all():
         pixels = np.broadcast_to(pixels, (*pixels.shape[:2], 3)).copy()
         pixels[~finite.all(axis=2)] = BROKEN
-    return Thumbnail(data_uri(png(pixels)), (image.shape[1], image.shape[0]))
-
-
-def png(pixels: Any) -> bytes:
-    """A PNG file of 8-bit pixels: grey (H,W) or (H,W,1), colour (H,W,3)."""
-    height, width = pixels.shape[:2]
-    rows = np.ascontiguousarray(pixels).reshape(height, -1)
-    lines = np.concatenate([np.zeros((height, 1), np.uint8), rows], axis=1)  # each line says that it is not filtered
-    colour = 2 if rows.shape[1] == 3 * width and pixels.ndim == 3 else 0
-    head = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
-    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(lines.tobytes(), 9)), (b"IEND", b""))
-    chunks = [
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
-
-
-def data_uri(file: bytes) -> str:
-    """A PNG file as an address that holds it."""
-    return "data:image/png;base64," + base64.b64encode(file).decode()
+    return Thumbnail(png_uri(pixels), (image.shape[1], image.shape[0]))

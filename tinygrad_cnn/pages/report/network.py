@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...graphs.png import png_uri
 from ...insight import Profile, profile, summary
 from ...insight.sanity import preserved
 from ...insight.table import memory, short
@@ -13,7 +14,7 @@ from ...nn import Module
 from ...ops import softmax_cross_entropy
 from ...train import predict
 from .facts import Facts
-from .pixels import BLUE, ORANGE, pixels, png, signed
+from .pixels import BLUE, VERMILION, pixels, signed
 
 MOST_FILTERS = 64
 MOST_WATCHED = 8
@@ -46,7 +47,7 @@ def filters(facts: Facts) -> dict[str, Any] | None:
         tiles = [signed(flat[..., k], reach) for k in range(w.shape[-1])]
     return {
         "path": path, "size": f"{height} x {width}", "channels": channels, "count": count,
-        "tiles": [png(tile) for tile in tiles], "reach": f"{reach:.3g}", "colour": channels == 3,
+        "tiles": [png_uri(tile) for tile in tiles], "reach": f"{reach:.3g}", "colour": channels == 3,
     }  # fmt: skip
 
 
@@ -75,7 +76,7 @@ def _panel(records: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any
     high = min(reach, max(one["histogram"]["high"] for one in finite))
     edges = np.linspace(low, high if high > low else low + 1e-6, 49)
     sheet = np.zeros((48, len(found), 4), np.uint8)
-    sheet[..., :3] = BLUE if kind == "weights" else ORANGE
+    sheet[..., :3] = BLUE if kind == "weights" else VERMILION
     for k, (_, one) in enumerate(found):
         if (h := one["histogram"]) is not None:
             own = np.linspace(h["low"], h["high"], len(h["counts"]) + 1)
@@ -83,7 +84,7 @@ def _panel(records: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any
             sheet[:, k, 3] = np.rint(255 * np.sqrt(density / (density.max() or 1)))
     last = found[-1][1]
     return {
-        "kind": kind, "image": png(sheet), "low": f"{edges[0]:.2g}", "high": f"{edges[-1]:.2g}",
+        "kind": kind, "image": png_uri(sheet), "low": f"{edges[0]:.2g}", "high": f"{edges[-1]:.2g}",
         "first": found[0][0], "last": found[-1][0], "bad": sum(bool(one["nan"] or one["inf"]) for _, one in found),
         "words": f"mean {last['mean']:.2g}, deviation {last['std']:.2g}" if last["mean"] is not None else "",
     }  # fmt: skip

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ...graphs.png import png_uri
+from ...plots import mistakes_of
 from .charts import Series, line_chart, number
 from .facts import Facts
-from .pixels import pixels, png
+from .pixels import pixels
 
 MOST_CLASSES = 25  # in a matrix that can be read
 MOST_MISTAKES = 18
@@ -185,11 +187,9 @@ def mistakes(facts: Facts) -> list[dict[str, Any]]:
     """The mistakes that the network was surest of, as pictures."""
     if facts.labels is None or facts.logits is None or facts.images is None or facts.images.ndim != 4:
         return []
-    from ...plots import mistakes_of
-
     surest = mistakes_of(facts.logits, (facts.images, facts.labels), MOST_MISTAKES)
     return [
-        {"image": png(pixels(facts.images[m.index])), "number": m.index, "truth": facts.classes[m.label],
+        {"image": png_uri(pixels(facts.images[m.index])), "number": m.index, "truth": facts.classes[m.label],
          "guess": facts.classes[m.predicted], "sure": "" if math.isnan(m.probability) else f"{m.probability:.0%}"}
         for m in surest
     ]  # fmt: skip
