@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tinygrad_cnn.plots import confusion_matrix, curves
+from tinygrad_cnn.plots.training import confusion_counts
 
 pytestmark = pytest.mark.level("default")
 
@@ -94,6 +95,18 @@ def test_figures_hold_all_their_words(classes, tmp_path):
 def test_the_confusion_matrix_refuses_what_it_cannot_count(labels, predictions, classes, error, words):
     with pytest.raises(error, match=words):
         confusion_matrix(labels, predictions, classes)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8])
+def test_counts_of_each_true_and_predicted_class(dtype):
+    truth, guess = np.array([0, 99, 99, 50], dtype), np.array([99, 99, 0, 50], dtype)
+    counts = confusion_counts(truth, guess, 100)
+    expected = np.zeros((100, 100), int)
+    expected[0, 99] = expected[99, 99] = expected[99, 0] = expected[50, 50] = 1
+    assert np.array_equal(counts, expected)
+    assert confusion_counts(truth[:0], guess[:0], 2).tolist() == [[0, 0], [0, 0]]
+    with pytest.raises(ValueError, match=r"class 99 is outside 0\.\.98"):
+        confusion_counts(truth, guess, 99)
 
 
 def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):

@@ -111,18 +111,28 @@ def confusion_matrix(
         raise ValueError(f"confusion_matrix: {len(truth)} labels, but {len(guess)} predictions.")
     if not len(truth):
         raise ValueError("confusion_matrix: there are no labels to count.")
-    highest = int(max(truth.max(), guess.max()))
     if classes is None:
-        classes = highest + 1
+        classes = int(max(truth.max(), guess.max())) + 1
     if is_whole(classes) or not isinstance(classes, Iterable):
         classes = range(whole("confusion_matrix", "classes", classes))
     names = [str(c) for c in classes]
-    n = len(names)
-    if highest >= n or min(truth.min(), guess.min()) < 0:
-        worst = highest if highest >= n else int(min(truth.min(), guess.min()))
-        raise ValueError(f"confusion_matrix: class {worst} is outside 0..{n - 1}, the {n} classes given.")
-    counts = np.bincount(truth * n + guess, minlength=n * n).reshape(n, n)
-    return _matrix(counts, names, ax)
+    return _matrix(confusion_counts(truth, guess, len(names)), names, ax)
+
+
+def confusion_counts(truth: np.ndarray, guess: np.ndarray, classes: int) -> np.ndarray:
+    """How many samples of each true class (row) were taken for each class (column): (classes, classes).
+
+    Raises
+    ------
+    ValueError : an index in `truth` or `guess`, which are integers (N,), is outside 0..classes-1.
+    """
+    truth, guess = np.asarray(truth, np.int64), np.asarray(guess, np.int64)  # products do not fit into small integers
+    both = np.concatenate([truth, guess])
+    outside = both[(both < 0) | (both >= classes)]
+    if outside.size:
+        given = f"0..{classes - 1}, the {classes} classes given"
+        raise ValueError(f"confusion_matrix: class {outside[0]} is outside {given}.")
+    return np.bincount(truth * classes + guess, minlength=classes**2).reshape(classes, classes)
 
 
 def _indices(values: Any, who: str) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...graphs.png import png_uri
 from ...plots import mistakes_of
+from ...plots.training import confusion_counts
 from .charts import Series, line_chart, number
 from .facts import Facts
 from .pixels import pixels
@@ -151,7 +152,7 @@ def confusion(facts: Facts) -> dict[str, Any] | None:
     if facts.labels is None or facts.guesses is None:
         return None
     n = len(facts.classes)
-    counts = np.bincount(facts.labels * n + facts.guesses, minlength=n * n).reshape(n, n)
+    counts = confusion_counts(facts.labels, facts.guesses, n)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     rows = [
         [{"count": int(counts[i, j]), "shade": round(_shade(share[i, j], i == j), 1), "right": i == j,
