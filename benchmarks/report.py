@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from tinygrad_cnn.insight.numbers import number
 from tinygrad_cnn.io import atomic_write
 
 from .contest import CALM
@@ -61,11 +62,6 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def number(value: float) -> str:
-    """Three digits."""
-    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
-
-
 def _head(results: Results) -> str:
     machine, settings = results["machine"], results["settings"]
     lines = [
@@ -97,7 +93,7 @@ def _time(case: dict[str, Any], entry: dict[str, Any], scale: float) -> str:
     if "seconds" not in entry:
         return "-"
     middle, low, high = (entry["seconds"][k] / case["per"] * scale for k in ("median", "low", "high"))
-    return f"{number(middle)} ± {number((high - low) / 2)}"
+    return f"{number(middle, 3)} ± {number((high - low) / 2, 3)}"
 
 
 def _ratio(case: dict[str, Any]) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tinygrad_cnn.insight.numbers import number
+
 from . import footprint, machine
 from .cases import GROWTH, Case, cases
 from .contest import Absent, Worker, compete, judge
@@ -151,7 +153,7 @@ def _line(case: dict[str, Any]) -> str:
     words = []
     for name, entry in case["sides"].items():
         if "seconds" in entry:
-            words.append(f"{name} {entry['seconds']['median'] * 1e3:.3g} ms")
+            words.append(f"{name} {number(entry['seconds']['median'] * 1e3, 3)} ms")
         elif "peak_bytes" in entry:
             words.append(f"{name} {entry['peak_bytes'] / 1e6:.0f} MB")
         else:

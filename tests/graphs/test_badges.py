@@ -10,10 +10,11 @@ import pytest
 import tinygrad_cnn as tg
 from tinygrad_cnn import nn
 from tinygrad_cnn.graphs import scale
-from tinygrad_cnn.graphs.badges import DEAD, SHOWABLE, VANISHING, Badges, asked, number, percent
+from tinygrad_cnn.graphs.badges import DEAD, SHOWABLE, VANISHING, Badges, asked
 from tinygrad_cnn.graphs.calls import watching
 from tinygrad_cnn.graphs.labels import WIDEST
 from tinygrad_cnn.graphs.measure import measure
+from tinygrad_cnn.insight.numbers import brief
 
 pytestmark = pytest.mark.level("default")
 
@@ -55,31 +56,15 @@ def test_other_words_are_refused(show, words):
     assert words in str(caught.value) and "There are shapes, values, grads" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0, "0"), (0.1234, "0.123"), (-3.14159, "-3.14"), (12.0, "12"), (1234.6, "1235"), (0.001, "0.001"),
-        (-0.0, "0"), (0.001234, "0.0012"), (0.00012345, "1.2e-4"), (-1.7e30, "-1.7e30"),
-        (1e4, "1.0e4"), (math.inf, "inf"), (math.nan, "nan"),
-    ],
-)  # fmt: skip
-def test_numbers_are_short(value, text):
-    assert number(value) == text
-
-
-def test_shares_are_never_rounded_to_none_or_all():
-    assert [percent(s) for s in (0, 1e-9, 0.004, 0.126, 0.996, 1)] == ["0%", "<1%", "<1%", "13%", ">99%", "100%"]
-
-
 def test_the_lines_of_an_op():
     w, b = leaf(8, 5), leaf(5)
     found, ops = badges(lambda: tg.linear(X, w, b).sum())
     value = np.asarray(X @ w.data + b.data, np.float64)
     lines = found.lines([ops["linear"]])
-    mean = number(round(value.mean(), 2 - math.floor(math.log10(value.std()))))
-    assert lines[0] == f"{mean} ± {number(value.std())} [{number(value.min())}, {number(value.max())}]"
+    mean = brief(round(value.mean(), 2 - math.floor(math.log10(value.std()))))
+    assert lines[0] == f"{mean} ± {brief(value.std())} [{brief(value.min())}, {brief(value.max())}]"
     assert set(lines[1]) <= set("▁▂▃▄▅▆") and len(lines[1]) == 12
-    assert lines[2:4] == [f"grad norm {number(math.sqrt(80))}", "all 1"]
+    assert lines[2:4] == [f"grad norm {brief(math.sqrt(80))}", "all 1"]
     assert lines[4:6] == ["45 parameters", "640 multiply-adds"]
     assert lines[6].endswith("%)") and re.match(r"[\d.]+ \+ [\d.]+ (µs|ms|s) \(", lines[6])
     assert found.lines([ops["sum"]])[1:3] == ["grad norm 1", "= 1"]
@@ -121,7 +106,7 @@ def test_a_module_adds_up():
     assert whole["memory"] == sum(d["memory"] for d in single if d["memory"])
     assert whole["values"] == found.details([ops["matmul"]])["values"]  # the last one's is what the module returns
     norms = [found._m.gradients[n].norm for n in nodes if n.op is not None]
-    assert f"grad norm {number(min(norms))} to {number(max(norms))}" in found.lines(nodes)
+    assert f"grad norm {brief(min(norms))} to {brief(max(norms))}" in found.lines(nodes)
     assert found.details([ops["relu"]])["params"] is None and not any("param" in x for x in found.lines([ops["relu"]]))
 
 
@@ -221,7 +206,7 @@ def test_gradients_are_coloured_on_a_logarithmic_scale_with_a_legend():
     assert fills[0] == scale.colour(0)  # the leaf, whose gradient is smallest
     largest = max(g.norm for g in found._m.gradients.values())
     assert len(found.legend) == 5 and found.legend[0][1].startswith("gradient norm ")
-    assert found.legend[-1] == (scale.colour(1), number(largest))
+    assert found.legend[-1] == (scale.colour(1), brief(largest))
     assert found.fill(found._m.order) in fills  # the one in the middle
 
 

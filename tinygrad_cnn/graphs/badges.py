@@ -8,8 +8,8 @@ from statistics import median, median_low
 from typing import Any
 
 from ..core.errors import describe, nearest
+from ..insight.numbers import amount, brief, memory, percent, time_unit
 from ..insight.stats import Stats
-from ..insight.table import memory, short
 from . import scale
 from .labels import WIDEST
 from .measure import Measured
@@ -75,7 +75,7 @@ class Badges:
             lines.append(f"{count:,} parameter{'s' if count != 1 else ''}")
         if "cost" in self._show and (flop := sum(m.costs[n].flop for n in ops if n in m.costs)):
             adds = sum(m.adds.get(n, 0) for n in ops)
-            lines.append(f"{short(adds)} multiply-adds" if 3 * adds > flop else f"{short(flop)} FLOP")
+            lines.append(f"{amount(adds)} multiply-adds" if 3 * adds > flop else f"{amount(flop)} FLOP")
         if "time" in self._show and any(n in self._seconds for n in ops):
             lines.append(self._time_line(ops))
         if "memory" in self._show and (kept := sum(m.memory.get(n, 0) for n in ops)):
@@ -129,11 +129,11 @@ class Badges:
     def _gradient_lines(self, nodes: Sequence[Any], ops: Sequence[Any]) -> list[str]:
         if len(nodes) == 1:
             g = self._m.gradients.get(nodes[0])
-            return [f"grad norm {number(g.norm)}", *_stats_lines(g)] if g is not None else []
+            return [f"grad norm {brief(g.norm)}", *_stats_lines(g)] if g is not None else []
         norms = [self._m.gradients[n].norm for n in ops if n in self._m.gradients]
         if not norms:
             return []
-        low, high = number(min(norms)), number(max(norms))
+        low, high = brief(min(norms)), brief(max(norms))
         return [f"grad norm {low}" + (f" to {high}" if low != high else "")]
 
     def _parameters(self, nodes: Sequence[Any]) -> int:
@@ -148,8 +148,8 @@ class Badges:
         ]
         share = percent(sum(self._seconds.get(n, 0.0) for n in ops) / self._total)
         largest = max(t for t in parts if t is not None)
-        unit, size = ("s", 1.0) if largest >= 1 else ("ms", 1e3) if largest >= 1e-3 else ("µs", 1e6)
-        forward, backward = (number(round(t * size, 2)) if t is not None else None for t in parts)
+        unit, size = time_unit(largest)
+        forward, backward = (brief(round(t / size, 2)) if t is not None else None for t in parts)
         text = forward if backward is None else f"back {backward}" if forward is None else f"{forward} + {backward}"
         return f"{text} {unit} ({share})"
 
@@ -175,9 +175,9 @@ class Badges:
         elif g is not None and g.finite and node.op is not None and self._near:
             ratio = g.norm / self._near
             if ratio < VANISHING:
-                found.append(("vanishing gradient", f"vanishing gradient (x {number(ratio)})"))
+                found.append(("vanishing gradient", f"vanishing gradient (x {brief(ratio)})"))
             elif ratio > EXPLODING:
-                found.append(("exploding gradient", f"exploding gradient (x {number(ratio)})"))
+                found.append(("exploding gradient", f"exploding gradient (x {brief(ratio)})"))
         return found
 
     # -- colours ----------------------------------------------------------------------------------------------
@@ -199,11 +199,13 @@ class Badges:
             return []
         what, total = {"grads": "gradient norm", "time": "of the time", "memory": "of the memory kept",
                        "cost": "of the FLOP"}[self._by], self._scale.high  # fmt: skip
-        write = {"time": lambda v: f"{number(round(v * 1e3, 3))} ms", "memory": lambda v: memory(int(v)), "cost": short}
+        unit, size = time_unit(total)
+        write = {"time": lambda v: f"{brief(round(v / size, 3))} {unit}", "memory": lambda v: memory(int(v)),
+                 "cost": amount}  # fmt: skip
         legend = []
         for k, value in enumerate(self._scale.steps()):
             if self._by == "grads":
-                text = f"{what} {number(value)}" if k == 0 else number(value)
+                text = f"{what} {brief(value)}" if k == 0 else brief(value)
             else:
                 text = f"{percent(value / total)} {what if k == 0 else ''}".strip() + f", {write[self._by](value)}"
             legend.append((self._scale.colour(value), text))
@@ -241,24 +243,8 @@ def _stats_lines(s: Stats) -> list[str]:
     if s.mean is None or s.std is None or s.min is None or s.max is None:
         return []
     if s.min == s.max:
-        return [f"= {number(s.mean)}" if s.size == 1 else f"all {number(s.mean)}"]
+        return [f"= {brief(s.mean)}" if s.size == 1 else f"all {brief(s.mean)}"]
     mean = round(s.mean, 2 - math.floor(math.log10(s.std))) if 0 < s.std < 1e300 else s.mean  # no more digits
-    middle, ends = f"{number(mean)} ± {number(s.std)}", f"[{number(s.min)}, {number(s.max)}]"
+    middle, ends = f"{brief(mean)} ± {brief(s.std)}", f"[{brief(s.min)}, {brief(s.max)}]"
     lines = [f"{middle} {ends}"] if len(middle) + len(ends) < WIDEST else [middle, ends]
     return [*lines, s.spark + (f" {percent(s.zeros)} zero" if s.zeros else "")]
-
-
-def number(value: float) -> str:
-    """Three digits, two of small numbers, and two and a power of ten beyond: 0.123, 1230, 0.0012, 1.2e-5."""
-    value += 0.0  # which makes 0 of -0
-    if value == 0 or 1e-3 <= abs(value) < 1e4:
-        return f"{value:.0f}" if abs(value) >= 1e3 or value == 0 else f"{value:.{2 if abs(value) < 0.01 else 3}g}"
-    mantissa, _, power = f"{value:.1e}".partition("e")
-    return f"{mantissa}e{int(power)}" if power else mantissa
-
-
-def percent(share: float) -> str:
-    """A share in whole percent; what is neither none nor all is not called so."""
-    if 0 < share < 0.005:
-        return "<1%"
-    return ">99%" if 0.995 < share < 1 else f"{share:.0%}"

@@ -14,10 +14,9 @@ import numpy as np
 from ..core import Tensor
 from ..core.modes import line_of
 from ..core.node import Node
+from ..insight.numbers import brief, memory, percent
 from ..insight.stats import Stats, stats
-from ..insight.table import memory
 from ..nn import Module, Parameter
-from .badges import number, percent
 from .thumbnails import thumbnails
 
 BAR = "#3987c9"  # 3 : 1 and more on white and on black
@@ -66,16 +65,16 @@ def _facts(t: Tensor, s: Stats) -> Iterator[str]:
     rows: list[tuple[str, str]] = []
     if s.mean is not None and s.std is not None and s.min is not None and s.max is not None:
         if s.size == 1:
-            rows.append(("value", number(s.mean)))
+            rows.append(("value", brief(s.mean)))
         else:
-            rows.append(("mean ± deviation", f"{number(s.mean)} ± {number(s.std)}"))
-            rows.append(("range", f"{number(s.min)} to {number(s.max)}"))
-            rows.append(("norm", number(s.norm)))
+            rows.append(("mean ± deviation", f"{brief(s.mean)} ± {brief(s.std)}"))
+            rows.append(("range", f"{brief(s.min)} to {brief(s.max)}"))
+            rows.append(("norm", brief(s.norm)))
     if s.zeros and s.size > 1:
         rows.append(("zero", percent(s.zeros)))
     rows.append(("size", f"{s.size:,} number{'s' if s.size != 1 else ''}, {memory(t.data.nbytes)}"))
     if t.grad is not None:
-        rows.append(("gradient", f"norm {number(stats(t.grad).norm)}"))
+        rows.append(("gradient", f"norm {brief(stats(t.grad).norm)}"))
     if t.node.op is not None:
         rows.append(("made at", line_of(t.node.site)))
     yield "<table style='border-collapse:collapse;margin:0'>"
@@ -97,13 +96,13 @@ def _histogram(s: Stats) -> str:
     bars = []
     for k, count in enumerate(s.counts):
         tall = max(54 * count / most, 1.5 if count else 0)
-        span = f"{number(s.min + k * step)} to {number(s.min + (k + 1) * step)}: {count:,}"
+        span = f"{brief(s.min + k * step)} to {brief(s.min + (k + 1) * step)}: {count:,}"
         bars.append(
             f'<rect x="{12 * k}" y="{54 - tall:.1f}" width="11" height="{tall:.1f}" fill="{BAR}">'
             f"<title>{span}</title></rect>"
         )
-    label = f"histogram from {number(s.min)} to {number(s.max)}"
-    ends = f'<text x="0" y="67">{number(s.min)}</text><text x="143" y="67" text-anchor="end">{number(s.max)}</text>'
+    label = f"histogram from {brief(s.min)} to {brief(s.max)}"
+    ends = f'<text x="0" y="67">{brief(s.min)}</text><text x="143" y="67" text-anchor="end">{brief(s.max)}</text>'
     return (
         f'<svg role="img" aria-label="{label}" width="143" height="70" style="overflow:visible">{"".join(bars)}'
         f'<path d="M0 54.5H143" stroke="currentColor" stroke-opacity=".5"/>'
@@ -124,7 +123,7 @@ def _pictures(a: np.ndarray) -> Iterator[str]:
         alt = f"picture {k} of {width} by {height} pixels"
         yield f"<img alt='{alt}' src='{picture.uri}' style='{pixelated}{size}'>"
     more = f", {found.left_out:,} more" if found.left_out else ""
-    yield f"</div>{_small(f'black {number(found.low)}, white {number(found.high)}{more}')}</div>"
+    yield f"</div>{_small(f'black {brief(found.low)}, white {brief(found.high)}{more}')}</div>"
 
 
 # -- modules --------------------------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ from ..core.modes import state
 from ..core.observe import Call, observing
 from ..io.atomic import atomic_write
 from .cost import backward_cost, forward_cost, fresh, outer
-from .table import memory, table
+from .numbers import memory
+from .table import table
 
 MOST_EVENTS = 1_000_000  # kept for the trace; tables and CSV count all
 SHOWN = 20  # rows of a printed table

@@ -17,7 +17,8 @@ from ..core.observe import Call, observing
 from ..nn import Module, Parameter, ReLU
 from .cost import forward_cost, fresh, multiply_adds, nbytes, outer, values
 from .evaluation import evaluating
-from .table import memory, short, table
+from .numbers import amount, memory
+from .table import table
 
 
 class SummaryError(ValueError):
@@ -84,8 +85,8 @@ class Summary:
         return "\n".join([
             f"{self.name}, input {self.input_shape}",
             *table(head, [*body, total], left=3),
-            f"{short(self.total_parameters)} parameters" + (f", {frozen:,} of them frozen" if frozen else "")
-            + f"; {short(self.total_macs)} multiply-adds, {short(self.total_flop)} FLOP in all, "
+            f"{amount(self.total_parameters)} parameters" + (f", {frozen:,} of them frozen" if frozen else "")
+            + f"; {amount(self.total_macs)} multiply-adds, {amount(self.total_flop)} FLOP in all, "
             f"for a batch of {self.input_shape[0] if self.input_shape else 1}",
         ])  # fmt: skip
 

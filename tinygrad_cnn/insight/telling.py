@@ -10,6 +10,7 @@ from typing import Any
 
 from . import formulas
 from .formulas import Formula
+from .numbers import number
 
 
 @dataclass
@@ -93,7 +94,7 @@ class Explanation:
         if self.reason:
             return f"There is none: {self.reason}."
         if not self.steps:
-            return f"{self.x} is {self.y} itself: its gradient is the cotangent g, of norm {number(self.norm)}."
+            return f"{self.x} is {self.y} itself: its gradient is the cotangent g, of norm {_norm(self.norm)}."
         sum_of = f"; it is the sum of {_added(self.sources)}" if len(self.sources) > 1 else ""
         norm = f"norm {number(self.norm)}" if self.norm is not None else "a norm that could not be measured"
         return f"What arrives at {self.x} has shape {self.x_shape} and {norm}{sum_of}."
@@ -222,7 +223,7 @@ def _range(steps: Sequence[Step]) -> str:
 
 
 def _norms(steps: Sequence[Step]) -> str:
-    return f"|g| from {number(steps[0].norm)} to {number(steps[-1].norm)}"
+    return f"|g| from {_norm(steps[0].norm)} to {_norm(steps[-1].norm)}"
 
 
 def _counted(steps: Sequence[Step]) -> str:
@@ -247,8 +248,8 @@ def _sum_line(step: Step) -> str:
     return f"paths meet: the g of step {step.number} is the sum of {_added(step.sources)}"
 
 
-def number(value: float | None) -> str:
-    return "?" if value is None else f"{value:.4g}"
+def _norm(value: float | None) -> str:
+    return "?" if value is None else number(value)
 
 
 # -- text ---------------------------------------------------------------------------------------------------------
@@ -264,7 +265,7 @@ def _text_table(rows: Sequence[Step | Gap]) -> list[str]:
         if row.sources:
             cells.append(["", _sum_line(row)])
         for k, part in enumerate(row.parts):
-            lead = ["", "", ""] if k else [str(row.number), row.label, number(row.norm)]
+            lead = ["", "", ""] if k else [str(row.number), row.label, _norm(row.norm)]
             cells.append([*lead, part.formula.plain, _to(row, part)])
     widths = [max(len(row[k]) for row in cells if len(row) > 2) for k in range(5)]
     align: list[Callable[..., str]] = [str.rjust, str.ljust, str.ljust, str.ljust, str.ljust]
@@ -393,5 +394,5 @@ def _cells(row: Step | Gap, to: Any) -> Iterator[list[str]]:
     for k, part in enumerate(row.parts):
         op = to.strong(to.text(row.op)) + (f" {to.text(row.path)}" if row.path else "")
         y = to.formula(row.value, "y=")
-        lead = ["", "", "", ""] if k else [str(row.number), op, y, number(row.norm)]
+        lead = ["", "", "", ""] if k else [str(row.number), op, y, _norm(row.norm)]
         yield [*lead, to.formula(part.formula), to.text(_to(row, part))]

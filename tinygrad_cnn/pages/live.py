@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from ..autodiff.numbers import whole
+from ..insight.numbers import duration
 from ..train.history import History, Row
 from ..train.run_folder import REPORT, Run
 from .rendering import render
@@ -120,7 +121,7 @@ class Live:
         spent = sum(row.get("seconds", 0.0) for row in [*rows, *([now] if now else [])])
         if self._done or done < 0.05 or not math.isfinite(spent):
             return []
-        return [("time left, about", parts.duration(max(0.0, spent / done * (self.epochs - done))))]
+        return [("time left, about", duration(max(0.0, spent / done * (self.epochs - done))))]
 
     def _report(self, _: Request) -> Response:
         self._asked = time.monotonic()

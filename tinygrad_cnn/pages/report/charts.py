@@ -9,6 +9,8 @@ from html import escape
 
 import numpy as np
 
+from ...insight.numbers import number
+
 WIDTH, HEIGHT = 480, 270
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 40  # margins of the plot inside
 MARKED = 40  # points; with more the line alone is clearer
@@ -131,11 +133,9 @@ def log_ticks(low: float, high: float) -> list[float]:
     return [t for t in found if t < low][-1:] + inside + [t for t in found if t > high][:1]
 
 
-def number(value: float, percent: bool = False) -> str:
+def value_text(value: float, percent: bool) -> str:
     """A value as a reader wants it at an axis or a point."""
-    if percent:
-        return f"{100 * value:.4g}%"
-    return f"{value:.4g}"
+    return f"{number(100 * value)}%" if percent else number(value)
 
 
 def _grid(scale: _Scale, xs: list[float], ys: list[float], percent: bool, x_label: str) -> list[str]:
@@ -143,7 +143,7 @@ def _grid(scale: _Scale, xs: list[float], ys: list[float], percent: bool, x_labe
     for value in ys:
         y = scale.y(value)
         parts.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
-        parts.append(f'<text x="{LEFT - 8}" y="{y + 4.5:.1f}" text-anchor="end">{number(value, percent)}</text>')
+        parts.append(f'<text x="{LEFT - 8}" y="{y + 4.5:.1f}" text-anchor="end">{value_text(value, percent)}</text>')
     for value in xs:
         parts.append(
             f'<text x="{scale.x(value):.1f}" y="{HEIGHT - BOTTOM + 19}" text-anchor="middle">{number(value)}</text>'
@@ -165,7 +165,7 @@ def _line(scale: _Scale, one: Series, percent: bool, x_label: str) -> list[str]:
         path.append(f"{'L' if pen else 'M'}{px:.1f} {py:.1f}")
         pen = True
         if count <= MARKED:
-            words = escape(f"{one.label}, {x_label} {number(x)}: {number(y, percent)}")
+            words = escape(f"{one.label}, {x_label} {number(x)}: {value_text(y, percent)}")
             dots.append(f'<circle class="dot s{one.color}" cx="{px:.1f}" cy="{py:.1f}" r="2.6"/>'
                         f'<circle class="spot" cx="{px:.1f}" cy="{py:.1f}" r="9"><title>{words}</title></circle>'
                         )  # fmt: skip

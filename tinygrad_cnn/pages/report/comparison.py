@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...insight.numbers import duration
 from ..rendering import render
 from . import sections as parts
 from .charts import Series
@@ -74,9 +75,9 @@ def numbers(runs: Sequence[Facts]) -> list[Line]:
                    _percent if "accuracy" in name else "{:.4f}".format, _better(name)) for name in ordered]  # fmt: skip
     lines.append(_line("epochs", [len(one.history) for one in runs], "{:,}".format, None))
     lines.append(_line("parameters", [parts.parameters(one) for one in runs], "{:,}".format, None))
-    lines.append(_line("time to train", [parts.seconds(one) or None for one in runs], parts.duration, None))
+    lines.append(_line("time to train", [parts.seconds(one) or None for one in runs], duration, None))
     each = [parts.seconds(one) / len(one.history) if len(one.history) else None for one in runs]
-    lines.append(_line("time an epoch", [value or None for value in each], parts.duration, min))
+    lines.append(_line("time an epoch", [value or None for value in each], duration, min))
     return [line for line in lines if any(value != NONE for value in line.values)]
 
 

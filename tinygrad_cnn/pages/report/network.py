@@ -8,8 +8,8 @@ import numpy as np
 
 from ...graphs.png import png_uri
 from ...insight import Profile, profile, summary
+from ...insight.numbers import amount, memory
 from ...insight.sanity import preserved
-from ...insight.table import memory, short
 from ...nn import Module
 from ...ops import softmax_cross_entropy
 from ...train import predict
@@ -107,7 +107,7 @@ def layers(facts: Facts) -> dict[str, Any] | None:
     ]  # fmt: skip
     total = [f"{found.total_parameters:,}", f"{found.total_macs:,}", memory(found.total_bytes)]
     shape = " x ".join(map(str, found.input_shape[1:]))
-    return {"rows": rows, "total": total, "flop": short(found.total_flop), "input": shape}
+    return {"rows": rows, "total": total, "flop": amount(found.total_flop), "input": shape}
 
 
 def input_shape(facts: Facts) -> tuple[int, ...]:

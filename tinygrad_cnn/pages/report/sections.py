@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ...graphs.png import png_uri
+from ...insight.numbers import duration
 from ...plots import mistakes_of
 from ...plots.training import confusion_counts
-from .charts import Series, line_chart, number
+from .charts import Series, line_chart, value_text
 from .facts import Facts
 from .pixels import pixels
 
@@ -36,15 +37,6 @@ def status(facts: Facts) -> str:
         "on_epoch": f"stopped by on_epoch after {epochs}",
     }
     return words.get(facts.history.stopped, epochs)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them."""
-    if seconds < 100:
-        return f"{seconds:.3g} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
 
 
 def date(text: Any) -> str:
@@ -141,7 +133,7 @@ def _cell(name: str, value: float | None) -> str:
         return ""
     if name in ("epoch", "step"):
         return f"{value:,.0f}"
-    return number(value, "accuracy" in name) if name in ("lr", "seconds") or "accuracy" in name else f"{value:.4f}"
+    return value_text(value, "accuracy" in name) if name in ("lr", "seconds") or "accuracy" in name else f"{value:.4f}"
 
 
 # -- classes and mistakes -------------------------------------------------------------------------------------
