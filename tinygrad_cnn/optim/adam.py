@@ -50,28 +50,30 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)
 
-    decoupled = False  # whether weight decay stays out of the gradient
-
     def _stepped_at_once(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> bool:
         if group["amsgrad"]:
             return False
-        if not slot:
-            slot.update(step=0, exp_avg=np.zeros_like(gradient), exp_avg_sq=np.zeros_like(gradient))
-        slot["step"] += 1
-        moments = slot["exp_avg"], slot["exp_avg_sq"]
-        settings = group["lr"], *group["betas"], group["eps"], group["weight_decay"], self.decoupled, slot["step"]
+        step, moments = self._next_step(slot, gradient), (slot["exp_avg"], slot["exp_avg_sq"])
+        settings = group["lr"], *group["betas"], group["eps"], group["weight_decay"], self.decoupled, step
         parameter.update(lambda p: updates.adam_(p, gradient, *moments, *settings))
         return True
 
-    def _moments(self, parameter: Tensor, g: np.ndarray, slot: Slot, group: Group) -> Any:
-        """Move both running means; the number of this step."""
+    @staticmethod
+    def _next_step(slot: Slot, g: np.ndarray) -> int:
+        """The number of this step, from 1; the first starts both running means at zero."""
         if not slot:
             slot.update(step=0, exp_avg=np.zeros_like(g), exp_avg_sq=np.zeros_like(g))
         slot["step"] += 1
+        step: int = slot["step"]
+        return step
+
+    def _moments(self, parameter: Tensor, g: np.ndarray, slot: Slot, group: Group) -> int:
+        """Move both running means; the number of this step."""
+        step = self._next_step(slot, g)
         scratch, (beta1, beta2) = self._buffer(parameter, 1), group["betas"]
         average(slot["exp_avg"], beta1, g, scratch)
         average(slot["exp_avg_sq"], beta2, np.multiply(g, g, out=scratch), scratch)
-        return slot["step"]
+        return step
 
     def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> Any:
         t = self._moments(parameter, self._decayed(parameter, gradient, group), slot, group)
@@ -113,12 +115,6 @@ class AdamW(Adam):
         amsgrad: bool = False,
     ) -> None:
         super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)
-
-    def _decayed(self, parameter: Tensor, gradient: np.ndarray, group: Group) -> Any:
-        return gradient
-
-    def _keep(self, group: Group) -> Any:
-        return 1.0 - group["lr"] * group["weight_decay"]
 
 
 class NAdam(Adam):
@@ -168,14 +164,12 @@ class Lion(Optimizer):
     """
 
     state_names = frozenset({"exp_avg"})
+    decoupled = True
 
     def __init__(
         self, params: Any, lr: float = 1e-4, *, betas: Betas = (0.9, 0.99), weight_decay: float = 0.0
     ) -> None:
         super().__init__(params, lr=lr, betas=betas, weight_decay=weight_decay)
-
-    def _keep(self, group: Group) -> Any:
-        return 1.0 - group["lr"] * group["weight_decay"]
 
     def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> Any:
         (beta1, beta2), out = group["betas"], self._buffer(parameter, 1)

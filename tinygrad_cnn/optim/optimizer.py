@@ -28,6 +28,7 @@ class Optimizer:
 
     state_names: ClassVar[frozenset[str]] = frozenset()  # what every slot in use holds
     optional_state: ClassVar[frozenset[str]] = frozenset()  # what some settings add
+    decoupled: ClassVar[bool] = False  # whether weight decay shrinks parameters instead of adding to their gradients
 
     def __init__(self, params: Any, **settings: Any) -> None:
         self.who = type(self).__name__
@@ -97,7 +98,7 @@ class Optimizer:
         if self._stepped_at_once(parameter, gradient, slot, group):
             return
         change = self._change(parameter, gradient, slot, group)  # an array of ours, to be overwritten
-        keep = self._keep(group)
+        keep = 1.0 - group["lr"] * group["weight_decay"] if self.decoupled else 1.0
         if keep == 1.0:
             np.subtract(parameter.data, change, out=change)
         else:
@@ -112,10 +113,6 @@ class Optimizer:
     def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> Any:
         """What to subtract from the parameter, in one of the scratch buffers."""
         raise NotImplementedError(f"{self.who}: does not say how parameters change. Define _change.")
-
-    def _keep(self, group: Group) -> Any:
-        """What the parameter is multiplied by first: decoupled weight decay."""
-        return 1.0
 
     def _buffer(self, parameter: Tensor, which: int) -> np.ndarray:
         """Scratch memory of the parameter's shape and dtype, shared by all parameters; three of them."""
@@ -135,7 +132,7 @@ class Optimizer:
 
     def _decayed(self, parameter: Tensor, gradient: np.ndarray, group: Group) -> Any:
         """The gradient with that of weight_decay/2 * |p|**2 added, in scratch buffer 0; itself without decay."""
-        if not group["weight_decay"]:
+        if self.decoupled or not group["weight_decay"]:
             return gradient
         out = np.multiply(parameter.data, group["weight_decay"], out=self._buffer(parameter, 0))
         out += gradient
