@@ -7,7 +7,7 @@ from typing import Any
 
 from .engine import in_order, sweep
 from .errors import GraphError
-from .modes import _set, enable_grad, here, line_of, no_grad, state
+from .modes import enable_grad, here, line_of, no_grad, state, switched
 from .node import Clock, Leaf, Node
 from .operation import Plan
 from .tensor import Tensor, wrap
@@ -31,7 +31,7 @@ class Recompute:
         try:
             for rng, then in self.generators:
                 rng.bit_generator.state = then
-            with enable_grad(), _set(recomputing=True, generators=None, **self.place):
+            with enable_grad(), switched(recomputing=True, generators=None, **self.place):
                 y: Tensor = self.f(*args)
                 return y
         finally:
@@ -88,7 +88,7 @@ def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
         return f(*args)
     Clock.now += 1  # so that nodes made inside can be told from those outside
     start = Clock.now
-    with _set(generators={}):
+    with switched(generators={}):
         y = f(*args)
         generators = list((state.generators or {}).values())
     if not isinstance(y, Tensor):

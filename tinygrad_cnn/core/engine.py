@@ -222,8 +222,8 @@ def _stale(node: Node, k: int) -> str:
     )
 
 
-def _seed(y: Tensor, grad: Any, who: str) -> Any:
-    """The cotangent to start from."""
+def seed_of(y: Tensor, grad: Any, who: str) -> Any:
+    """The cotangent that a walk back starts from: `grad`, or one for an output that is one number."""
     if not isinstance(y, Tensor):
         raise TypeError(f"{who}: differentiates Tensors, got {type(y).__name__}.")
     check_floating(f"{who}: the output", y.dtype)
@@ -246,7 +246,7 @@ def backward(y: Tensor, grad: Any = None, retain_graph: bool = False) -> None:
     """Add gradients of y to `.grad` of the leaves that it depends on (see `Tensor.backward`)."""
     from .explain import remember, why_no_gradient
 
-    seed = as_array(_seed(y, grad, "backward"))
+    seed = as_array(seed_of(y, grad, "backward"))
     if not y.requires_grad:
         raise GraphError(f"backward: this tensor has no gradient to give: {why_no_gradient(y)}.")
     order = in_order([y.node])
@@ -295,7 +295,7 @@ def grad(
         raise TypeError(f"grad: differentiates with respect to Tensors, got {', '.join(bad)}.")
     seeds: dict[Any, Any] = {}
     for out, weight in zip(ys, weights if grad_outputs is not None else [None] * len(ys), strict=True):
-        seed = _seed(out, weight, "grad")
+        seed = seed_of(out, weight, "grad")
         seed = (seed if isinstance(seed, Tensor) else Tensor(seed)) if create_graph else as_array(seed)
         if out.requires_grad:
             seeds[out.node] = add(seeds[out.node], seed) if out.node in seeds else seed

@@ -31,7 +31,8 @@ state = State()
 
 
 @contextmanager
-def _set(**modes: Any) -> Iterator[None]:
+def switched(**modes: Any) -> Iterator[None]:
+    """A context in which these modes of the thread have other values: ``switched(recording=False)``."""
     before = {name: getattr(state, name) for name in modes}
     try:
         for name, value in modes.items():
@@ -51,7 +52,7 @@ def no_grad() -> Any:
     >>> y.requires_grad
     False
     """
-    return _set(recording=False)
+    return switched(recording=False)
 
 
 def enable_grad() -> Any:
@@ -63,7 +64,7 @@ def enable_grad() -> Any:
     >>> y.requires_grad
     True
     """
-    return _set(recording=True)
+    return switched(recording=True)
 
 
 def scope(name: str) -> Any:
@@ -75,7 +76,7 @@ def scope(name: str) -> Any:
     >>> y.node.path
     'head'
     """
-    return _set(path=f"{state.path}.{name}" if state.path else name)
+    return switched(path=f"{state.path}.{name}" if state.path else name)
 
 
 def drawn_from(rng: Any) -> None:

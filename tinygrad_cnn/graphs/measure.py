@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Cost, Tensor, no_grad
-from ..core.engine import _seed, in_order, sweep
+from ..core.engine import in_order, seed_of, sweep
 from ..core.node import Released
 from ..core.observe import Call, observing
 from ..core.tensor import as_array
@@ -103,7 +103,7 @@ def _read_costs(found: Measured, watched: Watched | None) -> None:
 def _kept(node: Any) -> Iterator[tuple[Any, np.ndarray]]:
     """What a node keeps for its rules: arrays, each with the node whose value it is, or None for a side result."""
     if finds_all(node.op):
-        yield from ((a.node, a._data) for a in node.op.args if isinstance(a, Tensor) and a.node in node.inputs)
+        yield from ((a.node, a.data) for a in node.op.args if isinstance(a, Tensor) and a.node in node.inputs)
         return
     if isinstance(node.saved, Released):
         return
@@ -127,7 +127,7 @@ def _read_values(
     leaves: Mapping[Any, Tensor],
 ) -> None:
     arrays = {node: array for pairs in kept.values() for node, array in pairs if node is not None}
-    arrays |= {node: t._data for node, t in leaves.items()} | {y.node: y._data for y in outputs}
+    arrays |= {node: t.data for node, t in leaves.items()} | {y.node: y.data for y in outputs}
     missing = 0
     for node in found.order:
         seen = watched.of(node) if watched and node.op is not None else None
@@ -239,7 +239,7 @@ def _seeds(found: Measured, outputs: Sequence[Tensor], cotangents: Sequence[Any]
         if given is None and y.size != 1:
             g, weighed = rng.standard_normal(y.shape).astype(y.dtype), True
         else:
-            g = as_array(_seed(y, given, "draw"))
+            g = as_array(seed_of(y, given, "draw"))
         seeds[y.node] = seeds[y.node] + g if y.node in seeds else g
     if weighed:
         found.notes.append(

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..core import Tensor, enable_grad
 from ..core.errors import describe
-from ..core.modes import _set, state
+from ..core.modes import state, switched
 from ..core.register import upward
 from .calls import Watched, watching
 from .graph import Failure, Known, walk
@@ -133,7 +133,7 @@ def _of_call(model: Callable[..., Any], inputs: tuple[Any, ...], show: Collectio
 
 def _record(model: Callable[..., Any], points: list[Any], watch: AbstractContextManager[Any]) -> tuple[Any, Any]:
     """model(*points), recorded, and who watched; random generators are put back."""
-    with enable_grad(), _set(recomputing=True, generators={}, path="", prefix="", below={}):
+    with enable_grad(), switched(recomputing=True, generators={}, path="", prefix="", below={}):
         try:
             with watch as watched:
                 return model(*points), watched

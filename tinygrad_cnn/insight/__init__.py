@@ -3,11 +3,11 @@
 from .anomalies import AnomalyError as AnomalyError
 from .anomalies import anomaly as anomaly
 from .chain import explain as explain
-from .checkup import Finding as Finding
 from .checkup import Report as Report
 from .checkup import doctor as doctor
 from .profiler import Profile as Profile
 from .profiler import profile as profile
+from .sanity import Finding as Finding
 from .sanity import SanityError as SanityError
 from .sanity import check_forward as check_forward
 from .sanity import check_gradients as check_gradients

@@ -44,7 +44,7 @@ def of(op: Any) -> dict[str, Formula]:
 def value(op: Any) -> Formula:
     """What the op itself computes, of its inputs."""
     text = getattr(op, "formulas", {}).get("y", (None, ""))[1]
-    tree = _parsed(text) if text else _readable(op, _returned(op.fn, "")) if isinstance(op, Op) else None
+    tree = _parsed(text) if text else _readable(_returned(op.fn, "")) if isinstance(op, Op) else None
     if tree is not None:
         return Formula(ast.unparse(tree), latex_of(tree), "registered" if text else "rule")
     tree = _parsed(f"{op.name}({', '.join(('*' if op.variadic else '') + name for name in op.inputs)})")
@@ -86,7 +86,7 @@ def _own(op: Any, name: str) -> tuple[Any, str]:
     told, text = getattr(op, "formulas", {}).get(name, (None, ""))
     if text and told is rule:
         return _parsed(text), "registered"
-    return (_readable(op, _returned(rule, name)) if rule is not None else None), "rule"
+    return (_readable(_returned(rule, name)) if rule is not None else None), "rule"
 
 
 def _parsed(text: str) -> Any:
@@ -207,7 +207,7 @@ OPERATORS: dict[str, ast.operator] = {"add": ast.Add(), "subtract": ast.Sub(), "
                                       "divide": ast.Div(), "matmul": ast.MatMult()}  # fmt: skip
 
 
-def _readable(op: Any, tree: Any) -> Any:
+def _readable(tree: Any) -> Any:
     """A tree without modules, options that go without saying and masks' wrappings; None if it is still no formula."""
     if tree is None:
         return None

@@ -79,13 +79,13 @@ def saliency(
     """
     image = one_image("saliency", x)[0]
     heat = saliency_map(model, x, label, smooth=smooth, noise=noise, seed=seed)
-    title = f"Saliency for {_class_words(model, x, label)}"
+    title = f"Saliency for {_chosen_class(model, x, label)}"
     fig, place = _beside(ax, image, title)
     shown = figures.scale_of(heat)
     whole, shown["vmax"] = shown["vmax"], _most(heat) or shown["vmax"]
     figures.show(place, figures.painted(heat, **shown))
     words = f"gradient, mean of {smooth} noisy copies" if smooth else "gradient"
-    _dress(fig, place, ax, words if ax is None else title)
+    _dress(place, ax, words if ax is None else title)
     ends = "max" if shown["vmax"] < whole else "neither"
     figures.bar_for(fig, place, shown, "|d logit / d pixel|", extend=ends)
     return fig
@@ -97,11 +97,15 @@ def _most(heat: np.ndarray) -> float:
     return float(np.quantile(known, SHOWN)) if known.size >= 1000 else 0.0
 
 
-def _class_words(model: Any, x: Any, label: int | None) -> str:
-    """The class meant, with its probability."""
+def _chosen_class(model: Any, x: Any, label: int | None) -> str:
+    """The class meant, in words."""
     with evaluating(model), enable_grad():
         logits = logits_of("saliency", model(one_image("saliency", x)))
-    chosen = class_index("saliency", logits, label)
+    return _class_words(logits, class_index("saliency", logits, label), label)
+
+
+def _class_words(logits: Any, chosen: int, label: int | None) -> str:
+    """A class with its probability, and whether the network chose it since no `label` was asked for."""
     p = float(ops.softmax(logits.data)[0, chosen])
     return f"class {chosen} (p = {p:.3g}{', predicted' if label is None else ''})"
 
@@ -120,7 +124,7 @@ def _beside(ax: Axes | None, image: np.ndarray, title: str) -> tuple[Figure, Axe
     return fig, right
 
 
-def _dress(fig: Figure, place: Axes, ax: Axes | None, title: str) -> None:
+def _dress(place: Axes, ax: Axes | None, title: str) -> None:
     figures.bare(place)
     place.set_title(title, fontsize=10 if ax is None else 11, fontweight="normal" if ax is None else "bold")
 
@@ -145,8 +149,8 @@ def grad_cam_map(model: Any, x: Any, layer: Any = None, label: int | None = None
     return _grad_cam(model, x, layer, label)[0]
 
 
-def _grad_cam(model: Any, x: Any, layer: Any, label: int | None) -> tuple[np.ndarray, str, int, float]:
-    """The map, the layer's path, the class and its probability."""
+def _grad_cam(model: Any, x: Any, layer: Any, label: int | None) -> tuple[np.ndarray, str, str]:
+    """The map, the layer's path, and the class in words."""
     who = "grad_cam"
     model, image = check_model(who, model), one_image(who, x)
     if layer is None:
@@ -158,19 +162,18 @@ def _grad_cam(model: Any, x: Any, layer: Any, label: int | None) -> tuple[np.nda
         paths = {m: path for path, m in [find_layer(who, model, layer)]}
     with outputs_of(model, list(paths)) as seen:
         logits = logits_of(who, model(Tensor(image, requires_grad=True)))
-        label = class_index(who, logits, label)
+        chosen = class_index(who, logits, label)
         if not seen:
             raise ValueError(f"{who}: layer {', '.join(paths.values())!r} was not called by this model.")
         module, _, maps = seen[-1] if layer is not None else _last_maps(seen)
         path = paths[module]
         if not isinstance(maps, Tensor) or maps.ndim != 4:
             raise ValueError(f"{who}: layer {path!r} must make images (1, H', W', C), it gave {describe(maps)}.")
-        slope = grad(logits[0, label], maps, allow_unused=True) if logits.requires_grad else None
+        slope = grad(logits[0, chosen], maps, allow_unused=True) if logits.requires_grad else None
     if slope is None:
-        raise ValueError(f"{who}: the logit of class {label} does not depend on layer {path!r}. Name another.")
+        raise ValueError(f"{who}: the logit of class {chosen} does not depend on layer {path!r}. Name another.")
     weights = slope[0].mean(axis=(0, 1))
-    p = float(ops.softmax(logits.data)[0, label])
-    return np.maximum((maps.data[0] * weights).sum(axis=-1), 0), path, label, p
+    return np.maximum((maps.data[0] * weights).sum(axis=-1), 0), path, _class_words(logits, chosen, label)
 
 
 def _last_maps(seen: list[tuple[Any, Any, Any]]) -> tuple[Any, Any, Any]:
@@ -200,17 +203,16 @@ def grad_cam(
     errors as of `grad_cam_map`, which gives the numbers.
     """
     image = one_image("grad_cam", x)[0]
-    coarse, path, chosen, p = _grad_cam(model, x, layer, label)
+    coarse, path, words = _grad_cam(model, x, layer, label)
     times = max(1, 160 // max(image.shape[:2]))  # a small image is enlarged, so that the heat lies smoothly on it
     height, width = image.shape[0] * times, image.shape[1] * times
     heat = ops.resize(coarse[None, :, :, None], (height, width), mode="bilinear")[0, :, :, 0]
-    words = f"class {chosen} (p = {p:.3g}{', predicted' if label is None else ''})"
     fig, place = _beside(ax, image, f"Grad-CAM for {words}")
     shown = figures.scale_of(heat)
     tones = figures.photograph(image)["X"]
     grey = np.kron(tones if tones.ndim == 2 else tones.mean(axis=-1), np.ones((times, times)))[..., None]
     figures.show(place, 0.4 * grey + 0.6 * figures.painted(heat, **shown))
-    _dress(fig, place, ax, f"at {path or 'the model'}, {coarse.shape[0]}×{coarse.shape[1]}" if ax is None
+    _dress(place, ax, f"at {path or 'the model'}, {coarse.shape[0]}×{coarse.shape[1]}" if ax is None
            else f"Grad-CAM for {words}")  # fmt: skip
     figures.bar_for(fig, place, shown, "evidence for the class (logit units)")
     return fig

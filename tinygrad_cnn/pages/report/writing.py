@@ -11,7 +11,7 @@ from typing import Any
 from ...io import atomic_write
 from ...train.run_folder import REPORT, WATCH
 from ..rendering import render
-from . import network as network
+from . import network
 from . import sections as parts
 from .facts import Facts, gather
 from .settings import repeat, sessions, settings
