@@ -136,9 +136,7 @@ def _module(model: Module) -> Iterator[str]:
     modules = sum(1 for _ in model.modules())
     chips = ["training" if model.training else "evaluation", *([f"{frozen:,} frozen"] if frozen else [])]
     size = memory(sum(p.data.nbytes for p in parameters))
-    settings = model.extra_repr()
-    settings = f"<span style='{SOFT}'>({_esc(settings)})</span>" if settings else ""
-    yield f"<div style='margin-bottom:.3em'><b>{_esc(type(model).__name__)}</b>{settings} "
+    yield f"<div style='margin-bottom:.3em'>{_kind(model)} "
     yield f"{total:,} parameter{'s' if total != 1 else ''} <span style='{SOFT}'>{size}</span>"
     yield "".join(f"<span style='{CHIP}'>{chip}</span>" for chip in chips) + "</div>"
     yield from _tree(model, "", max(total, 1), modules <= OPEN, {})
@@ -156,9 +154,7 @@ def _tree(module: Module, path: str, total: int, unfolded: bool, seen: dict[int,
             yield f"<div style='{LINE};{SOFT}'>{_esc(name)} {_shape(value.shape)} {value.dtype} {kind}</div>"
     for name, child in module.named_children():
         below = f"{path}.{name}" if path else name
-        head = f"{_esc(name)}: <b>{_esc(type(child).__name__)}</b>"
-        settings = child.extra_repr()
-        head += f"<span style='{SOFT}'>({_esc(settings)})</span>" if settings else ""
+        head = f"{_esc(name)}: {_kind(child)}"
         if id(child) in seen:
             yield f"<div style='{LINE}'>{head} <i style='{SOFT}'>the same as {_esc(seen[id(child)])}</i></div>"
             continue
@@ -171,6 +167,13 @@ def _tree(module: Module, path: str, total: int, unfolded: bool, seen: dict[int,
         shown = " open" if unfolded and next(child.children(), None) is not None else ""
         yield f"<details{shown}><summary style='cursor:pointer'>{head}</summary>"
         yield f"<div style='margin-left:.35em;padding-left:.7em;border-left:1px solid #8886'>{inside}</div></details>"
+
+
+def _kind(module: Module) -> str:
+    """A module's class and settings."""
+    settings = module.extra_repr()
+    soft = f"<span style='{SOFT}'>({_esc(settings)})</span>" if settings else ""
+    return f"<b>{_esc(type(module).__name__)}</b>{soft}"
 
 
 def _share(count: int, total: int) -> str:

@@ -12,15 +12,18 @@ from typing import Any
 import numpy as np
 
 from ..insight.stats import BLOCKS
+from . import looks
 
 LONGEST = 40  # characters of a name or of one parameter
 WIDEST = 34  # characters of a line of parameters
 NOTE = 90  # characters of a line of notes
 LINES = 12  # of a message that somebody else wrote
+_TABLE = '<table border="0" cellborder="0" cellspacing="0" cellpadding="0">'
 _SPACE = '<tr><td fixedsize="true" width="6" height="{}"></td></tr>'
-_BAR = '<tr><td fixedsize="true" width="6" height="{}" bgcolor="#555555"></td></tr>'
+_BAR = '<tr><td fixedsize="true" width="6" height="{}" bgcolor="' + looks.LINE + '"></td></tr>'
 TALLEST = 2 * (len(BLOCKS) - 1) + 2  # points
 WARNING = "#B03A00"  # vermilion, dark enough to be read
+MEASURED = "#333333"  # of lines about what was measured
 
 # What XML forbids, which an SVG is, and halves of characters, which UTF-8 forbids.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -109,17 +112,21 @@ def markup(
     number: str = "",
 ) -> str:
     """The inside of a label in Graphviz's HTML: number and title, small grey lines, the shape, badges and warnings."""
-    rows = [(f'<font color="#777777">{_escape(number)}</font>  ' if number else "") + f"<b>{_escape(title)}</b>"]
-    rows += [f'<font point-size="11" color="#444444">{_escape(line)}</font>' for line in lines]
+    rows = [(f'<font color="{looks.GREY}">{_escape(number)}</font>  ' if number else "") + f"<b>{_escape(title)}</b>"]
+    rows += [_small(line, looks.SOFT) for line in lines]
     if last:
         rows.append(f'<font point-size="11">{_escape(last)}</font>')
     bars = {len(rows) + k: line for k, line in enumerate(said) if line[:1] in BLOCKS}
-    rows += [f'<font point-size="11" color="#333333">{_escape(line)}</font>' for line in said]
+    rows += [_small(line, MEASURED) for line in said]
     rows += [f'<font point-size="11" color="{WARNING}"><b>{_escape(line)}</b></font>' for line in warnings]
     if not bars:
         return "<br/>".join(rows)
     cells = "".join(f"<tr><td>{_bars(bars[k]) if k in bars else row}</td></tr>" for k, row in enumerate(rows))
-    return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="0">{cells}</table>'
+    return f"{_TABLE}{cells}</table>"
+
+
+def _small(text: str, colour: str) -> str:
+    return f'<font point-size="11" color="{colour}">{_escape(text)}</font>'
 
 
 def _bars(line: str) -> str:
@@ -127,27 +134,27 @@ def _bars(line: str) -> str:
     heights = line[: len(line) - len(line.lstrip(BLOCKS))]
     cells = "".join(f"<td>{_bar(BLOCKS.index(mark))}</td>" for mark in heights)
     words = line[len(heights) :].strip()
-    told = f'<td><font point-size="11" color="#333333"> {_escape(words)}</font></td>' if words else ""
+    told = f"<td>{_small(f' {words}', MEASURED)}</td>" if words else ""
     size = f'fixedsize="true" width="{7 * len(heights) + 1}" height="{TALLEST + 2}"'
     row = f'<table border="0" cellborder="0" cellspacing="1" cellpadding="0" {size}><tr>{cells}</tr></table>'
-    return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="0"><tr><td>{row}</td>{told}</tr></table>'
+    return f"{_TABLE}<tr><td>{row}</td>{told}</tr></table>"
 
 
 def _bar(step: int) -> str:
     height = max(1, 2 * step)
     rows = _SPACE.format(TALLEST - height) + _BAR.format(height)
-    return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="0">{rows}</table>'
+    return f"{_TABLE}{rows}</table>"
 
 
 def heading(title: str, notes: Sequence[str], legend: Sequence[tuple[str, str]]) -> str:
     """The inside of the picture's own label: title, notes, and a row of coloured cells that explain the fills."""
     rows = [f"<b>{_escape(title)}</b>"] if title else []
     lines = [line for note in notes for line in wrapped(note)]
-    rows += [f'<font point-size="11" color="#444444">{_escape(line)}</font>' for line in lines]
+    rows += [_small(line, looks.SOFT) for line in lines]
     if not legend:
         return "<br/>".join(rows)
     cells = "".join(
-        f'<td bgcolor="{colour}" border="1" color="#777777" width="14"></td>'
+        f'<td bgcolor="{colour}" border="1" color="{looks.GREY}" width="14"></td>'
         f'<td align="left"><font point-size="11">{_escape(text)}</font></td>'
         for colour, text in legend
     )
@@ -169,7 +176,8 @@ def wrapped(text: str, widest: int = NOTE) -> list[str]:
 
 def frame_label(path: str, kind: str, repeated: str = "") -> str:
     """The inside of a frame's label: the module's path, its class if known, and how often it occurs if not once."""
-    more = f'<br align="left"/><font color="#222222">{_escape(repeated)}</font><br align="left"/>' if repeated else ""
+    line, words = '<br align="left"/>', f'<font color="{looks.BLACK}">{_escape(repeated)}</font>'
+    more = f"{line}{words}{line}" if repeated else ""
     return f"<b>{_escape(path)}</b>{'  ' + _escape(kind) if kind else ''}{more}"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 LEAST, BETWEEN, MOST = (96.0, -8.0, 40.0), (77.5, -54.0, 2.0), (59.0, -6.0, -36.0)  # L*, a*, b*: a parabola
-TEXT = "#111111"  # of boxes, as in looks of nodes; every colour here has contrast of at least 4.5 with it
+TEXT = "#111111"  # of boxes; every colour here has contrast of at least 4.5 with it
 BROKEN = "#F7A8C4"  # of what holds NaN or Inf: reddish purple, which is nowhere on the scale
 NOTHING = "#FFFFFF"  # of what is zero throughout
 STEPS = 5  # of a legend

@@ -87,7 +87,7 @@ def _dress(ax: Axes, kind: str, epochs: np.ndarray) -> None:
     if ax.lines:
         ax.legend(frameon=False, fontsize=10)
     else:
-        ax.text(0.5, 0.5, "no finite value", transform=ax.transAxes, ha="center", va="center", color="#777777")
+        ax.text(0.5, 0.5, "no finite value", transform=ax.transAxes, ha="center", va="center", color=figures.QUIET)
 
 
 def confusion_matrix(
