@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import maximum, minimum
+from ..ops.losses import check_reduction
 from ._check import boxes_of
 
 TINY = 1e-9  # beside an area: no division by zero
@@ -46,8 +47,7 @@ def giou_loss(predicted: Any, target: Any, *, reduction: str = "mean") -> Any:
 
 
 def _pair(who: str, predicted: Any, target: Any, reduction: str) -> tuple[Any, np.ndarray]:
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f'{who}: reduction={reduction!r} must be "mean", "sum" or "none".')
+    check_reduction(who, reduction)
     predicted = predicted if hasattr(predicted, "shape") else np.asarray(predicted, np.float64)
     true = boxes_of(who, "target", target)
     if predicted.shape != true.shape or predicted.dtype.kind != "f":

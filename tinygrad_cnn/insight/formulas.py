@@ -16,7 +16,6 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from ..core.operation import Op
-from ..core.register import registry
 from .latex import NAMES, NOTATION, latex_of
 
 LONGEST = 160  # characters; a rule that takes more does not read as a formula
@@ -258,8 +257,3 @@ def _unwritten(e: ast.expr) -> bool:
     if isinstance(e, ast.Subscript):
         return isinstance(e.value, ast.Name) and e.value.id.endswith("_shape")
     return isinstance(e, ast.Name) and e.id in UNWRITTEN
-
-
-def known_functions() -> set[str]:
-    """What formulas may call: ops by their names, and the functions of the table of notations."""
-    return {*registry, *NOTATION}

@@ -65,7 +65,7 @@ log_softmax.vjp(x=lambda g, y, axis: g - exp(y) * sum(g, axis=axis, keepdims=Tru
 log_softmax.formula(y="x - log(sum(exp(x)))")
 
 
-def _check_reduction(who: str, reduction: str) -> None:
+def check_reduction(who: str, reduction: str) -> None:
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f'{who}: reduction={reduction!r} must be "mean", "sum" or "none".')
 
@@ -207,7 +207,7 @@ def softmax_cross_entropy(
     array([[ 0.125, -0.125],
            [-0.25 ,  0.25 ]])
     """
-    _check_reduction(_NAME, reduction)
+    check_reduction(_NAME, reduction)
     x = logits.reshape(-1, _classes(_NAME, logits.shape, weight, label_smoothing))
     top = x.max(axis=1, keepdims=True)
     p = np.exp(x - top)
@@ -266,7 +266,7 @@ softmax_cross_entropy.formula(
 
 
 def _reduce(who: str, losses: Any, reduction: str) -> Any:
-    _check_reduction(who, reduction)
+    check_reduction(who, reduction)
     return losses if reduction == "none" else sum(losses) if reduction == "sum" else mean(losses)
 
 
@@ -284,7 +284,7 @@ def nll_loss(
     >>> round(float(tg.nll_loss(log_p, np.array([0, 1]))), 4)  # of -log 1/2 and -log 3/4
     0.4904
     """
-    _check_reduction("nll_loss", reduction)
+    check_reduction("nll_loss", reduction)
     x, labels = log_probabilities, np.asarray(values(labels))
     rows, counts = _targets("nll_loss", x.shape, labels, x.dtype, weight, ignore_index, 0.0)
     losses = -sum(where(rows != 0, reshape(x, rows.shape) * rows, 0), axis=1)

@@ -59,6 +59,10 @@ class Case:
         """The inputs, those at _0, _1, ... replaced."""
         return [changes.get(f"_{k}", a) for k, a in enumerate(self.inputs)]
 
+    def of_moving(self, *moving: Any) -> Any:
+        """The op as a function of its floating inputs alone."""
+        return self(self.replaced(**{f"_{k}": t for k, t in zip(self.moving, moving, strict=True)}))
+
     def arrays(self, change: Callable[[np.ndarray], np.ndarray]) -> list[Any]:
         """The inputs with a change made to each array."""
         return [np.asarray(change(a)) if isinstance(a, np.ndarray) else a for a in self.inputs]

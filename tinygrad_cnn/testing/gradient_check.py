@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -82,10 +83,14 @@ def gradcheck(
         if full:
             _entry_by_entry(level, rtol, report)
         points = [*level.points, *level.cotangents]
-    for k, (value, old) in enumerate(zip(map(plain, given), before, strict=True)):
+    _check_untouched(map(plain, given), before)
+    return report
+
+
+def _check_untouched(values: Iterable[np.ndarray], before: Iterable[np.ndarray]) -> None:
+    for k, (value, old) in enumerate(zip(values, before, strict=True)):
         if not np.array_equal(value, old, equal_nan=True):
             raise GradcheckError(f"gradcheck: f changed input {k} in place. Work on a copy inside f.")
-    return report
 
 
 def _usable(value: Any, k: int) -> np.ndarray:
@@ -115,9 +120,7 @@ def _check_steady(f: Function, points: list[np.ndarray]) -> None:
     copies = [p.copy() for p in points]
     with no_grad():
         y, again = (f(*[Tensor(p, copy=False) for p in copies]) for _ in range(2))
-    for k, (p, copy) in enumerate(zip(points, copies, strict=True)):
-        if not np.array_equal(p, copy):
-            raise GradcheckError(f"gradcheck: f changed input {k} in place. Work on a copy inside f.")
+    _check_untouched(copies, points)
     if not isinstance(y, Tensor):
         raise GradcheckError(f"gradcheck: f must return one Tensor, it returned {type(y).__name__}.")
     if y.dtype != np.float64:
