@@ -157,6 +157,7 @@ def test_blocks_and_colour(fresh):
     player = Player(fresh("resnet8", (16, 16, 3), data="cifar10"))
     answer = player.ask(np.random.default_rng(0).random((16, 16, 3), np.float32), 1)
     titles = [layer["title"] for layer in answer["layers"]]
+    assert titles[0] == "convolution 3x3 + batch norm + relu"
     assert titles.count("residual block") == 3 and titles[-1] == "dense"
     assert answer["saliency"]["shape"] == (16, 16) and answer["input"]["shape"] == (16, 16, 3)
 

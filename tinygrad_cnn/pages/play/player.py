@@ -17,6 +17,7 @@ from ..server import Refused
 
 MAPS, TILE, BUDGET = 64, 32, 400_000  # feature maps of a layer, pixels along their sides, numbers in an answer
 PASSING = nn.Dropout, nn.Flatten, nn.Identity  # layers that change no value when a network is asked
+ELEMENTWISE = nn.activation.__name__, nn.normalization.__name__  # where layers are that work on each value by itself
 TITLES = {
     "Conv2d": "convolution", "DepthwiseConv2d": "depthwise convolution", "MaxPool2d": "max pooling",
     "AvgPool2d": "average pooling", "GlobalAvgPool2d": "global average", "Linear": "dense", "BatchNorm2d": "batch norm",
@@ -88,7 +89,7 @@ class Player:
             if y is last or values.ndim not in (2, 4) or len(values) != 1:
                 continue  # a module that hands on what its last layer made
             entry = {"path": self._layers[module], "title": _title(module), "values": values[0]}
-            joins = type(module).__module__.rpartition(".")[2] in ("activation", "norm")
+            joins = type(module).__module__ in ELEMENTWISE
             if joins and found and found[-1]["values"].shape == entry["values"].shape:
                 before = found.pop()
                 entry = {**entry, "path": before["path"], "title": f"{before['title']} + {entry['title']}"}
