@@ -8,6 +8,8 @@ import pytest
 import tinygrad_cnn as tg
 from tinygrad_cnn import nn, plots
 
+from .checks import check_bounds, state_of
+
 pytestmark = pytest.mark.level("default")
 
 IMAGE = np.random.default_rng(5).random((8, 8, 1)).astype(np.float32)
@@ -16,23 +18,6 @@ IMAGE = np.random.default_rng(5).random((8, 8, 1)).astype(np.float32)
 @pytest.fixture
 def net():
     return tg.models.build("lenet", (8, 8, 1), 10, rng=0)
-
-
-def state_of(model):
-    """All that a picture must leave as it was."""
-    flags = [m.training for m in model.modules()]
-    draws = [str(rng.bit_generator.state) for rng in model.generators()]
-    grads = [None if p.grad is None else p.grad.tobytes() for p in model.parameters()]
-    return {k: v.tobytes() for k, v in model.state_dict().items()}, flags, draws, grads
-
-
-def bounds(figure, tmp_path):
-    """Whether all of a figure's words and pictures are on the page, which is saved as readers save it."""
-    figure.savefig(tmp_path / "a.png")
-    width, height = figure.canvas.get_width_height()
-    box = figure.get_tightbbox().transformed(figure.dpi_scale_trans)
-    assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
-    assert width == 600
 
 
 def texts(figure):
@@ -80,7 +65,7 @@ def test_filters_of_three_channels_are_colours():
 )
 def test_many_filters_are_limited_and_the_rest_is_named(shape, words, tmp_path):
     figure = plots.filters(np.random.default_rng(0).normal(size=shape))
-    bounds(figure, tmp_path)
+    check_bounds(figure, tmp_path)
     assert re.search(words, texts(figure))
 
 
@@ -92,7 +77,7 @@ def test_filters_take_a_layer_and_survive_what_is_not_finite(net, tmp_path):
     figure = plots.filters(broken)
     sheet = figure.axes[0].images[0].get_array()
     assert set(map(tuple, sheet[2:12, 2:12].reshape(-1, 3).tolist())) == {(0.0, 0.0, 0.0), (1.0, 1.0, 1.0)}
-    bounds(figure, tmp_path)
+    check_bounds(figure, tmp_path)
     assert "chequered: not finite" in texts(figure)
     plots.filters(np.full((2, 2, 3, 2), np.nan)).savefig(tmp_path / "b.png")
 
@@ -135,14 +120,14 @@ def test_feature_maps_of_chosen_layers(net, tmp_path):
     found = plots.feature_maps_of(net, IMAGE[None], ["features.3", net.features])
     assert [(f.path, f.values.shape) for f in found] == [("features.3", (4, 4, 64)), ("features", (256,))]
     figure = plots.feature_maps(net, IMAGE, ["features.3"])
-    bounds(figure, tmp_path)
+    check_bounds(figure, tmp_path)
     assert "4×4×64" in texts(figure) and "first 8 channels" in texts(figure)
 
 
 def test_feature_maps_of_a_deep_network_show_each_shape_once(tmp_path):
     deep = tg.models.build("resnet8", (32, 32, 3), 10, rng=0)
     figure = plots.feature_maps(deep, np.random.default_rng(0).random((32, 32, 3)).astype(np.float32))
-    bounds(figure, tmp_path)
+    check_bounds(figure, tmp_path)
     shapes = [t.get_text() for ax in figure.axes for t in ax.texts if "×" in t.get_text()]
     assert shapes == ["32×32×3", "32×32×16", "16×16×32", "8×8×64"] and "of 21 layers" in figure.get_suptitle()
 
@@ -152,7 +137,7 @@ def test_feature_maps_survive_what_is_not_finite(net, tmp_path):
     bad[0, 0], bad[1, 1] = np.nan, np.inf
     with np.errstate(all="ignore"):
         figure = plots.feature_maps(net, bad)
-    bounds(figure, tmp_path)
+    check_bounds(figure, tmp_path)
     assert "chequered: not finite" in texts(figure)
 
 
@@ -261,7 +246,7 @@ def test_pictures_of_attention_are_drawn_where_asked(net, tmp_path):
     from matplotlib.figure import Figure
 
     for draw in (plots.saliency, plots.grad_cam):
-        bounds(draw(net, IMAGE), tmp_path)
+        check_bounds(draw(net, IMAGE), tmp_path)
         own = Figure(figsize=(6, 3))
         ax = own.add_subplot()
         assert draw(net, IMAGE, ax=ax) is own and ax.images and "class" in ax.get_title()
@@ -415,7 +400,7 @@ def test_the_receptive_field_of_a_residual_network_is_that_of_its_last_block():
 
 def test_the_receptive_field_is_drawn(net, tmp_path):
     figure = plots.receptive_field(net.features, (28, 28, 1), "2", (5, 5))
-    bounds(figure, tmp_path)
+    check_bounds(figure, tmp_path)
     (box,) = figure.axes[0].patches
     assert (box.get_x(), box.get_y(), box.get_width(), box.get_height()) == (8.5, 8.5, 4, 4)
     assert "4×4 pixels, rows 9 to 12" in texts(figure)

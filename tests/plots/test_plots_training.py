@@ -9,6 +9,8 @@ import tinygrad_cnn as tg
 from tinygrad_cnn import nn, plots
 from tinygrad_cnn.data import ArrayDataset, DataLoader
 
+from .checks import check_bounds, state_of
+
 pytestmark = pytest.mark.level("default")
 
 RNG = np.random.default_rng(3)
@@ -20,21 +22,6 @@ LABELS = (IMAGES.mean(axis=(1, 2, 3)) > 0.5).astype(np.int64)
 def net():
     return nn.Sequential(nn.Conv2d(1, 4, 3, rng=0), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.3, rng=2), nn.Flatten(),
                          nn.Linear(64, 2, rng=1))  # fmt: skip
-
-
-def state_of(model):
-    """All that must be left as it was."""
-    flags = [m.training for m in model.modules()]
-    draws = [str(rng.bit_generator.state) for rng in model.generators()]
-    grads = [None if p.grad is None else p.grad.tobytes() for p in model.parameters()]
-    return {k: v.tobytes() for k, v in model.state_dict().items()}, flags, draws, grads
-
-
-def whole(figure, tmp_path):
-    figure.savefig(tmp_path / "a.png")
-    width, height = figure.canvas.get_width_height()
-    box = figure.get_tightbbox().transformed(figure.dpi_scale_trans)
-    assert width == 600 and box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
 
 
 # -- curves and the confusion matrix in axes of one's own -----------------------------------------------------
@@ -104,7 +91,7 @@ def test_what_is_not_finite_is_counted_and_drawn(net, tmp_path):
     assert watch.records[0]["weights"]["0.weight"]["histogram"] is None
     json.dumps(watch.to_json(), allow_nan=False)
     figure = plots.histograms(watch)
-    whole(figure, tmp_path)
+    check_bounds(figure, tmp_path)
     words = [t.get_text() for ax in figure.axes for t in ax.texts]
     assert "no finite value" in words and words.count("none recorded") == 2
     assert any(ax.get_legend() and "NaN or inf" in ax.get_legend().get_texts()[0].get_text() for ax in figure.axes)
@@ -121,7 +108,7 @@ def test_histograms_choose_layers(net, tmp_path):
     assert shown(plots.histograms(watch.to_json(), layers="5")) == ["5.weight", "5.bias"]
     assert shown(watch.figure(layers=["1.weight", "0.weight"])) == ["1.weight", "0.weight"]
     assert len(shown(plots.histograms(watch, biases=True))) == 6
-    whole(plots.histograms(watch, biases=True), tmp_path)
+    check_bounds(plots.histograms(watch, biases=True), tmp_path)
     with pytest.raises(ValueError, match="no parameter '6'.*There are 0.weight"):
         plots.histograms(watch, layers="6")
 
@@ -184,21 +171,21 @@ def test_mistakes_are_drawn_with_their_names(tmp_path):
     sure = np.linspace(3, 2, len(LABELS))[:, None]  # each mistake surer than the next: no tie for rounding to decide
     logits = np.eye(2)[1 - LABELS] * sure
     figure = plots.most_confused(logits, data, 6)
-    whole(figure, tmp_path)
+    check_bounds(figure, tmp_path)
     assert figure.get_suptitle() == "Mistakes: the 6 surest of 40 in 40 samples"
     assert figure.axes[0].get_title().startswith("true: ") and "a $name$ t…" in "".join(
         ax.get_title() for ax in figure.axes
     )
     assert figure.axes[0].get_xlabel() == "95.3%, number 0"
     none = plots.most_confused(np.eye(2)[LABELS], data)
-    whole(none, tmp_path)
+    check_bounds(none, tmp_path)
     assert none.axes[0].texts[0].get_text() == "All 40 samples were classified correctly."
 
 
 def test_logits_that_are_not_finite_are_mistakes_without_a_probability(tmp_path):
     logits = np.array([[np.nan, 1.0], [0.0, 5.0], [np.inf, 0.0]])
     figure = plots.most_confused(logits, (IMAGES[:3], np.array([1, 0, 0])))
-    whole(figure, tmp_path)
+    check_bounds(figure, tmp_path)
     assert [ax.get_xlabel() for ax in figure.axes[:3]] == ["99.3%, number 1", "not finite, number 0",
                                                            "not finite, number 2"]  # fmt: skip
 
@@ -296,7 +283,7 @@ def test_everything_is_restored_to_the_bit_also_after_an_exception(net, training
 def test_the_landscape_is_drawn_with_its_marks(tmp_path):
     direction = {"weight": np.array([1.0, 0.0])}
     figure = plots.loss_landscape(Bowl(), (IMAGES, LABELS), loss=quadratic, directions=direction, span=2)
-    whole(figure, tmp_path)
+    check_bounds(figure, tmp_path)
     (ax,) = figure.axes
     network, lowest = ax.lines[1], ax.lines[2]
     assert (network.get_xdata()[0], network.get_ydata()[0]) == (0, 5.0)
@@ -304,7 +291,7 @@ def test_the_landscape_is_drawn_with_its_marks(tmp_path):
     assert [t.get_text() for t in ax.get_legend().get_texts()] == ["the network: 5", "lowest: 1"]
     both = plots.loss_landscape(Bowl(), (IMAGES, LABELS), loss=quadratic, steps=5,
                               directions=[direction, {"weight": np.array([0.0, 1.0])}])  # fmt: skip
-    whole(both, tmp_path)
+    check_bounds(both, tmp_path)
     assert "lowest: 1" in [t.get_text() for t in both.axes[0].get_legend().get_texts()]
 
 
@@ -313,7 +300,7 @@ def test_a_landscape_that_is_flat_or_not_finite_is_drawn(net, tmp_path):
         for directions in (1, 2):
             figure = plots.loss_landscape(net, (IMAGES, LABELS), loss=lambda y, t, v=value: np.float64(v), steps=3,
                                         directions=directions)  # fmt: skip
-            whole(figure, tmp_path)
+            check_bounds(figure, tmp_path)
     losses = np.array([np.nan, 2.0, np.inf, 1.5, -np.inf])
     a = np.linspace(-1, 1, 5)
     assert plots.LossSurface(a, None, losses).lowest == (0.5,)
@@ -413,14 +400,14 @@ def test_the_step_size_is_drawn(net, tmp_path):
 
     found = plots.lr_finder(net, ArrayDataset(IMAGES, LABELS), batch_size=10, steps=40)
     figure = found.figure()
-    whole(figure, tmp_path)
+    check_bounds(figure, tmp_path)
     (ax,) = figure.axes
     assert ax.get_xscale() == "log" and f"falls fastest: {found.suggestion:.2g}" in ax.get_legend_handles_labels()[1]
     own = Figure()
     assert found.figure(ax=own.add_subplot()) is own
     assert "suggestion" in repr(found) and found._repr_png_().startswith(b"\x89PNG")
     flat = plots.LRFinder(np.array([1e-3, 1e-2]), np.array([1.0, np.inf]), np.array([1.0, np.nan]), None)
-    whole(flat.figure(), tmp_path)
+    check_bounds(flat.figure(), tmp_path)
 
 
 @pytest.mark.parametrize(
