@@ -5,7 +5,7 @@ import pytest
 import tinygrad_cnn as tg
 from tinygrad_cnn import graphs, plots
 
-NAMES = [(part, name) for part in (graphs, plots) for name in vars(part) if not name.startswith("_")]
+NAMES = [(part, name) for part in (graphs, plots) for name in vars(part) if name.isidentifier() and name[0] != "_"]
 
 
 @pytest.mark.parametrize("part, name", NAMES, ids=[name for _, name in NAMES])
