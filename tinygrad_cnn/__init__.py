@@ -18,29 +18,10 @@ from importlib import import_module
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from .core import (
-    GraphError,
-    Op,
-    Sample,
-    Tensor,
-    checkpoint,
-    enable_grad,
-    explain_grad,
-    grad,
-    hessian,
-    hvp,
-    jacobian,
-    jvp,
-    no_grad,
-    op,
-    registry,
-    scope,
-    stop_gradient,
-    value_and_grad,
-    vjp,
-)
+from .autodiff import Sample, checkpoint, explain_grad, hessian, hvp, jacobian, jvp, stop_gradient, value_and_grad, vjp
+from .core import GraphError, Op, Tensor, enable_grad, grad, no_grad, op, registry, scope
 from .core.errors import nearest
-from .core.register import upward
+from .core.register import hooks as _hooks
 from .kernels import use_kernels
 from .kernels.native import empty_cache, get_num_threads, set_num_threads
 from .ops import *  # noqa: F403
@@ -101,6 +82,6 @@ def _later(module: str, path: str) -> Any:
     return call
 
 
-upward.update(
+_hooks.update(
     html=_later(".graphs", "html_of"), summary=_later(".insight", "summary"), open_run=_later(".train", "Run.open")
 )

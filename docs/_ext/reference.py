@@ -32,11 +32,10 @@ TITLES = {
 # ops already.  A file that is not named here comes last, under its own name.
 SUBJECTS = {
     "core.tensor ops.creation": "Tensors",
-    "core.engine core.transforms core.algebra core.modes core.checkpointing core.explain core.errors":
-        "Differentiation",
+    "core.engine core.modes core.errors autodiff": "Differentiation",
     **{f"ops.{file} ops.{file}_forms": title for file, title in make_tables.FAMILIES.items()},
     "core.operation core.register": "Ops of your own",
-    "core.sample": "Samples",
+    "autodiff.sample": "Samples",
     "train": "Training",
     "insight.summaries insight.profiler": "Summaries and profiles",
     "insight.chain insight.telling": "Gradients explained",
@@ -93,8 +92,6 @@ def subject(value: Any) -> tuple[int, str]:
     """What a public thing is about, by the file that defines it, and the place of that on a page."""
     home = getattr(value, "__module__", None) or type(value).__module__
     file = home.partition(".")[2]
-    if isinstance(value, Op) and file == "core.algebra":  # ops that every other file needs
-        file = "ops.algebra"
     known = {name: (n, title) for n, (names, title) in enumerate(SUBJECTS.items()) for name in names.split()}
     while file:
         if file in known:

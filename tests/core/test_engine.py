@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import tinygrad_cnn as tg
-from tinygrad_cnn.core import engine, node, tensor
+from tinygrad_cnn.core import engine, tensor
+from tinygrad_cnn.core import graph as node
 
 from .counting import rule_calls
 

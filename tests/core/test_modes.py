@@ -1,11 +1,13 @@
 """no_grad: as a context and as a decorator, after exceptions, in each thread for itself."""
 
+import asyncio
+import contextvars
 import threading
 
 import pytest
 
 import tinygrad_cnn as tg
-from tinygrad_cnn.core.modes import state
+from tinygrad_cnn.core.modes import current
 
 
 def recording():
@@ -47,7 +49,7 @@ def test_restored_after_exceptions():
     assert recording()
     with pytest.raises(ValueError), tg.scope("a"), tg.scope("b"):
         raise ValueError
-    assert state.path == ""
+    assert current().path == ""
 
 
 def test_failing_op_leaves_recording_on():
@@ -78,3 +80,93 @@ def test_scopes_name_layers_in_nodes():
     c = b * 2.0
     assert [t.node.path for t in (a, b, c)] == ["features.0", "features", ""]
     assert [t.node.label for t in (a, c)] == ["mul (features.0)", "mul"]
+
+
+def test_asyncio_tasks_have_modes_of_their_own():
+    async def waits_without_recording():
+        with tg.no_grad():
+            await asyncio.sleep(0.01)
+            return recording()
+
+    async def computes_meanwhile():
+        await asyncio.sleep(0.005)
+        return recording()
+
+    async def both():
+        return await asyncio.gather(waits_without_recording(), computes_meanwhile())
+
+    assert asyncio.run(both()) == [False, True]
+    assert recording()
+
+
+@pytest.mark.parametrize("decorate", [tg.no_grad, tg.no_grad()], ids=["bare", "called"])
+def test_decorators_need_no_brackets(decorate):
+    @decorate
+    def evaluate(x, *, times=1):
+        """Says what it does."""
+        return recording(), x * times
+
+    assert evaluate(3, times=2) == (False, 6) and recording()
+    assert evaluate.__name__ == "evaluate" and evaluate.__doc__ == "Says what it does."
+
+
+@pytest.mark.parametrize("decorate", [tg.no_grad, tg.no_grad()], ids=["bare", "called"])
+def test_a_generators_mode_holds_while_it_runs(decorate):
+    seen = []
+
+    @decorate
+    def steps():
+        try:
+            seen.append((yield recording()))
+            yield recording()
+        except KeyError:
+            yield "caught"
+        finally:
+            seen.append(recording())
+
+    run = steps()
+    assert next(run) is False and recording()
+    assert run.send("sent") is False and recording()
+    assert run.throw(KeyError) == "caught" and recording()
+    run.close()
+    assert seen == ["sent", False] and recording()
+    assert list(steps())[:1] == [False]
+
+
+def test_coroutines_and_async_generators_are_switched_at_each_step():
+    @tg.no_grad
+    async def coroutine():
+        before = recording()
+        await asyncio.sleep(0)
+        return before, recording()
+
+    @tg.no_grad
+    async def numbers():
+        for _ in range(2):
+            await asyncio.sleep(0)
+            yield recording()
+
+    async def main():
+        found = [await coroutine(), recording()]
+        async for each in numbers():
+            found += [each, recording()]
+        return found
+
+    assert asyncio.run(main()) == [(False, False), True, False, True, False, True]
+
+
+def test_a_block_that_is_left_in_another_context_restores_what_was():
+    def opened():
+        with tg.no_grad():
+            yield
+
+    block = opened()
+    contextvars.copy_context().run(next, block)
+    assert recording()
+    block.close()  # leaves the block here, not in the context in which it was entered
+    assert recording()
+
+
+def test_a_decorator_says_what_it_decorates():
+    with pytest.raises(TypeError, match="decorate functions, got Tensor"):
+        tg.no_grad(tg.Tensor(1.0))

@@ -7,8 +7,8 @@ import pytest
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import nn
-from tinygrad_cnn.core.node import Clock
-from tinygrad_cnn.core.observe import observers
+from tinygrad_cnn.autodiff.observing import observers
+from tinygrad_cnn.core.graph import clock
 from tinygrad_cnn.graphs.calls import watching
 from tinygrad_cnn.graphs.measure import measure
 
@@ -268,11 +268,11 @@ def test_a_failing_forward_pass_leaves_no_observer_and_what_was_seen():
 def test_watching_disturbs_no_backward():
     """The watch moves the clock that tells stale leaves from fresh ones."""
     w = tg.Tensor(np.ones(3, np.float32), requires_grad=True)
-    now = Clock.now
+    now = clock.now
     with watching():
         y = (w * w).sum()
         z = (w * w).sum()
-    assert Clock.now > now
+    assert clock.now > now
     y.backward()
     assert w.grad.tolist() == [2, 2, 2]
     w.assign(np.zeros(3, np.float32))

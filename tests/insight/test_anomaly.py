@@ -7,7 +7,7 @@ import pytest
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import nn
-from tinygrad_cnn.core.observe import observers
+from tinygrad_cnn.autodiff.observing import observers
 
 HERE = __file__
 

@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import nn
-from tinygrad_cnn.core import observe
+from tinygrad_cnn.autodiff import observing as observe
 from tinygrad_cnn.insight import profiler
 
 

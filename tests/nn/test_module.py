@@ -8,7 +8,7 @@ import pytest
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import nn
-from tinygrad_cnn.core.modes import state
+from tinygrad_cnn.core.modes import current
 
 
 class Block(nn.Module):
@@ -72,7 +72,7 @@ def test_nodes_carry_the_path_that_the_state_dict_has():
     assert ("relu", "features.1") in found
     assert ("linear", "head") in found
     assert ("global_avg_pool2d", "") in found
-    assert state.path == ""
+    assert current().path == ""
 
 
 def test_a_part_called_alone_is_its_own_root_and_a_scope_goes_before():
@@ -96,7 +96,7 @@ def test_an_exception_leaves_no_path_behind():
     net = Net()
     with pytest.raises(ValueError, match=r"conv2d \(features.0\)"):
         net(images(channels=3))
-    assert state.path == ""
+    assert current().path == ""
     assert ("linear", "head") in paths(net(images()))
 
 
@@ -122,7 +122,7 @@ def test_a_checkpoint_repeats_a_module_under_its_path_and_moves_no_statistics():
 
     class Spy(nn.Module):
         def forward(self, x):
-            seen.append(state.path)
+            seen.append(current().path)
             return x
 
     net, plain = Thrifty(), Net()
@@ -151,7 +151,7 @@ def test_drawing_a_model_leaves_no_trace_and_finds_none():
         assert drawn_modules(net) == alone
     read_off = {"_mapped", "_steps"}  # of the tree of modules, whoever calls it
     assert [sorted({*vars(module)} - read_off) for module in net.modules()] == before
-    assert (state.path, state.prefix, dict(state.below)) == ("", "", {})
+    assert (current().path, current().prefix, dict(current().below)) == ("", "", {})
 
 
 def test_a_checkpoint_is_repeated_where_it_was_recorded_though_the_model_was_called_elsewhere_since():
@@ -159,7 +159,7 @@ def test_a_checkpoint_is_repeated_where_it_was_recorded_though_the_model_was_cal
 
     class Spy(nn.Module):
         def forward(self, x):
-            seen.append(state.path)
+            seen.append(current().path)
             return x * 2
 
     class Thrifty(nn.Module):

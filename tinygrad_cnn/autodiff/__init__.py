@@ -1,1 +1,12 @@
-"""Layers on the engine that every higher part may use."""
+"""Layers on the engine: transforms, checkpoints, hooks, observers, explanations, methods of Tensor, samples."""
+
+from .checkpointing import checkpoint as checkpoint
+from .explaining import explain_grad as explain_grad
+from .methods import stop_gradient as stop_gradient
+from .sample import Sample as Sample
+from .transforms import hessian as hessian
+from .transforms import hvp as hvp
+from .transforms import jacobian as jacobian
+from .transforms import jvp as jvp
+from .transforms import value_and_grad as value_and_grad
+from .transforms import vjp as vjp

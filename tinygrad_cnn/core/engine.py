@@ -2,48 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from .algebra import add, alias, cast, sum_to
 from .errors import GraphError, check_floating
-from .hooks import noted
-from .modes import Site, enable_grad, here, line_of, no_grad
-from .node import Clock, Node, Released, holds_array
-from .observe import Call, observed, observers
-from .operation import Rule
+from .graph import Leaf, Node, Released, clock, differentiable, holds_array, walk, why_no_gradient
+from .modes import enable_grad, no_grad
+from .register import hooks, observers, registry
+from .rules import Item, Rule
+from .site import Site, here, line_of
 from .tensor import Tensor, as_array, wrap
 
 ndarray = np.ndarray
 
 
-def in_order(roots: Iterable[Any], stop: Any = ()) -> list[Any]:
-    """Every node that the roots' gradients flow to, inputs before consumers.
+last_root: list[Any] = []  # a weak reference to what the newest backward started from
 
-    Why sort at all?  In ``b = a + a; c = b * b`` the two uses of b must both have reported before b passes its
-    gradient on, or a hears from b twice, the first time with half the truth.  Walking path by path instead is
-    exponential: 60 doublings have 2**60 paths, and 60 nodes.
-    """
-    order: list[Any] = []
-    finished: dict[Any, bool] = {}  # False: opened, its inputs are being walked; True: in the order
-    stack = list(roots)
-    while stack:
-        node = stack[-1]
-        if node in finished:
-            stack.pop()
-            if not finished[node]:
-                finished[node] = True
-                order.append(node)
-            continue
-        finished[node] = False
-        if node.op is not None and node not in stop:
-            inputs = node.inputs
-            for k in node.plan.wrt:
-                if inputs[k] not in finished:
-                    stack.append(inputs[k])
-    return order
+
+def in_order(roots: Iterable[Any], stop: Any = ()) -> list[Any]:
+    """Return every node that the roots' gradients flow to, inputs before consumers."""
+    return walk(roots, differentiable, stop)
 
 
 def sweep(
@@ -55,12 +36,16 @@ def sweep(
     site: Site | None,
     partial: bool,
     stop: Any = (),
+    pull: Callable[..., list[tuple[Any, Any]]] | None = None,
 ) -> dict[Any, Any]:
     """Push the cotangents of `seeds` back through `order`; the gradients of `wanted` nodes.
 
     `site` is where the saved arrays are released, None to keep them.  `partial` says that `order` is not the whole
     graph: inputs outside it get no gradient, and nothing is computed for them.  Nodes in `stop` pass nothing on.
+    `pull` takes one node's cotangent to its inputs: `pull_back`, or what observers put around it.
     """
+    pull = pull or (hooks["observed_step"] if observers else pull_back)
+    add_into = hooks["add_into"]
     within = set(order) if partial else None
     grads: dict[Any, Any] = dict(seeds)
     own: set[Any] = set()  # nodes whose gradient is a buffer that the engine made, so it may be added to in place
@@ -71,23 +56,24 @@ def sweep(
         if g is None:
             continue
         if node.note is not None and node not in stop:
-            g = noted(node, g, create_graph, own)
+            g = hooks["noted"](node, g, create_graph)
+            own.discard(node)  # hooks may keep what they are shown, so it is not written to any more
         if node in wanted:
             found[node] = g if create_graph or node in own else np.copy(g)
         if node.op is None or node in stop:
             continue
-        for edge, gk in (_observed if observers else pull_back)(node, g, create_graph, within):
+        for edge, gk in pull(node, g, create_graph, within):
             before = grads.get(edge)
             if before is None:
                 grads[edge] = gk
                 if gk is not g and type(gk) is ndarray and gk.base is None:
                     own.add(edge)  # the rule made it for us; g itself or a view of it may have other readers
             elif create_graph:
-                grads[edge] = add(before, gk)
+                grads[edge] = before + gk
             elif edge in own:
-                add.into(before, gk)
+                add_into(before, gk)
             elif gk is not g and type(gk) is ndarray and gk.base is None and type(before) is ndarray:
-                add.into(gk, before)
+                add_into(gk, before)
                 grads[edge] = gk
                 own.add(edge)
             else:
@@ -103,11 +89,6 @@ def sweep(
     return found
 
 
-def _observed(node: Any, g: Any, create_graph: bool, within: set[Any] | None) -> Any:
-    step = Call(node.op, (g,), (as_array(g),), node.params, node)
-    return observed(step, lambda: pull_back(node, g, create_graph, within))
-
-
 def pull_back(node: Any, g: Any, create_graph: bool, within: set[Any] | None) -> list[tuple[Any, Any]]:
     """The gradients that one node sends to its inputs: pairs of an input's node and what it gets."""
     saved, inputs = node.saved, node.inputs
@@ -120,7 +101,7 @@ def pull_back(node: Any, g: Any, create_graph: bool, within: set[Any] | None) ->
     if node.op.own_pull_back is not None:  # an op that finds all its gradients at once, as checkpoint does
         pairs: list[tuple[Any, Any]] = node.op.own_pull_back(node, g, create_graph, within)
         return pairs
-    if Clock.now != node.clock:
+    if clock.now != node.clock:
         _check_versions(node)
     if create_graph and node.op.composition is not None:
         return _through_composition(node, g, within)
@@ -134,6 +115,8 @@ def pull_back(node: Any, g: Any, create_graph: bool, within: set[Any] | None) ->
         if within is not None and edge not in within:
             continue
         gk = _call(rule, node, g, args, create_graph)
+        if (type(gk) is ndarray) is create_graph:  # a plain array among Tensors, or a Tensor among arrays
+            gk = _as_the_others(gk, create_graph)
         if gk is g and plan.common is not None and type(g) is ndarray:
             gk = g.view()  # several inputs may be handed the same array: none of them owns it
         try:
@@ -144,15 +127,22 @@ def pull_back(node: Any, g: Any, create_graph: bool, within: set[Any] | None) ->
     return sent
 
 
+def _as_the_others(g: Any, create_graph: bool) -> Any:
+    """What a rule returned, in the kind that this backward computes with: Tensors or plain arrays."""
+    if create_graph:
+        return wrap(g, Leaf(g.shape, g.dtype))
+    return g._data if isinstance(g, Tensor) else np.asarray(g) if isinstance(g, np.generic) else g
+
+
 def _call(rule: Rule, node: Any, g: Any, args: Any, create_graph: bool) -> Any:
     """Apply one rule, to Tensors with their history if the gradient is to be differentiated again."""
-    _, fn, _, sources, rest = rule
+    _, fn, _, recipe, rest = rule
     if create_graph:
-        args = [_lift(node, source, value) for source, value in zip(sources, args, strict=True)]
+        args = [_lift(node, item, value) for item, value in zip(recipe, args, strict=True)]
     try:
         return fn(g, *args) if rest is None else fn(g, *args, **{n: node.params[n] for n in rest})
     except Exception as error:
-        if hasattr(error, "add_note"):  # Python 3.11
+        if hasattr(error, "add_note"):  # since Python 3.11
             error.add_note(f"in {_who(node, rule)}, recorded at {line_of(node.site)}")
         raise
 
@@ -161,7 +151,8 @@ def _through_composition(node: Any, g: Any, within: set[Any] | None) -> list[tup
     """The gradients of a fused op by the ops that it stands for, run again and recorded."""
     values = node.saved[-1]
     inputs = [
-        alias(wrap(v, e)) if e is not None and e.requires_grad else v for v, e in zip(values, node.inputs, strict=True)
+        registry["alias"](wrap(v, e)) if e is not None and e.requires_grad else v
+        for v, e in zip(values, node.inputs, strict=True)
     ]
     y = node.op.composition(*inputs, **node.params)
     wrt = [k for k in node.plan.wrt if within is None or node.inputs[k] in within]
@@ -176,15 +167,13 @@ def _check_versions(node: Any) -> None:
             raise GraphError(_stale(node, k))
 
 
-def _lift(node: Node, source: Any, value: Any) -> Any:
+def _lift(node: Node, item: Item, value: Any) -> Any:
     """A saved array as the Tensor that it was, so that its gradient is recorded too."""
-    if source is None:
-        return value
-    if source == "y":
+    if item.kind == "y":
         return wrap(value, node)
-    if source == "inputs":
-        return tuple(_lift(node, k, v) for k, v in enumerate(value))
-    edge = node.inputs[source]
+    if item.kind == "inputs":
+        return tuple(wrap(v, edge) if edge is not None else v for v, edge in zip(value, node.inputs, strict=True))
+    edge = node.inputs[item.what] if item.kind == "input" else None
     return wrap(value, edge) if edge is not None else value  # a constant too, which has a name to be drawn
 
 
@@ -197,9 +186,9 @@ def _fit(g: Any, edge: Any, node: Node, rule: Rule) -> Any:
             f"{_who(node, rule)} returned {type(g).__name__}, expected an array of {edge.shape}."
         ) from None
     if shape != edge.shape and node.op.broadcasts and shape == node.shape:
-        g = sum_to(g, shape=edge.shape)
+        g = registry["sum_to"](g, shape=edge.shape)
     if dtype != edge.dtype and dtype == node.dtype:
-        g = cast(g, dtype=edge.dtype)
+        g = registry["cast"](g, dtype=edge.dtype)
     if g.shape != edge.shape or g.dtype != edge.dtype:
         raise GraphError(
             f"{_who(node, rule)} returned {shape} {dtype}, expected {edge.shape} {edge.dtype} like the input. "
@@ -244,8 +233,6 @@ def seed_of(y: Tensor, grad: Any, who: str) -> Any:
 
 def backward(y: Tensor, grad: Any = None, retain_graph: bool = False) -> None:
     """Add gradients of y to `.grad` of the leaves that it depends on (see `Tensor.backward`)."""
-    from .explain import remember, why_no_gradient
-
     seed = as_array(seed_of(y, grad, "backward"))
     if not y.requires_grad:
         raise GraphError(f"backward: this tensor has no gradient to give: {why_no_gradient(y)}.")
@@ -256,7 +243,7 @@ def backward(y: Tensor, grad: Any = None, retain_graph: bool = False) -> None:
         found = sweep({y.node: seed}, order, leaves, create_graph=False, site=site, partial=False)
     for leaf, g in found.items():  # the one place where a leaf's gradient becomes final
         leaf.grad = g if leaf.grad is None else np.add(leaf.grad, g, out=leaf.grad)
-    remember(y.node)
+    last_root[:] = [weakref.ref(y.node)]
 
 
 def grad(
@@ -298,7 +285,7 @@ def grad(
         seed = seed_of(out, weight, "grad")
         seed = (seed if isinstance(seed, Tensor) else Tensor(seed)) if create_graph else as_array(seed)
         if out.requires_grad:
-            seeds[out.node] = add(seeds[out.node], seed) if out.node in seeds else seed
+            seeds[out.node] = seeds[out.node] + seed if out.node in seeds else seed
     wanted = {x.node for x in targets if x.requires_grad}
     order = _useful(in_order(seeds), wanted)
     site = None if (create_graph if retain_graph is None else retain_graph) else here()
@@ -306,9 +293,7 @@ def grad(
         found = sweep(seeds, order, wanted, create_graph=create_graph, site=site, partial=True)
     results = [found.get(x.node) for x in targets]
     if not allow_unused and (missing := [k for k, g in enumerate(results) if g is None]):
-        from .explain import explain_grad
-
-        which = "\n".join(f"  xs[{k}]: {explain_grad(targets[k], ys[0])}" for k in missing)
+        which = "\n".join(f"  xs[{k}]: {hooks['explain'](targets[k], ys[0])}" for k in missing)
         raise GraphError(f"grad: no gradient for\n{which}\nPass allow_unused=True to get None for these.")
     return results if isinstance(xs, (list, tuple)) else results[0]
 
@@ -320,3 +305,6 @@ def _useful(order: list[Any], wanted: set[Any]) -> list[Any]:
         if node in wanted or (node.op is not None and any(node.inputs[k] in useful for k in node.plan.wrt)):
             useful.add(node)
     return [node for node in order if node in useful]
+
+
+hooks["backward"] = backward

@@ -1,62 +1,142 @@
-"""What holds for the code that runs now, in this thread: recording or not, and in which module."""
+"""The modes of the code that runs now: whether ops are recorded, and in which module.
+
+They are one value in one context variable, so threads and asyncio tasks have modes of their own.
+"""
 
 from __future__ import annotations
 
-import sys
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from types import CodeType
-from typing import Any
-
-Site = tuple[CodeType, int]
-_ours: dict[str, bool] = {}  # whether a source file is of this package
-_PACKAGE = str(Path(__file__).parents[1])
-_COMMANDS = str(Path(__file__).parents[1] / "cli")
+import inspect
+import types
+from collections.abc import Callable, Generator, Mapping
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any, NamedTuple
 
 
-class State(threading.local):
-    """The modes of one thread; class attributes are the defaults of each new one."""
+class Modes(NamedTuple):
+    """All modes at one moment; what is written here holds where nothing was switched."""
 
-    recording = True
-    path = ""  # of the module whose forward runs, as in "features.3"
-    prefix = ""  # of the module that the user called
-    below: Mapping[Any, str] = {}  # modules below that one, and their paths from there
-    recomputing = False  # a checkpoint repeats a forward pass: running statistics must not move again
+    recording: bool = True
+    path: str = ""  # of the module whose forward runs, as in "features.3"
+    prefix: str = ""  # of the module that the user called
+    below: Mapping[Any, str] = types.MappingProxyType({})  # modules below that one, and their paths from there
+    recomputing: bool = False  # a checkpoint repeats a forward pass: running statistics must not move again
     generators: dict[int, tuple[Any, Any]] | None = None  # those drawn from inside a checkpoint, with their states
 
 
-state = State()
+_modes: ContextVar[Modes] = ContextVar("tinygrad_cnn modes", default=Modes())  # noqa: B039 -- a tuple
+current = _modes.get
 
 
-@contextmanager
-def switched(**modes: Any) -> Iterator[None]:
-    """A context in which these modes of the thread have other values: ``switched(recording=False)``."""
-    before = {name: getattr(state, name) for name in modes}
-    try:
-        for name, value in modes.items():
-            setattr(state, name, value)
-        yield
-    finally:  # an exception must not leave a mode behind
-        for name, value in before.items():
-            setattr(state, name, value)
+def enter(path: str, prefix: str, below: Mapping[Any, str]) -> Modes:
+    """Note that a module's forward begins; return the modes before, for `leave`."""
+    before = current()
+    _modes.set(Modes(before.recording, path, prefix, below, before.recomputing, before.generators))
+    return before
 
 
-def no_grad() -> Any:
-    """A context (or decorator) in which nothing is recorded, in this thread.
+def leave(before: Modes) -> None:
+    """Restore what `enter` changed."""
+    _modes.set(current()._replace(path=before.path, prefix=before.prefix, below=before.below))
+
+
+class switched:
+    """A context in which some modes have other values; also a decorator.
+
+    The values from before are restored at the end, after an exception too, and even if the block is left in another
+    thread or task than it was entered in.  Of a generator or a coroutine, the modes are switched while it runs and
+    restored while it waits.
+    """
+
+    def __init__(self, **changes: Any) -> None:
+        self._changes = changes
+        self._before: list[dict[str, Any]] = []
+
+    def __enter__(self) -> None:
+        now = current()
+        self._before.append({name: getattr(now, name) for name in self._changes})
+        _modes.set(now._replace(**self._changes))
+
+    def __exit__(self, *_: Any) -> None:
+        _modes.set(current()._replace(**self._before.pop()))
+
+    def __call__(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        if not callable(fn):
+            raise TypeError(f"no_grad and enable_grad decorate functions, got {type(fn).__name__}.")
+        changes = self._changes
+
+        @wraps(fn)
+        def function(*args: Any, **params: Any) -> Any:
+            with switched(**changes):
+                return fn(*args, **params)
+
+        @wraps(fn)
+        def generator(*args: Any, **params: Any) -> Any:
+            return (yield from _stepwise(changes, fn(*args, **params)))
+
+        @wraps(fn)
+        async def coroutine(*args: Any, **params: Any) -> Any:
+            return await types.coroutine(_stepwise)(changes, fn(*args, **params))
+
+        @wraps(fn)
+        async def async_generator(*args: Any, **params: Any) -> Any:
+            inner, step = fn(*args, **params), types.coroutine(_stepwise)
+            try:
+                value = None
+                while True:
+                    try:
+                        item = await step(changes, inner.asend(value))
+                    except StopAsyncIteration:
+                        return
+                    value = yield item
+            finally:
+                await step(changes, inner.aclose())
+
+        if inspect.isasyncgenfunction(fn):
+            return async_generator
+        if inspect.iscoroutinefunction(fn):
+            return coroutine
+        return generator if inspect.isgeneratorfunction(fn) else function
+
+
+def _stepwise(changes: dict[str, Any], inner: Any) -> Generator[Any, Any, Any]:
+    """Run a generator or a coroutine to its end, with the modes switched during each of its steps."""
+    switch, step, value = switched(**changes), inner.send, None
+    while True:
+        try:
+            with switch:
+                item = step(value)
+        except StopIteration as end:
+            return end.value
+        try:
+            step, value = inner.send, (yield item)
+        except GeneratorExit:
+            with switch:
+                inner.close()
+            raise
+        except BaseException as error:
+            step, value = inner.throw, error
+
+
+def no_grad(fn: Callable[..., Any] | None = None) -> Any:
+    """Record nothing: a context, or a decorator with or without brackets.  Other threads and tasks go on as they were.
 
     >>> w = tg.Tensor([1.0, 2.0], requires_grad=True)
     >>> with tg.no_grad():
     ...     y = w * 2
     >>> y.requires_grad
     False
+    >>> @tg.no_grad
+    ... def double(x):
+    ...     return x * 2
+    >>> double(w).requires_grad
+    False
     """
-    return switched(recording=False)
+    return switched(recording=False) if fn is None else switched(recording=False)(fn)
 
 
-def enable_grad() -> Any:
-    """A context (or decorator) in which ops are recorded even inside `no_grad`.
+def enable_grad(fn: Callable[..., Any] | None = None) -> Any:
+    """Record ops even inside `no_grad`: a context, or a decorator with or without brackets.
 
     >>> w = tg.Tensor([1.0, 2.0], requires_grad=True)
     >>> with tg.no_grad(), tg.enable_grad():
@@ -64,7 +144,7 @@ def enable_grad() -> Any:
     >>> y.requires_grad
     True
     """
-    return switched(recording=True)
+    return switched(recording=True) if fn is None else switched(recording=True)(fn)
 
 
 def scope(name: str) -> Any:
@@ -76,43 +156,12 @@ def scope(name: str) -> Any:
     >>> y.node.path
     'head'
     """
-    return switched(path=f"{state.path}.{name}" if state.path else name)
+    path = current().path
+    return switched(path=f"{path}.{name}" if path else name)
 
 
 def drawn_from(rng: Any) -> None:
-    """Say that an op is about to draw from `rng`, so that a checkpoint can draw the same numbers again."""
-    if state.generators is not None and id(rng) not in state.generators:
-        state.generators[id(rng)] = (rng, rng.bit_generator.state)
-
-
-def here() -> Site:
-    """Where the user's code is: the innermost frame outside this package.
-
-    A code object and an offset, which cost little to take; `line_of` finds the line if anybody asks.  A command of
-    this package, run from a shell, stands for its user.
-    """
-    frame: Any = sys._getframe(2)
-    code = frame.f_code
-    while (ours := _ours.get(code.co_filename)) is not False:
-        if ours is None:
-            name = code.co_filename
-            _ours[name] = name.startswith(_PACKAGE) and not name.startswith(_COMMANDS)
-            continue
-        if frame.f_back is None:
-            break
-        frame = frame.f_back
-        code = frame.f_code
-    return code, frame.f_lasti
-
-
-def line_of(site: Site | None) -> str:
-    """A site as ``file:line``."""
-    if site is None:
-        return "an unknown place"
-    code, offset = site
-    line = code.co_firstlineno
-    for start, end, number in code.co_lines():
-        if start <= offset < end and number is not None:
-            line = number
-            break
-    return f"{code.co_filename}:{line}"
+    """Note that an op is about to draw from `rng`, so that a checkpoint can draw the same numbers again."""
+    generators = current().generators
+    if generators is not None and id(rng) not in generators:
+        generators[id(rng)] = (rng, rng.bit_generator.state)

@@ -1,30 +1,34 @@
-"""The registry of ops (name -> Op), from which tests, docs, labels and costs are read; and what lower packages ask of
-higher ones."""
+"""What the engine and the packages above it tell each other: the registry of ops, and the hooks that they fill."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from .errors import nearest
 
-if TYPE_CHECKING:
-    from .operation import Op
 
-
-class Registry(dict[str, "Op"]):
-    """A dict of ops by name that says, for an unknown name, which are near."""
+class Registry(dict[str, Any]):
+    """The ops by name; tests, docs, labels and costs are read from it.  For an unknown name it says which are near."""
 
     def __init__(self) -> None:
         super().__init__()
         self.of_numpy: dict[Callable[..., Any], Callable[..., Any]] = {}  # which op a NumPy function means
 
-    def __missing__(self, name: str) -> Op:
+    def __missing__(self, name: str) -> Any:
         raise KeyError(f"no op is named {name!r}.{nearest(name, self)} tg.registry lists them all.")
 
 
 registry = Registry()
 
-upward: dict[str, Callable[..., Any]] = {}
-"""What lower packages ask of higher ones: "html" (an object as a notebook shows it), "summary" (of a module) and
-"open_run" (a run folder).  The front door fills it with functions that import what they need when they are called."""
+observers: list[tuple[int, Callable[..., Any]]] = []  # who looks on at ops and steps back, with the thread of each
+
+hooks: dict[str, Callable[..., Any]] = {
+    # in core: Tensor.backward, which the engine provides
+    # in autodiff: observed(call, run) tells the observers; noted(node, g, create_graph) runs the hooks of a node
+    "explain": lambda t, loss: "it is not on a path to the output",  # why t has no gradient; in autodiff
+    "add_into": lambda a, b: np.add(a, b, out=a),  # a faster one, in ops
+    # in the front door, imported when called: html(object), summary(module, input_shape), open_run(path)
+}

@@ -1,25 +1,25 @@
-"""Tensor: an array, and where it came from.  Thin: every method names an op or reads the node."""
+"""Tensor: an array, and where it came from.  Thin: operators name ops of the registry, the rest reads the node.
+
+Methods that only call ops, conversions and NumPy's protocols are bound by `autodiff.methods`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import operator
+import weakref
+from collections.abc import Callable
 from sys import getrefcount
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import modes
-from .errors import check_floating, nearest
-from .node import Clock, Leaf, Node, Note
-from .operators import Operators
-from .register import registry, upward
+from .errors import check_floating
+from .graph import Leaf, Node, Note, clock
+from .modes import current
+from .register import hooks, registry
+from .site import here
 
 ARRAYS = (np.ndarray, np.generic)
-_CUT = (
-    "a Tensor that is part of a graph was about to become a plain array or number (an assignment into an ndarray, "
-    "np.asarray, float), which would cut its gradient. Use tensor.data or tensor.item() for the values, "
-    "or tg.where, tg.concatenate and tg.stack to build the result from tensors."
-)
 
 
 def as_array(value: Any, who: str = "Tensor") -> Any:
@@ -42,7 +42,17 @@ def as_array(value: Any, who: str = "Tensor") -> Any:
     return array
 
 
-class Tensor(Operators):
+def _binary(name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
+    """An operator and its reflection, as calls of the op `name`, which need not exist yet."""
+    return (lambda a, b: registry[name](a, b)), (lambda a, b: registry[name](b, a))
+
+
+def _compared(compare: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    """A comparison: a plain boolean array, never recorded."""
+    return lambda a, b: compare(a._data, getattr(b, "_data", b))
+
+
+class Tensor:
     """A value that remembers which op made it.
 
     Parameters
@@ -73,12 +83,26 @@ class Tensor(Operators):
     _data: np.ndarray
     node: Node | Leaf
 
+    __add__, __radd__ = _binary("add")
+    __sub__, __rsub__ = _binary("sub")
+    __mul__, __rmul__ = _binary("mul")
+    __truediv__, __rtruediv__ = _binary("div")
+    __pow__, __rpow__ = _binary("pow")
+    __matmul__, __rmatmul__ = _binary("matmul")
+    __lt__, __le__ = _compared(operator.lt), _compared(operator.le)
+    __gt__, __ge__ = _compared(operator.gt), _compared(operator.ge)
+    __eq__, __ne__ = _compared(operator.eq), _compared(operator.ne)
+
+    if TYPE_CHECKING:  # the methods that autodiff.methods binds
+
+        def __getattr__(self, name: str) -> Any: ...
+
     def __init__(
         self, data: Any, *, dtype: Any = None, requires_grad: bool = False, name: str | None = None, copy: bool = True
     ) -> None:
         array = as_array(data)
         self._data = np.array(array, dtype=dtype, copy=True if copy else None, subok=False)
-        self.node = leaf = Leaf(self._data.shape, self._data.dtype)
+        self.node = leaf = Leaf(self._data.shape, self._data.dtype, given=True)
         leaf.name = name
         if requires_grad:
             self.requires_grad = True
@@ -183,9 +207,7 @@ class Tensor(Operators):
         >>> x.grad
         array([ 6., 33.], dtype=float32)
         """
-        from .engine import backward  # the engine makes Tensors; only this method looks back at it
-
-        backward(self, grad, retain_graph)
+        hooks["backward"](self, grad, retain_graph)
 
     def retain_grad(self) -> Tensor:
         """Ask `backward` to keep the gradient of this intermediate result in `.grad`.
@@ -199,23 +221,6 @@ class Tensor(Operators):
         self._noted().retains_grad = True
         return self
 
-    def register_hook(self, fn: Callable[[Any], Any]) -> Any:
-        """Have `fn(gradient)` called with this tensor's gradient, once all that uses the tensor has added to it.
-
-        What fn returns, of the same shape and dtype, takes the gradient's place; None leaves it.  It is given a
-        read-only array, or a Tensor where gradients are recorded (``create_graph=True``).  Returns a handle to
-        `remove()` the hook by, which also serves as a context.
-
-        >>> x = tg.Tensor([1.0, -2.0], requires_grad=True)
-        >>> handle = x.register_hook(lambda g: np.clip(g, -1, 1))
-        >>> (x * x).sum().backward()
-        >>> x.grad  # 2x = (2, -4), clipped
-        array([ 1., -1.], dtype=float32)
-        """
-        from .hooks import on_gradient
-
-        return on_gradient(self, fn)
-
     def detach(self) -> Tensor:
         """The same values without their history.
 
@@ -224,10 +229,11 @@ class Tensor(Operators):
         >>> float(x.grad)  # 3, not 6: the second factor counts as a constant
         3.0
         """
-        from .algebra import stop_gradient
-
-        cut: Tensor = stop_gradient(self)
-        return cut
+        leaf = Leaf(self.shape, self.dtype)
+        if self.requires_grad:
+            leaf.why, leaf.site, leaf.source = "stop_gradient", here(), weakref.ref(self.node)
+        leaf.path = current().path
+        return wrap(self._data, leaf)
 
     def assign(self, value: Any) -> Tensor:
         """Replace the values of a leaf, in place where nobody else holds them.  Shape and dtype stay.
@@ -253,137 +259,20 @@ class Tensor(Operators):
             self._data = np.array(self._data)
         write(self._data)
         self.node.version += 1
-        Clock.now += 1
-        self.node.assigned, self.node.assigned_at = Clock.now, modes.here()
+        self.node.assigned, self.node.assigned_at = clock.tick(), here()
         return self
-
-    # -- conversions ------------------------------------------------------------------------------------------
-
-    def numpy(self) -> np.ndarray:
-        """A copy of the values that may be written to.
-
-        >>> a = tg.Tensor([1.0, 2.0]).numpy()
-        >>> a[0] = 7
-        >>> a
-        array([7., 2.], dtype=float32)
-        """
-        return np.array(self._data)
-
-    def item(self) -> Any:
-        """The only element, as a Python number."""
-        if self.size != 1:
-            raise ValueError(f"item: only a tensor of one element is a number; this one has shape {self.shape}.")
-        return self._data.item()
-
-    def __float__(self) -> float:
-        return float(self._number())
-
-    def __int__(self) -> int:
-        return int(self._number())
-
-    def _number(self) -> Any:
-        """The number that NumPy asks for when a Tensor is assigned to an element of an ndarray."""
-        if self.requires_grad:
-            raise TypeError(_CUT)
-        return self.item()
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item() if spec and self.size == 1 else repr(self) if spec == "" else self._data, spec)
-
-    def __index__(self) -> int:
-        return int(self._data.__index__())
-
-    def __bool__(self) -> bool:
-        if self.size != 1:
-            raise ValueError(f"The truth of a tensor of shape {self.shape} is ambiguous; reduce it first.")
-        return bool(self._data.item())
-
-    def __len__(self) -> int:
-        if not self.shape:
-            raise TypeError("len: a tensor of shape () has no length.")
-        return self.shape[0]
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return (self[k] for k in range(len(self)))
-
-    def __contains__(self, value: Any) -> bool:
-        return bool((self._data == as_array(value)).any())
-
-    def __repr__(self) -> str:
-        text = np.array2string(self._data, separator=", ", threshold=100, prefix="Tensor(")
-        made = f", from={self.node.label}" if isinstance(self.node, Node) else ""
-        grad = ", requires_grad=True" if self.requires_grad and not made else ""
-        name = f", name={self.name!r}" if self.name else ""
-        return f"Tensor({text}, dtype={self.dtype}{made}{grad}{name})"
-
-    def _repr_html_(self) -> str:
-        """For notebooks: what it is, its statistics, and a small picture if it is one."""
-        return str(upward["html"](self))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if self.requires_grad:
-            raise TypeError(_CUT)
-        return np.array(self._data, dtype=dtype, copy=copy)
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        raise TypeError("a Tensor is a value: use tg.where(mask, a, b), or t.assign(array) to replace a leaf's values.")
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-        plain = all(v is None or v is True for v in kwargs.values())  # out=None, where=True: as if not given
-        if method == "__call__" and plain:
-            if ufunc in QUERIES:
-                return ufunc(*(as_array(a) for a in args))
-            return _op_of(ufunc)(*args)
-        what = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else f"(..., {', '.join(kwargs)}=...)")
-        raise TypeError(f"{what} is not differentiable here; use the tg functions, or tensor.data for plain values.")
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if func in QUERIES:
-            return func(*_without_tensors(args), **_without_tensors(kwargs))
-        return _op_of(func)(*args, **{k: v for k, v in kwargs.items() if v is not None})
 
 
 def plain(value: Any) -> np.ndarray:
-    """A Tensor's values; anything else as NumPy's own array."""
+    """Return a Tensor's values; anything else as NumPy's own array."""
     return value.data if isinstance(value, Tensor) else np.asarray(value)
-
-
-def _without_tensors(value: Any) -> Any:
-    """Arguments with every Tensor replaced by its array."""
-    if isinstance(value, Tensor):
-        return value._data
-    if isinstance(value, (list, tuple)):
-        return type(value)(_without_tensors(v) for v in value)
-    return {k: _without_tensors(v) for k, v in value.items()} if isinstance(value, dict) else value
-
-
-# NumPy functions that ask about values: their answers carry no gradient, so plain arrays come back.
-QUERIES: set[Any] = {
-    np.shape, np.ndim, np.size, np.result_type, np.allclose, np.isclose, np.array_equal, np.array_equiv, np.argsort,
-    np.argmax, np.argmin, np.nonzero, np.count_nonzero, np.any, np.all, np.zeros_like, np.ones_like, np.empty_like,
-    np.full_like, np.array_repr, np.array_str, np.array2string, np.isnan, np.isinf, np.isfinite, np.signbit,
-    np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.logical_not, np.logical_and,
-    np.logical_or, np.may_share_memory, np.shares_memory, np.iscomplexobj, np.isrealobj,
-}  # fmt: skip
-
-
-def _op_of(func: Callable[..., Any]) -> Any:
-    """The op that a NumPy function means."""
-    op = registry.of_numpy.get(func)
-    if op is not None:
-        return op
-    name = getattr(func, "__name__", str(func))
-    raise TypeError(
-        f"np.{name} has no op in tinygrad_cnn, so its gradient is unknown.{nearest(name, registry)} "
-        "For plain values use tensor.data; to teach it, register an op with @tg.op(numpy=[...])."
-    )
 
 
 _new = Tensor.__new__
 
 
 def wrap(data: Any, node: Any) -> Tensor:
-    """A Tensor around an array as it is: what ops return."""
+    """Return a Tensor around an array as it is: what ops return."""
     t = _new(Tensor)
     t._data = data
     t.node = node

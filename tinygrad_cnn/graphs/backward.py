@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.observing import Call, observing
 from ..core import Tensor, grad
 from ..core.errors import GraphError, check_floating, describe
-from ..core.observe import Call, observing
 from ..core.tensor import wrap
-from .graph import walk
+from .graph import behind
 from .modules import Path, module_paths
 
 SEED = 0  # of the cotangents of outputs that are more than one number
@@ -43,7 +43,7 @@ def differentiate(ys: Sequence[Tensor], leaves: Sequence[tuple[str, Any]], given
     ------
     GraphError : an earlier backward released what the graph had saved, or a rule is missing.
     """
-    found = Backward(forward=walk([y.node for y in ys]))
+    found = Backward(forward=behind([y.node for y in ys]))
     reached = [y for y in ys if y.requires_grad]
     if not reached or not leaves:
         raise GraphError(
@@ -127,7 +127,7 @@ def _assign(found: Backward, steps: Sequence[Call]) -> None:
         if maker in found.numbers:
             found.numbers[node] = f"{found.numbers[maker]}'"
     whose = {getattr(step.args[0], "node", None): paths.get(step.node, ()) for step in steps}
-    for node in reversed(walk([node for _, node in found.outputs], {*found.forward})):
+    for node in reversed(behind([node for _, node in found.outputs], {*found.forward})):
         if node.op is not None and node not in known:  # a sum, which stands where it is used
             found.makers[node] = None
             found.places[node] = whose.get(node, ())

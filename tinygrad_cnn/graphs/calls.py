@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Cost, Tensor
-from ..core.modes import state
-from ..core.node import Clock
-from ..core.observe import Call, observing
+from ..autodiff.cost import Cost
+from ..autodiff.observing import Call, observing
+from ..core import Tensor
+from ..core.graph import clock
+from ..core.modes import current
 from ..insight.cost import forward_cost, values
 from ..insight.stats import Stats, stats
 
@@ -48,14 +49,15 @@ class Watched:
         The node that is made of the call next bears the clock that is set here, and no other node does.  The clock
         counts assignments, and all that matters of them is which were earlier and which later.
         """
-        Clock.now += 1
+        clock.tick()
         self._calls.append(seen)
-        self._times.append(Clock.now)
+        self._times.append(clock.now)
 
     def group(self) -> int:
         """The checkpoint that runs now: each has a dict of generators of its own, which is kept so that its id is."""
-        self._groups[id(state.generators)] = state.generators
-        return id(state.generators)
+        generators = current().generators
+        self._groups[id(generators)] = generators
+        return id(generators)
 
     def of(self, node: Any) -> Seen | None:
         """The call that made a node; for a checkpoint its last call, with the time and cost of them all."""

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..core.modes import line_of
+from ..core.site import line_of
 from ..insight import formulas
 from .labels import cut, parameter_texts
 from .modules import words

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..core import Tensor
-from ..core.modes import line_of
-from ..core.node import Node
+from ..core.graph import Node
+from ..core.site import line_of
 from ..insight.numbers import brief, memory, percent
 from ..insight.stats import Stats, stats
 from ..nn import Module, Parameter

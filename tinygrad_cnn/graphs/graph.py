@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.graph import all_inputs, walk
 from .details import site_of
 from .labels import cut, lines_of, parameters, shape_text, wrapped
 from .modules import Path, homes_of, module_paths, words
@@ -102,7 +103,7 @@ def read(
 ) -> Picture:
     """The picture of what leads to `outputs`, pairs of a label and a node, and to what failed."""
     roots = [node for _, node in outputs] + ([failure] if failure else [])
-    order = walk(roots, known.stop)
+    order = behind(roots, known.stop)
     constant = _constants(order, {*known.names, *known.inputs, *(roots if not failure else failure.inputs)})
     shown = [node for node in order if constants or node not in constant]
     usual = roots[0].dtype or np.float32
@@ -149,24 +150,9 @@ def _join(tail: Box, head: Box, role: str, signs: dict[tuple[Box, Box], Box]) ->
     return [Arrow(tail, sign, look={"style": "invis", "constraint": "false"}), Arrow(sign, head, role)]
 
 
-def walk(roots: Sequence[Any], stop: Collection[Any] = ()) -> list[Any]:
-    """Every node and leaf behind the roots once, inputs before consumers, without recursion."""
-    order: list[Any] = []
-    opened: set[Any] = set()
-    done: set[Any] = set()
-    stack = list(reversed(roots))
-    while stack:
-        node = stack[-1]
-        if node in opened:
-            stack.pop()
-            if node not in done:
-                done.add(node)
-                order.append(node)
-            continue
-        opened.add(node)
-        if node not in stop:
-            stack += [edge for edge in reversed(node.inputs) if edge is not None and edge not in opened]
-    return order
+def behind(roots: Sequence[Any], stop: Collection[Any] = ()) -> list[Any]:
+    """Every node and leaf behind the roots once, inputs before consumers, the first input first."""
+    return walk(reversed(roots), all_inputs, stop)
 
 
 def _boxes(
@@ -259,8 +245,8 @@ def _constants(order: Sequence[Any], known: set[Any]) -> set[Any]:
 
 
 def _is_tensor(leaf: Any) -> bool:
-    """Whether `Tensor(...)` made it, which sets a name, if only to None; ops leave the default of the class."""
-    return "name" in vars(leaf)
+    """Whether a user made it, by `Tensor(...)`."""
+    return bool(leaf.given)
 
 
 def _op_box(node: Any, path: Path) -> Box:

@@ -14,15 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Cost, Tensor, no_grad
+from ..autodiff.cost import Cost
+from ..autodiff.observing import Call, observing
+from ..core import Tensor, no_grad
 from ..core.engine import in_order, seed_of, sweep
-from ..core.node import Released
-from ..core.observe import Call, observing
+from ..core.graph import Released
+from ..core.rules import Item
 from ..core.tensor import as_array
 from ..insight.cost import multiply_adds, outer, owner
 from ..insight.stats import Stats, stats
 from .calls import Watched, finds_all, silent_share
-from .graph import walk
+from .graph import behind
 
 RUN = "tg.draw(model, x, ...) runs the model and sees all"
 SEED = 0  # of the cotangents of outputs that are more than one number
@@ -64,7 +66,7 @@ def measure(
     inputs : nodes of leaves that are example inputs, and so no parameters, though they require a gradient.
     cotangents : one for each output; by default 1 for a single number, else standard normal numbers.
     """
-    order = walk([y.node for y in outputs])
+    order = behind([y.node for y in outputs])
     found = Measured(order)
     found.parameters = {n: _size(n) for n in order if n.op is None and n.requires_grad and n not in inputs}
     kept = {node: list(_kept(node)) for node in order if node.op is not None}
@@ -108,15 +110,16 @@ def _kept(node: Any) -> Iterator[tuple[Any, np.ndarray]]:
     if isinstance(node.saved, Released):
         return
     rules = [*([node.plan.common] if node.plan.common else []), *node.plan.rules]
-    sources = [rule.sources for rule in rules]
+    recipes = [rule.recipe for rule in rules]
     if node.op.composition is not None:
-        sources.append(tuple(range(len(node.inputs))))
-    for which, saved in zip(sources, node.saved, strict=True):
-        for source, value in zip(which, saved, strict=True):
-            pairs = enumerate(value) if source == "inputs" else [(source, value)]
-            for k, array in pairs:
+        recipes.append(tuple(Item("input", k) for k in range(len(node.inputs))))
+    for recipe, saved in zip(recipes, node.saved, strict=True):
+        for item, value in zip(recipe, saved, strict=True):
+            whose = {"y": node, "input": node.inputs[item.what] if item.kind == "input" else None}.get(item.kind)
+            pairs = zip(node.inputs, value, strict=True) if item.kind == "inputs" else [(whose, value)]
+            for edge, array in pairs:
                 if type(array) is np.ndarray:
-                    yield (node if k == "y" else None if k is None else node.inputs[k]), array
+                    yield edge, array
 
 
 def _read_values(

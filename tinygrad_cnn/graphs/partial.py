@@ -9,7 +9,7 @@ from typing import Any
 
 from ..core import Op, Tensor
 from ..core.engine import pull_back
-from ..core.node import Leaf
+from ..core.graph import Leaf
 from ..nn import Module
 from .graph import Failure
 

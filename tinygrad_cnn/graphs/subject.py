@@ -14,10 +14,10 @@ import numpy as np
 
 from ..core import Tensor, enable_grad
 from ..core.errors import describe
-from ..core.modes import state, switched
-from ..core.register import upward
+from ..core.modes import current, switched
+from ..core.register import hooks
 from .calls import Watched, watching
-from .graph import Failure, Known, walk
+from .graph import Failure, Known, behind
 from .partial import failure_of
 
 RUN_SEED = 0
@@ -38,7 +38,7 @@ class Subject:
 
     def wanted(self) -> list[tuple[str, Any]]:
         """The leaves whose gradients are drawn: those that require one, but not example inputs, unless that is all."""
-        order = walk([y.node for _, y in self.outputs])
+        order = behind([y.node for _, y in self.outputs])
         leaves = [node for node in order if node.op is None and node.requires_grad]
         known = self.known
         named = [(node.name or known.names.get(node) or known.inputs.get(node) or "tensor", node) for node in leaves]
@@ -92,7 +92,7 @@ def of_error(error: BaseException) -> Subject:
 
 def _of_run(path: Path, inputs: tuple[Any, ...], show: Collection[str]) -> Subject:
     """The trained network of a run folder, on an image of random numbers unless one is given."""
-    run = upward["open_run"](path)
+    run = hooks["open_run"](path)
     model = run.model()
     told = []
     if not inputs:
@@ -142,7 +142,7 @@ def _record(model: Callable[..., Any], points: list[Any], watch: AbstractContext
                 error.add_note("To see how far it came, draw the error: tg.draw(error)")
             raise
         finally:
-            for rng, before in (state.generators or {}).values():
+            for rng, before in (current().generators or {}).values():
                 rng.bit_generator.state = before
 
 

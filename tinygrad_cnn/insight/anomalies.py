@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.observing import Call, observing
 from ..core import Tensor
-from ..core.modes import here, line_of, state
-from ..core.observe import Call, observing
+from ..core.modes import current
+from ..core.site import here, line_of
 from .cost import outer, values
 from .stats import stats
 
@@ -31,7 +32,7 @@ class AnomalyError(FloatingPointError):
     def __init__(self, text: str, call: Call, site: str, input: str | None, arrays: dict[str, Any]) -> None:
         self.phase = "forward" if call.node is None else "backward"
         self.op = call.op.name
-        self.path = state.path if call.node is None else call.node.path
+        self.path = current().path if call.node is None else call.node.path
         self.site, self.input = site, input
         self.statistics = {name: statistics(a) for name, a in arrays.items() if isinstance(a, np.ndarray)}
         lines = [f"  {name}: {_words(s)}" for name, s in self.statistics.items()]
@@ -87,13 +88,13 @@ def _forward(call: Call, inf: bool) -> None:
         if bad(array, inf and wrong) and (wrong or not known):
             what = f"tensor {given.name!r}" if isinstance(given, Tensor) and given.name else "a value from outside"
             raise AnomalyError(
-                f"anomaly: input {name} of {_who(call.op, state.path)} at {line_of(here())} held {_count(array)} "
+                f"anomaly: input {name} of {_who(call.op, current().path)} at {line_of(here())} held {_count(array)} "
                 f"already ({what}): the op is not to blame. Look at the data, or at the step that updated it.",
                 call, line_of(here()), name, dict(zip(names, call.arrays, strict=True)),
             )  # fmt: skip
     if wrong:
         raise AnomalyError(
-            f"anomaly: {_who(call.op, state.path)} at {line_of(here())} made {_count(made[0])} of "
+            f"anomaly: {_who(call.op, current().path)} at {line_of(here())} made {_count(made[0])} of "
             f"{'finite inputs' if inf else 'inputs without NaN'}. Its inputs were:",
             call, line_of(here()), None, dict(zip(names, call.arrays, strict=True)),
         )  # fmt: skip

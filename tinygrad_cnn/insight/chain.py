@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff import explain_grad
+from ..autodiff.explaining import why_no_gradient
 from ..autodiff.numbers import whole
-from ..core import Tensor, explain_grad
+from ..core import Tensor
 from ..core.engine import in_order, pull_back
 from ..core.errors import describe
-from ..core.explain import why_no_gradient
-from ..core.modes import line_of, no_grad
-from ..core.node import Released
+from ..core.graph import Released
+from ..core.modes import no_grad
+from ..core.site import line_of
 from ..core.tensor import as_array
 from . import formulas
 from .telling import Explanation, Part, Step

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Cost, Op
-from ..core.observe import Call
+from ..autodiff.cost import Cost
+from ..autodiff.observing import Call
+from ..core import Op
 from ..core.tensor import as_array
 
 

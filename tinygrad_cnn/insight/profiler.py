@@ -15,10 +15,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from ..autodiff.cost import Cost
 from ..autodiff.numbers import whole
-from ..core import Cost
-from ..core.modes import state
-from ..core.observe import Call, observing
+from ..autodiff.observing import Call, observing
+from ..core.modes import current
 from ..io.atomic import atomic_write
 from .cost import backward_cost, forward_cost, fresh, outer
 from .numbers import memory
@@ -99,8 +99,8 @@ class Profile:
             before = self._parts.get(around, Cost(0, 0))
             self._parts[around] = Cost(before.flop + cost.flop, before.bytes + cost.bytes)
             return
-        back = call.node is not None or call.within is not None or state.recomputing
-        key = ("backward" if back else "forward", call.op.name, state.path if call.node is None else call.node.path)
+        back = call.node is not None or call.within is not None or current().recomputing
+        key = ("backward" if back else "forward", call.op.name, current().path if call.node is None else call.node.path)
         line = self._lines.get(key) or self._lines.setdefault(key, Line(*key))
         line.calls += 1
         # parts of a rule count as the rule's; only a checkpoint has calls inside that are counted by themselves

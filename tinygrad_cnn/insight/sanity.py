@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..autodiff import explain_grad
 from ..autodiff.numbers import whole
-from ..core import Tensor, enable_grad, explain_grad, grad, no_grad
+from ..core import Tensor, enable_grad, grad, no_grad
 from ..core.tensor import plain
 from ..nn import Dropout, Module
 from ..optim import Adam

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.numbers import wholes
+from ..autodiff.observing import Call, observing
 from ..core import Tensor, no_grad
-from ..core.modes import state
-from ..core.observe import Call, observing
+from ..core.modes import current
 from ..nn import Module, Parameter, ReLU
 from .cost import forward_cost, fresh, multiply_adds, nbytes, outer, values
 from .evaluation import evaluating
@@ -174,12 +174,12 @@ def _count_parameters(modules: dict[str, Module], rows: dict[str, Row]) -> None:
 
 def _run(model: Module, modules: dict[str, Module], rows: dict[str, Row], x: Any) -> set[str]:
     """One forward pass that fills the rows; the paths of activations that a layer before them took over."""
-    start = len(state.path) + 1 if state.path else 0
+    start = len(current().path) + 1 if current().path else 0
     takers: set[str] = set()
 
     def see(call: Call) -> None:
         if outer(call) is None:
-            path = state.path[start:]
+            path = current().path[start:]
             row = rows.setdefault(path, Row(path, "ops"))
             made = values(call)
             flop = forward_cost(call).flop

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..autodiff.numbers import is_whole
 from ..core.errors import describe
-from ..core.modes import state
+from ..core.modes import current
 from ..kernels import shapes
 
 
@@ -29,7 +29,8 @@ def window(layer: str, size: Any, *, pooling: bool = False, **options: Any) -> s
 
 def misfit(layer: str, form: str, x: Any, remedy: str = "") -> Exception:
     """The error of a layer, named by its path, whose input is not of `form`, as in "images (N, H, W, 32)"."""
-    who = f"{layer} ({state.path})" if state.path else layer
+    path = current().path
+    who = f"{layer} ({path})" if path else layer
     if not hasattr(x, "shape"):
         return TypeError(f"{who}: x must be an array or a Tensor, got {describe(x)}.")
     return ValueError(f"{who}: expects {form}, but x has shape {tuple(x.shape)}.{remedy}")

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.hooks import Hook, name_of
 from ..core import Tensor
-from ..core.algebra import alias
 from ..core.errors import describe
-from ..core.hooks import Hook, name_of
-from ..core.modes import state
+from ..core.modes import current
+from ..ops.algebra import alias
 
 
 class Hooks:
@@ -44,7 +44,8 @@ class Hooks:
 
 def _who(module: Any, fn: Hook) -> str:
     kind = type(module).__name__
-    return f"{kind} ({state.path}): {name_of(fn)}" if state.path else f"{kind}: {name_of(fn)}"
+    path = current().path
+    return f"{kind} ({path}): {name_of(fn)}" if path else f"{kind}: {name_of(fn)}"
 
 
 def _arguments(who: str, new: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:

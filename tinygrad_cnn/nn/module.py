@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.hooks import Handle, Hook
 from ..core import Tensor
-from ..core.hooks import Handle, Hook
-from ..core.modes import state
-from ..core.register import upward
+from ..core.modes import current, enter, leave
+from ..core.register import hooks
 from .hooks import Hooks
 from .loading import LoadReport, load
 from .parameter import Parameter
@@ -66,15 +66,17 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__}: has no forward. Define forward(self, x) in the class.")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        before = state.below, state.prefix, state.path
-        path = state.below.get(self)
+        now = current()
+        below, prefix = now.below, now.prefix
+        path = below.get(self)
         if path is None:  # called by the user, or kept by the caller where registration does not see it
-            state.below, state.prefix, path = self._paths(), state.path, ""
-        where = state.path = _join(state.prefix, path)  # noqa: F841 (a drawing of a failed pass reads it here)
+            below, prefix, path = self._paths(), now.path, ""
+        where = _join(prefix, path)
+        before = enter(where, prefix, below)
         try:
             return self.forward(*args, **kwargs) if self._hooks is None else self._hooks.run(self, args, kwargs)
         finally:
-            state.below, state.prefix, state.path = before
+            leave(before)
 
     def _paths(self) -> dict[Module, str]:
         """The path of every module below this one.  Reading it off also names the parameters."""
@@ -330,7 +332,7 @@ class Module:
 
     def summary(self, input_shape: Any) -> Any:
         """Layers with output shapes, parameters, multiply-adds and activations; as `tg.summary(self, input_shape)`."""
-        return upward["summary"](self, input_shape)
+        return hooks["summary"](self, input_shape)
 
     def __repr__(self) -> str:
         lines = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
@@ -341,7 +343,7 @@ class Module:
 
     def _repr_html_(self) -> str:
         """For notebooks: the tree of modules, which can be opened, with their parameters."""
-        return str(upward["html"](self))
+        return str(hooks["html"](self))
 
     def extra_repr(self) -> str:
         """The settings that `repr` shows in brackets; subclasses say what theirs are."""

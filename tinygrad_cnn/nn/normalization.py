@@ -11,7 +11,7 @@ import numpy as np
 from .. import ops
 from ..autodiff.numbers import number, whole
 from ..core import Tensor
-from ..core.modes import state
+from ..core.modes import current
 from ..ops.fused import fused
 from . import checks
 from .init import ones, zeros
@@ -79,7 +79,7 @@ class BatchNorm2d(_Norm):
                     f" That is {count}. Use a larger batch, or eval().",
                 )  # fmt: skip
             # A checkpoint's second pass sees the same batch again.
-            observe = None if state.recomputing else partial(self._observe, count)
+            observe = None if current().recomputing else partial(self._observe, count)
             op = fused(ops.batch_norm_relu if relu else ops.batch_norm)
             return op(x, self.weight, self.bias, eps=self.eps, observe=observe)
         scale = self.weight / ops.sqrt(self.running_var + self.eps)

@@ -1,10 +1,10 @@
 """The ops, one file per family that is closed under differentiation."""
 
-from ..core.algebra import add as add
-from ..core.algebra import broadcast_to as broadcast_to
-from ..core.algebra import cast as cast
 from . import numpy_names as numpy_names
 from .activation import clip, elu, gelu, hard_sigmoid, hard_swish, leaky_relu, prelu, relu, relu6, selu, silu
+from .algebra import add as add
+from .algebra import broadcast_to as broadcast_to
+from .algebra import cast as cast
 from .arithmetic import div, maximum, minimum, mul, neg, pow, sub, where
 from .border import pad
 from .conv import conv2d, conv2d_dw, conv2d_dx, conv_transpose2d

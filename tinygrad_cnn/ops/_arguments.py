@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.modes import state
+from ..core.modes import current
 from ..core.tensor import Tensor
 
 
@@ -32,4 +32,5 @@ def check_floating(who: str, x: Any) -> None:
 
 def placed(name: str) -> str:
     """The name of a function with the path of the layer that calls it, as ops have it in messages."""
-    return f"{name} ({state.path})" if state.path else name
+    path = current().path
+    return f"{name} ({path})" if path else name

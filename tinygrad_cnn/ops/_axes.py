@@ -6,8 +6,8 @@ from operator import index
 from typing import Any
 
 from ..autodiff.numbers import is_whole
-from ..core.algebra import broadcast_to
 from ..core.register import registry
+from .algebra import broadcast_to
 
 
 def axes_of(who: str, axis: Any, ndim: int) -> tuple[int, ...]:

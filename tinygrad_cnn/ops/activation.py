@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..core import Sample as S
+from ..autodiff import Sample as S
+from ..autodiff.sample import apart, uniform
 from ..core import op
-from ..core.sample import apart, uniform
 from ._arguments import values
 from ._reference import scalarwise
 from .arithmetic import where

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Sample as S
+from ..autodiff import Sample as S
 from ..core import Tensor, op
 from ._taps import Taps, gather, taps
 from .indexing import _put_ref, getitem

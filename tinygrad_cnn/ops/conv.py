@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from ..autodiff import Sample as S
 from ..autodiff.numbers import whole
-from ..core import Sample as S
 from ..core import op
 from ..kernels import shapes, slow
 from ._arguments import promoted

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Sample as S
+from ..autodiff import Sample as S
+from ..autodiff.sample import apart, positive, uniform
 from ..core import op
-from ..core.sample import apart, positive, uniform
 from ._reference import scalarwise
 from .arithmetic import where
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..core import Sample as S
+from ..autodiff import Sample as S
+from ..autodiff.sample import apart, positive
 from ..core import op
-from ..core.sample import apart, positive
 from . import normalization
 from ._arguments import promoted
 from ._reference import scalarwise

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Sample as S
+from ..autodiff import Sample as S
 from ..core import op
 from ..core.tensor import Tensor
 
@@ -144,10 +144,9 @@ def take(x: Any, indices: Any, axis: Any = None) -> Any:
 
 
 def _take_x(g: Any, x_shape: Any, indices: Any, axis: Any) -> Any:
-    from .shape import reshape
-
     if axis is None:
-        return reshape(put(g, key=(np.asarray(indices),), shape=(int(np.prod(x_shape, dtype=np.int64)),)), x_shape)
+        flat = put(g, key=(np.asarray(indices),), shape=(int(np.prod(x_shape, dtype=np.int64)),))
+        return flat.reshape(x_shape)
     return put(g, key=_key(axis, indices, len(x_shape)), shape=x_shape)
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..core import Sample as S
+from ..autodiff import Sample as S
 from ..core import op
-from ..core.algebra import sum_to
+from .algebra import sum_to
 from .shape import expand_dims, reshape, swapaxes
 
 

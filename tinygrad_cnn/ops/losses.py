@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff import Sample as S
 from ..autodiff.numbers import number
-from ..core import Sample as S
+from ..autodiff.sample import probabilities
 from ..core import op
-from ..core.sample import probabilities
 from ._arguments import values
 from .arithmetic import where
 from .elementwise import abs, exp, softplus

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff import Sample as S
 from ..autodiff.numbers import whole
-from ..core import Sample as S
 from ..core import op
 from ._axes import axes_of
 from .arithmetic import pow

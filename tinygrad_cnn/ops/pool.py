@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..core import Sample as S
+from ..autodiff import Sample as S
+from ..autodiff.sample import apart, integers
 from ..core import op
-from ..core.sample import apart, integers
 from ..kernels import shapes, slow
 from ._arguments import check_floating
 from ._axes import spread

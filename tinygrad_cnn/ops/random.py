@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff import Sample as S
 from ..autodiff.numbers import is_whole, number, whole
-from ..core import Sample as S
 from ..core import op
 from ..core.modes import drawn_from
 from .arithmetic import where

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..core import Sample as S
+from ..autodiff import Sample as S
+from ..autodiff.sample import apart
 from ..core import op
-from ..core.sample import apart
 from ._arguments import values
 from ._axes import axes_of, kept, spread
 from .arithmetic import where

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
+from ..autodiff import Sample as S
 from ..autodiff.numbers import is_whole, whole, wholes
-from ..core import Sample as S
 from ..core import op
 from ._axes import axes_of
 from .indexing import getitem, put
@@ -197,13 +198,18 @@ def _concatenate_ref(xs: Any, axis: int) -> np.ndarray:
     return np.moveaxis(np.array(rows), 0, axis)
 
 
+def _with_ends(g: Any, xs_shape: Any, axis: int) -> Any:
+    """The gradient and where each piece of it ends, added up once for all pieces."""
+    return g, list(accumulate(s[axis] for s in xs_shape))
+
+
 def _piece(g: Any, xs_shape: Any, i: int, axis: int) -> Any:
-    axis %= len(xs_shape[i])
-    start = sum(s[axis] for s in xs_shape[:i])
-    return getitem(g, key=(slice(None),) * axis + (slice(start, start + xs_shape[i][axis]),))
+    whole, ends = g
+    pieces = (slice(None),) * (axis % len(xs_shape[i])) + (slice(ends[i] - xs_shape[i][axis], ends[i]),)
+    return getitem(whole, key=pieces)
 
 
-concatenate.vjp(xs=_piece)
+concatenate.vjp(g=_with_ends, xs=_piece)
 concatenate.formula(xs="split(g)[i]")
 
 

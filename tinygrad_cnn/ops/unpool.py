@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..core import Sample as S
+from ..autodiff import Sample as S
+from ..autodiff.sample import integers
 from ..core import op
-from ..core.sample import integers
 from ..core.tensor import as_array
 from ..kernels import shapes
 from ._arguments import placed, values

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Sample as S
+from ..autodiff import Sample as S
 from ..core import op
 from ..kernels import shapes
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.sample import Sample
 from ..core.engine import grad
-from ..core.node import Node
+from ..core.graph import Node
 from ..core.operation import Op
-from ..core.sample import Sample
 from ..core.tensor import Tensor
 
 SEED = 0

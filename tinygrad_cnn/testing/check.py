@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from ..autodiff.numbers import wholes
+from ..autodiff.sample import Sample
 from ..core.operation import Op
-from ..core.sample import Sample
 from .case import Case, require
 from .contracts import CONTRACTS
 

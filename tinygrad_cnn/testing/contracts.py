@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..core.engine import grad
-from ..core.node import Node
+from ..core.graph import Node
 from ..core.tensor import Tensor
 from .case import SEED, Case, cotangent, require, same, same_gradients
 from .gradient_check import gradcheck

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.numbers import number, whole
+from ..autodiff.transforms import jvp
 from ..core.modes import no_grad
 from ..core.tensor import Tensor, plain
-from ..core.transforms import jvp
 from .gradient_report import Failure, GradcheckError, GradReport
 from .level import Function, Level, unit, weights
 from .numeric import STEPS, Path, central, complex_step, kink, slope

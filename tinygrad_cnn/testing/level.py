@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.explaining import explain_grad
 from ..core.engine import grad
-from ..core.explain import explain_grad
 from ..core.modes import enable_grad, no_grad
 from ..core.tensor import Tensor, plain
 from .gradient_report import Failure, GradcheckError

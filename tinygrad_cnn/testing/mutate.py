@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.algebra import stop_gradient
+from ..autodiff.methods import stop_gradient
 from ..core.engine import grad
 from ..core.operation import Op
 from ..core.tensor import Tensor, plain

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .engine import in_order, sweep
-from .errors import GraphError
-from .modes import enable_grad, here, line_of, no_grad, state, switched
-from .node import Clock, Leaf, Node
-from .operation import Plan
-from .tensor import Tensor, wrap
+from ..core.engine import in_order, sweep
+from ..core.errors import GraphError
+from ..core.graph import Leaf, Node, clock, differentiable, walk
+from ..core.modes import current, enable_grad, no_grad, switched
+from ..core.rules import Plan
+from ..core.site import here, line_of
+from ..core.tensor import Tensor, wrap
 
 
 class Recompute:
@@ -23,7 +24,8 @@ class Recompute:
 
     def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], generators: list[tuple[Any, Any]]) -> None:
         self.f, self.args, self.generators = f, args, generators
-        self.place = {"path": state.path, "prefix": state.prefix, "below": state.below}
+        now = current()
+        self.place = {"path": now.path, "prefix": now.prefix, "below": now.below}
 
     def again(self, args: list[Any]) -> Tensor:
         """Run the function a second time, recorded, drawing the same random numbers, in the module it ran in."""
@@ -84,32 +86,27 @@ def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
     >>> bool((tg.grad(y, x) == tg.grad(tg.relu(tg.sin(x)).sum(), x)).all())
     True
     """
-    if not state.recording:
+    if not current().recording:
         return f(*args)
-    Clock.now += 1  # so that nodes made inside can be told from those outside
-    start = Clock.now
+    start = clock.tick()  # so that nodes made inside can be told from those outside
     with switched(generators={}):
         y = f(*args)
-        generators = list((state.generators or {}).values())
+        generators = list((current().generators or {}).values())
     if not isinstance(y, Tensor):
         raise TypeError(f"checkpoint: the function must return one Tensor, it returned {type(y).__name__}.")
     if not isinstance(y.node, Node) or y.node.clock < start:
         return y
     given = {a.node for a in args if isinstance(a, Tensor) and a.requires_grad}
-    inside: list[Any] = [y.node]
-    seen: set[Any] = {y.node}
-    inputs: list[Any] = []
-    while inside:
-        node = inside.pop()
-        for k in node.plan.wrt:
-            edge: Any = node.inputs[k]
-            if edge in seen:
-                continue
-            seen.add(edge)
-            outside = edge in given or edge.op is None or edge.clock < start
-            (inputs if outside else inside).append(edge)
+
+    def inside(node: Any) -> Any:
+        return () if outside(node) else differentiable(node)
+
+    def outside(node: Any) -> bool:
+        return node is not y.node and (node in given or node.op is None or node.clock < start)
+
+    inputs = tuple(node for node in walk([y.node], inside) if outside(node))
     op: Any = Recompute(f, args, generators)
     wrt = tuple(range(len(inputs)))
-    plan = Plan((), None, (), wrt, (), (), lambda *_: ())
-    node = Node(op, inputs, {}, plan, (), y.shape, y.dtype, Clock.now, state.path, here())
+    plan = Plan((), None, (), wrt, (), (), (), ())
+    node = Node(op, inputs, {}, plan, (), y.shape, y.dtype, clock.now, current().path, here())
     return wrap(y._data, node)

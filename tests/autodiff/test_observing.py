@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import tinygrad_cnn as tg
-from tinygrad_cnn.core import observe
-from tinygrad_cnn.core.observe import observers, observing, running
+from tinygrad_cnn.autodiff import observing as observe
+from tinygrad_cnn.autodiff.observing import observers, observing, running
 
 
 def test_calls_and_steps_back_are_seen_in_order():

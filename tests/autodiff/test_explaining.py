@@ -16,7 +16,7 @@ def x():
 def line(text):
     """The line of this file that a message names."""
     with open(__file__) as file:
-        return file.readlines()[int(re.search(r"test_explain\.py:(\d+)", text)[1]) - 1]
+        return file.readlines()[int(re.search(r"test_explaining\.py:(\d+)", text)[1]) - 1]
 
 
 def test_not_on_a_path_to_the_loss(x):

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from .errors import describe
-from .node import Note
-from .observe import Call, observers
-from .tensor import Tensor, as_array
+from ..core.errors import describe
+from ..core.graph import Note
+from ..core.register import hooks as engine_hooks
+from ..core.register import observers
+from ..core.tensor import Tensor, as_array
+from .observing import Call
 
 Hook = Callable[..., Any]
 _numbers = count()
@@ -62,7 +64,7 @@ def on_gradient(t: Tensor, fn: Hook) -> Handle:
     return Handle(note.hooks, fn)
 
 
-def noted(node: Any, g: Any, create_graph: bool, own: set[Any]) -> Any:
+def noted(node: Any, g: Any, create_graph: bool) -> Any:
     """The gradient of a node that has a note, once its hooks have seen it; kept there if the note says so."""
     note = node.note
     for fn in list(note.hooks.values()):
@@ -75,7 +77,6 @@ def noted(node: Any, g: Any, create_graph: bool, own: set[Any]) -> Any:
         if array.shape != g.shape or array.dtype != g.dtype:
             raise TypeError(f"{who}: returned {describe(array)}, expected None or a gradient of {describe(g)}.")
         g = array if not create_graph else new if isinstance(new, Tensor) else Tensor(array)
-        own.discard(node)  # it is the hook's array, which the engine may not write to
     if note.retains_grad and not create_graph:
         note.grad = np.copy(g) if note.grad is None else note.grad + g
     return g
@@ -98,3 +99,6 @@ def on_op(op: Any, fn: Hook, backward: bool) -> Handle:
     entry = threading.get_ident(), see
     hooks: dict[int, Hook] = {}
     return Handle(hooks, fn, lambda: observers.append(entry) if hooks else observers.remove(entry))
+
+
+engine_hooks["noted"] = noted

@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
-from .modes import line_of
-from .node import Leaf, Node
-from .tensor import Tensor
-
-CUTS: dict[str, str] = {
-    "no_grad": "made under no_grad at",
-    "stop_gradient": "cut by stop_gradient at",
-    "integer": "cut by an op whose result is of integers at",
-}
-_last: list[weakref.ref[Node | Leaf]] = []  # what the newest backward started from, as long as somebody has it
-
-
-def remember(root: Node | Leaf) -> None:
-    _last[:] = [weakref.ref(root)]
-
-
-def why_no_gradient(t: Tensor) -> str:
-    """Why this tensor is not part of any graph; empty if it is."""
-    node = t.node
-    if node.requires_grad:
-        return ""
-    if t.dtype.kind != "f":
-        return f"integer dtype: {t.dtype} values carry no gradient"
-    if isinstance(node, Leaf) and node.why:
-        return f"{CUTS[node.why]} {line_of(node.site)}"
-    return "it does not require gradients (requires_grad=False), nor does anything that it was made from"
+from ..core.engine import last_root
+from ..core.graph import CUTS, Node, differentiable, walk, why_no_gradient
+from ..core.register import hooks
+from ..core.site import line_of
+from ..core.tensor import Tensor
 
 
 def explain_grad(t: Tensor, loss: Tensor | None = None) -> str:
@@ -51,7 +29,7 @@ def explain_grad(t: Tensor, loss: Tensor | None = None) -> str:
         return f"the loss is a {type(loss).__name__}, no Tensor: whatever it was made from, its history ends there"
     if reason := why_no_gradient(t):
         return reason
-    root = loss.node if loss is not None else (_last[0]() if _last else None)
+    root = loss.node if loss is not None else (last_root[0]() if last_root else None)
     if loss is None and t.grad is not None:
         return "it has a gradient"
     if root is None:
@@ -78,19 +56,9 @@ def explain_grad(t: Tensor, loss: Tensor | None = None) -> str:
 
 def _walk(root: Any) -> tuple[set[Any], list[Any]]:
     """All nodes that a gradient reaches from `root`, and the leaves at which a history was cut."""
-    reached, cuts, stack = {root}, [], [root]
-    while stack:
-        node = stack.pop()
-        wrt = node.plan.wrt if node.op is not None else ()
-        for k, edge in enumerate(node.inputs):
-            if edge is None or edge in reached:
-                continue
-            if k in wrt:
-                reached.add(edge)
-                stack.append(edge)
-            elif getattr(edge, "why", None) and edge not in cuts:
-                cuts.append(edge)
-    return reached, cuts
+    reached = walk([root], differentiable)
+    found = dict.fromkeys(edge for node in reversed(reached) for edge in node.inputs if getattr(edge, "why", None))
+    return set(reached), [cut for cut in found if not cut.requires_grad]
 
 
 def _leads_to(cut: Any, target: Any) -> bool:
@@ -106,3 +74,6 @@ def _leads_to(cut: Any, target: Any) -> bool:
             return True
         stack += [node, *further]
     return False
+
+
+hooks["explain"] = explain_grad

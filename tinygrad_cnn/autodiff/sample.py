@@ -7,12 +7,9 @@ callable draws its own array; anything else is passed on.  For an op of many inp
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from .operation import Op
 
 Draw = Callable[[np.random.Generator, Any], np.ndarray]
 
@@ -32,7 +29,7 @@ class Sample:
     def __repr__(self) -> str:
         return f"Sample({', '.join(f'{k}={v!r}' for k, v in self.arguments.items())})"
 
-    def draw(self, op: Op, seed: int = 0, dtype: Any = np.float64) -> tuple[list[Any], dict[str, Any]]:
+    def draw(self, op: Any, seed: int = 0, dtype: Any = np.float64) -> tuple[list[Any], dict[str, Any]]:
         """Inputs and parameters for `op`; floating inputs have `dtype`."""
         rng = np.random.default_rng(seed)
         values = dict(self.arguments)

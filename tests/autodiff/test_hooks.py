@@ -161,3 +161,12 @@ class TestOps:
         ):
             tg.exp(leaf(1.0))
         assert tg.exp(leaf(0.0)).item() == 1.0
+
+
+def test_a_gradient_that_a_hook_was_given_never_changes():
+    w = tg.Tensor([1.0, 2.0], requires_grad=True)
+    seen = []
+    w.register_hook(seen.append)
+    for _ in range(3):
+        (w * w + w * 3.0).sum().backward()
+    assert [g.tolist() for g in seen] == [[5.0, 7.0]] * 3 and w.grad.tolist() == [15.0, 21.0]

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
 import numpy as np
 
-from .modes import here, state
-from .node import Leaf
-from .operation import op
-from .sample import Sample as S
-from .tensor import Tensor, wrap
+from ..autodiff.sample import Sample as S
+from ..core.operation import op
 
 
 def _sum_to(x: Any, *, shape: tuple[int, ...]) -> Any:
@@ -28,7 +24,6 @@ def add(a: Any, b: Any) -> Any:
 
 
 add.vjp(a=lambda g: g, b=lambda g: g)
-add.into = lambda a, b: np.add(a, b, out=a)
 
 
 @op(
@@ -78,20 +73,3 @@ def alias(x: Any) -> Any:
 
 
 alias.vjp(x=lambda g: g)
-
-
-def stop_gradient(t: Any) -> Any:
-    """The same values, through which no gradient flows; `explain_grad` will say where they were cut off.
-
-    >>> x = tg.Tensor(3.0, requires_grad=True)
-    >>> tg.grad(x + tg.stop_gradient(x * x), x)
-    array(1., dtype=float32)
-    """
-    if not isinstance(t, Tensor):
-        return t
-    leaf = Leaf(t.shape, t.dtype)
-    if t.requires_grad:
-        leaf.why, leaf.site = "stop_gradient", here()
-        leaf.source = weakref.ref(t.node)
-    leaf.path = state.path
-    return wrap(t._data, leaf)

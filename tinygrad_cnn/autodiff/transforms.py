@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from .algebra import alias
-from .engine import grad
-from .modes import enable_grad
-from .tensor import Tensor, as_array
+from ..core.engine import grad
+from ..core.modes import enable_grad
+from ..core.register import registry
+from ..core.tensor import Tensor, as_array
 
 Function = Callable[..., Any]
 
@@ -22,7 +22,7 @@ Function = Callable[..., Any]
 def _point(value: Any, who: str) -> Tensor:
     """A fresh place to differentiate at: a leaf, or an alias of a recorded Tensor."""
     if isinstance(value, Tensor) and value.requires_grad:
-        point: Tensor = alias(value)
+        point: Tensor = registry["alias"](value)
         return point
     if value is None:
         raise TypeError(f"{who}: cannot differentiate with respect to None.")
@@ -130,7 +130,7 @@ def hvp(f: Function, x: Any, v: Any) -> Any:
 def _gradient(f: Function) -> Function:
     def gradient(x: Tensor) -> Any:
         found = grad(_output(f(x), "hessian"), x, create_graph=True, allow_unused=True)
-        return alias(x) * 0.0 if found is None else found
+        return registry["alias"](x) * 0.0 if found is None else found
 
     return gradient
 

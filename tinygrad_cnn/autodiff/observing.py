@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
-observers: list[tuple[int, Observer]] = []  # with the threads that they watch
+from ..core.engine import pull_back
+from ..core.register import hooks, observers
+from ..core.tensor import as_array
 
 
 class Call:
@@ -72,3 +74,15 @@ def observed(call: Call, run: Callable[[], Any]) -> Any:
         observer(call)
     running.lost += perf_counter() - ended
     return call.result
+
+
+def _op(op: Any, args: Any, arrays: list[Any], params: dict[str, Any]) -> Any:
+    return observed(Call(op, args, arrays, params), lambda: op.fn(*arrays, **params))
+
+
+def _step(node: Any, g: Any, create_graph: bool, within: set[Any] | None) -> Any:
+    call = Call(node.op, (g,), (as_array(g),), node.params, node)
+    return observed(call, lambda: pull_back(node, g, create_graph, within))
+
+
+hooks.update(observed=_op, observed_step=_step)

@@ -1,0 +1,316 @@
+"""Methods of Tensor and Op beyond what the engine needs: conversions, NumPy's protocols, and ops spelled as methods.
+
+They are written as methods of classes that only hold them, and bound to `Tensor` and `Op` once, when this is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import nearest
+from ..core.graph import Node
+from ..core.operation import Op
+from ..core.register import hooks, registry
+from ..core.tensor import Tensor, as_array
+from .cost import Cost, cost_of
+from .hooks import on_gradient, on_op
+
+ops = registry
+_CUT = (
+    "a Tensor that is part of a graph was about to become a plain array or number (an assignment into an ndarray, "
+    "np.asarray, float), which would cut its gradient. Use tensor.data or tensor.item() for the values, "
+    "or tg.where, tg.concatenate and tg.stack to build the result from tensors."
+)
+
+
+def _shape_of(args: tuple[Any, ...]) -> Any:
+    """``t.reshape(2, 3)`` and ``t.reshape((2, 3))`` mean the same, as in NumPy."""
+    return args[0] if len(args) == 1 and isinstance(args[0], (tuple, list)) else args
+
+
+class TensorMethods(Tensor):
+    """What NumPy users expect of an array, spelled as NumPy spells it."""
+
+    __slots__ = ()
+
+    def __neg__(self) -> Any:
+        return ops["neg"](self)
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return ops["abs"](self)
+
+    def __getitem__(self, key: Any) -> Any:
+        return ops["getitem"](self, key=_without_tensors(key))
+
+    # -- conversions ------------------------------------------------------------------------------------------
+
+    def numpy(self) -> np.ndarray:
+        """A copy of the values that may be written to.
+
+        >>> a = tg.Tensor([1.0, 2.0]).numpy()
+        >>> a[0] = 7
+        >>> a
+        array([7., 2.], dtype=float32)
+        """
+        return np.array(self._data)
+
+    def item(self) -> Any:
+        """The only element, as a Python number."""
+        if self.size != 1:
+            raise ValueError(f"item: only a tensor of one element is a number; this one has shape {self.shape}.")
+        return self._data.item()
+
+    def __float__(self) -> float:
+        return float(self._number())
+
+    def __int__(self) -> int:
+        return int(self._number())
+
+    def _number(self) -> Any:
+        """The number that NumPy asks for when a Tensor is assigned to an element of an ndarray."""
+        if self.requires_grad:
+            raise TypeError(_CUT)
+        return self.item()
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item() if spec and self.size == 1 else repr(self) if spec == "" else self._data, spec)
+
+    def __index__(self) -> int:
+        return int(self._data.__index__())
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(f"The truth of a tensor of shape {self.shape} is ambiguous; reduce it first.")
+        return bool(self._data.item())
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len: a tensor of shape () has no length.")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[k] for k in range(len(self)))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self._data == as_array(value)).any())
+
+    def __repr__(self) -> str:
+        text = np.array2string(self._data, separator=", ", threshold=100, prefix="Tensor(")
+        made = f", from={self.node.label}" if isinstance(self.node, Node) else ""
+        grad = ", requires_grad=True" if self.requires_grad and not made else ""
+        name = f", name={self.name!r}" if self.name else ""
+        return f"Tensor({text}, dtype={self.dtype}{made}{grad}{name})"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: what it is, its statistics, and a small picture if it is one."""
+        return str(hooks["html"](self))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if self.requires_grad:
+            raise TypeError(_CUT)
+        return np.array(self._data, dtype=dtype, copy=copy)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise TypeError("a Tensor is a value: use tg.where(mask, a, b), or t.assign(array) to replace a leaf's values.")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        plain = all(v is None or v is True for v in kwargs.values())  # out=None, where=True: as if not given
+        if method == "__call__" and plain:
+            if ufunc in QUERIES:
+                return ufunc(*(as_array(a) for a in args))
+            return _op_of(ufunc)(*args)
+        what = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else f"(..., {', '.join(kwargs)}=...)")
+        raise TypeError(f"{what} is not differentiable here; use the tg functions, or tensor.data for plain values.")
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if func in QUERIES:
+            return func(*_without_tensors(args), **_without_tensors(kwargs))
+        return _op_of(func)(*args, **{k: v for k, v in kwargs.items() if v is not None})
+
+    def register_hook(self, fn: Callable[[Any], Any]) -> Any:
+        """Have `fn(gradient)` called with this tensor's gradient, once all that uses the tensor has added to it.
+
+        What fn returns, of the same shape and dtype, takes the gradient's place; None leaves it.  It is given a
+        read-only array, or a Tensor where gradients are recorded (``create_graph=True``).  Returns a handle to
+        `remove()` the hook by, which also serves as a context.
+
+        >>> x = tg.Tensor([1.0, -2.0], requires_grad=True)
+        >>> handle = x.register_hook(lambda g: np.clip(g, -1, 1))
+        >>> (x * x).sum().backward()
+        >>> x.grad  # 2x = (2, -4), clipped
+        array([ 1., -1.], dtype=float32)
+        """
+        return on_gradient(self, fn)
+
+    # -- ops ------------------------------------------------------------------------------------------------
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return ops["sum"](self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return ops["mean"](self, axis=axis, keepdims=keepdims)
+
+    def var(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Any:
+        return ops["var"](self, axis=axis, keepdims=keepdims, ddof=ddof)
+
+    def std(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Any:
+        return ops["std"](self, axis=axis, keepdims=keepdims, ddof=ddof)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return ops["max"](self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return ops["min"](self, axis=axis, keepdims=keepdims)
+
+    def prod(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return ops["prod"](self, axis=axis, keepdims=keepdims)
+
+    def cumsum(self, axis: Any = None) -> Any:
+        return ops["cumsum"](self, axis=axis)
+
+    def argmax(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return ops["argmax"](self, axis=axis, keepdims=keepdims)
+
+    def argmin(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return ops["argmin"](self, axis=axis, keepdims=keepdims)
+
+    def reshape(self, *shape: Any) -> Any:
+        return ops["reshape"](self, shape=_shape_of(shape))
+
+    def transpose(self, *axes: Any) -> Any:
+        return ops["transpose"](self, axes=_shape_of(axes) or None)
+
+    @property
+    def T(self) -> Any:
+        return ops["transpose"](self, axes=None)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Any:
+        return ops["swapaxes"](self, axis1=axis1, axis2=axis2)
+
+    def squeeze(self, axis: Any = None) -> Any:
+        return ops["squeeze"](self, axis=axis)
+
+    def flatten(self) -> Any:
+        return ops["reshape"](self, shape=(-1,))
+
+    def ravel(self) -> Any:
+        return ops["reshape"](self, shape=(-1,))
+
+    def repeat(self, repeats: Any, axis: Any = None) -> Any:
+        return ops["repeat"](self, repeats=repeats, axis=axis)
+
+    def take(self, indices: Any, axis: Any = None) -> Any:
+        return ops["take"](self, indices, axis=axis)
+
+    def astype(self, dtype: Any) -> Any:
+        return ops["cast"](self, dtype=dtype)
+
+    def clip(self, low: Any = None, high: Any = None) -> Any:
+        return ops["clip"](self, low, high)
+
+    def exp(self) -> Any:
+        return ops["exp"](self)
+
+    def log(self) -> Any:
+        return ops["log"](self)
+
+    def sqrt(self) -> Any:
+        return ops["sqrt"](self)
+
+    def tanh(self) -> Any:
+        return ops["tanh"](self)
+
+    def sigmoid(self) -> Any:
+        return ops["sigmoid"](self)
+
+    def relu(self) -> Any:
+        return ops["relu"](self)
+
+
+def _without_tensors(value: Any) -> Any:
+    """Arguments with every Tensor replaced by its array."""
+    if isinstance(value, Tensor):
+        return value._data
+    if isinstance(value, (list, tuple)):
+        return type(value)(_without_tensors(v) for v in value)
+    return {k: _without_tensors(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+# NumPy functions that ask about values: their answers carry no gradient, so plain arrays come back.
+QUERIES: set[Any] = {
+    np.shape, np.ndim, np.size, np.result_type, np.allclose, np.isclose, np.array_equal, np.array_equiv, np.argsort,
+    np.argmax, np.argmin, np.nonzero, np.count_nonzero, np.any, np.all, np.zeros_like, np.ones_like, np.empty_like,
+    np.full_like, np.array_repr, np.array_str, np.array2string, np.isnan, np.isinf, np.isfinite, np.signbit,
+    np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.logical_not, np.logical_and,
+    np.logical_or, np.may_share_memory, np.shares_memory, np.iscomplexobj, np.isrealobj,
+}  # fmt: skip
+
+
+def _op_of(func: Callable[..., Any]) -> Any:
+    """The op that a NumPy function means."""
+    op = registry.of_numpy.get(func)
+    if op is not None:
+        return op
+    name = getattr(func, "__name__", str(func))
+    raise TypeError(
+        f"np.{name} has no op in tinygrad_cnn, so its gradient is unknown.{nearest(name, registry)} "
+        "For plain values use tensor.data; to teach it, register an op with @tg.op(numpy=[...])."
+    )
+
+
+class OpMethods(Op):
+    """What an op offers beside its call and its rules."""
+
+    def formula(self, **texts: str) -> Op:
+        """Say what rules compute, where their source does not read as a formula: ``relu.formula(x="g * (y > 0)")``.
+
+        ``y=`` is the formula of the result.  A formula belongs to its rule: who replaces the rule loses it.
+        """
+        for name, text in texts.items():
+            if name != "y" and name not in self.rules:
+                have = ", ".join(self.rules) or "no input"
+                raise TypeError(f"{self.name}.formula: no rule for {name!r}, only for {have}. Use vjp first.")
+            try:
+                compile(text if isinstance(text, str) else "", self.name, "eval")
+            except (SyntaxError, ValueError):
+                raise ValueError(f"{self.name}.formula: {name}={text!r} is no Python expression.") from None
+            self.formulas[name] = self.rules.get(name), text
+        return self
+
+    def cost(self, shapes: Any, y_shape: tuple[int, ...], params: dict[str, Any], itemsize: int = 4) -> Cost:
+        """What one call costs, from shapes alone: FLOP by the op's own `cost`, else one per output element."""
+        return cost_of(self, shapes, y_shape, params, itemsize)
+
+    def register_forward_hook(self, fn: Callable[..., Any]) -> Any:
+        """Have ``fn(op, inputs, output)`` look on at each of this thread's calls, whoever makes it; returns a handle.
+
+        It is given read-only arrays (None for an input left out) and returns nothing.
+        """
+        return on_op(self, fn, backward=False)
+
+    def register_backward_hook(self, fn: Callable[..., Any]) -> Any:
+        """Have ``fn(op, (cotangent,), gradients)`` look on at each step back through a call; returns a handle."""
+        return on_op(self, fn, backward=True)
+
+
+def stop_gradient(t: Any) -> Any:
+    """The same values, through which no gradient flows; `explain_grad` will say where they were cut off.
+
+    >>> x = tg.Tensor(3.0, requires_grad=True)
+    >>> tg.grad(x + tg.stop_gradient(x * x), x)
+    array(1., dtype=float32)
+    """
+    return t.detach() if isinstance(t, Tensor) else t
+
+
+_CLASS = {"__module__", "__doc__", "__slots__", "__qualname__", "__firstlineno__", "__static_attributes__"}
+for owner, holder in ((Tensor, TensorMethods), (Op, OpMethods)):
+    for name, value in vars(holder).items():
+        if name not in _CLASS:
+            setattr(owner, name, value)

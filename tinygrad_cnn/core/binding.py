@@ -1,0 +1,61 @@
+"""Binds calls of ops that are not plain: inputs by keyword, parameters by position; and words what is wrong."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from .errors import nearest
+
+REQUIRED = inspect.Parameter.empty
+
+
+def bind(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Sort what was passed into inputs and parameters; the slow path, and the one that words mistakes."""
+    if op.variadic:
+        if len(args) >= 1 and isinstance(args[0], (list, tuple)):  # concatenate([a, b]) as NumPy writes it
+            args, more = tuple(args[0]), args[1:]
+        else:
+            more = ()
+    else:
+        args, more = args[: len(op.inputs)], args[len(op.inputs) :]
+        inputs = list(args)
+        for name in op.inputs[len(args) :]:
+            if name not in params and name not in op.optional:
+                raise TypeError(f"{op.name}: input {name} is missing. It is called as {op!r}.")
+            inputs.append(params.pop(name) if name in params else op.optional[name])
+        args = tuple(inputs)
+    if len(more) > len(op.positional):
+        raise TypeError(
+            f"{op.name}: takes {len(op.inputs) + len(op.positional)} positional arguments, "
+            f"got {len(args) + len(more)}. It is called as {op!r}; parameters go by keyword."
+        )
+    given = dict(zip(op.positional, more, strict=False))
+    if twice := given.keys() & params.keys():
+        raise TypeError(f"{op.name}: {', '.join(twice)} was given twice.")
+    for name in params.keys() - op.defaults.keys():
+        known = f" Its parameters are {', '.join(op.defaults)}." if op.defaults else " It has no parameters."
+        raise TypeError(f"{op.name}: unknown parameter {name!r}.{nearest(name, op.defaults)}{known}")
+    bound = {**op.defaults, **given, **params}
+    for name in op.required:
+        if bound[name] is REQUIRED:
+            raise TypeError(f"{op.name}: parameter {name} is missing. It is called as {op!r}.")
+    return args, bound
+
+
+def tensor_as_parameter(op: Any, params: dict[str, Any]) -> str:
+    """Say which parameter is a Tensor, and what to do."""
+    name, value = next((n, v) for n, v in params.items() if hasattr(v, "node"))
+    take = f"{name}.item()" if value.size == 1 else f"{name}.data"
+    return (
+        f"{op.name}: {name}=Tensor of shape {value.shape} must be a plain value, since no gradient flows through a "
+        f"parameter. Pass {take} for its value; only the inputs ({', '.join(op.inputs)}) can be Tensors."
+    )
+
+
+def bare(fn: Callable[..., Any]) -> inspect.Signature:
+    """Return a signature without annotations, to be read by people."""
+    signature = inspect.signature(fn)
+    plain = [p.replace(annotation=REQUIRED) for p in signature.parameters.values()]
+    return signature.replace(parameters=plain, return_annotation=REQUIRED)

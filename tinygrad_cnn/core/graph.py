@@ -1,0 +1,226 @@
+"""Nodes: what an op leaves behind.  They point at nodes, never at Tensors: no cycles, nothing to collect."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+import numpy as np
+
+from .site import Site, here, line_of
+
+Shape = tuple[int, ...]
+CUTS: dict[str, str] = {
+    "no_grad": "made under no_grad at",
+    "stop_gradient": "cut by stop_gradient at",
+    "integer": "cut by an op whose result is of integers at",
+}
+
+
+class Clock:
+    """Counts assignments to tensors, everywhere: a node knows by it whether a leaf is newer than itself."""
+
+    __slots__ = ("now",)
+
+    def __init__(self) -> None:
+        self.now = 0
+
+    def tick(self) -> int:
+        """Return the time after one more assignment."""
+        self.now += 1
+        return self.now
+
+
+clock = Clock()
+
+
+class Leaf:
+    """A value that no recorded op made: a parameter, data, or what came out while nothing was recorded.
+
+    `why` says, for the last kind, why there is no history (a key of CUTS), and `site` where; `source` remembers,
+    without keeping it alive, the node that a `stop_gradient`, or an op whose result is of integers, cut off.
+    """
+
+    __slots__ = (
+        "shape", "dtype", "requires_grad", "name", "grad", "retains_grad", "version", "assigned", "assigned_at", "path",
+        "note", "site", "why", "source", "given", "__weakref__",
+    )  # fmt: skip
+    op = None
+    inputs: tuple[()] = ()
+
+    def __init__(self, shape: Shape, dtype: np.dtype[Any], given: bool = False) -> None:
+        self.shape, self.dtype = shape, dtype
+        self.given = given  # whether a user made it, as a Tensor
+        self.requires_grad = self.retains_grad = False
+        self.name: str | None = None
+        self.grad: Any = None
+        self.version = self.assigned = 0  # how often it was assigned to; the clock at the last time
+        self.assigned_at: Site | None = None
+        self.path = ""
+        self.note: Note | None = None  # its hooks, if it has any
+        self.why: str | None = None
+        self.site: Site | None = None
+        self.source: weakref.ref[Node | Leaf] | None = None
+
+
+def constant(y: Any, edges: Iterable[Edge], unrecorded: bool) -> Leaf:
+    """Return the leaf of a result without history, which remembers why it has none."""
+    leaf = Leaf(y.shape, y.dtype)
+    if unrecorded:
+        leaf.why, leaf.site = "no_grad", here()
+    else:  # what a cut value turns into is cut at the same place
+        for e in edges:
+            if isinstance(e, Leaf) and not e.requires_grad and e.why:
+                leaf.why, leaf.site, leaf.source = e.why, e.site, e.source
+            elif e is not None and e.requires_grad:  # recording, and yet no node: the result is of integers
+                leaf.why, leaf.site, leaf.source = "integer", here(), weakref.ref(e)
+    return leaf
+
+
+class Node:
+    """One call of an op: the op, its inputs, its parameters, and the arrays that its rules name."""
+
+    __slots__ = (
+        "op", "inputs", "params", "plan", "saved", "shape", "dtype", "clock", "path", "site", "note", "__weakref__",
+    )  # fmt: skip
+    requires_grad = True
+    version = 0
+
+    def __init__(
+        self,
+        op: Any,
+        inputs: tuple[Edge, ...],
+        params: dict[str, Any],
+        plan: Any,
+        saved: Any,
+        shape: Shape,
+        dtype: np.dtype[Any],
+        clock: int,
+        path: str,
+        site: Site,
+    ) -> None:
+        self.op = op
+        self.inputs = inputs
+        self.params = params
+        self.plan = plan
+        self.saved = saved  # tuples of values named as plan.names says, or Released
+        self.shape = shape
+        self.dtype = dtype
+        self.clock = clock
+        self.path = path
+        self.site = site
+        self.note: Note | None = None
+
+    @property
+    def label(self) -> str:
+        """Op and module path, as error messages name them."""
+        return f"{self.op.name} ({self.path})" if self.path else str(self.op.name)
+
+    @property
+    def name(self) -> str | None:
+        return self.note.name if self.note else None
+
+    @property
+    def grad(self) -> Any:
+        return self.note.grad if self.note else None
+
+    def kept(self) -> dict[str, Any]:
+        """The values that this node keeps alive for its rules, by name."""
+        if isinstance(self.saved, Released):
+            return {}
+        kept = {
+            name: value
+            for names, values in zip(self.plan.names, self.saved, strict=True)
+            for name, value in zip(names, values, strict=True)
+        }
+        return {name: value for name, value in kept.items() if holds_array(value)}
+
+
+Edge = Node | Leaf | None  # None: a Python scalar, or an input left out
+
+
+def holds_array(value: Any) -> bool:
+    """Whether a saved value is an array, or all inputs of an op of any number of them."""
+    return type(value) is np.ndarray or (type(value) is tuple and any([type(v) is np.ndarray for v in value]))
+
+
+class Note:
+    """What few results have: a name, a gradient to keep, hooks that want to see it."""
+
+    __slots__ = ("name", "grad", "retains_grad", "hooks")
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self.grad: Any = None
+        self.retains_grad = False
+        self.hooks: dict[int, Any] = {}
+
+
+class Released:
+    """Stands where saved arrays were, and remembers which backward released them."""
+
+    __slots__ = ("site",)
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+
+    def __str__(self) -> str:
+        return line_of(self.site)
+
+
+# -- the one traversal ----------------------------------------------------------------------------------------
+
+
+def walk(roots: Iterable[Any], edges: Callable[[Any], Iterable[Any]], stop: Collection[Any] = ()) -> list[Any]:
+    """Return every node behind the roots once, inputs before consumers, in linear time and without recursion.
+
+    `edges` gives the inputs of a node that are followed; those of nodes in `stop` are not.
+
+    Why sort at all?  In ``b = a + a; c = b * b`` the two uses of b must both have reported before b passes its
+    gradient on, or a hears from b twice, the first time with half the truth.  Walking path by path instead is
+    exponential: 60 doublings have 2**60 paths, and 60 nodes.
+    """
+    order: list[Any] = []
+    finished: dict[Any, bool] = {}  # False: opened, its inputs are being walked; True: in the order
+    stack = list(roots)
+    while stack:
+        node = stack[-1]
+        if node in finished:
+            stack.pop()
+            if not finished[node]:
+                finished[node] = True
+                order.append(node)
+            continue
+        finished[node] = False
+        if node not in stop:
+            for edge in edges(node):
+                if edge is not None and edge not in finished:
+                    stack.append(edge)
+    return order
+
+
+def differentiable(node: Any) -> Iterable[Any]:
+    """The inputs of a node that its gradient flows to."""
+    if node.op is None:
+        return ()
+    inputs, wrt = node.inputs, node.plan.wrt
+    return (inputs[wrt[0]],) if len(wrt) == 1 else [inputs[k] for k in wrt]
+
+
+def all_inputs(node: Any) -> Iterable[Any]:
+    """All inputs of a node, in the order that makes `walk` visit the first one first."""
+    edges: Iterable[Any] = reversed(node.inputs)
+    return edges
+
+
+def why_no_gradient(t: Any) -> str:
+    """Say why a Tensor is not part of any graph; an empty text if it is."""
+    node = t.node
+    if node.requires_grad:
+        return ""
+    if t.dtype.kind != "f":
+        return f"integer dtype: {t.dtype} values carry no gradient"
+    if node.why:
+        return f"{CUTS[node.why]} {line_of(node.site)}"
+    return "it does not require gradients (requires_grad=False), nor does anything that it was made from"

@@ -1,0 +1,176 @@
+"""Rules and plans: what a rule names, and what a node therefore keeps; read once from signatures, by name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .errors import GraphError
+
+
+class Item(NamedTuple):
+    """Where a value that a rule names comes from: of which kind it is, and which of that kind."""
+
+    kind: str  # a key of FETCH
+    what: Any = None
+
+
+FETCH: dict[str, Callable[..., Any]] = {  # how an item is taken from arrays a, result y, parameters p, side results s
+    "input": lambda a, y, p, s, what: a[what],
+    "inputs": lambda a, y, p, s, what: tuple(a),
+    "y": lambda a, y, p, s, what: y,
+    "y_shape": lambda a, y, p, s, what: y.shape,
+    "shape": lambda a, y, p, s, what: np.shape(a[what]),
+    "shapes": lambda a, y, p, s, what: tuple([np.shape(v) for v in a]),
+    "dtype": lambda a, y, p, s, what: np.result_type(a[what]),
+    "parameter": lambda a, y, p, s, what: p[what],
+    "side": lambda a, y, p, s, what: s[what],
+    "constant": lambda a, y, p, s, what: what,
+}
+ARRAY_KINDS = ("input", "inputs", "y", "side")
+
+
+class Rule(NamedTuple):
+    """How to pull a cotangent back to one input."""
+
+    k: int  # the input's number
+    fn: Callable[..., Any]
+    names: tuple[str, ...]  # of its arguments after g
+    recipe: tuple[Item, ...]  # where each comes from
+    rest: tuple[str, ...] | None  # the parameters that **p stands for
+
+
+class Plan(NamedTuple):
+    """The rules that one pattern of differentiable inputs needs, and how to save what they name."""
+
+    rules: tuple[Rule, ...]
+    common: Rule | None  # what all rules share, worked out once; they get its result as g
+    names: tuple[tuple[str, ...], ...]  # of what is saved: by the common rule, each rule, the composition
+    wrt: tuple[int, ...]
+    watch: tuple[int, ...]  # inputs whose values are saved
+    held: tuple[tuple[int, int], ...]  # which arguments of which rules can be arrays
+    fetch: tuple[Item, ...]  # what is taken beside the inputs and y, each once
+    pick: tuple[Callable[[Any], tuple[Any, ...]], ...]  # for each of `names`, its values of (*inputs, y, *fetched)
+
+    def save(self, arrays: list[Any], y: Any, params: dict[str, Any], side: Any) -> tuple[tuple[Any, ...], ...]:
+        """The values that a node keeps for its rules."""
+        values = (*arrays, y)
+        if self.fetch:
+            values += tuple([FETCH[kind](arrays, y, params, side, what) for kind, what in self.fetch])
+        return tuple([pick(values) for pick in self.pick])
+
+
+def plan_for(op: Any, pattern: Any, mask: int, count: int) -> Plan:
+    """Make (and keep, with the op) the plan for one pattern of differentiable inputs, when it is first met."""
+    wrt = tuple(k for k in range(count) if mask >> k & 1)
+    common = read(op, "g", -1, op.rules["g"]) if "g" in op.rules else None
+    rules: list[Rule] = []
+    for k in wrt:
+        name = op.inputs[0 if op.variadic else k]
+        if op.variadic and rules:  # one rule for all, so its signature is read once
+            recipe = tuple(Item("constant", k) if item.kind == "constant" else item for item in rules[0].recipe)
+            rules.append(rules[0]._replace(k=k, recipe=recipe))
+        else:
+            rules.append(read(op, name, k, op.rules.get(name) or _missing(op, name)))
+    readers = [*([common] if common else []), *rules]
+    recipes = [rule.recipe for rule in readers]
+    names = [rule.names for rule in readers]
+    if op.composition is not None:  # to be run again, recorded, for higher orders
+        recipes.append(tuple(Item("input", k) for k in range(count)))
+        names.append(op.inputs)
+    named = {item for recipe in recipes for item in recipe}
+    everything = any(item.kind == "inputs" for item in named)
+    watch = range(count) if everything else sorted(item.what for item in named if item.kind == "input")
+    held = tuple(
+        (r, a)
+        for r, rule in enumerate(readers)
+        for a, item in enumerate(rule.recipe)
+        if item.kind in ARRAY_KINDS
+    )
+    fetch = tuple(item for item in dict.fromkeys(i for recipe in recipes for i in recipe)
+                  if item.kind not in ("input", "y"))  # fmt: skip
+    places = {Item("input", k): k for k in range(count)} | {Item("y"): count}
+    places |= {item: count + 1 + k for k, item in enumerate(fetch)}
+    pick = tuple(_picker([places[item] for item in recipe]) for recipe in recipes)
+    plan = op.plans[pattern] = Plan(tuple(rules), common, tuple(names), wrt, tuple(watch), held, fetch, pick)
+    return plan
+
+
+def _picker(places: list[int]) -> Callable[[Any], tuple[Any, ...]]:
+    """A function that takes the elements at these places, as a tuple."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda values: tuple([values[k] for k in places])
+
+
+def _missing(op: Any, name: str) -> Callable[..., Any]:
+    def rule(g: Any) -> Any:
+        have = ", ".join(op.rules) or "none of its inputs"
+        raise GraphError(
+            f"{op.name}: no rule for input {name} (there are rules for {have}). "
+            f"Register one: tg.registry[{op.name!r}].vjp({name}=lambda g, ...: ...), or use tg.stop_gradient."
+        )
+
+    return rule
+
+
+def read(op: Any, own: str, k: int, fn: Callable[..., Any]) -> Rule:
+    """Read a rule's signature: what it names, in any order, and where each comes from.
+
+    Raises
+    ------
+    TypeError : the rule names something that its op does not have, or does not name g.
+    """
+    names: list[str] = []
+    recipe: list[Item] = []
+    g_first, rest, by_keyword = True, False, False
+    signature = inspect.signature(fn).parameters
+    for n, p in enumerate(signature.values()):
+        if p.kind is p.VAR_KEYWORD:
+            rest = True
+            continue
+        by_keyword |= p.kind is p.KEYWORD_ONLY
+        if p.name == "g":
+            g_first = n == 0
+        else:
+            names.append(p.name)
+            recipe.append(_item(op, own, k, p.name))
+    if "g" not in signature:
+        raise TypeError(
+            f"{op.name}: the rule for {own} does not name g, the gradient of the op's result. "
+            f"Write it as a function of g: {op.name}.vjp({own}=lambda g{''.join(', ' + n for n in names)}: ...)."
+        )
+    others = tuple(n for n in op.defaults if n not in names) if rest else None
+    if not g_first or by_keyword:
+        fn = _by_name(fn, tuple(names))
+    return Rule(k, fn, tuple(names), tuple(recipe), others)
+
+
+def _item(op: Any, own: str, k: int, name: str) -> Item:
+    """Where a name in a rule's signature comes from."""
+    base, _, suffix = name.rpartition("_")
+    if name in ("y", "y_shape"):
+        return Item(name)
+    if name in op.defaults:
+        return Item("parameter", name)
+    if name in op.aux:
+        return Item("side", op.aux.index(name))
+    if op.variadic and name in (op.inputs[0], f"{op.inputs[0]}_shape"):
+        return Item("inputs" if name == op.inputs[0] else "shapes")
+    if op.variadic and name == "i":
+        return Item("constant", k)
+    if name in op.inputs:
+        return Item("input", op.inputs.index(name))
+    if suffix in ("shape", "dtype") and base in op.inputs:
+        return Item(suffix, op.inputs.index(base))
+    known = ["g", "y", *op.inputs, *(f"{x}_shape" for x in op.inputs), *op.defaults, *op.aux]
+    raise TypeError(f"{op.name}: the rule for {own} names {name!r}; the names it can have are {', '.join(known)}.")
+
+
+def _by_name(fn: Callable[..., Any], names: tuple[str, ...]) -> Callable[..., Any]:
+    """A rule whose signature does not begin with g, as one that is called with g first."""
+    return lambda g, *values, **rest: fn(g=g, **dict(zip(names, values, strict=True)), **rest)
