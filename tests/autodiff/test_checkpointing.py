@@ -219,3 +219,24 @@ def test_captured_intermediate_that_is_also_an_argument():
 
     for a, b in zip(run(False), run(True), strict=True):
         assert np.allclose(a, b, rtol=1e-12)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_unseeded_draws_are_repeated_too(depth):
+    def inside(x):
+        return tg.dropout(tg.dropout(x, 0.5), 0.3)
+
+    f = inside if depth == 1 else lambda x: tg.checkpoint(inside, tg.dropout(x, 0.2))
+    x = tg.Tensor(np.ones(64), requires_grad=True)
+    y = tg.checkpoint(f, x)
+    np.testing.assert_array_equal(tg.grad(y.sum(), x), y.data)
+
+
+def test_a_function_that_gives_another_result_when_run_again_is_refused():
+    rng = np.random.default_rng(0)
+    x = tg.Tensor(np.ones(64), requires_grad=True)
+    y = tg.checkpoint(lambda x: x * rng.random(64), x)  # NumPy draws, so nobody can repeat it
+    with pytest.raises(tg.GraphError, match=r"checkpoint at .*test_checkpointing.py:\d+: the function gave another"):
+        tg.grad(y.sum(), x)
+    nan = tg.checkpoint(lambda x: x * np.nan, x)
+    assert np.isnan(tg.grad(nan.sum(), x)).all()  # not a number is the same as not a number

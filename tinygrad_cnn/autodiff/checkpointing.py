@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
+
+import numpy as np
 
 from ..core.engine import in_order, sweep
 from ..core.errors import GraphError
@@ -14,16 +16,33 @@ from ..core.site import here, line_of
 from ..core.tensor import Tensor, wrap
 
 
+class Unseeded:
+    """Makes the generators that nobody seeded, and makes the same ones again when a checkpoint repeats its function."""
+
+    def __init__(self, outer: Callable[[], Any] | None, again: Iterable[Any] = ()) -> None:
+        self.outer, self.again = outer, iter(again)  # of the checkpoint around this one; those to repeat
+        self.made: list[tuple[Any, Any]] = []  # with their states
+
+    def __call__(self) -> Any:
+        rng = next(self.again, None) or (self.outer or np.random.default_rng)()
+        self.made.append((rng, rng.bit_generator.state))
+        return rng
+
+
 class Recompute:
-    """The op of one checkpoint: a function and what it was called with."""
+    """The op of one checkpoint: a function, what it was called with, and what it gave."""
 
     name = "checkpoint"
     variadic = True
     broadcasts = False
     inputs = ("args",)
 
-    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], generators: list[tuple[Any, Any]]) -> None:
-        self.f, self.args, self.generators = f, args, generators
+    def __init__(
+        self, f: Callable[..., Any], args: tuple[Any, ...], result: Any, seeded: list[Any], unseeded: list[Any]
+    ) -> None:
+        self.f, self.args, self.result = f, args, result
+        self.generators = [*seeded, *unseeded]  # with their states
+        self.unseeded = [rng for rng, _ in unseeded]
         now = current()
         self.place = {"path": now.path, "prefix": now.prefix, "below": now.below}
 
@@ -33,7 +52,8 @@ class Recompute:
         try:
             for rng, then in self.generators:
                 rng.bit_generator.state = then
-            with enable_grad(), switched(recomputing=True, generators=None, **self.place):
+            repeat = Unseeded(None, self.unseeded)
+            with enable_grad(), switched(recomputing=True, generators=None, unseeded=repeat, **self.place):
                 y: Tensor = self.f(*args)
                 return y
         finally:
@@ -49,6 +69,12 @@ class Recompute:
                 )
         fresh = [wrap(a._data, a.node) if create_graph else _leaf(a) for a in self.args]
         y = self.again(fresh)
+        if not np.array_equal(y._data, self.result, equal_nan=True):
+            raise GraphError(
+                f"checkpoint at {line_of(node.site)}: the function gave another result when it was run again, so this "
+                "would be the gradient of another function. It draws random numbers that cannot be repeated, or uses "
+                "something that changed. Draw from a np.random.Generator that is passed to the package's ops (rng=...)."
+            )
         # a gradient of an input arrives at the input itself, where f used it from outside, and at each fresh argument
         places: dict[Any, list[Any]] = {edge: [edge] for edge in node.inputs}
         for a, b in zip(self.args, fresh, strict=True):
@@ -78,8 +104,8 @@ def _leaf(a: Any) -> Any:
 def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
     """``f(*args)``, keeping only its inputs for the gradient; backward runs f again.
 
-    f must return one Tensor and give the same result when run again; draws from generators given to the
-    package's ops are repeated exactly.  What f uses from outside (parameters, say) gets its gradient too.
+    f must return one Tensor and give the same result when run again, which backward checks; what the package's ops
+    draw is repeated exactly, seeded or not.  What f uses from outside (parameters, say) gets its gradient too.
 
     >>> x = tg.randn(2, 8, 8, 1, rng=0, requires_grad=True)
     >>> y = tg.checkpoint(lambda x: tg.relu(tg.sin(x)).sum(), x)
@@ -89,7 +115,8 @@ def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
     if not current().recording:
         return f(*args)
     start = clock.tick()  # so that nodes made inside can be told from those outside
-    with switched(generators={}):
+    unseeded = Unseeded(current().unseeded)
+    with switched(generators={}, unseeded=unseeded):
         y = f(*args)
         generators = list((current().generators or {}).values())
     if not isinstance(y, Tensor):
@@ -105,7 +132,7 @@ def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
         return node is not y.node and (node in given or node.op is None or node.clock < start)
 
     inputs = tuple(node for node in walk([y.node], inside) if outside(node))
-    op: Any = Recompute(f, args, generators)
+    op: Any = Recompute(f, args, y._data, generators, unseeded.made)
     wrt = tuple(range(len(inputs)))
     plan = Plan((), None, (), wrt, (), (), (), ())
     node = Node(op, inputs, {}, plan, (), y.shape, y.dtype, clock.now, current().path, here())

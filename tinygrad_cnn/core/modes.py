@@ -22,6 +22,7 @@ class Modes(NamedTuple):
     below: Mapping[Any, str] = types.MappingProxyType({})  # modules below that one, and their paths from there
     recomputing: bool = False  # a checkpoint repeats a forward pass: running statistics must not move again
     generators: dict[int, tuple[Any, Any]] | None = None  # those drawn from inside a checkpoint, with their states
+    unseeded: Callable[[], Any] | None = None  # makes the generators that nobody seeded, inside a checkpoint
 
 
 _modes: ContextVar[Modes] = ContextVar("tinygrad_cnn modes", default=Modes())  # noqa: B039 -- a tuple
@@ -31,7 +32,7 @@ current = _modes.get
 def enter(path: str, prefix: str, below: Mapping[Any, str]) -> Modes:
     """Note that a module's forward begins; return the modes before, for `leave`."""
     before = current()
-    _modes.set(Modes(before.recording, path, prefix, below, before.recomputing, before.generators))
+    _modes.set(Modes(before.recording, path, prefix, below, *before[4:]))
     return before
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..autodiff import Sample as S
 from ..autodiff.numbers import is_whole, number, whole
 from ..core import op
-from ..core.modes import drawn_from
+from ..core.modes import current, drawn_from
 from .arithmetic import where
 
 
@@ -19,7 +19,8 @@ def generator(rng: Any, who: str) -> np.random.Generator:
         drawn_from(rng)
         return rng
     if rng is None:
-        return np.random.default_rng()
+        made: np.random.Generator = (current().unseeded or np.random.default_rng)()
+        return made
     if is_whole(rng):
         return np.random.default_rng(whole(who, "rng", rng, 0))
     raise TypeError(f"{who}: rng={rng!r} must be a np.random.Generator, a whole number (a seed) or None.")
