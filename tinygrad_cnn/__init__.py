@@ -18,7 +18,19 @@ from importlib import import_module
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from .autodiff import Sample, checkpoint, explain_grad, hessian, hvp, jacobian, jvp, stop_gradient, value_and_grad, vjp
+from .autodiff import (
+    Sample,
+    checkpoint,
+    debug,
+    explain_grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    stop_gradient,
+    value_and_grad,
+    vjp,
+)
 from .core import GraphError, Op, Tensor, enable_grad, grad, no_grad, op, registry, scope
 from .core.errors import nearest
 from .core.register import hooks as _hooks
@@ -52,7 +64,7 @@ _LATER_NAMES = {  # public name -> the package to import it from when it is firs
 
 __all__ = [
     "AnomalyError", "Explanation", "GraphError", "History", "Op", "Profile", "Run", "Sample", "Summary", "Tensor",
-    "anomaly", "checkpoint", "data", "detection", "doctor", "draw", "draw_diff", "empty_cache", "enable_grad",
+    "anomaly", "checkpoint", "data", "debug", "detection", "doctor", "draw", "draw_diff", "empty_cache", "enable_grad",
     "evaluate", "explain", "explain_grad", "fit", "get_num_threads", "grad", "graphs", "hessian", "hvp", "insight",
     "io", "jacobian", "jvp", "load", "models", "nn", "no_grad", "op", "optim", "plots", "predict", "profile",
     "registry", "report", "save", "scope", "set_num_threads", "stop_gradient", "summary", "testing", "use_kernels",

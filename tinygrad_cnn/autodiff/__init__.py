@@ -1,6 +1,7 @@
 """Layers on the engine: transforms, checkpoints, hooks, observers, explanations, methods of Tensor, samples."""
 
 from .checkpointing import checkpoint as checkpoint
+from .debugging import debug as debug
 from .explaining import explain_grad as explain_grad
 from .methods import stop_gradient as stop_gradient
 from .sample import Sample as Sample

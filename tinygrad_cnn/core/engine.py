@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .errors import GraphError, check_floating
-from .graph import Leaf, Node, Released, clock, differentiable, holds_array, walk, why_no_gradient
+from .graph import Leaf, Node, Released, clock, differentiable, held, holds_array, walk, why_no_gradient
 from .modes import enable_grad, no_grad
 from .register import hooks, observers, registry
 from .rules import Item, Rule
@@ -101,8 +101,8 @@ def pull_back(node: Any, g: Any, create_graph: bool, within: set[Any] | None) ->
     if node.op.own_pull_back is not None:  # an op that finds all its gradients at once, as checkpoint does
         pairs: list[tuple[Any, Any]] = node.op.own_pull_back(node, g, create_graph, within)
         return pairs
-    if clock.now != node.clock:
-        _check_versions(node)
+    if node.marked or clock.now != node.clock:
+        _check_unchanged(node)
     if create_graph and node.op.composition is not None:
         return _through_composition(node, g, within)
     plan = node.plan
@@ -160,11 +160,20 @@ def _through_composition(node: Any, g: Any, within: set[Any] | None) -> list[tup
     return [(node.inputs[k], gk) for k, gk in zip(wrt, found, strict=True) if gk is not None]
 
 
-def _check_versions(node: Any) -> None:
-    """Refuse to use a saved leaf that was assigned to after it was saved."""
+def _check_unchanged(node: Any) -> None:
+    """Refuse to use a saved leaf that was assigned to, or a plain array that was written to, after it was saved."""
     for k in node.plan.watch:
-        if (leaf := node.inputs[k]) is not None and leaf.version and leaf.assigned > node.clock:
+        leaf = node.inputs[k]
+        if leaf is None or leaf.op is not None:
+            continue
+        if leaf.version and leaf.assigned > node.clock:
             raise GraphError(_stale(node, k))
+        if leaf.mark and not np.array_equal(held(leaf.mark[0]), leaf.mark[1], equal_nan=leaf.dtype.kind == "f"):
+            name = node.op.inputs[0 if node.op.variadic else k]
+            raise GraphError(
+                f"backward: {node.label} at {line_of(node.site)} saved the array {leaf.shape} {leaf.dtype} given as "
+                f"{name}, and the array was written to afterwards. Call backward before, or give the op a copy."
+            )
 
 
 def _lift(node: Node, item: Item, value: Any) -> Any:

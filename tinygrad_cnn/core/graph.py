@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ class Leaf:
 
     __slots__ = (
         "shape", "dtype", "requires_grad", "name", "grad", "retains_grad", "version", "assigned", "assigned_at", "path",
-        "note", "site", "why", "source", "given", "__weakref__",
+        "note", "site", "why", "source", "given", "mark", "__weakref__",
     )  # fmt: skip
     op = None
     inputs: tuple[()] = ()
@@ -59,9 +59,36 @@ class Leaf:
         self.assigned_at: Site | None = None
         self.path = ""
         self.note: Note | None = None  # its hooks, if it has any
+        self.mark: tuple[Any, Any] | None = None  # a large array of the user's, and what it held when it was saved
         self.why: str | None = None
         self.site: Site | None = None
         self.source: weakref.ref[Node | Leaf] | None = None
+
+
+SMALL = 4096  # bytes of an array that is copied when it is saved
+PLACES = 64  # that are compared in a larger one
+checks = {"arrays": False}  # whether all of a larger one is compared
+
+
+def held(a: np.ndarray) -> Any:
+    """What an array holds, at some of its places: enough to notice that a buffer was filled anew."""
+    return a.copy() if checks["arrays"] else a.flat[:: max(1, a.size // PLACES)]
+
+
+def mark(watch: Sequence[int], args: Sequence[Any], arrays: list[Any], edges: list[Any]) -> bool:
+    """Guard the saved arrays of the user's, who may write to them before backward: copy small ones, mark large ones.
+
+    Returns whether any was marked, so that backward looks.
+    """
+    marked = False
+    for k in watch:
+        a = arrays[k]
+        if a is args[k] and isinstance(a, np.ndarray) and a.flags.writeable:
+            if a.nbytes <= SMALL:
+                arrays[k] = a.copy()
+            else:
+                edges[k].mark, marked = (a, held(a)), True
+    return marked
 
 
 def constant(y: Any, edges: Iterable[Edge], unrecorded: bool) -> Leaf:
@@ -82,7 +109,8 @@ class Node:
     """One call of an op: the op, its inputs, its parameters, and the arrays that its rules name."""
 
     __slots__ = (
-        "op", "inputs", "params", "plan", "saved", "shape", "dtype", "clock", "path", "site", "note", "__weakref__",
+        "op", "inputs", "params", "plan", "saved", "shape", "dtype", "clock", "path", "site", "note", "marked",
+        "__weakref__",
     )  # fmt: skip
     requires_grad = True
     version = 0
@@ -111,6 +139,7 @@ class Node:
         self.path = path
         self.site = site
         self.note: Note | None = None
+        self.marked = False  # whether an input has a mark
 
     @property
     def label(self) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from .binding import bare, bind, tensor_as_parameter
 from .errors import describe, located
-from .graph import Leaf, Node, clock, constant
+from .graph import Leaf, Node, clock, constant, mark
 from .modes import current
 from .register import hooks, observers, registry
 from .rules import Plan, plan_for, read
@@ -134,13 +134,14 @@ class Op:
                 e or (Leaf(a.shape, a.dtype) if isinstance(a, ndarray) else None)
                 for e, a in zip(edges, arrays, strict=True)
             ]
-        return wrap(
-            y,
-            Node(
-                self, tuple(edges), params, plan, plan.save(arrays, y, params, side), y.shape, y.dtype,
-                clock.now, modes.path, here(),
-            ),
+            marked = mark(plan.watch, args, arrays, edges)
+        node = Node(
+            self, tuple(edges), params, plan, plan.save(arrays, y, params, side), y.shape, y.dtype,
+            clock.now, modes.path, here(),
         )  # fmt: skip
+        if shaped and marked:
+            node.marked = True
+        return wrap(y, node)
 
     __call__ = record
 
