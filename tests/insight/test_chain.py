@@ -281,7 +281,7 @@ def test_a_formula_registered_beside_a_rule_goes_with_it(register):
     mine.vjp(x=lambda g: g * 2)
     assert formulas.of(mine)["x"].plain == "g * 2"
     for bad in ("g +", "", 3, "a = b"):
-        with pytest.raises(ValueError, match=r"mine\.formula: x=.* is no Python expression"):
+        with pytest.raises(ValueError, match=r"mine\.formula: x=.* is not a Python expression"):
             mine.formula(x=bad)
     with pytest.raises(TypeError, match=r"mine\.formula: no rule for 'z', only for x"):
         mine.formula(z="g")

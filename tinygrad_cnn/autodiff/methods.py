@@ -279,7 +279,7 @@ class OpMethods(Op):
             try:
                 compile(text if isinstance(text, str) else "", self.name, "eval")
             except (SyntaxError, ValueError):
-                raise ValueError(f"{self.name}.formula: {name}={text!r} is no Python expression.") from None
+                raise ValueError(f"{self.name}.formula: {name}={text!r} is not a Python expression.") from None
             self.formulas[name] = self.rules.get(name), text
         return self
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PAST, WORSE = 0.9, 4.0  # weight of the past in the average that ends the test, when it is so many times its best
 WIDTH = 0.03  # of the smoothing, as a share of the steps
-FLAT = 1e-6  # of the loss: less is no fall, since losses in float32 and their smoothing are rounded
+FLAT = 1e-6  # of the loss: a smaller fall may be rounding, since losses in float32 and their smoothing are rounded
 
 
 @dataclass(frozen=True)
