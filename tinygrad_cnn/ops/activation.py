@@ -181,30 +181,39 @@ gelu.formula(y="x * Phi(x)", x="g * (Phi(x) + x * phi(x))")
 
 
 @op(
-    params=["low", "high"],
-    samples=[S(x=uniform(-2, 2, 4, 5), low=-1.0, high=0.5), S(x=(5,), low=0.1), S(x=(5,), high=0.1)],
-    ref=scalarwise(lambda x, low=None, high=None: min(max(x, low if low is not None else x), high or math.inf)),
-)
+    broadcasts=True,
+    samples=[
+        S(x=uniform(-2, 2, 4, 5), low=-1.0, high=0.5), S(x=(5,), low=0.1), S(x=(5,), high=0.1),
+        S(x=apart(4, 5), low=uniform(-0.5, -0.4, 5), high=uniform(0.4, 0.5, 4, 1)),
+        S(x=apart(3), high=uniform(0, 0.05)),
+    ],
+    ref=lambda x, low=None, high=None: np.minimum(
+        np.maximum(x, -math.inf if low is None else low), math.inf if high is None else high
+    ),
+)  # fmt: skip
 def clip(x: Any, low: Any = None, high: Any = None) -> Any:
-    """x held within [low, high]; the gradient passes where x lies within, borders included.  x (...) -> (...)
+    """x held within [low, high].  x (...) · low (...) · high (...) -> (...)
 
-    >>> x = tg.Tensor([-3.0, 0.5, 3.0], requires_grad=True)
-    >>> tg.grad(tg.clip(x, -1, 1).sum(), x)
-    array([0., 1., 0.], dtype=float32)
+    The gradient passes to x where x lies within, borders included, and elsewhere to the bound that took its place.
+
+    >>> x, high = tg.Tensor([-3.0, 0.5, 3.0], requires_grad=True), tg.Tensor(1.0, requires_grad=True)
+    >>> tg.grad(tg.clip(x, -1, high).sum(), [x, high])
+    [array([0., 1., 0.], dtype=float32), array(1., dtype=float32)]
     """
     if low is not None and high is not None and np.any(np.asarray(low) > np.asarray(high)):
         raise ValueError(f"clip: low={low} is above high={high}; swap them.")
     return np.clip(x, low, high)
 
 
-def _clip_x(g: Any, x: Any, low: Any, high: Any) -> Any:
-    inside = np.ones(x.shape, bool)
-    if low is not None:
-        inside &= x >= low
-    if high is not None:
-        inside &= x <= high
-    return where(inside, g, 0)
+def _within(x: Any, low: Any, high: Any) -> Any:
+    if low is None or high is None:
+        return x >= low if low is not None else x <= high if high is not None else np.ones(x.shape, bool)
+    return (x >= low) & (x <= high)
 
 
-clip.vjp(x=_clip_x)
+clip.vjp(
+    x=lambda g, x, low, high: where(_within(x, low, high), g, 0),
+    low=lambda g, x, low: where(x < low, g, 0),
+    high=lambda g, x, high: where(x > high, g, 0),
+)
 clip.formula(y="minimum(maximum(x, low), high)", x="where((low <= x) & (x <= high), g, 0)")
