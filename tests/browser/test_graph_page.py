@@ -7,6 +7,8 @@ import pytest
 
 import tinygrad_cnn as tg
 
+pytestmark = pytest.mark.level("default")
+
 
 def box(page, op, nth=0):
     """The nth box whose title is this op or name."""

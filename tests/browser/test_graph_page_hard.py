@@ -1,8 +1,11 @@
 """The interactive page of a graph, where it is hard: hostile names, broken labels, large graphs, other surroundings."""
 
 import numpy as np
+import pytest
 
 import tinygrad_cnn as tg
+
+pytestmark = pytest.mark.level("default")
 
 HOSTILE = [
     "</script><script>document.title='owned'</script>",

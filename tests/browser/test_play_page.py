@@ -16,6 +16,8 @@ from tinygrad_cnn.pages.play.player import Player
 from tinygrad_cnn.pages.play.routes import routes
 from tinygrad_cnn.pages.server import Server
 
+pytestmark = pytest.mark.level("default")
+
 # The run and the strokes are those of tests/pages, whose conftest pytest does not look for from here.
 _spec = importlib.util.spec_from_file_location("play_fixtures", Path(__file__).parents[1] / "pages" / "conftest.py")
 _fixtures = importlib.util.module_from_spec(_spec)

@@ -11,6 +11,8 @@ import pytest
 
 from tinygrad_cnn.cli import main
 
+pytestmark = pytest.mark.level("default")
+
 ROOT = Path(__file__).parents[2]
 
 
