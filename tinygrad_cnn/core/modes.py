@@ -29,16 +29,20 @@ _modes: ContextVar[Modes] = ContextVar("tinygrad_cnn modes", default=Modes())  #
 current = _modes.get
 
 
-def enter(path: str, prefix: str, below: Mapping[Any, str]) -> Modes:
-    """Note that a module's forward begins; return the modes before, for `leave`."""
+def enter(path: str, prefix: str, below: Mapping[Any, str]) -> tuple[Modes, Modes]:
+    """Note that a module's forward begins; return the modes before and from now on, for `leave`."""
     before = current()
-    _modes.set(Modes(before.recording, path, prefix, below, *before[4:]))
-    return before
+    now = Modes(before.recording, path, prefix, below, *before[4:])
+    _modes.set(now)
+    return before, now
 
 
-def leave(before: Modes) -> None:
+def leave(before: Modes, entered: Modes) -> None:
     """Restore what `enter` changed."""
-    _modes.set(current()._replace(path=before.path, prefix=before.prefix, below=before.below))
+    now = current()
+    if now is not entered:  # a mode was switched inside and not switched back
+        before = now._replace(path=before.path, prefix=before.prefix, below=before.below)
+    _modes.set(before)
 
 
 class switched:

@@ -53,12 +53,15 @@ class Plan(NamedTuple):
     wrt: tuple[int, ...]
     watch: tuple[int, ...]  # inputs whose values are saved
     held: tuple[tuple[int, int], ...]  # which arguments of which rules can be arrays
-    fetch: tuple[Item, ...]  # what is taken beside the inputs and y, each once
-    pick: tuple[Callable[[Any], tuple[Any, ...]], ...]  # for each of `names`, its values of (*inputs, y, *fetched)
+    parameters: Callable[[Any], tuple[Any, ...]] | None  # takes all that are named from a dict of parameters
+    fetch: tuple[Item, ...]  # what is taken beside inputs, y and parameters, each once
+    pick: tuple[Callable[[Any], tuple[Any, ...]], ...]  # for each of `names`, its values of all that was taken
 
     def save(self, arrays: list[Any], y: Any, params: dict[str, Any], side: Any) -> tuple[tuple[Any, ...], ...]:
         """The values that a node keeps for its rules."""
         values = (*arrays, y)
+        if self.parameters is not None:
+            values += self.parameters(params)
         if self.fetch:
             values += tuple([FETCH[kind](arrays, y, params, side, what) for kind, what in self.fetch])
         return tuple([pick(values) for pick in self.pick])
@@ -82,7 +85,7 @@ def plan_for(op: Any, pattern: Any, mask: int, count: int) -> Plan:
     if op.composition is not None:  # to be run again, recorded, for higher orders
         recipes.append(tuple(Item("input", k) for k in range(count)))
         names.append(op.inputs)
-    named = {item for recipe in recipes for item in recipe}
+    named = dict.fromkeys(item for recipe in recipes for item in recipe)
     everything = any(item.kind == "inputs" for item in named)
     watch = range(count) if everything else sorted(item.what for item in named if item.kind == "input")
     held = tuple(
@@ -91,17 +94,18 @@ def plan_for(op: Any, pattern: Any, mask: int, count: int) -> Plan:
         for a, item in enumerate(rule.recipe)
         if item.kind in ARRAY_KINDS
     )
-    fetch = tuple(item for item in dict.fromkeys(i for recipe in recipes for i in recipe)
-                  if item.kind not in ("input", "y"))  # fmt: skip
-    places = {Item("input", k): k for k in range(count)} | {Item("y"): count}
-    places |= {item: count + 1 + k for k, item in enumerate(fetch)}
+    inputs = [Item("input", k) for k in range(count)]
+    parameters = [item for item in named if item.kind == "parameter"]
+    fetch = tuple(item for item in named if item.kind not in ("input", "y", "parameter"))
+    places = {item: k for k, item in enumerate([*inputs, Item("y"), *parameters, *fetch])}
     pick = tuple(_picker([places[item] for item in recipe]) for recipe in recipes)
-    plan = op.plans[pattern] = Plan(tuple(rules), common, tuple(names), wrt, tuple(watch), held, fetch, pick)
+    take = _picker([item.what for item in parameters]) if parameters else None
+    plan = op.plans[pattern] = Plan(tuple(rules), common, tuple(names), wrt, tuple(watch), held, take, fetch, pick)
     return plan
 
 
-def _picker(places: list[int]) -> Callable[[Any], tuple[Any, ...]]:
-    """A function that takes the elements at these places, as a tuple."""
+def _picker(places: list[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """A function that takes the elements at these places of a tuple, or of these names of a dict, as a tuple."""
     if len(places) > 1:
         return itemgetter(*places)
     return lambda values: tuple([values[k] for k in places])

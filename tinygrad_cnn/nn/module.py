@@ -72,11 +72,11 @@ class Module:
         if path is None:  # called by the user, or kept by the caller where registration does not see it
             below, prefix, path = self._paths(), now.path, ""
         where = _join(prefix, path)
-        before = enter(where, prefix, below)
+        before, entered = enter(where, prefix, below)
         try:
             return self.forward(*args, **kwargs) if self._hooks is None else self._hooks.run(self, args, kwargs)
         finally:
-            leave(before)
+            leave(before, entered)
 
     def _paths(self) -> dict[Module, str]:
         """The path of every module below this one.  Reading it off also names the parameters."""
