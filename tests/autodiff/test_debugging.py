@@ -1,5 +1,7 @@
 """Plain arrays that are written to between an op and backward: copied if small, else noticed."""
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -60,3 +62,13 @@ def test_every_element_is_compared_if_asked_for():
             attempt()
     finally:
         tg.debug(check_arrays=False)
+
+
+def test_a_graph_that_was_released_keeps_no_plain_array_alive():
+    batch, w = np.ones((64, 100)), weight(100, 3)
+    seen = weakref.ref(batch)
+    loss = tg.matmul(batch, w).sum()
+    del batch
+    assert seen() is not None
+    loss.backward()
+    assert seen() is None and loss.node is not None

@@ -168,7 +168,8 @@ def _check_unchanged(node: Any) -> None:
             continue
         if leaf.version and leaf.assigned > node.clock:
             raise GraphError(_stale(node, k))
-        if leaf.mark and not np.array_equal(held(leaf.mark[0]), leaf.mark[1], equal_nan=leaf.dtype.kind == "f"):
+        array = leaf.mark[0]() if leaf.mark else None
+        if array is not None and not np.array_equal(held(array), leaf.mark[1], equal_nan=leaf.dtype.kind == "f"):
             name = node.op.inputs[0 if node.op.variadic else k]
             raise GraphError(
                 f"backward: {node.label} at {line_of(node.site)} saved the array {leaf.shape} {leaf.dtype} given as "

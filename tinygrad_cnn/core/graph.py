@@ -59,7 +59,7 @@ class Leaf:
         self.assigned_at: Site | None = None
         self.path = ""
         self.note: Note | None = None  # its hooks, if it has any
-        self.mark: tuple[Any, Any] | None = None  # a large array of the user's, and what it held when it was saved
+        self.mark: tuple[Any, Any] | None = None  # a weak reference to a large plain array, and what it held
         self.why: str | None = None
         self.site: Site | None = None
         self.source: weakref.ref[Node | Leaf] | None = None
@@ -87,7 +87,7 @@ def mark(watch: Sequence[int], args: Sequence[Any], arrays: list[Any], edges: li
             if a.nbytes <= SMALL:
                 arrays[k] = a.copy()
             else:
-                edges[k].mark, marked = (a, held(a)), True
+                edges[k].mark, marked = (weakref.ref(a), held(a)), True
     return marked
 
 
