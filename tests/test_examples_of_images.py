@@ -14,7 +14,7 @@ import pytest
 
 import tinygrad_cnn as tg
 
-pytestmark = pytest.mark.level("default")
+pytestmark = pytest.mark.level("thorough")
 
 ROOT = Path(__file__).parents[1]
 NAMES = ("classify_fashion", "classify_cat", "segment_cells")
@@ -71,7 +71,6 @@ def stripes(folder):
     return folder
 
 
-@pytest.mark.level("thorough")
 def test_classify_fashion_learns_from_files_of_that_form(tmp_path):
     """That it reaches 0.91 on the real ones, it asserts itself when it runs with --full, which takes minutes."""
     options = ("--data-dir", str(stripes(tmp_path / "data")), "--epochs", "8", "--images", "512", "--out", "kept")
@@ -82,7 +81,6 @@ def test_classify_fashion_learns_from_files_of_that_form(tmp_path):
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == written
 
 
-@pytest.mark.level("thorough")
 def test_classify_fashion_takes_the_slice_in_the_package_if_there_is_nothing_else(tmp_path):
     empty = str(tmp_path / "empty")
     output = run("classify_fashion", tmp_path, "--epochs", "1", "--images", "300", TINYGRAD_CNN_CACHE=empty)

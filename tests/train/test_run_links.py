@@ -90,6 +90,7 @@ def test_files_that_are_links_are_replaced_by_every_command(run, tmp_path):
     assert tg.Run.open(run).load_state()["epoch"] == 2
 
 
+@pytest.mark.level("thorough")
 @pytest.mark.parametrize("words", [one for one in COMMANDS if "--live" not in one], ids=lambda words: words[0])
 def test_each_file_in_turn(run, tmp_path, words):
     names = names_of(run)
