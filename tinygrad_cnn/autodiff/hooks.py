@@ -65,9 +65,8 @@ def on_gradient(t: Tensor, fn: Hook) -> Handle:
 
 
 def noted(node: Any, g: Any, create_graph: bool) -> Any:
-    """The gradient of a node that has a note, once its hooks have seen it; kept there if the note says so."""
-    note = node.note
-    for fn in list(note.hooks.values()):
+    """Return the gradient of a node after its hooks have seen it, and perhaps replaced it."""
+    for fn in list(node.note.hooks.values()):
         given = read_only(g)
         new = fn(given)
         if new is None or new is given:
@@ -77,8 +76,6 @@ def noted(node: Any, g: Any, create_graph: bool) -> Any:
         if array.shape != g.shape or array.dtype != g.dtype:
             raise TypeError(f"{who}: returned {describe(array)}, expected None or a gradient of {describe(g)}.")
         g = array if not create_graph else new if isinstance(new, Tensor) else Tensor(array)
-    if note.retains_grad and not create_graph:
-        note.grad = np.copy(g) if note.grad is None else note.grad + g
     return g
 
 

@@ -55,9 +55,12 @@ def sweep(
         g = grads.pop(node, None)
         if g is None:
             continue
-        if node.note is not None and node not in stop:
-            g = hooks["noted"](node, g, create_graph)
-            own.discard(node)  # hooks may keep what they are shown, so it is not written to any more
+        if (note := node.note) is not None and node not in stop:
+            if note.hooks:
+                g = hooks["noted"](node, g, create_graph)
+                own.discard(node)  # hooks may keep what they are shown, so it is not written to any more
+            if note.retains_grad and not create_graph:
+                note.grad = np.copy(g) if note.grad is None else note.grad + g
         if node in wanted:
             found[node] = g if create_graph or node in own else np.copy(g)
         if node.op is None or node in stop:
