@@ -18,19 +18,7 @@ import numpy as np
 
 from ..core.errors import describe
 from ..core.tensor import Tensor
-
-
-def is_whole(value: Any) -> bool:
-    """Return whether this is a whole number."""
-    if type(value) is int:
-        return True
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer, np.ndarray)):
-        return False
-    try:
-        index(value)
-    except TypeError:  # an array of floats or with axes, a time
-        return False
-    return True
+from ..kernels.shapes import is_whole as is_whole
 
 
 def is_number(value: Any) -> bool:

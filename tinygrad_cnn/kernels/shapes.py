@@ -43,8 +43,8 @@ class Window(NamedTuple):
         return np.uint8 if self.window[0] * self.window[1] <= 256 else np.int32
 
 
-def _is_whole(value: object) -> bool:
-    """Return whether this is a whole number, by the rule of `autodiff.numbers`, which kernels may not import."""
+def is_whole(value: object) -> bool:
+    """Return whether this is a Python int, a NumPy integer or an integer array without axes, and not a bool."""
     if type(value) is int:
         return True
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer, np.ndarray)):
@@ -58,7 +58,7 @@ def _is_whole(value: object) -> bool:
 
 def whole(op: str, name: str, value: object, least: int = 1, most: int | None = None) -> int:
     """Return a whole number from `least` to `most` as an int."""
-    known = _is_whole(value)
+    known = is_whole(value)
     if known and least <= (number := index(value)) and (most is None or number <= most):  # type: ignore[arg-type]
         return number
     bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
@@ -75,7 +75,7 @@ def pair(op: str, name: str, value: object, least: int = 1) -> Pair:
         if type(a) is int and type(b) is int and a >= least and b >= least:
             return a, b
     items = value if isinstance(value, (tuple, list)) else (value, value)
-    known = all(map(_is_whole, items))
+    known = all(map(is_whole, items))
     if known and len(items) == 2 and min(items) >= least:
         return index(items[0]), index(items[1])
     raise (ValueError if known else TypeError)(
