@@ -21,7 +21,7 @@ LAYERS = (
 # Parts that may import less than that.
 ONLY = {
     "core": {"version"},
-    "autodiff": {"version", "core"},
+    "autodiff": {"version", "core", "kernels.shapes"},  # which has the rule for whole numbers
     # kernels.shapes is the only place with the formula for sizes, so layers ask there too
     "nn": {"core", "autodiff", "ops", "kernels.shapes"},
     "optim": {"core", "autodiff", "ops"},
@@ -31,12 +31,12 @@ ONLY = {
 FRONT_DOOR = {"__init__", "__main__", "viz"}  # may import everything; nothing may import them
 NAMED_BY_USERS = {"cli/target.py", "testing/plugin.py"}  # import modules whose names users give
 
-CORE_LINES = 1105
+CORE_LINES = 1112
 FILE_LINES = 300
 FUNCTION_LINES = 45
 LONGER = {  # for speed: on the path of every recorded op, where a call more can be measured
     "core/operation.py record": 64,
-    "core/engine.py sweep": 55,
+    "core/engine.py sweep": 57,
 }
 
 

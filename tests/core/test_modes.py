@@ -153,7 +153,17 @@ def test_coroutines_and_async_generators_are_switched_at_each_step():
             await asyncio.sleep(0)
             yield recording()
 
+    @tg.no_grad
+    async def catches():
+        try:
+            yield "first"
+        except KeyError:
+            yield "caught", recording()
+
     async def main():
+        thrown = catches()
+        assert await thrown.asend(None) == "first" and await thrown.athrow(KeyError()) == ("caught", False)
+        await thrown.aclose()
         found = [await coroutine(), recording()]
         async for each in numbers():
             found += [each, recording()]

@@ -81,21 +81,24 @@ class switched:
 
         @wraps(fn)
         async def coroutine(*args: Any, **params: Any) -> Any:
-            return await types.coroutine(_stepwise)(changes, fn(*args, **params))
+            return await _awaited(changes, fn(*args, **params))
 
         @wraps(fn)
         async def async_generator(*args: Any, **params: Any) -> Any:
-            inner, step = fn(*args, **params), types.coroutine(_stepwise)
+            inner = fn(*args, **params)
+            step = inner.asend(None)
             try:
-                value = None
                 while True:
                     try:
-                        item = await step(changes, inner.asend(value))
+                        item = await _awaited(changes, step)
                     except StopAsyncIteration:
                         return
-                    value = yield item
+                    try:
+                        step = inner.asend((yield item))
+                    except Exception as error:
+                        step = inner.athrow(error)
             finally:
-                await step(changes, inner.aclose())
+                await _awaited(changes, inner.aclose())
 
         if inspect.isasyncgenfunction(fn):
             return async_generator
@@ -121,6 +124,12 @@ def _stepwise(changes: dict[str, Any], inner: Any) -> Generator[Any, Any, Any]:
             raise
         except BaseException as error:
             step, value = inner.throw, error
+
+
+@types.coroutine
+def _awaited(changes: dict[str, Any], inner: Any) -> Generator[Any, Any, Any]:
+    """The same for ``await``."""
+    return (yield from _stepwise(changes, inner))
 
 
 def no_grad(fn: Callable[..., Any] | None = None) -> Any:
