@@ -15,7 +15,7 @@ def leaf(a):
 
 CASES = {
     "stride of 0": (lambda: tg.conv2d(X, W, stride=0), r"conv2d: stride=0 must be a whole number of at least 1"),
-    "stride that is no int": (lambda: tg.conv2d(X, W, stride=1.5), r"conv2d: stride=1.5 must be a whole number"),
+    "stride that is not an int": (lambda: tg.conv2d(X, W, stride=1.5), r"conv2d: stride=1.5 must be a whole number"),
     "negative padding": (lambda: tg.conv2d(X, W, padding=-1), r"conv2d: padding=-1 must be a whole number"),
     "misspelt padding": (lambda: tg.conv2d(X, W, padding="smae"), r"conv2d: padding='smae' is not known; it is an int"),
     "window too large": (
@@ -32,7 +32,7 @@ CASES = {
     "pooling padding": (lambda: tg.max_pool2d(X, 2, padding=2), r"padding=2 must be smaller than the window's reach"),
     "axis out of range": (lambda: tg.sum(X, axis=7), r"sum: axis=7 is out of range for 4 axes \(from -4 to 3\)"),
     "axis twice": (lambda: leaf(X).sum(axis=(0, 0)), r"sum: axis=\(0, 0\) names an axis twice"),
-    "axis that is no int": (lambda: tg.mean(X, axis="a"), r"mean: axis='a' must be None, a whole number or a"),
+    "axis that is not an int": (lambda: tg.mean(X, axis="a"), r"mean: axis='a' must be None, a whole number or a"),
     "reshape": (lambda: leaf(X).reshape(7, 7), r"reshape: .*150.*\(7,7\). Given: x \(2, 5, 5, 3\) float32"),
     "matmul": (lambda: leaf(np.ones((2, 3))) @ leaf(np.ones((4, 5))), r"matmul: a \(2, 3\) and b \(4, 5\) do not"),
     "broadcast": (lambda: leaf(np.ones((2, 3))) + np.ones(4), r"add: .*Given: a \(2, 3\) float64, b \(4,\) float64"),

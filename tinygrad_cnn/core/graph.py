@@ -38,8 +38,8 @@ clock = Clock()
 class Leaf:
     """A value that no recorded op made: a parameter, data, or what came out while nothing was recorded.
 
-    `why` says, for the last kind, why there is no history (a key of CUTS), and `site` where; `source` remembers,
-    without keeping it alive, the node that a `stop_gradient`, or an op whose result is of integers, cut off.
+    A leaf of the last kind knows why its history is missing (`why`, a key of CUTS) and where it was lost (`site`);
+    `source` is a weak reference to the node that a `stop_gradient`, or an op with an integer result, cut off.
     """
 
     __slots__ = (

@@ -79,11 +79,12 @@ def plan_for(op: Any, pattern: Any, mask: int, count: int) -> Plan:
             rules.append(rules[0]._replace(k=k, recipe=recipe))
         else:
             rules.append(read(op, name, k, op.rules.get(name) or _missing(op, name)))
+    inputs = [Item("input", k) for k in range(count)]
     readers = [*([common] if common else []), *rules]
     recipes = [rule.recipe for rule in readers]
     names = [rule.names for rule in readers]
     if op.composition is not None:  # to be run again, recorded, for higher orders
-        recipes.append(tuple(Item("input", k) for k in range(count)))
+        recipes.append(tuple(inputs))
         names.append(op.inputs)
     named = dict.fromkeys(item for recipe in recipes for item in recipe)
     everything = any(item.kind == "inputs" for item in named)
@@ -94,7 +95,6 @@ def plan_for(op: Any, pattern: Any, mask: int, count: int) -> Plan:
         for a, item in enumerate(rule.recipe)
         if item.kind in ARRAY_KINDS
     )
-    inputs = [Item("input", k) for k in range(count)]
     parameters = [item for item in named if item.kind == "parameter"]
     fetch = tuple(item for item in named if item.kind not in ("input", "y", "parameter"))
     places = {item: k for k, item in enumerate([*inputs, Item("y"), *parameters, *fetch])}

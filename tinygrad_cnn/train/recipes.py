@@ -41,7 +41,7 @@ def load(name: str, data_dir: Path | None) -> tuple[Any, Any]:
 
     Raises
     ------
-    RecipeError : there is no data set of this name, or it is not read from a folder.
+    RecipeError : the name is unknown, or the data set is not read from a folder.
     """
     known(name, RECIPES, "data set")
     if name == "digits":
