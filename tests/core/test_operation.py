@@ -262,6 +262,43 @@ def test_a_tensor_as_a_parameter_is_refused():
         tg.reshape(x, tg.Tensor([1, 2]))
 
 
+def test_an_array_as_a_parameter_is_refused_or_becomes_numbers(register):
+    blur = register(lambda x, *, kernel: np.convolve(x, kernel, "same"), name="blur")
+    with pytest.raises(TypeError, match=r"blur: kernel=\(3,\) float64 must.*def blur\(x, kernel\)"):
+        blur(leaf(1.0, 2.0), kernel=np.ones(3))
+    y = tg.reshape(leaf(1.0, 2.0), np.array([2, 1]))
+    assert y.node.params["shape"] == (2, 1)
+    y = tg.leaky_relu(leaf(-1.0), slope=np.array(0.5))
+    assert y.node.params["slope"] == 0.5 and type(y.node.params["slope"]) is float
+
+
+def test_a_selector_is_an_input_through_which_no_gradient_flows(register):
+    keep = register(lambda dy, x: dy * (x > 0), name="keep", selectors=["x"])
+    keep.vjp(dy=lambda g, x: keep(g, x))
+    g, x = leaf(2.0, 3.0), leaf(1.0, -1.0)
+    y = keep(g, x)
+    assert y.node.inputs == (g.node, x.node)
+    assert tg.grad(y.sum(), [g, x], allow_unused=True)[1] is None
+    alone = keep(g.data, x)
+    assert not alone.requires_grad and "only chooses" in tg.explain_grad(x, alone.sum())
+
+
+def test_any_number_of_inputs_after_a_fixed_one(register):
+    @register
+    def weigh(x, *ws):
+        return x * sum(w.sum() for w in ws)
+
+    weigh.vjp(
+        x=lambda g, ws: g * sum(w.sum() for w in ws), ws=lambda g, x, ws_shape, i: (g * x).sum() * np.ones(ws_shape[i])
+    )
+    x, a, b = leaf(2.0), leaf(3.0), leaf(4.0, 5.0)
+    found = tg.grad(weigh(x, a, b), [x, a, b])
+    assert [g.tolist() for g in found] == [[12.0], [2.0], [2.0, 2.0]]
+    two = register(lambda x, *ws: x + np.add(*ws), name="two")
+    with pytest.raises(ValueError, match=r"two: .*ws\[1\] \(2,\)"):
+        two(np.ones(3), np.ones(3), np.ones(2))
+
+
 @pytest.mark.parametrize("create_graph", [False, True])
 def test_a_rule_may_use_tensors_or_return_plain_arrays_in_either_mode(register, create_graph):
     def double(x):

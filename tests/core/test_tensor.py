@@ -125,17 +125,49 @@ def test_numbers_out():
     assert [v.item() for v in leaf(1.0, 2.0)] == [1.0, 2.0]
 
 
-def test_comparisons_are_plain_boolean_arrays():
+@pytest.mark.parametrize("mode", [tg.enable_grad, tg.no_grad])
+def test_comparisons_give_boolean_tensors_in_every_mode(mode):
     x, y = leaf(1.0, 2.0), leaf(2.0, 2.0)
     for result, expected in [
         (x < y, [True, False]), (x <= y, [True, True]), (x == y, [False, True]), (x != 2.0, [True, False]),
         (x > np.ones(2), [False, True]), (x >= 1.5, [False, True]), (np.ones(2) == x, [True, False]),
         (np.less(x, y), [True, False]),
     ]:  # fmt: skip
-        assert type(result) is np.ndarray
-        assert np.array_equal(result, expected)
+        assert type(result) is tg.Tensor and result.dtype == bool and not result.requires_grad
+        assert result.tolist() == expected
     assert len({x, y}) == 2  # by identity
     assert 2.0 in x
+    assert (x == None) is False and (x != "a") is True  # noqa: E711 -- not an array: Python's answer
+    with pytest.raises(TypeError, match="'<' not supported"):
+        x < None  # noqa: B015
+
+
+def test_comparisons_of_arrays_give_arrays():
+    assert type(tg.greater(np.ones(2), 0)) is np.ndarray
+
+
+def test_masks_work_where_numpy_takes_them():
+    x = leaf(-1.0, 0.0, 3.0)
+    mask = x > 0
+    assert np.array_equal(np.arange(3)[mask], [2])
+    assert [bool(mask.any()), bool(mask.all()), bool(np.any(mask))] == [True, False, True]
+    assert (~mask & (x == 0) | mask ^ mask).tolist() == [False, True, False]
+    assert (np.array([True, False, True]) & mask).tolist() == [False, False, True]
+    assert int(mask.sum()) == 1 and mask.mean().item() == pytest.approx(1 / 3)
+    assert tg.where(mask, x, 0).tolist() == [0.0, 0.0, 3.0]
+    assert tg.grad(x[mask].sum(), x).tolist() == [0.0, 0.0, 1.0]
+    if x.sum() > 1:
+        mask = None
+    assert mask is None
+    with pytest.raises(TypeError, match="take boolean Tensors, got dtype float64. Compare first"):
+        x & x
+
+
+def test_a_mask_remembers_what_it_was_made_from():
+    x = leaf(-1.0, 3.0)
+    mask = x > 0
+    assert mask.node.source() is x.node
+    assert "booleans" in tg.explain_grad(x, mask * 1.0)
 
 
 def test_repr_says_what_it_is():

@@ -13,6 +13,7 @@ import pytest
 import tinygrad_cnn as tg
 from tinygrad_cnn.insight import formulas
 from tinygrad_cnn.insight.latex import NAMES, NOTATION
+from tinygrad_cnn.ops.indexing import filled
 from tinygrad_cnn.testing.case import Case, cotangent
 
 OPS = {name: op for name, op in tg.registry.items() if op.fn.__module__.startswith("tinygrad_cnn.")}
@@ -63,7 +64,8 @@ class Meaning(dict):
 
     def __init__(self, op, inputs, params, y, aux, g, wanted):
         super().__init__(y=y, y_shape=y.shape, g=g, i=wanted)
-        given = {op.inputs[0]: inputs} if op.variadic else dict(zip(op.inputs, inputs, strict=True))
+        lead, rest = inputs[: op.last], inputs[op.last :]
+        given = dict(zip(op.inputs, [*lead, rest if op.variadic else rest[0]], strict=True))
         self.op, self.inputs, self.params, self.y = op, given, {**op.defaults, **params}, y
         self.wanted = inputs[wanted].shape if wanted is not None else y.shape
         self.update(given)
@@ -73,7 +75,9 @@ class Meaning(dict):
         self.update({k: np.array(v) if k == "shift" else v for k, v in self.params.items()})
         if op.name == "clip":  # a bound that is left out
             self.update({k: v for k, v in (("low", -math.inf), ("high", math.inf)) if given[k] is None})
-        self["weight"] = 1 if self.params.get("weight") is None else self.params["weight"]
+        if "key" in self.params:
+            self["key"] = filled(self.params["key"], tuple(self["indices"]))
+        self["weight"] = 1 if given.get("weight") is None else given["weight"]
         self.update(zip(op.aux, aux, strict=True))
 
     def __missing__(self, name):
@@ -208,8 +212,14 @@ class Meaning(dict):
         if labels.shape == self.inputs["logits"].shape:
             return g / math.prod(labels.shape[:-1])
         counted = labels[labels != p["ignore_index"]] if p["ignore_index"] is not None else labels.ravel()
-        total = sum(p["weight"][k] if p["weight"] is not None else 1 for k in counted)
+        total = sum(np.broadcast_to(self["weight"], self.inputs["logits"].shape[-1])[k] for k in counted)
         return g / total if total else 0.0
+
+    def f_uses(self):
+        labels, p = self.inputs["labels"], self.params
+        if p["reduction"] != "mean" or labels.shape == self.inputs["logits"].shape:
+            return 0
+        return np.array([np.sum(labels == k) for k in range(self.inputs["logits"].shape[-1])])
 
     def contract(self, g, others, terms, out, wanted):
         """A sum of products over all places, one at a time; terms by their letters."""
@@ -298,7 +308,7 @@ def differences(op, key):
         _, right = case.run(case.inputs, g)
         params = dict(sample.draw(op)[1])
         for k in case.moving:
-            if (op.inputs[0] if op.variadic else op.inputs[k]) != key:
+            if op.input(k) != key:
                 continue
             inputs, sent = case.inputs, g
             if op.name == "matmul":

@@ -172,6 +172,14 @@ def test_boolean_side_result_is_fine(user_op):
     assert check_op(op).kept == ("positive",)
 
 
+def test_a_parameter_holds_an_array(user_op):
+    def shifted(x, *, by):
+        return x + by[0].astype(x.dtype)
+
+    samples = [Sample(x=(3,), by=(np.arange(3),))]
+    broken(user_op(shifted, samples=samples, rules={"x": lambda g: g * 1}), "plain parameters", "has the parameter by=")
+
+
 def test_cost_is_negative(user_op):
     broken(user_op(double, cost=lambda x_shape: -1), "cost from shapes", "negative")
 

@@ -11,6 +11,7 @@ from ..core.engine import in_order, sweep
 from ..core.errors import GraphError
 from ..core.graph import Leaf, Node, clock, differentiable, walk
 from ..core.modes import current, enable_grad, no_grad, switched
+from ..core.operation import Op
 from ..core.rules import Plan
 from ..core.site import here, line_of
 from ..core.tensor import Tensor, wrap
@@ -35,7 +36,8 @@ class Recompute:
     name = "checkpoint"
     variadic = True
     broadcasts = False
-    inputs = ("args",)
+    inputs, last = ("args",), 0
+    input, input_names = Op.input, Op.input_names
 
     def __init__(
         self, f: Callable[..., Any], args: tuple[Any, ...], result: Any, seeded: list[Any], unseeded: list[Any]

@@ -25,7 +25,7 @@ def cost_of(
         return Cost(size, traffic)
     known = {"y_shape": y_shape, **params}
     if op.variadic:
-        known[f"{op.inputs[0]}_shape"] = tuple(shapes)
-    else:
-        known |= {f"{name}_shape": s for name, s in zip(op.inputs, shapes, strict=True)}
+        *shapes, rest = *shapes[: op.last], tuple(shapes[op.last :])
+        shapes.append(rest)
+    known |= {f"{name}_shape": s for name, s in zip(op.inputs, shapes, strict=True)}
     return Cost(int(op.cost_rule(**{k: known[k] for k in op.cost_names})), traffic)

@@ -6,6 +6,7 @@ They are written as methods of classes that only hold them, and bound to `Tensor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,22 @@ class TensorMethods(Tensor):
     def __abs__(self) -> Any:
         return ops["abs"](self)
 
+    def __and__(self, other: Any) -> Any:
+        return _logical("logical_and", self, other)
+
+    def __or__(self, other: Any) -> Any:
+        return _logical("logical_or", self, other)
+
+    def __xor__(self, other: Any) -> Any:
+        return _logical("logical_xor", self, other)
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
+    def __invert__(self) -> Any:
+        return _logical("logical_not", self)
+
     def __getitem__(self, key: Any) -> Any:
-        return ops["getitem"](self, key=_without_tensors(key))
+        return ops["getitem"](self, key=key)
 
     # -- conversions ------------------------------------------------------------------------------------------
 
@@ -65,6 +80,10 @@ class TensorMethods(Tensor):
         if self.size != 1:
             raise ValueError(f"item: only a tensor of one element is a number; this one has shape {self.shape}.")
         return self._data.item()
+
+    def tolist(self) -> Any:
+        """The values as Python numbers, in nested lists."""
+        return self._data.tolist()
 
     def __float__(self) -> float:
         return float(self._number())
@@ -168,6 +187,12 @@ class TensorMethods(Tensor):
     def min(self, axis: Any = None, keepdims: bool = False) -> Any:
         return ops["min"](self, axis=axis, keepdims=keepdims)
 
+    def any(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return ops["any"](self, axis=axis, keepdims=keepdims)
+
+    def all(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return ops["all"](self, axis=axis, keepdims=keepdims)
+
     def prod(self, axis: Any = None, keepdims: bool = False) -> Any:
         return ops["prod"](self, axis=axis, keepdims=keepdims)
 
@@ -233,6 +258,17 @@ class TensorMethods(Tensor):
         return ops["relu"](self)
 
 
+def _logical(name: str, *masks: Any) -> Any:
+    """``&``, ``|``, ``^`` and ``~``: logic of booleans, as of masks that comparisons gave."""
+    for mask in masks:
+        if as_array(mask, name).dtype != bool:
+            raise TypeError(
+                f"{name}: the operators &, |, ^ and ~ take boolean Tensors, got dtype {as_array(mask).dtype}. "
+                "Compare first, as in (x > 0) & (x < 1), with the brackets."
+            )
+    return ops[name](*masks)
+
+
 def _without_tensors(value: Any) -> Any:
     """Arguments with every Tensor replaced by its array."""
     if isinstance(value, Tensor):
@@ -242,13 +278,21 @@ def _without_tensors(value: Any) -> Any:
     return {k: _without_tensors(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
+registry.of_numpy.update(
+    {
+        np.bitwise_and: partial(_logical, "logical_and"),
+        np.bitwise_or: partial(_logical, "logical_or"),
+        np.bitwise_xor: partial(_logical, "logical_xor"),
+        np.invert: partial(_logical, "logical_not"),
+    }
+)
+
 # NumPy functions that ask about values: their answers carry no gradient, so plain arrays come back.
 QUERIES: set[Any] = {
     np.shape, np.ndim, np.size, np.result_type, np.allclose, np.isclose, np.array_equal, np.array_equiv, np.argsort,
-    np.argmax, np.argmin, np.nonzero, np.count_nonzero, np.any, np.all, np.zeros_like, np.ones_like, np.empty_like,
-    np.full_like, np.array_repr, np.array_str, np.array2string, np.isnan, np.isinf, np.isfinite, np.signbit,
-    np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.logical_not, np.logical_and,
-    np.logical_or, np.may_share_memory, np.shares_memory, np.iscomplexobj, np.isrealobj,
+    np.argmax, np.argmin, np.nonzero, np.count_nonzero, np.zeros_like, np.ones_like, np.empty_like,
+    np.full_like, np.array_repr, np.array_str, np.array2string, np.signbit, np.may_share_memory,
+    np.shares_memory, np.iscomplexobj, np.isrealobj,
 }  # fmt: skip
 
 

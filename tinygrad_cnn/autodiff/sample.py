@@ -34,7 +34,8 @@ class Sample:
         rng = np.random.default_rng(seed)
         values = dict(self.arguments)
         if op.variadic:
-            inputs = [_fill(v, rng, dtype) for v in values.pop(op.inputs[0])]
+            *lead, rest = op.inputs
+            inputs = [_fill(v, rng, dtype) for v in (*[values.pop(n) for n in lead], *values.pop(rest, ()))]
         else:
             inputs = [_fill(values.pop(n, op.optional.get(n)), rng, dtype) for n in op.inputs]
         return inputs, values

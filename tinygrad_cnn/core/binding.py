@@ -6,7 +6,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from .errors import nearest
+import numpy as np
+
+from .errors import describe, nearest
 
 REQUIRED = inspect.Parameter.empty
 
@@ -14,7 +16,7 @@ REQUIRED = inspect.Parameter.empty
 def bind(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Sort what was passed into inputs and parameters; the slow path, and the one that words mistakes."""
     if op.variadic:
-        if len(args) >= 1 and isinstance(args[0], (list, tuple)):  # concatenate([a, b]) as NumPy writes it
+        if not op.last and args and isinstance(args[0], (list, tuple)):  # concatenate([a, b]) as NumPy writes it
             args, more = tuple(args[0]), args[1:]
         else:
             more = ()
@@ -41,17 +43,38 @@ def bind(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[
     for name in op.required:
         if bound[name] is REQUIRED:
             raise TypeError(f"{op.name}: parameter {name} is missing. It is called as {op!r}.")
+    if op.arrange is not None:
+        args, bound = op.arrange(*args, **bound)
     return args, bound
 
 
-def tensor_as_parameter(op: Any, params: dict[str, Any]) -> str:
-    """Say which parameter is a Tensor, and what to do."""
-    name, value = next((n, v) for n, v in params.items() if hasattr(v, "node"))
-    take = f"{name}.item()" if value.size == 1 else f"{name}.data"
-    return (
-        f"{op.name}: {name}=Tensor of shape {value.shape} must be a plain value, since no gradient flows through a "
-        f"parameter. Pass {take} for its value; only the inputs ({', '.join(op.inputs)}) can be Tensors."
-    )
+PLAIN = frozenset([bool, int, float, str, tuple, list, slice, type(None), type(Ellipsis)])
+
+
+def plain_parameters(op: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters without arrays: a number as a Python number, a row of whole numbers, as in a shape, as a tuple.
+
+    Raises
+    ------
+    TypeError : a parameter is a Tensor or another array: what is computed belongs among the inputs.
+    """
+    plain = dict(params)
+    for name, value in params.items():
+        if hasattr(value, "node"):
+            take = f"{name}.item()" if value.size == 1 else f"{name}.data"
+            raise TypeError(
+                f"{op.name}: {name}=Tensor of shape {value.shape} must be a plain value, since no gradient flows "
+                f"through a parameter. Pass {take} for its value; only inputs ({', '.join(op.inputs)}) can be Tensors."
+            )
+        if isinstance(value, np.ndarray):
+            if value.ndim and (value.ndim > 1 or value.dtype.kind not in "iu"):
+                raise TypeError(
+                    f"{op.name}: {name}={describe(value)} must be a plain value: a graph that is drawn, replayed or "
+                    f"exported shows arrays as inputs. If the op is yours, make {name} an input, "
+                    f"which is positional: def {op.name}({', '.join((*op.inputs, name))})."
+                )
+            plain[name] = value.item() if not value.ndim else tuple(value.tolist())
+    return plain
 
 
 def bare(fn: Callable[..., Any]) -> inspect.Signature:

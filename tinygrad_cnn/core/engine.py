@@ -173,10 +173,9 @@ def _check_unchanged(node: Any) -> None:
             raise GraphError(_stale(node, k))
         array = leaf.mark[0]() if leaf.mark else None
         if array is not None and not np.array_equal(held(array), leaf.mark[1], equal_nan=leaf.dtype.kind == "f"):
-            name = node.op.inputs[0 if node.op.variadic else k]
             raise GraphError(
                 f"backward: {node.label} at {line_of(node.site)} saved the array {leaf.shape} {leaf.dtype} given as "
-                f"{name}, and the array was written to afterwards. Call backward before, or give the op a copy."
+                f"{node.op.input(k)}, which was written to afterwards. Call backward before, or give the op a copy."
             )
 
 
@@ -185,7 +184,8 @@ def _lift(node: Node, item: Item, value: Any) -> Any:
     if item.kind == "y":
         return wrap(value, node)
     if item.kind == "inputs":
-        return tuple(wrap(v, edge) if edge is not None else v for v, edge in zip(value, node.inputs, strict=True))
+        edges = node.inputs[item.what :]
+        return tuple(wrap(v, edge) if edge is not None else v for v, edge in zip(value, edges, strict=True))
     edge = node.inputs[item.what] if item.kind == "input" else None
     return wrap(value, edge) if edge is not None else value  # a constant too, which has a name to be drawn
 
@@ -211,7 +211,7 @@ def _fit(g: Any, edge: Any, node: Node, rule: Rule) -> Any:
 
 
 def _who(node: Node, rule: Rule) -> str:
-    what = "all inputs" if rule.k < 0 else f"input {node.op.inputs[0 if node.op.variadic else rule.k]}"
+    what = "all inputs" if rule.k < 0 else f"input {node.op.input(rule.k)}"
     return f"{node.label}: the rule for {what}"
 
 

@@ -23,7 +23,7 @@ def describe(value: Any) -> str:
     if isinstance(value, (tuple, list)):
         text = repr(value)
         return text if len(text) <= 60 else f"{type(value).__name__} of {len(value)}"
-    if hasattr(value, "shape") and hasattr(value, "dtype"):
+    if hasattr(value, "shape") and hasattr(value, "dtype") and not isinstance(value, type):
         return f"{tuple(value.shape)} {value.dtype}"
     return type(value).__name__
 

@@ -14,7 +14,8 @@ Shape = tuple[int, ...]
 CUTS: dict[str, str] = {
     "no_grad": "made under no_grad at",
     "stop_gradient": "cut by stop_gradient at",
-    "integer": "cut by an op whose result is of integers at",
+    "integer": "cut by an op whose result is of integers or booleans at",
+    "selected": "cut by an op that only chooses by this input at",
 }
 
 
@@ -100,8 +101,9 @@ def constant(y: Any, edges: Iterable[Edge], unrecorded: bool) -> Leaf:
         for e in edges:
             if isinstance(e, Leaf) and not e.requires_grad and e.why:
                 leaf.why, leaf.site, leaf.source = e.why, e.site, e.source
-            elif e is not None and e.requires_grad:  # recording, and yet no node: the result is of integers
-                leaf.why, leaf.site, leaf.source = "integer", here(), weakref.ref(e)
+            elif e is not None and e.requires_grad:  # recording, and yet no node
+                leaf.why = "selected" if y.dtype.kind == "f" else "integer"
+                leaf.site, leaf.source = here(), weakref.ref(e)
     return leaf
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from .binding import bare, bind, tensor_as_parameter
+from .binding import PLAIN, bare, bind, plain_parameters
 from .errors import describe, located
 from .graph import Leaf, Node, clock, constant, mark
 from .modes import current
@@ -24,7 +24,7 @@ from .tensor import Tensor, as_array, wrap
 
 REQUIRED = inspect.Parameter.empty
 ndarray = np.ndarray
-PLAIN = (ndarray, bool, int, float, type(None))
+READY = (ndarray, bool, int, float, type(None))  # inputs that are taken as they are
 
 
 class Op:
@@ -40,6 +40,8 @@ class Op:
         params: Sequence[str] = (),
         aux: Sequence[str] = (),
         broadcasts: bool = False,
+        selectors: Sequence[str] = (),
+        arrange: Callable[..., Any] | None = None,
         samples: Sequence[Any] = (),
         ref: Callable[..., Any] | None = None,
         cost: Callable[..., Any] | None = None,
@@ -49,7 +51,7 @@ class Op:
         self.fn, self.name, self.aux, self.broadcasts = fn, name, tuple(aux), broadcasts
         self.samples, self.ref, self.cost_rule, self.numpy = tuple(samples), ref or composition, cost, tuple(numpy)
         self.cost_names = tuple(inspect.signature(cost).parameters) if cost is not None else ()
-        self.composition = composition
+        self.composition, self.arrange, self.selectors = composition, arrange, tuple(selectors)
         self.rules: dict[str, Callable[..., Any]] = {}
         self.formulas: dict[str, tuple[Any, str]] = {}  # what a rule computes, with the rule; under "y", the result
         self.plans: dict[Any, Plan] = {}
@@ -66,7 +68,9 @@ class Op:
                     self.optional[p.name] = p.default
         self.inputs, self.positional = tuple(positional), tuple(params)
         self.required = tuple(k for k, v in self.defaults.items() if v is REQUIRED)
+        self.last = len(self.inputs) - 1  # the input that can be there any number of times, if one can
         self.arity = -1 if self.variadic else len(self.inputs)
+        self.flows = ~sum([1 << k for k, name in enumerate(self.inputs) if name in selectors])  # mask of the others
         if clash := {"g", "y", "i"} & {*self.inputs, *self.defaults, *self.aux}:
             raise ValueError(f"op {name}: {', '.join(sorted(clash))} is a name that rules reserve; call it otherwise.")
 
@@ -83,8 +87,8 @@ class Op:
             args, params = bind(self, args, params)
         else:
             params = {**self.defaults, **params} if params else self.defaults
-        if params is not self.defaults and any([isinstance(p, Tensor) for p in params.values()]):
-            raise TypeError(tensor_as_parameter(self, params))
+        if params is not self.defaults and not PLAIN.issuperset(map(type, params.values())):
+            params = plain_parameters(self, params)
         arrays: list[Any] = []
         edges: list[Any] = []
         mask, bit, traced, loose, shaped = 0, 1, False, False, False
@@ -97,7 +101,7 @@ class Op:
                 if node.requires_grad:
                     mask |= bit
             else:
-                if type(a) not in PLAIN:
+                if type(a) not in READY:
                     a = as_array(a, self.name)
                 shaped |= type(a) is ndarray
                 arrays.append(a)
@@ -125,6 +129,7 @@ class Op:
         if not traced:
             return y
         modes = current()
+        mask &= self.flows
         if not mask or not modes.recording or y.dtype.kind != "f":
             return wrap(y, constant(y, edges, unrecorded=bool(mask) and not modes.recording))
         pattern = mask if self.arity >= 0 else (mask, len(args))
@@ -147,8 +152,17 @@ class Op:
 
     def _failed(self, error: Exception, arrays: list[Any], params: dict[str, Any]) -> Exception:
         """The error of a call, worded: with the op, the layer and the arguments."""
-        names = self.inputs if not self.variadic else [f"{self.inputs[0]}[{k}]" for k in range(len(arrays))]
+        names = self.input_names(len(arrays))
         return located(error, self.name, current().path, dict(zip(names, arrays, strict=True)) | params)
+
+    def input(self, k: int) -> str:
+        """Return the name of input number k."""
+        return self.inputs[min(k, self.last)]
+
+    def input_names(self, count: int) -> list[str]:
+        """Return the names of so many inputs: ``xs[0]``, ``xs[1]`` where there can be any number."""
+        named = self.inputs[: self.last] if self.variadic else self.inputs
+        return [*named, *[f"{self.inputs[-1]}[{k}]" for k in range(count - len(named))]]
 
     def _checked(self, y: Any, traced: bool) -> Any:
         """What the function returned, if it is an array of another library or a NumPy scalar; refuse the rest."""
@@ -191,6 +205,9 @@ def op(fn: Callable[..., Any] | None = None, *, name: str | None = None, **optio
     params : names of positional arguments that are parameters, as the window in ``max_pool2d(x, window)``.
     aux : names of integer or boolean side results; the function then returns ``(y, *aux)``, callers get y alone.
     broadcasts : True if inputs of different shapes are broadcast by NumPy's rule; the engine sums gradients back.
+    selectors : names of floating inputs that only choose, as x in ``dy * (x > 0)``: no gradient flows to them.
+    arrange : a function of the inputs and parameters as they were written, ``arrange(*inputs, **parameters)``, that
+        returns both sorted anew: ``(inputs, parameters)``.  It makes inputs of arrays inside a parameter.
     samples : some `tg.testing.Sample`, with which every contract is tested.
     ref : a slow or independent function of the same arguments that gives the same result.
     cost : a function of ``x_shape``, ``y_shape`` and parameters, by name, that gives FLOP; default: output elements.

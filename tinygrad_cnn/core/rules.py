@@ -21,11 +21,11 @@ class Item(NamedTuple):
 
 FETCH: dict[str, Callable[..., Any]] = {  # how an item is taken from arrays a, result y, parameters p, side results s
     "input": lambda a, y, p, s, what: a[what],
-    "inputs": lambda a, y, p, s, what: tuple(a),
+    "inputs": lambda a, y, p, s, what: tuple(a[what:]),
     "y": lambda a, y, p, s, what: y,
     "y_shape": lambda a, y, p, s, what: y.shape,
     "shape": lambda a, y, p, s, what: np.shape(a[what]),
-    "shapes": lambda a, y, p, s, what: tuple([np.shape(v) for v in a]),
+    "shapes": lambda a, y, p, s, what: tuple([np.shape(v) for v in a[what:]]),
     "dtype": lambda a, y, p, s, what: np.result_type(a[what]),
     "parameter": lambda a, y, p, s, what: p[what],
     "side": lambda a, y, p, s, what: s[what],
@@ -73,10 +73,11 @@ def plan_for(op: Any, pattern: Any, mask: int, count: int) -> Plan:
     common = read(op, "g", -1, op.rules["g"]) if "g" in op.rules else None
     rules: list[Rule] = []
     for k in wrt:
-        name = op.inputs[0 if op.variadic else k]
-        if op.variadic and rules:  # one rule for all, so its signature is read once
-            recipe = tuple(Item("constant", k) if item.kind == "constant" else item for item in rules[0].recipe)
-            rules.append(rules[0]._replace(k=k, recipe=recipe))
+        name = op.input(k)
+        if rules and rules[-1].k >= op.last:  # one rule for any number of inputs, so its signature is read once
+            i = Item("constant", k - op.last)
+            recipe = tuple([i if item.kind == "constant" else item for item in rules[-1].recipe])
+            rules.append(rules[-1]._replace(k=k, recipe=recipe))
         else:
             rules.append(read(op, name, k, op.rules.get(name) or _missing(op, name)))
     inputs = [Item("input", k) for k in range(count)]
@@ -87,8 +88,8 @@ def plan_for(op: Any, pattern: Any, mask: int, count: int) -> Plan:
         recipes.append(tuple(inputs))
         names.append(op.inputs)
     named = dict.fromkeys(item for recipe in recipes for item in recipe)
-    everything = any(item.kind == "inputs" for item in named)
-    watch = range(count) if everything else sorted(item.what for item in named if item.kind == "input")
+    watch = {item.what for item in named if item.kind == "input"}
+    watch.update(*[range(item.what, count) for item in named if item.kind == "inputs"])
     held = tuple(
         (r, a)
         for r, rule in enumerate(readers)
@@ -100,7 +101,8 @@ def plan_for(op: Any, pattern: Any, mask: int, count: int) -> Plan:
     places = {item: k for k, item in enumerate([*inputs, Item("y"), *parameters, *fetch])}
     pick = tuple(_picker([places[item] for item in recipe]) for recipe in recipes)
     take = _picker([item.what for item in parameters]) if parameters else None
-    plan = op.plans[pattern] = Plan(tuple(rules), common, tuple(names), wrt, tuple(watch), held, take, fetch, pick)
+    plan = Plan(tuple(rules), common, tuple(names), wrt, tuple(sorted(watch)), held, take, fetch, pick)
+    op.plans[pattern] = plan
     return plan
 
 
@@ -163,10 +165,10 @@ def _item(op: Any, own: str, k: int, name: str) -> Item:
         return Item("parameter", name)
     if name in op.aux:
         return Item("side", op.aux.index(name))
-    if op.variadic and name in (op.inputs[0], f"{op.inputs[0]}_shape"):
-        return Item("inputs" if name == op.inputs[0] else "shapes")
+    if op.variadic and name in (op.inputs[-1], f"{op.inputs[-1]}_shape"):
+        return Item("inputs" if name == op.inputs[-1] else "shapes", op.last)
     if op.variadic and name == "i":
-        return Item("constant", k)
+        return Item("constant", k - op.last)
     if name in op.inputs:
         return Item("input", op.inputs.index(name))
     if suffix in ("shape", "dtype") and base in op.inputs:

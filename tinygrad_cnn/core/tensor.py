@@ -5,7 +5,6 @@ Methods that only call ops, conversions and NumPy's protocols are bound by `auto
 
 from __future__ import annotations
 
-import operator
 import weakref
 from collections.abc import Callable
 from sys import getrefcount
@@ -47,9 +46,13 @@ def _binary(name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], 
     return (lambda a, b: registry[name](a, b)), (lambda a, b: registry[name](b, a))
 
 
-def _compared(compare: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-    """A comparison: a plain boolean array, never recorded."""
-    return lambda a, b: compare(a._data, getattr(b, "_data", b))
+def _compared(name: str) -> Callable[[Any, Any], Any]:
+    """A comparison, as a call of the op `name`, which gives booleans; with what is not an array, Python's answer."""
+
+    def compare(a: Any, b: Any) -> Any:
+        return NotImplemented if b is None or isinstance(b, (str, type)) else registry[name](a, b)
+
+    return compare
 
 
 class Tensor:
@@ -89,9 +92,9 @@ class Tensor:
     __truediv__, __rtruediv__ = _binary("div")
     __pow__, __rpow__ = _binary("pow")
     __matmul__, __rmatmul__ = _binary("matmul")
-    __lt__, __le__ = _compared(operator.lt), _compared(operator.le)
-    __gt__, __ge__ = _compared(operator.gt), _compared(operator.ge)
-    __eq__, __ne__ = _compared(operator.eq), _compared(operator.ne)
+    __lt__, __le__ = _compared("less"), _compared("less_equal")
+    __gt__, __ge__ = _compared("greater"), _compared("greater_equal")
+    __eq__, __ne__ = _compared("equal"), _compared("not_equal")
 
     if TYPE_CHECKING:  # the methods that autodiff.methods binds
 

@@ -288,4 +288,4 @@ def _role(node: Any, k: int, boxes: Mapping[Any, Box]) -> str:
 
 def _left_out(node: Any, k: int) -> bool:
     op = node.op
-    return not op.variadic and op.inputs[k] in getattr(op, "optional", {})
+    return op.input(k) in getattr(op, "optional", {})

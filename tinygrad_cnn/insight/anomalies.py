@@ -80,7 +80,7 @@ def bad(array: Any, inf: bool = True) -> bool:
 
 
 def _forward(call: Call, inf: bool) -> None:
-    names = _input_names(call.op, len(call.arrays))
+    names = call.op.input_names(len(call.arrays))
     made = values(call)[:1]
     wrong = any(bad(y, inf) for y in made)
     for name, given, array in zip(names, call.args, call.arrays, strict=True):
@@ -112,7 +112,7 @@ def _backward(call: Call, inf: bool) -> None:
             "overflowed when they were added up. Look at the loss and its scale.",
             call, site, None, arrays,
         )  # fmt: skip
-    names = _input_names(node.op, len(node.inputs))
+    names = node.op.input_names(len(node.inputs))
     for (edge, _), g in zip(call.result, values(call), strict=True):
         if bad(g, inf):
             name = next(names[k] for k, e in enumerate(node.inputs) if e is edge)
@@ -125,10 +125,6 @@ def _backward(call: Call, inf: bool) -> None:
 
 def _who(op: Any, path: str) -> str:
     return f"{op.name} ({path})" if path else str(op.name)
-
-
-def _input_names(op: Any, count: int) -> list[str]:
-    return [f"{op.inputs[0]}[{k}]" for k in range(count)] if op.variadic else list(op.inputs)
 
 
 def statistics(a: np.ndarray) -> dict[str, Any]:

@@ -121,10 +121,9 @@ def _steps(back: Sequence[Any], wrt: Tensor, name: str) -> list[Step]:
             edge = node.inputs[k]
             if edge not in number:
                 continue
-            base = node.op.inputs[0 if node.op.variadic else k]
-            formula = told[node.op][0][base]
+            formula = told[node.op][0][node.op.input(k)]
             parts.append(Part(
-                f"{base}[{k}]" if node.op.variadic else base, name if edge is wrt.node else edge.name or "",
+                node.op.input_names(len(node.inputs))[k], name if edge is wrt.node else edge.name or "",
                 number[edge], edge.shape, formula, summed=node.op.broadcasts and edge.shape != node.shape))  # fmt: skip
         site = line_of(node.site)
         steps.append(Step(number[node], node.op.name, node.path, site, node.shape, told[node.op][1], parts))

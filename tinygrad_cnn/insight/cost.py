@@ -64,7 +64,7 @@ def _is_product(op: Op) -> bool:
     named = {name: set(_names(rule)) for name, rule in op.rules.items()}
     named = {name: names for name, names in named.items() if not names & {*op.aux}}
     if op.variadic:
-        return op.inputs[0] in named.get(op.inputs[0], ())
+        return op.inputs[-1] in named.get(op.inputs[-1], ())
     return any(
         b in named[a] and a in named[b] and a not in named[a] and b not in named[b]
         for a in named

@@ -46,7 +46,7 @@ def value(op: Any) -> Formula:
     tree = _parsed(text) if text else _readable(_returned(op.fn, "")) if isinstance(op, Op) else None
     if tree is not None:
         return Formula(ast.unparse(tree), latex_of(tree), "registered" if text else "rule")
-    tree = _parsed(f"{op.name}({', '.join(('*' if op.variadic else '') + name for name in op.inputs)})")
+    tree = _parsed(f"{op.name}({', '.join(op.inputs[:-1] + (f'*{op.inputs[-1]}' if op.variadic else op.inputs[-1],))})")
     return Formula(ast.unparse(tree), latex_of(tree), "general")
 
 

@@ -84,6 +84,7 @@ NAMES: dict[str, Notation] = {
     "pi": Notation(r"\pi"),
     "xhat": Notation(r"\hat{x}", "x normalised, (x - mean) / sqrt(var + eps)"),
     "t": Notation("t", "the targets, a row for each sample (one-hot for class indices), of sum 1 unless weighted"),
+    "uses": Notation("u", "how many labels name each class, if the loss is their mean; else 0"),
 }
 GREEK = {"gamma": r"\gamma", "beta": r"\beta", "alpha": r"\alpha", "eps": r"\varepsilon", "delta": r"\delta",
          "var": r"\sigma^2", "mean": r"\mu"}  # fmt: skip

@@ -23,6 +23,23 @@ from .fused import (
 )
 from .indexing import getitem, put, take
 from .linalg import einsum, matmul, outer, tensordot
+from .logic import (
+    all,
+    any,
+    equal,
+    greater,
+    greater_equal,
+    isfinite,
+    isinf,
+    isnan,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    not_equal,
+)
 from .losses import (
     binary_cross_entropy_with_logits,
     huber_loss,
@@ -57,16 +74,18 @@ from .unpool import max_pool2d_with_indices, max_unpool2d
 from .windows import fold, unfold
 
 __all__ = [
-    "abs", "adaptive_avg_pool2d", "add", "add_relu", "arange", "argmax", "argmin", "avg_pool2d", "batch_norm",
-    "batch_norm_relu", "binary_cross_entropy_with_logits", "broadcast_to", "cast", "clip", "concatenate", "conv1d",
-    "conv2d", "conv2d_dw", "conv2d_dx", "conv2d_relu", "conv_transpose2d", "cos", "cumsum", "depthwise_conv2d", "div",
-    "dropout", "einsum", "elu", "erf", "exp", "expand_dims", "expm1", "eye", "flatten", "flip", "fold", "full", "gelu",
-    "getitem", "global_avg_pool2d", "group_norm", "hard_sigmoid", "hard_swish", "huber_loss", "instance_norm",
-    "l1_loss", "layer_norm", "leaky_relu", "linear", "linear_relu", "log", "log1p", "log_softmax", "logsumexp",
-    "matmul", "max", "max_pool2d", "max_pool2d_with_indices", "max_unpool2d", "maximum", "mean", "min", "minimum",
-    "moveaxis", "mse_loss", "mul", "neg", "nll_loss", "norm", "normalize", "ones", "outer", "pad", "pow", "prelu",
-    "prod", "put", "rand", "randn", "relu", "relu6", "repeat", "reshape", "resize", "rms_norm", "roll", "scale_shift",
-    "scale_shift_relu", "selu", "separable_conv2d", "sigmoid", "silu", "sin", "softmax", "softmax_cross_entropy",
-    "softplus", "split", "sqrt", "squeeze", "stack", "std", "sub", "sum", "swapaxes", "take", "tanh", "tensor",
-    "tensordot", "transpose", "unfold", "var", "where", "zeros",
+    "abs", "adaptive_avg_pool2d", "add", "add_relu", "all", "any", "arange", "argmax", "argmin", "avg_pool2d",
+    "batch_norm", "batch_norm_relu", "binary_cross_entropy_with_logits", "broadcast_to", "cast", "clip",
+    "concatenate", "conv1d", "conv2d", "conv2d_dw", "conv2d_dx", "conv2d_relu", "conv_transpose2d", "cos", "cumsum",
+    "depthwise_conv2d", "div", "dropout", "einsum", "elu", "equal", "erf", "exp", "expand_dims", "expm1", "eye",
+    "flatten", "flip", "fold", "full", "gelu", "getitem", "global_avg_pool2d", "greater", "greater_equal",
+    "group_norm", "hard_sigmoid", "hard_swish", "huber_loss", "instance_norm", "isfinite", "isinf", "isnan",
+    "l1_loss", "layer_norm", "leaky_relu", "less", "less_equal", "linear", "linear_relu", "log", "log1p",
+    "log_softmax", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "matmul", "max",
+    "max_pool2d", "max_pool2d_with_indices", "max_unpool2d", "maximum", "mean", "min", "minimum", "moveaxis",
+    "mse_loss", "mul", "neg", "nll_loss", "norm", "normalize", "not_equal", "ones", "outer", "pad", "pow", "prelu",
+    "prod", "put", "rand", "randn", "relu", "relu6", "repeat", "reshape", "resize", "rms_norm", "roll",
+    "scale_shift", "scale_shift_relu", "selu", "separable_conv2d", "sigmoid", "silu", "sin", "softmax",
+    "softmax_cross_entropy", "softplus", "split", "sqrt", "squeeze", "stack", "std", "sub", "sum", "swapaxes",
+    "take", "tanh", "tensor", "tensordot", "transpose", "unfold", "var", "where", "zeros",
 ]  # fmt: skip

@@ -11,7 +11,6 @@ from .. import kernels
 from ..autodiff import Sample as S
 from ..autodiff.sample import apart, uniform
 from ..core import op
-from ._arguments import values
 from ._reference import scalarwise
 from .arithmetic import where
 from .elementwise import erf, exp, sigmoid, tanh
@@ -35,16 +34,16 @@ def relu(x: Any) -> Any:
 
 
 @op(
-    params=["x"],
+    selectors=["x"],
     samples=[S(dy=(4,), x=np.array([0.5, -1.0, 0.0, 2.0]))],
     ref=lambda dy, x: np.array([g if v > 0 else 0.0 for g, v in zip(dy, x, strict=True)]),
 )
 def relu_dx(dy: Any, x: Any) -> Any:
-    """dy where x is above 0, else 0; x only chooses, so it is a parameter.  dy (...) -> (...)"""
-    return kernels.relu_dx(dy, values(x).astype(dy.dtype, copy=False))
+    """dy where x is above 0, else 0; x only chooses.  dy (...) · x (...) -> (...)"""
+    return kernels.relu_dx(dy, x.astype(dy.dtype, copy=False))
 
 
-relu.vjp(x=lambda g, y: relu_dx(g, values(y)))
+relu.vjp(x=lambda g, y: relu_dx(g, y))
 relu_dx.vjp(dy=lambda g, x: relu_dx(g, x))
 relu.formula(y="maximum(x, 0)")
 relu_dx.formula(y="dy * (x > 0)")

@@ -1,4 +1,9 @@
-"""Indexing: `getitem` takes elements, `put` adds them back at their places.  Each is the other's rule."""
+"""Indexing: `getitem` takes elements, `put` adds them back at their places.  Each is the other's rule.
+
+Arrays of indices and masks are inputs, so that the graph shows where they come from; the parameter `key` holds the
+rest of what stood in brackets, with INDEX in the place of each array: ``x[:, rows]`` is
+``getitem(x, rows, key=(slice(None), INDEX))``.
+"""
 
 from __future__ import annotations
 
@@ -10,43 +15,59 @@ from ..autodiff import Sample as S
 from ..core import op
 from ..core.tensor import Tensor
 
-_BASIC = (int, np.integer, slice, type(None), type(Ellipsis))
+INDEX = "index"
+_BASIC = (int, slice, type(None), type(Ellipsis))
 
 
-def _plain(key: Any) -> Any:
-    """A key without Tensors, lists as arrays."""
+def _arranged(*inputs: Any, key: Any, **params: Any) -> Any:
+    """The inputs and parameters of a call whose key may hold arrays: they become inputs."""
+    if type(key) in _BASIC:
+        return inputs, {"key": key, **params}
+    arrays: list[Any] = []
+    parts = [_part(k, arrays) for k in key] if isinstance(key, tuple) else _part(key, arrays)
+    return (*inputs, *arrays), {"key": tuple(parts) if isinstance(key, tuple) else parts, **params}
+
+
+def _part(k: Any, arrays: list[Any]) -> Any:
+    """One part of a key: INDEX for an array, which is added to `arrays`."""
+    if isinstance(k, (list, range)):
+        k = np.asarray(k, dtype=None if len(k) else np.intp)
+    if isinstance(k, (np.ndarray, Tensor)):
+        arrays.append(k)
+        return INDEX
+    return k.item() if isinstance(k, np.generic) else k
+
+
+def filled(key: Any, indices: tuple[Any, ...]) -> Any:
+    """A key as NumPy takes it, with the arrays in their places."""
+    if not indices:
+        return key
+    for array in indices:
+        if array.dtype.kind not in "iub":
+            raise TypeError(f"an index has dtype {array.dtype}; indices are ints, slices, integers or booleans.")
+    left = iter(indices)
     if isinstance(key, tuple):
-        return tuple(_plain(k) for k in key)
-    if isinstance(key, Tensor):
-        key = key._data
-    if isinstance(key, (list, range)):
-        key = np.asarray(key, dtype=None if len(key) else np.intp)
-    if isinstance(key, np.ndarray) and key.dtype.kind not in "iub":
-        raise TypeError(f"getitem: an index has dtype {key.dtype}; indices are ints, slices, integers or booleans.")
-    return key
+        return tuple([next(left) if k == INDEX else k for k in key])
+    return next(left)
 
 
-def _basic(key: Any) -> bool:
-    """Whether a key takes each element once: ints, slices, None, ... and boolean masks do."""
-    parts = key if isinstance(key, tuple) else (key,)
-    return all(isinstance(k, _BASIC) or (isinstance(k, np.ndarray) and k.dtype == bool) for k in parts)
-
-
-def _getitem_ref(x: np.ndarray, *, key: Any) -> np.ndarray:
+def _getitem_ref(x: np.ndarray, *indices: np.ndarray, key: Any) -> np.ndarray:
     """By flat position, one element at a time."""
-    places = np.arange(x.size).reshape(x.shape)[key]
+    places = np.arange(x.size).reshape(x.shape)[filled(key, indices)]
     return np.array([x.flat[p] for p in np.ravel(places)], x.dtype).reshape(np.shape(places))
 
 
 _KEYS = [
     S(x=(4, 5), key=1), S(x=(4, 5), key=(slice(None, None, -2), 2)), S(x=(4, 5), key=(Ellipsis, None, slice(1, 3))),
-    S(x=(4, 5), key=np.array([0, 2, 2, -1])), S(x=(4, 5), key=(np.array([[0], [1]]), np.array([1, 1]))),
-    S(x=(4, 5), key=(slice(None), np.array([0, 0, 3]))), S(x=(2, 3), key=np.array([[True, False, True]] * 2)),
+    S(x=(4, 5), indices=[np.array([0, 2, 2, -1])], key=INDEX),
+    S(x=(4, 5), indices=[np.array([[0], [1]]), np.array([1, 1])], key=(INDEX, INDEX)),
+    S(x=(4, 5), indices=[np.array([0, 0, 3])], key=(slice(None), INDEX)),
+    S(x=(2, 3), indices=[np.array([[True, False, True]] * 2)], key=INDEX),
 ]  # fmt: skip
 
 
-@op(samples=_KEYS, ref=_getitem_ref, cost=lambda: 0)
-def getitem(x: Any, *, key: Any) -> Any:
+@op(samples=_KEYS, arrange=_arranged, ref=_getitem_ref, cost=lambda: 0)
+def getitem(x: Any, *indices: Any, key: Any) -> Any:
     """x[key]: ints, slices, ..., None, integer and boolean arrays, NumPy's meaning.  x (...) -> (...)
 
     >>> x = tg.Tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], requires_grad=True)
@@ -59,11 +80,11 @@ def getitem(x: Any, *, key: Any) -> Any:
     array([[0., 0., 1.],
            [0., 0., 0.]], dtype=float32)
     """
-    return x[_plain(key)]
+    return x[filled(key, indices)]
 
 
-def _put_ref(x: np.ndarray, *, key: Any, shape: tuple[int, ...]) -> np.ndarray:
-    places = np.arange(int(np.prod(shape))).reshape(shape)[key]
+def _put_ref(x: np.ndarray, *indices: np.ndarray, key: Any, shape: tuple[int, ...]) -> np.ndarray:
+    places = np.arange(int(np.prod(shape))).reshape(shape)[filled(key, indices)]
     out = np.zeros(int(np.prod(shape)), x.dtype)
     for p, v in zip(np.ravel(places), np.ravel(x), strict=True):
         out[p] += v
@@ -71,19 +92,21 @@ def _put_ref(x: np.ndarray, *, key: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 @op(
+    arrange=_arranged,
     samples=[
         S(x=(5,), key=1, shape=(4, 5)), S(x=(2,), key=(slice(None, None, -2), 2), shape=(4, 5)),
-        S(x=(4, 5), key=np.array([0, 2, 2, -1]), shape=(4, 5)), S(x=(3, 2), key=np.array([[1, 1], [0, 1], [3, 3]]),
-        shape=(4,)), S(x=(4,), key=np.array([[True, False, True]] * 2), shape=(2, 3)),
-        S(x=(4, 3), key=(slice(None), np.array([0, 0, 3])), shape=(4, 5)),
-        S(x=(2, 2), key=(np.array([[0], [1]]), np.array([1, 1])), shape=(4, 5)),
+        S(x=(4, 5), indices=[np.array([0, 2, 2, -1])], key=INDEX, shape=(4, 5)),
+        S(x=(3, 2), indices=[np.array([[1, 1], [0, 1], [3, 3]])], key=INDEX, shape=(4,)),
+        S(x=(4,), indices=[np.array([[True, False, True]] * 2)], key=INDEX, shape=(2, 3)),
+        S(x=(4, 3), indices=[np.array([0, 0, 3])], key=(slice(None), INDEX), shape=(4, 5)),
+        S(x=(2, 2), indices=[np.array([[0], [1]]), np.array([1, 1])], key=(INDEX, INDEX), shape=(4, 5)),
     ],
     ref=_put_ref,
 )  # fmt: skip
-def put(x: Any, *, key: Any, shape: tuple[int, ...]) -> Any:
+def put(x: Any, *indices: Any, key: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of a shape with x added at [key], repeated places summed; the adjoint of getitem.  x (...) -> shape"""
-    key = _plain(key)
-    if _basic(key):
+    key = filled(key, indices)
+    if all(a.dtype == bool for a in indices):  # each place is taken once
         out = np.zeros_like(x, shape=shape)
         out[key] = x
         return out
@@ -110,14 +133,15 @@ def _put_rows(x: Any, indices: np.ndarray, axis: int, shape: tuple[int, ...]) ->
     return out
 
 
-getitem.vjp(x=lambda g, x_shape, key: put(g, key=key, shape=x_shape))
-put.vjp(x=lambda g, key: getitem(g, key=key))
+getitem.vjp(x=lambda g, x_shape, indices, key: put(g, *indices, key=key, shape=x_shape))
+put.vjp(x=lambda g, indices, key: getitem(g, *indices, key=key))
 getitem.formula(y="x[key]", x="put(g, key)")
 put.formula(y="put(x, key)", x="g[key]")
 
 
-def _key(axis: int, indices: Any, ndim: int) -> Any:
-    return (slice(None),) * (axis % ndim) + (np.asarray(indices),)
+def along(axis: int, ndim: int) -> Any:
+    """The key that takes an array of indices along one axis."""
+    return (slice(None),) * (axis % ndim) + (INDEX,)
 
 
 @op(
@@ -126,7 +150,7 @@ def _key(axis: int, indices: Any, ndim: int) -> Any:
              S(x=(2, 4), indices=np.array([1, 1, 3]), axis=-1),
              S(x=(2, 3), indices=np.array([5, 0, 5]))],
     ref=lambda x, indices, axis=None: _getitem_ref(
-        x.ravel() if axis is None else x, key=_key(axis or 0, indices, 1 if axis is None else x.ndim)),
+        x.ravel() if axis is None else x, indices, key=along(axis or 0, 1 if axis is None else x.ndim)),
     cost=lambda: 0,
     numpy=[np.take],
 )  # fmt: skip
@@ -145,9 +169,8 @@ def take(x: Any, indices: Any, axis: Any = None) -> Any:
 
 def _take_x(g: Any, x_shape: Any, indices: Any, axis: Any) -> Any:
     if axis is None:
-        flat = put(g, key=(np.asarray(indices),), shape=(int(np.prod(x_shape, dtype=np.int64)),))
-        return flat.reshape(x_shape)
-    return put(g, key=_key(axis, indices, len(x_shape)), shape=x_shape)
+        return put(g, indices, key=INDEX, shape=(int(np.prod(x_shape, dtype=np.int64)),)).reshape(x_shape)
+    return put(g, indices, key=along(axis, len(x_shape)), shape=x_shape)
 
 
 take.vjp(x=_take_x)

@@ -9,9 +9,10 @@ import numpy as np
 
 from ..autodiff import Sample as S
 from ..autodiff.numbers import number
-from ..autodiff.sample import probabilities
-from ..core import op
+from ..autodiff.sample import positive, probabilities
+from ..core import Tensor, op
 from ._arguments import values
+from .algebra import cast
 from .arithmetic import where
 from .elementwise import abs, exp, softplus
 from .reduce import mean, sum
@@ -76,9 +77,8 @@ def _classes(who: str, shape: Any, weight: Any, smoothing: float) -> int:
     if not classes:
         raise ValueError(f"{who}: logits have shape {shape}; the last axis must hold at least one class.")
     number(who, "label_smoothing", smoothing, 0, 1)
-    if weight is not None and np.shape(values(weight)) != (classes,):
-        got = np.shape(values(weight))
-        raise ValueError(f"{who}: weight has shape {got}, expected ({classes},): one number per class.")
+    if weight is not None and np.shape(weight) != (classes,):
+        raise ValueError(f"{who}: weight has shape {np.shape(weight)}, expected ({classes},): one number per class.")
     return int(classes)
 
 
@@ -105,7 +105,7 @@ def _targets(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The weight of every log-probability, (rows, C), and what a mean divides by, per row (rows,)."""
     classes = _classes(who, shape, weight, smoothing)
-    w = np.ones(classes, dtype) if weight is None else np.asarray(values(weight), dtype)
+    w = np.ones(classes, dtype) if weight is None else weight.astype(dtype, copy=False)
     if labels.shape == shape:
         rows = labels.reshape(-1, classes).astype(dtype)
         return (rows * (1 - smoothing) + smoothing / classes) * w, np.ones(len(rows), dtype)
@@ -122,7 +122,7 @@ def _scale(counts: np.ndarray, reduction: str) -> Any:
 
 
 def _cross_entropy_ref(
-    logits: np.ndarray, labels: Any, *, weight: Any = None, ignore_index: Any = None, label_smoothing: float = 0.0,
+    logits: np.ndarray, labels: Any, weight: Any = None, *, ignore_index: Any = None, label_smoothing: float = 0.0,
     reduction: str = "mean",
 ) -> np.ndarray:  # fmt: skip
     """The definition, in Python numbers, row by row."""
@@ -143,34 +143,61 @@ def _cross_entropy_ref(
     return np.array(math.fsum(losses) / ((total or 1.0) if reduction == "mean" else 1.0))
 
 
-_W = np.array([0.5, 2.0, 1.0])
 _NAME = "softmax_cross_entropy"
 
 
+@op(
+    samples=[S(labels=np.array([0, 2, 1]), classes=3, dtype=np.float64),
+             S(labels=np.array([[0, -1], [2, 1]]), classes=3, ignore_index=-1, dtype=np.float32)],
+    ref=lambda labels, classes, dtype, ignore_index=None: np.array(
+        [[float(c == label) for c in range(classes)] for label in labels.ravel()]),
+)  # fmt: skip
+def one_hot_rows(labels: Any, *, classes: int, dtype: Any, ignore_index: int | None = None) -> Any:
+    """Rows with 1 in the column of the label's class, without any if it is ignored.  labels (...) int -> (rows, C)"""
+    label, used = _indices("one_hot_rows", (*labels.shape, classes), labels, ignore_index)
+    return ((label[:, None] == np.arange(classes)) & used[:, None]).astype(dtype)
+
+
+def _weighed(
+    who: str, logp: Any, labels: Any, weight: Any, ignore_index: Any, label_smoothing: float, reduction: str
+) -> Any:  # fmt: skip
+    """The loss of log-probabilities (..., C) in terms of ops."""
+    shape, classes = logp.shape, _classes(who, logp.shape, weight, label_smoothing)
+    flat, counts = reshape(logp, (-1, classes)), None
+    weight = weight if weight is None else cast(weight, dtype=logp.dtype)
+    if labels.shape == shape:
+        rows = reshape(labels, flat.shape) * (1 - label_smoothing) + label_smoothing / classes
+    else:
+        rows = one_hot_rows(labels, classes=classes, dtype=logp.dtype, ignore_index=ignore_index)
+        counts = sum(rows if weight is None else rows * weight, axis=1)
+        if label_smoothing:
+            rows = rows * (1 - label_smoothing) + sum(rows, axis=1, keepdims=True) * (label_smoothing / classes)
+    rows = rows if weight is None else rows * weight
+    losses = -sum(where(rows != 0, rows * flat, 0), axis=1)
+    if reduction == "none":
+        return reshape(losses, shape[:-1])
+    if reduction == "sum" or counts is None:
+        return sum(losses) * (1.0 if reduction == "sum" else 1 / losses.shape[0] if losses.shape[0] else 0.0)
+    total = sum(counts)
+    return sum(losses) / where(total != 0, total, 1)
+
+
 def _cross_entropy(
-    logits: Any, labels: Any, *, weight: Any = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
+    logits: Any, labels: Any, weight: Any = None, *, ignore_index: int | None = None, label_smoothing: float = 0.0,
     reduction: str = "mean",
 ) -> Any:  # fmt: skip
     """The same in terms of other ops."""
-    fixed = logits.shape, values(labels), logits.dtype, weight, ignore_index, label_smoothing
-    rows, counts = _targets(_NAME, *fixed)
-    if getattr(labels, "requires_grad", False):  # probabilities that are differentiated too
-        rows = reshape(labels, rows.shape) * (1 - label_smoothing) + label_smoothing / rows.shape[1]
-        rows = rows if weight is None else rows * np.asarray(values(weight), labels.dtype)
-    logp = log_softmax(reshape(logits, rows.shape))
-    losses = -sum(where(values(rows) != 0, rows * logp, 0), axis=1)
-    if reduction == "none":
-        return reshape(losses, logits.shape[:-1])
-    return sum(losses) * float(_scale(counts, reduction))
+    logp = log_softmax(logits)
+    return _weighed(_NAME, logp, labels, weight, ignore_index, label_smoothing, reduction)
 
 
 @op(
     aux=["p"],
     samples=[
         S(logits=(4, 3), labels=np.array([0, 2, 1, 1])), S(logits=(4, 3), labels=probabilities(4, 3), reduction="sum"),
-        S(logits=(4, 3), labels=np.array([0, 2, -1, 1]), ignore_index=-1, weight=_W, label_smoothing=0.2),
+        S(logits=(4, 3), labels=np.array([0, 2, -1, 1]), weight=positive(3), ignore_index=-1, label_smoothing=0.2),
         S(logits=(2, 2, 3), labels=np.array([[0, 1], [2, 2]]), reduction="none", label_smoothing=0.1),
-        S(logits=(2, 3), labels=probabilities(2, 3), weight=_W, label_smoothing=0.3),
+        S(logits=(2, 3), labels=probabilities(2, 3), weight=positive(3), label_smoothing=0.3),
         S(logits=(3,), labels=np.array(2)), S(logits=(2, 3), labels=np.array([9, 9]), ignore_index=9),
     ],
     ref=_cross_entropy_ref,
@@ -178,7 +205,7 @@ def _cross_entropy(
     cost=lambda logits_shape: 5 * math.prod(logits_shape),
 )  # fmt: skip
 def softmax_cross_entropy(
-    logits: Any, labels: Any, *, weight: Any = None, ignore_index: int | None = None, label_smoothing: float = 0.0,
+    logits: Any, labels: Any, weight: Any = None, *, ignore_index: int | None = None, label_smoothing: float = 0.0,
     reduction: str = "mean",
 ) -> Any:  # fmt: skip
     """-log softmax(logits)[label], reduced.  logits (..., C) · labels (...) int, or (..., C) -> () or (...)
@@ -253,15 +280,30 @@ def _logits_rule(
 def _labels_rule(g: Any, logits: Any, weight: Any, label_smoothing: float, reduction: str) -> Any:
     logp = log_softmax(logits.reshape(-1, logits.shape[-1]))
     if weight is not None:
-        logp = logp * np.asarray(values(weight), logits.dtype)
+        logp = logp * weight.astype(logits.dtype, copy=False)
     dp = logp * _by_row(g, np.ones(len(logp)), reduction) * -(1 - label_smoothing)
     return dp.reshape(logits.shape)
 
 
-softmax_cross_entropy.vjp(logits=_logits_rule, labels=_labels_rule)
+def _weight_rule(
+    g: Any, y: Any, logits: Any, labels: Any, weight: Any, ignore_index: Any, label_smoothing: float, reduction: str
+) -> Any:  # fmt: skip
+    flat = (len(logits.reshape(-1, logits.shape[-1])), logits.shape[-1])
+    ones = np.ones(flat[1], logits.dtype)
+    rows, counts = _targets(_NAME, logits.shape, labels, logits.dtype, ones, ignore_index, label_smoothing)
+    own = np.where(rows != 0, rows * log_softmax(logits.reshape(flat)), 0) * -1
+    if labels.shape == logits.shape or reduction != "mean":
+        return (own * _by_row(g, counts, reduction)).sum(axis=0)
+    label, used = _indices(_NAME, logits.shape, labels, ignore_index)
+    each = np.bincount(label[used], minlength=flat[1]).astype(logits.dtype)  # weights are in the divisor of a mean
+    return g * (own.sum(axis=0) - y * each) * float(_scale(np.where(used, weight[label], 0), reduction))
+
+
+softmax_cross_entropy.vjp(logits=_logits_rule, labels=_labels_rule, weight=_weight_rule)
 softmax_cross_entropy.formula(
     logits="share(g) * (sum(t) * softmax(logits) - t)",
     labels="-(1 - label_smoothing) * share(g) * weight * log_softmax(logits)",
+    weight="-sum_rows(share(g) * t / weight * log_softmax(logits)) - share(g * y) * uses",
 )
 
 
@@ -285,12 +327,10 @@ def nll_loss(
     0.4904
     """
     check_reduction("nll_loss", reduction)
-    x, labels = log_probabilities, np.asarray(values(labels))
-    rows, counts = _targets("nll_loss", x.shape, labels, x.dtype, weight, ignore_index, 0.0)
-    losses = -sum(where(rows != 0, reshape(x, rows.shape) * rows, 0), axis=1)
-    if reduction == "none":
-        return reshape(losses, x.shape[:-1])
-    return sum(losses) * float(_scale(counts, reduction))
+    if not isinstance(labels, Tensor):
+        labels = np.asarray(labels)
+    _indices("nll_loss", log_probabilities.shape, values(labels), ignore_index)  # checks them
+    return _weighed("nll_loss", log_probabilities, labels, weight, ignore_index, 0.0, reduction)
 
 
 def mse_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:

@@ -12,11 +12,11 @@ from .. import kernels
 from ..autodiff import Sample as S
 from ..autodiff.sample import apart
 from ..core import op
-from ._arguments import values
 from ._axes import axes_of, kept, spread
 from .arithmetic import where
 from .elementwise import exp, over
 from .indexing import getitem
+from .logic import isfinite
 from .shape import concatenate, flip, moveaxis, reshape
 
 _AXES = [S(x=(2, 3, 4)), S(x=(2, 3, 4), axis=1), S(x=(2, 3, 4), axis=(0, -1), keepdims=True), S(x=())]
@@ -148,9 +148,9 @@ std.formula(x="spread(g / y) * (x - mean(x)) / (count - ddof)")
 
 def _share(g: Any, x: Any, y: Any, axis: Any) -> Any:
     """g for the winner of each row, in equal parts where several tie."""
-    x_, axes = values(x), axes_of("max", axis, x.ndim)
-    won = x_ == values(y).reshape(kept(x.shape, axes))
-    count = won.sum(axis=axes).reshape(g.shape).astype(x_.dtype)
+    axes = axes_of("max", axis, x.ndim)
+    won = x == y.reshape(kept(x.shape, axes))
+    count = won.sum(axis=axes).reshape(g.shape).astype(x.dtype)
     return where(won, spread(g / count, x.shape, axis), 0)
 
 
@@ -285,8 +285,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def _logsumexp_x(g: Any, x: Any, y: Any, x_shape: Any, axis: Any) -> Any:
-    finite = np.isfinite(values(y))
-    y = y if finite.all() else where(finite, y, 0)
+    y = where(isfinite(y), y, 0)
     return spread(g, x_shape, axis) * exp(x - spread(y, x_shape, axis))
 
 

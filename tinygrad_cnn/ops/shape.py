@@ -13,7 +13,7 @@ from ..autodiff import Sample as S
 from ..autodiff.numbers import is_whole, whole, wholes
 from ..core import op
 from ._axes import axes_of
-from .indexing import getitem, put
+from .indexing import INDEX, along, getitem, put
 
 
 def free() -> int:
@@ -320,8 +320,8 @@ def _repeat_x(g: Any, x_shape: Any, repeats: Any, axis: Any) -> Any:
     n = math.prod(x_shape) if axis is None else x_shape[axis]
     places = np.repeat(np.arange(n), repeats)
     if axis is None:
-        return reshape(put(g, key=(places,), shape=(n,)), x_shape)
-    return put(g, key=(slice(None),) * (axis % len(x_shape)) + (places,), shape=x_shape)
+        return reshape(put(g, places, key=INDEX, shape=(n,)), x_shape)
+    return put(g, places, key=along(axis, len(x_shape)), shape=x_shape)
 
 
 repeat.vjp(x=_repeat_x)

@@ -29,7 +29,8 @@ class Case:
     def __init__(self, op: Op, sample: Sample, order: int) -> None:
         self.op, self.order, self.sample = op, order, sample
         self.inputs, self.params = sample.draw(op, SEED)
-        self.moving = [k for k, a in enumerate(self.inputs) if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
+        floating = [k for k, a in enumerate(self.inputs) if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
+        self.moving = [k for k in floating if op.input(k) not in op.selectors]
         self.rng = np.random.default_rng(SEED)
         self.kept: dict[str, Any] = {}
 

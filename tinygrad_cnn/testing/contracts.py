@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..core.engine import grad
-from ..core.graph import Node
+from ..core.errors import describe
+from ..core.graph import Node, all_inputs, walk
 from ..core.tensor import Tensor
 from .case import SEED, Case, cotangent, require, same, same_gradients
 from .gradient_check import gradcheck
@@ -269,6 +270,39 @@ def keeps_only_named(case: Case) -> int:
     return 1 + len(case.op.aux)
 
 
+def parameters_are_plain(case: Case) -> int:
+    """No parameter in graphs of the first and second order is or holds an array, a Tensor, a function or a generator.
+
+    A graph that is replayed or exported would show old data, or none, in the place of such a parameter.
+    """
+    tensors = [
+        Tensor(a, requires_grad=k in case.moving) if isinstance(a, np.ndarray) else a for k, a in enumerate(case.inputs)
+    ]
+    xs = [tensors[k] for k in case.moving]
+    results, seen = [case(tensors)], set()
+    for _ in range(3):  # the graph of the value, of its gradients, and of theirs
+        results = [y for y in results if y is not None and y.requires_grad]
+        for node in walk([y.node for y in results], all_inputs):
+            for name, value in node.params.items() if node.op is not None else ():
+                require(_is_plain(value), f"{node.op.name} in its graph has the parameter {name}={describe(value)}.")
+                seen.add((node, name))
+        results = [
+            g
+            for y in results
+            for g in grad(y, xs, grad_outputs=Tensor(cotangent(y)), create_graph=True, allow_unused=True)
+        ]
+    return len(seen)
+
+
+PLAIN = (bool, int, float, str, np.dtype, type, np.generic, type(None), type(Ellipsis))
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return all(map(_is_plain, value))
+    return _is_plain((value.start, value.stop, value.step)) if isinstance(value, slice) else isinstance(value, PLAIN)
+
+
 def costed(case: Case) -> int:
     """The cost is known from shapes alone."""
     shapes = [np.shape(a) if a is not None else None for a in case.inputs]
@@ -291,5 +325,6 @@ CONTRACTS: dict[str, Callable[[Case], int]] = {
     "broadcasting": broadcasting,
     "same operand twice": shared_operand,
     "keeps what rules name": keeps_only_named,
+    "plain parameters": parameters_are_plain,
     "cost from shapes": costed,
 }
