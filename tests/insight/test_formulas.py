@@ -169,6 +169,18 @@ class Meaning(dict):
         np.add.at(out, key, g)
         return out
 
+    def f_written(self, x, v):
+        out = np.array(x, np.float64)
+        places = np.arange(out.size).reshape(out.shape)[self["key"]]
+        for p, value in zip(np.ravel(places), np.ravel(np.broadcast_to(v, np.shape(places))), strict=True):
+            out.flat[p] = value
+        return out
+
+    def f_last_at(self, key):
+        places = np.arange(self.y.size).reshape(self.y.shape)[key]
+        flat = np.ravel(places).tolist()
+        return np.reshape([p not in flat[k + 1 :] for k, p in enumerate(flat)], np.shape(places))
+
     def f_put_along(self, g, indices):
         x, axis = self.inputs["x"], self.params["axis"]
         places = np.arange(x.size).reshape(x.shape)

@@ -48,7 +48,7 @@ CASES = {
     "text": (lambda: tg.exp("abc"), r"exp: needs numbers or booleans, but got dtype <U3 from str"),
     "index out of range": (lambda: leaf(X)[5], r"getitem: index 5 is out of bounds"),
     "floating indices": (lambda: tg.take(X, np.array([0.5]), axis=0), r"take: indices have dtype float64"),
-    "item assignment": (lambda: leaf(X).__setitem__(0, 1.0), r"a Tensor is a value: use tg.where"),
+    "item assignment": (lambda: leaf(X).__setitem__(0, 1.0), r"requires a gradient.*write under tg.no_grad"),
     "gradient of integers": (lambda: tg.Tensor([1, 2], requires_grad=True), r"int64, which carries no gradient"),
     "backward of a constant": (lambda: tg.Tensor([1.0]).backward(), r"backward: .* does not require gradients"),
     "backward of many": (lambda: leaf(X).backward(), r"backward: the output has shape \(2, 5, 5, 3\); only one number"),

@@ -5,6 +5,7 @@ They are written as methods of classes that only hold them, and bound to `Tensor
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -12,18 +13,19 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import nearest
-from ..core.graph import Node
+from ..core.graph import Leaf, Node
 from ..core.operation import Op
 from ..core.register import hooks, registry
 from ..core.tensor import Tensor, as_array
 from .cost import Cost, cost_of
 from .hooks import on_gradient, on_op
+from .writing import WritingMethods, without_tensors
 
 ops = registry
 _CUT = (
-    "a Tensor that is part of a graph was about to become a plain array or number (an assignment into an ndarray, "
-    "np.asarray, float), which would cut its gradient. Use tensor.data or tensor.item() for the values, "
-    "or tg.where, tg.concatenate and tg.stack to build the result from tensors."
+    "a Tensor that is part of a graph was about to become a plain array (np.asarray, an assignment into an ndarray), "
+    "which would cut its gradient. Use tensor.data for the values; to build the result from tensors, write into a "
+    "Tensor (y[i] = v), or use tg.where, tg.concatenate and tg.stack."
 )
 
 
@@ -61,7 +63,10 @@ class TensorMethods(Tensor):
         return _logical("logical_not", self)
 
     def __getitem__(self, key: Any) -> Any:
-        return ops["getitem"](self, key=key)
+        y = ops["getitem"](self, key=key)
+        if isinstance(y.node, Leaf):
+            y.node.part = np.may_share_memory(y._data, self._data)
+        return y
 
     # -- conversions ------------------------------------------------------------------------------------------
 
@@ -86,16 +91,22 @@ class TensorMethods(Tensor):
         return self._data.tolist()
 
     def __float__(self) -> float:
-        return float(self._number())
+        return float(self.item())
 
     def __int__(self) -> int:
-        return int(self._number())
+        return int(self.item())
 
-    def _number(self) -> Any:
-        """The number that NumPy asks for when a Tensor is assigned to an element of an ndarray."""
-        if self.requires_grad:
-            raise TypeError(_CUT)
-        return self.item()
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(self.item(), digits)
+
+    def __trunc__(self) -> int:
+        return math.trunc(self.item())
+
+    def __floor__(self) -> int:
+        return math.floor(self.item())
+
+    def __ceil__(self) -> int:
+        return math.ceil(self.item())
 
     def __format__(self, spec: str) -> str:
         return format(self.item() if spec and self.size == 1 else repr(self) if spec == "" else self._data, spec)
@@ -135,9 +146,6 @@ class TensorMethods(Tensor):
             raise TypeError(_CUT)
         return np.array(self._data, dtype=dtype, copy=copy)
 
-    def __setitem__(self, key: Any, value: Any) -> None:
-        raise TypeError("a Tensor is a value: use tg.where(mask, a, b), or t.assign(array) to replace a leaf's values.")
-
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
         plain = all(v is None or v is True for v in kwargs.values())  # out=None, where=True: as if not given
         if method == "__call__" and plain:
@@ -149,7 +157,7 @@ class TensorMethods(Tensor):
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if func in QUERIES:
-            return func(*_without_tensors(args), **_without_tensors(kwargs))
+            return func(*without_tensors(args), **without_tensors(kwargs))
         return _op_of(func)(*args, **{k: v for k, v in kwargs.items() if v is not None})
 
     def register_hook(self, fn: Callable[[Any], Any]) -> Any:
@@ -269,15 +277,6 @@ def _logical(name: str, *masks: Any) -> Any:
     return ops[name](*masks)
 
 
-def _without_tensors(value: Any) -> Any:
-    """Arguments with every Tensor replaced by its array."""
-    if isinstance(value, Tensor):
-        return value._data
-    if isinstance(value, (list, tuple)):
-        return type(value)(_without_tensors(v) for v in value)
-    return {k: _without_tensors(v) for k, v in value.items()} if isinstance(value, dict) else value
-
-
 registry.of_numpy.update(
     {
         np.bitwise_and: partial(_logical, "logical_and"),
@@ -354,7 +353,7 @@ def stop_gradient(t: Any) -> Any:
 
 
 _CLASS = {"__module__", "__doc__", "__slots__", "__qualname__", "__firstlineno__", "__static_attributes__"}
-for owner, holder in ((Tensor, TensorMethods), (Op, OpMethods)):
+for owner, holder in ((Tensor, TensorMethods), (Tensor, WritingMethods), (Op, OpMethods)):
     for name, value in vars(holder).items():
         if name not in _CLASS:
             setattr(owner, name, value)

@@ -45,7 +45,7 @@ class Leaf:
 
     __slots__ = (
         "shape", "dtype", "requires_grad", "name", "grad", "retains_grad", "version", "assigned", "assigned_at", "path",
-        "note", "site", "why", "source", "given", "mark", "__weakref__",
+        "note", "site", "why", "source", "given", "part", "mark", "__weakref__",
     )  # fmt: skip
     op = None
     inputs: tuple[()] = ()
@@ -54,6 +54,7 @@ class Leaf:
         self.shape, self.dtype = shape, dtype
         self.given = given  # whether a user made it, as a Tensor
         self.requires_grad = self.retains_grad = False
+        self.part = False  # whether t[1:3] made it, as a view of what t holds
         self.name: str | None = None
         self.grad: Any = None
         self.version = self.assigned = 0  # how often it was assigned to; the clock at the last time

@@ -258,7 +258,8 @@ class Tensor:
         """Let ``write(array)`` change the values of a leaf in place: in a copy, if anybody else holds the array."""
         if isinstance(self.node, Node):
             raise TypeError(f"assign: this is a result of {self.node.label}; only leaves can be assigned to.")
-        if not self._data.flags.writeable or getrefcount(self._data) > 2:  # a view, a saved array, a user has it
+        array = self._data
+        if getrefcount(array) > 3 or array.base is not None or not array.flags.writeable:  # others look at this memory
             self._data = np.array(self._data)
         write(self._data)
         self.node.version += 1

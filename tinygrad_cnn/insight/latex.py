@@ -63,6 +63,8 @@ NOTATION: dict[str, Notation] = {
     "adaptive_avg_pool2d_put": Notation("", "in equal parts over the pixels of each bin"),
     "max_unpool2d": Notation(_call("put").replace("{all}", "{0}"), "each number at its pixel, zeros elsewhere"),
     "max_unpool2d_take": Notation(_call("take").replace("{all}", "{0}"), "the pixels with these numbers"),
+    "written": Notation(_call("write"), "the first, with the second written at the op's places"),
+    "last_at": Notation(_call("last"), "whether it is the last number for its place"),
     "put": Notation(r"\operatorname{{put}}_{{{1}}}\left({0}\right)", "zeros, with g added at the places taken from"),
     "put_along": Notation(r"\operatorname{{put}}_{{{1}}}\left({0}\right)", "zeros, with g added at these indices"),
     "take": Notation("{0}_{{{1}}}", "the slice with this number along the op's axis"),

@@ -21,7 +21,7 @@ from .fused import (
     scale_shift,
     scale_shift_relu,
 )
-from .indexing import getitem, put, take
+from .indexing import getitem, put, setitem, take
 from .linalg import einsum, matmul, outer, tensordot
 from .logic import (
     all,
@@ -85,7 +85,7 @@ __all__ = [
     "max_pool2d", "max_pool2d_with_indices", "max_unpool2d", "maximum", "mean", "min", "minimum", "moveaxis",
     "mse_loss", "mul", "neg", "nll_loss", "norm", "normalize", "not_equal", "ones", "outer", "pad", "pow", "prelu",
     "prod", "put", "rand", "randn", "relu", "relu6", "repeat", "reshape", "resize", "rms_norm", "roll",
-    "scale_shift", "scale_shift_relu", "selu", "separable_conv2d", "sigmoid", "silu", "sin", "softmax",
+    "scale_shift", "scale_shift_relu", "selu", "separable_conv2d", "setitem", "sigmoid", "silu", "sin", "softmax",
     "softmax_cross_entropy", "softplus", "split", "sqrt", "squeeze", "stack", "std", "sub", "sum", "swapaxes",
     "take", "tanh", "tensor", "tensordot", "transpose", "unfold", "var", "where", "zeros",
 ]  # fmt: skip

@@ -14,6 +14,8 @@ import numpy as np
 from ..autodiff import Sample as S
 from ..core import op
 from ..core.tensor import Tensor
+from .algebra import sum_to
+from .arithmetic import where
 
 INDEX = "index"
 _BASIC = (int, slice, type(None), type(Ellipsis))
@@ -133,6 +135,76 @@ def _put_rows(x: Any, indices: np.ndarray, axis: int, shape: tuple[int, ...]) ->
     return out
 
 
+@op(
+    samples=[
+        S(indices=[np.array([2, 0, 2])], key=INDEX, shape=(4,)),
+        S(indices=[np.array([[0], [1]]), np.array([1, 1])], key=(INDEX, INDEX), shape=(2, 3)),
+        S(indices=[np.array([True, False, True])], key=INDEX, shape=(3,)),
+    ],
+    ref=lambda *indices, key, shape: _wins_ref(filled(key, indices), shape),
+)  # fmt: skip
+def last_at(*indices: Any, key: Any, shape: Any) -> Any:
+    """Which values stay that are written at [key]: of several at one place the last.  indices (...) -> (...) bool"""
+    key = filled(key, indices)
+    places = np.arange(int(np.prod(shape, dtype=np.int64))).reshape(shape)[key]
+    order = np.arange(places.size)
+    winner = np.zeros(int(np.prod(shape, dtype=np.int64)), np.intp)
+    np.maximum.at(winner, places.ravel(), order)
+    return (winner[places.ravel()] == order).reshape(places.shape)
+
+
+def _wins_ref(key: Any, shape: Any) -> np.ndarray:
+    places = np.arange(int(np.prod(shape))).reshape(shape)[key]
+    flat = places.ravel().tolist()
+    return np.array([p not in flat[k + 1 :] for k, p in enumerate(flat)]).reshape(places.shape)
+
+
+def _setitem_ref(x: np.ndarray, v: np.ndarray, *indices: np.ndarray, key: Any) -> np.ndarray:
+    places = np.arange(x.size).reshape(x.shape)[filled(key, indices)]
+    out = x.copy()
+    for p, value in zip(np.ravel(places), np.ravel(np.broadcast_to(v, np.shape(places))), strict=True):
+        out.flat[p] = value
+    return out
+
+
+@op(
+    arrange=_arranged,
+    samples=[
+        S(x=(4, 5), v=(5,), key=1), S(x=(4, 5), v=(2,), key=(slice(None, None, -2), 2)), S(x=(3,), v=(), key=Ellipsis),
+        S(x=(4, 5), v=(4, 1), indices=[np.array([0, 2, 2, -1])], key=INDEX),
+        S(x=(2, 3), v=(4,), indices=[np.array([[True, False, True]] * 2)], key=INDEX),
+        S(x=(4, 5), v=(2, 2), indices=[np.array([[0], [1]]), np.array([1, 1])], key=(INDEX, INDEX)),
+    ],
+    ref=_setitem_ref,
+)  # fmt: skip
+def setitem(x: Any, v: Any, *indices: Any, key: Any) -> Any:
+    """x with v written at [key]; ``x[key] = v`` of a Tensor.  x (...) · v (...) -> (...)
+
+    Where several values are written to one place the last one stays, and only it gets a gradient.
+
+    >>> x, v = tg.zeros(3, requires_grad=True), tg.Tensor([1.0, 2.0], requires_grad=True)
+    >>> y = tg.setitem(x, v, key=[0, 2])
+    >>> y.data, tg.grad(y.sum(), [x, v])
+    (array([1., 0., 2.], dtype=float32), [array([0., 1., 0.], dtype=float32), array([1., 1.], dtype=float32)])
+    """
+    out, key = x.copy(order="C"), filled(key, indices)
+    if all(a.dtype == bool for a in indices):
+        out[key] = v
+    else:  # one after another, so that the last one stays: NumPy goes through more axes in an order of its own
+        places = np.arange(x.size).reshape(x.shape)[key]
+        out.reshape(-1)[places.ravel()] = np.broadcast_to(v, places.shape).ravel()
+    return out
+
+
+def _setitem_v(g: Any, v_shape: Any, indices: Any, key: Any) -> Any:
+    taken = getitem(g, *indices, key=key)
+    if any(a.dtype != bool for a in indices):
+        taken = where(last_at(*indices, key=key, shape=g.shape), taken, 0)
+    return sum_to(taken, shape=v_shape)
+
+
+setitem.vjp(x=lambda g, indices, key: setitem(g, np.zeros((), g.dtype), *indices, key=key), v=_setitem_v)
+setitem.formula(y="written(x, v)", x="written(g, 0)", v="sum_to(where(last_at(key), g[key], 0))")
 getitem.vjp(x=lambda g, x_shape, indices, key: put(g, *indices, key=key, shape=x_shape))
 put.vjp(x=lambda g, indices, key: getitem(g, *indices, key=key))
 getitem.formula(y="x[key]", x="put(g, key)")

@@ -1,0 +1,116 @@
+"""Writing to a Tensor: ``y[i] = v`` and ``y += v``.
+
+The Tensor *object* gets a new value, so every name of it sees the write; arrays and graphs that were made before keep
+the old one.  A write costs a copy of the array, unless nobody else holds it and nothing is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import GraphError
+from ..core.graph import Leaf, Node
+from ..core.modes import current
+from ..core.register import registry
+from ..core.tensor import Tensor, plain
+
+
+def write(t: Tensor, what: str, value: Any, made: Callable[[], Any], fill: Callable[[np.ndarray], Any]) -> Tensor:
+    """Give `t` a new value: ``made()`` where the write is recorded, else what ``fill(array)`` writes.
+
+    Raises
+    ------
+    GraphError : a leaf that requires a gradient is written to while recording, or a result while not.
+    ValueError : the new value has another shape.
+    TypeError : it is of a kind of number that t cannot hold, as floats in whole numbers.
+    """
+    who = f"{what} on tensor {t.name!r}" if t.name else f"{what} on a tensor of shape {t.shape}"
+    recording, leaf = current().recording, isinstance(t.node, Leaf)
+    if leaf and t.requires_grad and recording:
+        raise GraphError(
+            f"{who}: it requires a gradient, so a write would change what the gradient is of. To set its values, "
+            "write under tg.no_grad(); to compute with other values, make a new tensor, as in w = w + v."
+        )
+    if isinstance(t.node, Node) and not recording:
+        raise GraphError(
+            f"{who}: it is a result of {t.node.label}, and under no_grad the write would not be recorded, so its "
+            "gradient would go wrong. Write while recording, or to a copy without history: t.detach()."
+        )
+    if recording and (not leaf or getattr(value, "requires_grad", False)):
+        y = made()
+        t._data, t.node = y._data, y.node
+        return t
+    if leaf and not t.requires_grad:  # graphs that were made before keep the old leaf and array
+        old, new = t.node, Leaf(t.shape, t.dtype, given=True)
+        new.name, new.path, new.version = old.name, old.path, old.version
+        t.node = new
+    return t.update(fill)
+
+
+def _in_place(operator: str, name: str) -> Callable[[Any, Any], Any]:
+    """An operator such as ``+=``, by the op `name`."""
+
+    def method(t: Tensor, other: Any) -> Any:
+        def made() -> Any:
+            y = registry[name](t, other)
+            if y.shape != t.shape:
+                raise ValueError(f"{operator}: the result has shape {y.shape}, but a write keeps the shape {t.shape}.")
+            _check_kind(operator, y.dtype, t)
+            return y if y.dtype == t.dtype else registry["cast"](y, dtype=t.dtype)
+
+        return write(t, operator, other, made, lambda own: np.copyto(own, made()._data))
+
+    method.__name__ = method.__qualname__ = f"__i{name}__"
+    return method
+
+
+def _check_kind(who: str, dtype: np.dtype[Any], t: Tensor) -> None:
+    """Refuse to write floats into whole numbers."""
+    if not np.can_cast(dtype, t.dtype, "same_kind"):
+        raise TypeError(f"{who}: a tensor of {t.dtype} cannot hold values of {dtype}; convert one of them first.")
+
+
+def without_tensors(value: Any) -> Any:
+    """Arguments with every Tensor replaced by its array."""
+    if isinstance(value, Tensor):
+        return value._data
+    if isinstance(value, (list, tuple)):
+        return type(value)(without_tensors(v) for v in value)
+    return {k: without_tensors(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+class WritingMethods(Tensor):
+    """The ways of writing to a Tensor."""
+
+    __slots__ = ()
+
+    __iadd__, __isub__ = _in_place("+=", "add"), _in_place("-=", "sub")
+    __imul__, __itruediv__ = _in_place("*=", "mul"), _in_place("/=", "div")
+    __ipow__, __imatmul__ = _in_place("**=", "pow"), _in_place("@=", "matmul")
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if _is_part(self):
+            raise TypeError(
+                "t[...][...] = v: the first brackets made a tensor of its own, so the write would not reach t. "
+                "Write both in one, as in t[1:3, 0] = v; or write to a copy of the part: tg.Tensor(part.data)."
+            )
+        value = value if isinstance(value, Tensor) else np.asarray(value)
+        _check_kind("t[...] = v", value.dtype, self)
+
+        def fill(own: np.ndarray) -> None:
+            try:
+                own[without_tensors(key)] = plain(value)
+            except (IndexError, ValueError) as error:
+                raise type(error)(f"t[...] = v on a tensor of shape {self.shape}: {error}") from error
+
+        write(self, "t[...] = v", value, lambda: registry["setitem"](self, value, key=key), fill)
+
+
+def _is_part(t: Tensor) -> bool:
+    """Whether a Tensor is what ``y[1:3]`` gave, which in NumPy would share y's memory."""
+    if isinstance(t.node, Leaf):
+        return t.node.part
+    return t.node.op.name == "getitem" and len(t.node.inputs) == 1
