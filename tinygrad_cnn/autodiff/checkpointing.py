@@ -38,6 +38,7 @@ class Recompute:
     broadcasts = False
     inputs, last = ("args",), 0
     input, input_names = Op.input, Op.input_names
+    effects = ()
 
     def __init__(
         self, f: Callable[..., Any], args: tuple[Any, ...], result: Any, seeded: list[Any], unseeded: list[Any]

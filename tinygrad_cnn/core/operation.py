@@ -47,8 +47,9 @@ class Op:
         cost: Callable[..., Any] | None = None,
         numpy: Sequence[Callable[..., Any]] = (),
         composition: Callable[..., Any] | None = None,
+        effects: Sequence[str] = (),
     ) -> None:
-        self.fn, self.name, self.aux, self.broadcasts = fn, name, tuple(aux), broadcasts
+        self.fn, self.name, self.aux, self.broadcasts, self.effects = fn, name, tuple(aux), broadcasts, tuple(effects)
         self.samples, self.ref, self.cost_rule, self.numpy = tuple(samples), ref or composition, cost, tuple(numpy)
         self.cost_names = tuple(inspect.signature(cost).parameters) if cost is not None else ()
         self.composition, self.arrange, self.selectors = composition, arrange, tuple(selectors)
@@ -67,10 +68,13 @@ class Op:
                 if p.default is not REQUIRED:
                     self.optional[p.name] = p.default
         self.inputs, self.positional = tuple(positional), tuple(params)
+        self.lasting = tuple(k for k in self.defaults if k not in effects)  # the parameters that nodes keep
         self.required = tuple(k for k, v in self.defaults.items() if v is REQUIRED)
         self.last = len(self.inputs) - 1  # the input that can be there any number of times, if one can
         self.arity = -1 if self.variadic else len(self.inputs)
         self.flows = ~sum([1 << k for k, name in enumerate(self.inputs) if name in selectors])  # mask of the others
+        if odd := {*effects} - self.defaults.keys():
+            raise ValueError(f"op {name}: effects={sorted(odd)} must be names of its parameters.")
         if clash := {"g", "y", "i"} & {*self.inputs, *self.defaults, *self.aux}:
             raise ValueError(f"op {name}: {', '.join(sorted(clash))} is a name that rules reserve; call it otherwise.")
 
@@ -141,8 +145,8 @@ class Op:
             ]
             marked = mark(plan.watch, args, arrays, edges)
         node = Node(
-            self, tuple(edges), params, plan, plan.save(arrays, y, params, side), y.shape, y.dtype,
-            clock.now, modes.path, here(),
+            self, tuple(edges), {name: params[name] for name in self.lasting} if self.effects else params,
+            plan, plan.save(arrays, y, params, side), y.shape, y.dtype, clock.now, modes.path, here(),
         )  # fmt: skip
         if shaped and marked:
             node.marked = True
@@ -214,10 +218,12 @@ def op(fn: Callable[..., Any] | None = None, *, name: str | None = None, **optio
     numpy : NumPy functions that mean this op, so that ``np.exp(tensor)`` reaches it.
     composition : for a fused op, the function of other ops that it equals.  Its rules then serve the first order
         only, on plain arrays, and may use floating side results; higher orders differentiate the composition.
+    effects : names of parameters that the function calls or changes, such as a random generator.  The function gets
+        them; nodes, rules and the composition at higher orders do not, so nothing is called or changed a second time.
 
     Raises
     ------
-    ValueError : the name is taken by an op from somewhere else.
+    ValueError : the name is taken by an op from somewhere else, or an effect is not a parameter.
 
     Examples
     --------

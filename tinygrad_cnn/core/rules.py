@@ -150,7 +150,7 @@ def read(op: Any, own: str, k: int, fn: Callable[..., Any]) -> Rule:
             f"{op.name}: the rule for {own} does not name g, the gradient of the op's result. "
             f"Write it as a function of g: {op.name}.vjp({own}=lambda g{''.join(', ' + n for n in names)}: ...)."
         )
-    others = tuple(n for n in op.defaults if n not in names) if rest else None
+    others = tuple(n for n in op.lasting if n not in names) if rest else None
     if not g_first or by_keyword:
         fn = _by_name(fn, tuple(names))
     return Rule(k, fn, tuple(names), tuple(recipe), others)
@@ -161,7 +161,7 @@ def _item(op: Any, own: str, k: int, name: str) -> Item:
     base, _, suffix = name.rpartition("_")
     if name in ("y", "y_shape"):
         return Item(name)
-    if name in op.defaults:
+    if name in op.lasting:
         return Item("parameter", name)
     if name in op.aux:
         return Item("side", op.aux.index(name))
@@ -173,7 +173,7 @@ def _item(op: Any, own: str, k: int, name: str) -> Item:
         return Item("input", op.inputs.index(name))
     if suffix in ("shape", "dtype") and base in op.inputs:
         return Item(suffix, op.inputs.index(base))
-    known = ["g", "y", *op.inputs, *(f"{x}_shape" for x in op.inputs), *op.defaults, *op.aux]
+    known = ["g", "y", *op.inputs, *(f"{x}_shape" for x in op.inputs), *op.lasting, *op.aux]
     raise TypeError(f"{op.name}: the rule for {own} names {name!r}; the names it can have are {', '.join(known)}.")
 
 

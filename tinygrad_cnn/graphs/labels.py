@@ -54,7 +54,7 @@ def parameter_texts(node: Any) -> dict[str, str]:
     return {
         name: value_text(value)
         for name, value in node.params.items()
-        if (name not in defaults or _differs(value, defaults[name])) and not isinstance(value, np.random.Generator)
+        if name not in defaults or _differs(value, defaults[name])
     }
 
 

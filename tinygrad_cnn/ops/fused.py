@@ -17,7 +17,7 @@ from ..autodiff import Sample as S
 from ..autodiff.sample import apart, positive
 from ..core import op
 from . import normalization
-from ._arguments import promoted
+from ._arguments import promoted, values
 from ._reference import scalarwise
 from .activation import relu
 from .conv import _SAMPLES, _conv2d_ref, _cost, conv2d, conv2d_dw, conv2d_dx, filters_window
@@ -217,6 +217,8 @@ scale_shift_relu.formula(y="maximum(x * scale + shift, 0)")
 
 
 def _compose(x: Any, gamma: Any, beta: Any, *, eps: float = 1e-5, observe: Any = None) -> Any:
+    if observe is not None:
+        observe(*kernels.norm_stats(values(x)))
     return normalization.affine(normalization.normalize(x, axis=tuple(range(len(x.shape) - 1)), eps=eps), gamma, beta)
 
 
@@ -229,6 +231,7 @@ _NORMS = [S(x=(2, 3, 2, 2), gamma=positive(2), beta=(2,), eps=1e-2), S(x=(5, 3),
     ref=_norm_ref,
     composition=_compose,
     cost=lambda x_shape: 8 * math.prod(x_shape),
+    effects=["observe"],
 )
 def batch_norm(
     x: Any, gamma: Any, beta: Any, *, eps: float = 1e-5, observe: Callable[[Any, Any], Any] | None = None
@@ -252,6 +255,7 @@ def batch_norm(
     ref=lambda *a, **p: np.maximum(_norm_ref(*a, **p), 0),
     composition=lambda *a, **p: relu(_compose(*a, **p)),
     cost=lambda x_shape: 9 * math.prod(x_shape),
+    effects=["observe"],
 )
 def batch_norm_relu(
     x: Any, gamma: Any, beta: Any, *, eps: float = 1e-5, observe: Callable[[Any, Any], Any] | None = None

@@ -29,6 +29,7 @@ def generator(rng: Any, who: str) -> np.random.Generator:
 @op(
     params=["rate"],
     aux=["keep"],
+    effects=["rng"],
     samples=[S(x=(4, 5), rate=0.4, rng=0), S(x=(4, 5), rate=0.5, training=False), S(x=(3,), rate=0.0, rng=1)],
     ref=lambda x, rate, training=True, rng=None: (
         x if not training else np.where(np.random.default_rng(rng).random(x.shape) >= rate, x / (1 - rate), 0)
