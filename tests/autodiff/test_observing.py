@@ -7,7 +7,9 @@ import pytest
 
 import tinygrad_cnn as tg
 from tinygrad_cnn.autodiff import observing as observe
-from tinygrad_cnn.autodiff.observing import observers, observing, running
+from tinygrad_cnn.autodiff.observing import observers, observing, observing_effects, running
+from tinygrad_cnn.core.register import effect, effect_observers, effects
+from tinygrad_cnn.optim import SGD
 
 
 def test_calls_and_steps_back_are_seen_in_order():
@@ -57,7 +59,7 @@ def test_an_exception_leaves_nothing_behind(where):
             breaks(tg.Tensor(np.ones(2), requires_grad=True)).sum().backward()
     finally:
         tg.registry.pop("test_observe_breaks")
-    assert observers == [] and running.call is None
+    assert observers == [] and running.call is None and running.effect is None
 
 
 def test_nobody_is_charged_for_the_time_of_observers(monkeypatch):
@@ -102,3 +104,52 @@ def test_observed_values_and_gradients_are_the_same_bits():
     with observing(lambda call: None):
         watched = run()
     assert all(np.array_equal(a, b) for a, b in zip(plain, watched, strict=True))
+
+
+# -- effects --------------------------------------------------------------------------------------------------
+
+
+def test_effects_are_seen_before_and_after_with_what_they_are_part_of():
+    w = tg.Tensor(np.ones(2), requires_grad=True)
+    w.grad, seen = np.ones(2), []
+    with observing_effects(lambda call: seen.append((call, call.over, w.version))):
+        SGD([w], lr=0.5).step()
+    assert [(c.effect.rpartition(".")[2], over, version) for c, over, version in seen][-4:] == [
+        ("_update", False, 0), ("update", False, 0), ("update", True, 1), ("_update", True, 1)
+    ]  # fmt: skip
+    inner, outer = seen[-2][0], seen[-1][0]
+    assert inner.around is outer and outer.around is None and inner.within is None
+    assert outer.effect == "tinygrad_cnn.optim.optimizer.Optimizer._update" and effects[outer.effect] is SGD._update
+    assert outer.args[1] is w and outer.op is None
+    assert effect_observers == [] and running.call is None and running.effect is None
+
+
+def test_observers_of_ops_are_told_of_no_effects_and_find_none_around_an_op():
+    @effect
+    def draws_and_doubles(x):
+        return tg.dropout(tg.mul(x, 2.0), 0.5, rng=0)
+
+    assert effects.pop(f"{__name__}.{draws_and_doubles.__qualname__}") is draws_and_doubles
+    calls, changes = [], []
+    with observing(calls.append), observing_effects(lambda call: changes.append(call) if call.over else None):
+        draws_and_doubles(np.ones(3))
+    assert [(call.op.name, call.within, call.effect) for call in calls] == [("mul", None, ""), ("dropout", None, "")]
+    draw, around = changes
+    assert draw.within is calls[1] and draw.around is around and draw.effect.endswith(".draw_from")
+    assert [call.inside for call in calls] == [0.0, 0.0]
+
+
+def test_an_effect_that_raises_leaves_nothing_behind_and_is_never_over():
+    w, seen = tg.Tensor(np.ones(2)), []
+    with pytest.raises(ZeroDivisionError), observing_effects(lambda call: seen.append(call.over)):
+        w.update(lambda own: 1 / 0)
+    assert seen == [False] and effect_observers == [] and running.call is None and running.effect is None
+
+
+def test_effects_of_other_threads_are_not_seen():
+    w, seen = tg.Tensor(np.ones(2)), []
+    with observing_effects(seen.append):
+        thread = threading.Thread(target=lambda: w.assign(np.zeros(2)))
+        thread.start()
+        thread.join()
+    assert seen == [] and w.data.tolist() == [0.0, 0.0]

@@ -11,7 +11,7 @@ import numpy as np
 from .errors import GraphError, check_floating
 from .graph import Leaf, Node, Released, clock, differentiable, held, holds_array, walk, why_no_gradient
 from .modes import enable_grad, no_grad
-from .register import hooks, observers, registry
+from .register import effect, hooks, observers, registry
 from .rules import Item, Rule
 from .site import Site, here, line_of
 from .tensor import Tensor, as_array, wrap
@@ -254,9 +254,15 @@ def backward(y: Tensor, grad: Any = None, retain_graph: bool = False) -> None:
     site = None if retain_graph else here()
     with no_grad():
         found = sweep({y.node: seed}, order, leaves, create_graph=False, site=site, partial=False)
-    for leaf, g in found.items():  # the one place where a leaf's gradient becomes final
-        leaf.grad = g if leaf.grad is None else np.add(leaf.grad, g, out=leaf.grad)
+    add_gradients(found)
     last_root[:] = [weakref.ref(y.node)]
+
+
+@effect
+def add_gradients(found: dict[Any, Any]) -> None:
+    """Add what backward found to the gradients of leaves: the one place where they become final."""
+    for leaf, g in found.items():
+        leaf.grad = g if leaf.grad is None else np.add(leaf.grad, g, out=leaf.grad)
 
 
 def grad(

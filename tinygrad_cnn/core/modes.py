@@ -172,10 +172,3 @@ def scope(name: str) -> Any:
     """
     path = current().path
     return switched(path=f"{path}.{name}" if path else name)
-
-
-def drawn_from(rng: Any) -> None:
-    """Note that an op is about to draw from `rng`, so that a checkpoint can draw the same numbers again."""
-    generators = current().generators
-    if generators is not None and id(rng) not in generators:
-        generators[id(rng)] = (rng, rng.bit_generator.state)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -25,9 +26,32 @@ registry = Registry()
 
 observers: list[tuple[int, Callable[..., Any]]] = []  # who looks on at ops and steps back, with the thread of each
 
+effects: dict[str, Callable[..., Any]] = {}  # every function and method that changes state, by its dotted name
+effect_observers: list[tuple[int, Callable[..., Any]]] = []  # who looks on at them, with the thread of each
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def effect(fn: F) -> F:
+    """Declare that a function or method changes state, so that observers see each call; a decorator.
+
+    State is whatever a later call can read: values of leaves, gradients, what optimisers remember, running
+    statistics, random generators.  Observers are `autodiff.observing.observing_effects`.
+    """
+    name = f"{fn.__module__}.{fn.__qualname__}"
+
+    @wraps(fn)
+    def run(*args: Any, **named: Any) -> Any:
+        return hooks["effect"](name, fn, args, named) if effect_observers else fn(*args, **named)
+
+    effects[name] = run
+    return cast(F, run)
+
+
 hooks: dict[str, Callable[..., Any]] = {
     # in core: Tensor.backward, which the engine provides
-    # in autodiff: observed(call, run) tells the observers; noted(node, g, create_graph) runs the hooks of a node
+    # in autodiff: observed(op, args, arrays, params), observed_step and effect(name, fn, args, named) tell observers;
+    # noted(node, g, create_graph) runs the hooks of a node
     "explain": lambda t, loss: "it is not on a path to the output",  # why t has no gradient; in autodiff
     "add_into": lambda a, b: np.add(a, b, out=a),  # a faster one, in ops
     # in the front door, imported when called: html(object), summary(module, input_shape), open_run(path)

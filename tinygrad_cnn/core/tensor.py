@@ -15,7 +15,7 @@ import numpy as np
 from .errors import check_floating
 from .graph import Leaf, Node, Note, clock
 from .modes import current
-from .register import hooks, registry
+from .register import effect, hooks, registry
 from .site import here
 
 ARRAYS = (np.ndarray, np.generic)
@@ -155,7 +155,9 @@ class Tensor:
         return grad
 
     @grad.setter
+    @effect
     def grad(self, value: Any) -> None:
+        """Replace the gradient, or forget it with None."""
         if value is not None:
             value = np.array(as_array(value, "grad"))  # backward adds to it in place
             if value.shape != self.shape or value.dtype != self.dtype:
@@ -254,6 +256,7 @@ class Tensor:
             raise TypeError(f"assign: {self.name or 'tensor'} is {self.dtype}, got {array.dtype}; convert it first.")
         return self.update(lambda own: np.copyto(own, array, casting="same_kind"))
 
+    @effect
     def update(self, write: Callable[[np.ndarray], Any]) -> Tensor:
         """Let ``write(array)`` change the values of a leaf in place: in a copy, if anybody else holds the array."""
         if isinstance(self.node, Node):

@@ -9,14 +9,17 @@ import numpy as np
 from ..autodiff import Sample as S
 from ..autodiff.numbers import is_whole, number, whole
 from ..core import op
-from ..core.modes import current, drawn_from
+from ..core.modes import current
+from ..core.register import effect
 from .arithmetic import where
 
 
 def generator(rng: Any, who: str) -> np.random.Generator:
     """A generator from itself or from a whole number, its seed; a fresh, unseeded one from None."""
     if isinstance(rng, np.random.Generator):
-        drawn_from(rng)
+        inside = current().generators
+        if inside is not None and id(rng) not in inside:  # a checkpoint draws the same numbers again
+            inside[id(rng)] = (rng, rng.bit_generator.state)
         return rng
     if rng is None:
         made: np.random.Generator = (current().unseeded or np.random.default_rng)()
@@ -24,6 +27,12 @@ def generator(rng: Any, who: str) -> np.random.Generator:
     if is_whole(rng):
         return np.random.default_rng(whole(who, "rng", rng, 0))
     raise TypeError(f"{who}: rng={rng!r} must be a np.random.Generator, a whole number (a seed) or None.")
+
+
+@effect
+def draw_from(rng: np.random.Generator, method: str, *settings: Any, **named: Any) -> Any:
+    """Draw random numbers from a generator, by the name of its method."""
+    return getattr(rng, method)(*settings, **named)
 
 
 @op(
@@ -50,7 +59,7 @@ def dropout(x: Any, rate: float, *, training: bool = True, rng: Any = None) -> A
     rate = number("dropout", "rate", rate, 0, below=1)
     if not training or rate == 0:
         return x, np.ones((1,) * x.ndim, bool)
-    keep = generator(rng, "dropout").random(x.shape) >= rate
+    keep = draw_from(generator(rng, "dropout"), "random", x.shape) >= rate
     return np.where(keep, x * (1 / (1 - rate)), 0), keep
 
 

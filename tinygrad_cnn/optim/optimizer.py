@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core import Tensor
 from ..core.errors import describe, nearest
+from ..core.register import effect
 from .settings import Group
 
 Slot = dict[str, Any]  # what an optimiser remembers of one parameter: arrays of its shape, and plain numbers
@@ -42,6 +43,7 @@ class Optimizer:
         if not self.param_groups:
             raise ValueError(f"{self.who}: the parameter list is empty. Pass model.parameters().")
 
+    @effect
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Train more parameters: ``{"params": [...], "lr": ...}``; settings not given are the defaults."""
         if "params" not in group:
@@ -62,17 +64,24 @@ class Optimizer:
             if id(p) in seen:
                 raise ValueError(f"{self.who}: parameter {p.name or describe(p)} was given twice; list each once.")
             seen.add(id(p))
-        self.param_groups.append(Group(self.who, params, {**self.defaults, **settings}))
+        added = Group(self.who, params, {**self.defaults, **settings})
+        self._check_group(added)
+        self.param_groups.append(added)
+
+    def _check_group(self, group: Group) -> None:
+        """Refuse settings that do not go together."""
 
     def _parameters(self) -> Iterator[tuple[Tensor, Group]]:
         for group in self.param_groups:
             for parameter in group["params"]:
                 yield parameter, group
 
+    @effect
     def zero_grad(self) -> None:
         """Forget the gradients: sets `.grad` to None, touches no memory."""
         for parameter, _ in self._parameters():
-            parameter.grad = None
+            leaf: Any = parameter.node
+            leaf.grad = None  # as `parameter.grad = None`, which would be an effect of its own
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Move every parameter that has a gradient; those with ``grad=None`` stay, and so does their state.
@@ -87,6 +96,7 @@ class Optimizer:
                 self._update(parameter, gradient, group)
         return loss
 
+    @effect
     def _update(self, parameter: Tensor, gradient: np.ndarray, group: Group) -> None:
         """Move one parameter by ``- change``, after shrinking it where the decay of weights is decoupled.
 
@@ -159,6 +169,7 @@ class Optimizer:
                 flat[f"state.{k}.{name}"] = value.copy() if isinstance(value, np.ndarray) else value
         return flat
 
+    @effect
     def load_state_dict(self, values: Mapping[str, Any]) -> None:
         """Go on from a `state_dict`, settings included; nothing is loaded unless all fits.
 

@@ -43,14 +43,11 @@ class SGD(Optimizer):
             params, lr=lr, momentum=momentum, dampening=dampening, nesterov=nesterov, weight_decay=weight_decay
         )
 
-    def add_param_group(self, group: Any) -> None:
-        super().add_param_group(group)
-        added = self.param_groups[-1]
-        if added["nesterov"] and (not added["momentum"] or added["dampening"]):
-            self.param_groups.pop()
+    def _check_group(self, group: Group) -> None:
+        if group["nesterov"] and (not group["momentum"] or group["dampening"]):
             raise ValueError(
                 f"SGD: nesterov=True needs momentum above 0 and dampening=0, "
-                f"got momentum={added['momentum']}, dampening={added['dampening']}."
+                f"got momentum={group['momentum']}, dampening={group['dampening']}."
             )
 
     def _stepped_at_once(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> bool:
