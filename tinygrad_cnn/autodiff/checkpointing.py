@@ -12,6 +12,7 @@ from ..core.errors import GraphError
 from ..core.graph import Leaf, Node, clock, differentiable, walk
 from ..core.modes import current, enable_grad, no_grad, switched
 from ..core.operation import Op
+from ..core.register import effect
 from ..core.rules import Plan
 from ..core.site import here, line_of
 from ..core.tensor import Tensor, wrap
@@ -28,6 +29,13 @@ class Unseeded:
         rng = next(self.again, None) or (self.outer or np.random.default_rng)()
         self.made.append((rng, rng.bit_generator.state))
         return rng
+
+
+@effect
+def set_generators(states: Iterable[tuple[Any, Any]]) -> None:
+    """Set random generators to states that they had before, so that they draw the same numbers again."""
+    for rng, then in states:
+        rng.bit_generator.state = then
 
 
 class Recompute:
@@ -51,17 +59,15 @@ class Recompute:
 
     def again(self, args: list[Any]) -> Tensor:
         """Run the function a second time, recorded, drawing the same random numbers, in the module it ran in."""
-        now = [rng.bit_generator.state for rng, _ in self.generators]
+        now = [(rng, rng.bit_generator.state) for rng, _ in self.generators]
         try:
-            for rng, then in self.generators:
-                rng.bit_generator.state = then
+            set_generators(self.generators)
             repeat = Unseeded(None, self.unseeded)
             with enable_grad(), switched(recomputing=True, generators=None, unseeded=repeat, **self.place):
                 y: Tensor = self.f(*args)
                 return y
         finally:
-            for (rng, _), current in zip(self.generators, now, strict=True):
-                rng.bit_generator.state = current
+            set_generators(now)
 
     def own_pull_back(self, node: Node, g: Any, create_graph: bool, within: Any) -> list[tuple[Any, Any]]:
         for k, edge in enumerate(node.inputs):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.numbers import whole
+from ..core.register import effect
 from .dataset import check_indices, gather, located
 
 Batch = tuple[np.ndarray, np.ndarray]
@@ -97,7 +98,7 @@ class DataLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         if self.position and not self._resumes:
-            self.epoch, self.position = self.epoch + 1, 0
+            self._move_to(self.epoch + 1, 0)
         self._resumes = False
         self._latest = me = object()
         epoch, total = self.epoch, len(self)
@@ -105,12 +106,17 @@ class DataLoader:
         try:
             for k, batch in enumerate(made, self.position + 1):
                 if self._latest is me:
-                    self.position = k
+                    self._move_to(epoch, k)
                 yield batch
         finally:
             made.close()
         if self._latest is me and self.position == total:
-            self.epoch, self.position = epoch + 1, 0
+            self._move_to(epoch + 1, 0)
+
+    @effect
+    def _move_to(self, epoch: int, position: int) -> None:
+        """Note how many batches of which epoch were given."""
+        self.epoch, self.position = epoch, position
 
     def order(self, epoch: int) -> np.ndarray:
         """Sample numbers in the order in which an epoch visits them."""
@@ -142,7 +148,7 @@ class DataLoader:
         epoch, position = (whole("DataLoader", name, state[name], 0) for name in ("epoch", "position"))
         if position > len(self):
             raise ValueError(f"DataLoader: the state has position {position}, an epoch has {len(self)} batches.")
-        self.epoch, self.position = epoch, position
+        self._move_to(epoch, position)
         self._resumes, self._latest = True, None
 
     def _settings(self) -> dict[str, int]:

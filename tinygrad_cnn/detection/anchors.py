@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.numbers import number, whole, wholes
-from ..ops.random import generator
+from ..ops.random import draw_from, generator
 from ._check import boxes_of, length_of, sizes_of
 from .boxes import areas, overlaps
 
@@ -65,11 +65,11 @@ def kmeans_anchors(sizes: Any, count: int, *, rng: Any = None, iterations: int =
 
 def _spread_start(boxes: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """k-means++: each next one is drawn with a chance that grows with the square of its distance from those before."""
-    chosen = [boxes[rng.integers(len(boxes))]]
+    chosen = [boxes[draw_from(rng, "integers", len(boxes))]]
     while len(chosen) < count:
         distance = np.maximum(1 - _shape_overlaps(boxes, np.array(chosen)).max(axis=1), 0)
         chance = distance**2 / (distance**2).sum() if (distance**2).sum() > 0 else np.full(len(boxes), 1 / len(boxes))
-        chosen.append(boxes[rng.choice(len(boxes), p=chance)])
+        chosen.append(boxes[draw_from(rng, "choice", len(boxes), p=chance)])
     return np.array(chosen)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.checkpointing import set_generators
 from ..core import Tensor, enable_grad
 from ..core.errors import describe
 from ..core.modes import current, switched
@@ -142,8 +143,7 @@ def _record(model: Callable[..., Any], points: list[Any], watch: AbstractContext
                 error.add_note("To see how far it came, draw the error: tg.draw(error)")
             raise
         finally:
-            for rng, before in (current().generators or {}).values():
-                rng.bit_generator.state = before
+            set_generators((current().generators or {}).values())
 
 
 def _leaves(model: Any) -> dict[Any, Tensor]:

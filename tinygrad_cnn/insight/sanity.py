@@ -17,6 +17,7 @@ import numpy as np
 
 from .. import ops
 from ..autodiff import explain_grad
+from ..autodiff.checkpointing import set_generators
 from ..autodiff.numbers import whole
 from ..core import Tensor, enable_grad, grad, no_grad
 from ..core.tensor import plain
@@ -63,8 +64,7 @@ def preserved(model: Module) -> Iterator[None]:
             model.load_state_dict(values)
             for parameter, g in grads:
                 parameter.grad = g
-            for rng, then in generators:
-                rng.bit_generator.state = then
+            set_generators(generators)
 
 
 def _check_module(model: Any) -> None:

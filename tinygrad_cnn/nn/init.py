@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.numbers import number, wholes
-from ..ops.random import generator
+from ..ops.random import draw_from, generator
 
 Rng = np.random.Generator | int | None
 Shape = Sequence[int]
@@ -68,7 +68,8 @@ def ones(shape: Shape, *, rng: Rng = None) -> np.ndarray:
 def normal(shape: Shape, mean: float = 0.0, std: float = 1.0, *, rng: Rng = None) -> np.ndarray:
     """Normal with the given mean and standard deviation."""
     mean, std = number("normal", "mean", mean), number("normal", "std", std, 0)
-    return generator(rng, "normal").normal(mean, std, _shape("normal", shape)).astype(np.float32)
+    values = draw_from(generator(rng, "normal"), "normal", mean, std, _shape("normal", shape))
+    return np.asarray(values, np.float32)
 
 
 def uniform(shape: Shape, low: float = 0.0, high: float = 1.0, *, rng: Rng = None) -> np.ndarray:
@@ -76,7 +77,8 @@ def uniform(shape: Shape, low: float = 0.0, high: float = 1.0, *, rng: Rng = Non
     low, high = number("uniform", "low", low), number("uniform", "high", high)
     if high < low:
         raise ValueError(f"uniform: low={low} must not exceed high={high}.")
-    return generator(rng, "uniform").uniform(low, high, _shape("uniform", shape)).astype(np.float32)
+    values = draw_from(generator(rng, "uniform"), "uniform", low, high, _shape("uniform", shape))
+    return np.asarray(values, np.float32)
 
 
 def _scaled(who: str, shape: Shape, rng: Rng, variance: Callable[[int, int], float]) -> np.ndarray:
@@ -84,11 +86,11 @@ def _scaled(who: str, shape: Shape, rng: Rng, variance: Callable[[int, int], flo
     sizes, scale = _shape(who, shape), variance(*fans(shape, who))
     source = generator(rng, who)
     if who.endswith("normal"):
-        values = source.normal(0.0, math.sqrt(scale), sizes)
+        values = draw_from(source, "normal", 0.0, math.sqrt(scale), sizes)
     else:
         limit = math.sqrt(3.0 * scale)
-        values = source.uniform(-limit, limit, sizes)
-    return values.astype(np.float32)
+        values = draw_from(source, "uniform", -limit, limit, sizes)
+    return np.asarray(values, np.float32)
 
 
 def he_normal(shape: Shape, *, rng: Rng = None) -> np.ndarray:
@@ -126,7 +128,7 @@ def orthogonal(shape: Shape, gain: float = 1.0, *, rng: Rng = None) -> np.ndarra
     sizes = _shape("orthogonal", shape)
     rows, _ = fans(sizes, "orthogonal")
     columns = sizes[-1]
-    tall = generator(rng, "orthogonal").normal(size=(max(rows, columns), min(rows, columns)))
+    tall = draw_from(generator(rng, "orthogonal"), "normal", size=(max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(tall)
     q *= np.sign(np.diagonal(r))  # makes the distribution uniform over orthogonal matrices
     matrix = q if rows >= columns else q.T

@@ -15,7 +15,7 @@ import numpy as np
 from ..autodiff.hooks import Handle, Hook
 from ..core import Tensor
 from ..core.modes import current, enter, leave
-from ..core.register import hooks
+from ..core.register import effect, hooks
 from .hooks import Hooks
 from .loading import LoadReport, load
 from .parameter import Parameter
@@ -29,6 +29,12 @@ class _Structure:
     @classmethod
     def change(cls) -> None:
         cls.version += 1
+
+
+@effect
+def set_part(module: Module, name: str, value: Any) -> None:
+    """Give a module a parameter, a buffer or a module below it, in the place of what had that name."""
+    object.__setattr__(module, name, value)
 
 
 def _join(prefix: str, name: str) -> str:
@@ -116,9 +122,14 @@ class Module:
             )
         if isinstance(before, (Module, Parameter)):
             _Structure.version += 1
-        object.__setattr__(self, name, value)
+        if name in self._buffers or any(isinstance(v, (Module, Parameter)) for v in (before, value)):
+            set_part(self, name, value)
+        else:
+            object.__setattr__(self, name, value)
 
+    @effect
     def __delattr__(self, name: str) -> None:
+        """Remove an attribute, which may be a parameter, a buffer or a module."""
         object.__delattr__(self, name)
         object.__setattr__(self, "_buffers", self._buffers - {name})
         _Structure.version += 1
@@ -224,6 +235,7 @@ class Module:
         """Switch everything to the behaviour of a finished network; returns itself."""
         return self.train(False)
 
+    @effect
     def zero_grad(self) -> None:
         """Forget the gradients: sets `.grad` of every parameter to None, touches no memory.
 
@@ -310,6 +322,7 @@ class Module:
         """
         return {name: value.numpy() for name, value in self._state().items()}
 
+    @effect
     def load_state_dict(self, values: Mapping[str, Any], strict: bool = True) -> LoadReport:
         """Write the arrays of a `state_dict` into this module; nothing is written unless all fits.
 

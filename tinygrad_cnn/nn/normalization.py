@@ -12,6 +12,7 @@ from .. import ops
 from ..autodiff.numbers import number, whole
 from ..core import Tensor
 from ..core.modes import current
+from ..core.register import effect
 from ..ops.fused import fused
 from . import checks
 from .init import ones, zeros
@@ -79,14 +80,15 @@ class BatchNorm2d(_Norm):
                     f" That is {count}. Use a larger batch, or eval().",
                 )  # fmt: skip
             # A checkpoint's second pass sees the same batch again.
-            observe = None if current().recomputing else partial(self._observe, count)
+            observe = None if current().recomputing else partial(self._move_statistics, count)
             op = fused(ops.batch_norm_relu if relu else ops.batch_norm)
             return op(x, self.weight, self.bias, eps=self.eps, observe=observe)
         scale = self.weight / ops.sqrt(self.running_var + self.eps)
         shift = self.bias - self.running_mean * scale
         return fused(ops.scale_shift_relu if relu else ops.scale_shift)(x, scale, shift)
 
-    def _observe(self, count: int, mean: np.ndarray, var: np.ndarray) -> None:
+    @effect
+    def _move_statistics(self, count: int, mean: np.ndarray, var: np.ndarray) -> None:
         """Move the running averages towards this batch's, whose variance divides by `count`."""
         for running, batch in ((self.running_mean, mean), (self.running_var, var * (count / (count - 1)))):
             moved = (1 - self.momentum) * running.data + self.momentum * batch

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core import Tensor
+from ..core.register import effect
 
 
 class Parameter(Tensor):
@@ -36,6 +37,7 @@ class Parameter(Tensor):
         if self._auto_named and not f".{self.name or ''}".endswith(f".{path}"):
             self.name = path
 
+    @effect
     def convert(self, dtype: Any) -> None:
         """Change the dtype, in place: optimisers and modules keep the same object.  The gradient is dropped."""
         auto, note = self._auto_named, self.node.note

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Tensor
-from .random import generator
+from .random import draw_from, generator
 
 
 def tensor(data: Any, *, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
@@ -78,7 +78,8 @@ def randn(*shape: int, rng: Any = None, dtype: Any = np.float32, **options: Any)
     >>> np.array_equal(tg.randn(3, rng=0), tg.randn(3, rng=0))  # a seed fixes the draw
     True
     """
-    return Tensor(generator(rng, "randn").standard_normal(_shape(shape)).astype(dtype), copy=False, **options)
+    values = draw_from(generator(rng, "randn"), "standard_normal", _shape(shape))
+    return Tensor(values.astype(dtype), copy=False, **options)
 
 
 def rand(*shape: int, rng: Any = None, dtype: Any = np.float32, **options: Any) -> Tensor:
@@ -88,7 +89,8 @@ def rand(*shape: int, rng: Any = None, dtype: Any = np.float32, **options: Any) 
     >>> float(x.min()) >= 0, float(x.max()) < 1
     (True, True)
     """
-    return Tensor(generator(rng, "rand").random(_shape(shape)).astype(dtype), copy=False, **options)
+    values = draw_from(generator(rng, "rand"), "random", _shape(shape))
+    return Tensor(values.astype(dtype), copy=False, **options)
 
 
 def _shape(shape: tuple[Any, ...]) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Tensor
+from ..core.register import effect
 from .settings import check
 
 
@@ -23,6 +24,7 @@ def _with_grad(who: str, params: Any) -> list[Tensor]:
     return found
 
 
+@effect
 def clip_grad_norm(params: Any, max_norm: float, *, error_if_nonfinite: bool = True) -> float:
     """Scale all gradients by one factor, in place, if the norm of all of them together exceeds `max_norm`.
 
@@ -44,11 +46,17 @@ def clip_grad_norm(params: Any, max_norm: float, *, error_if_nonfinite: bool = T
         raise ValueError(f"clip_grad_norm: the gradient of {who} has norm {total}. Nothing was scaled.")
     factor = limit / (total + 1e-6)
     if not factor >= 1.0:  # smaller, or NaN
-        for p in given:
-            grad: Any = p.grad
-            with np.errstate(invalid="ignore"):  # 0 * inf, if the caller wants that
-                np.multiply(grad, factor, out=grad)
+        with np.errstate(invalid="ignore"):  # 0 * inf, if the caller wants that
+            scale_grad(given, factor)
     return total
+
+
+@effect
+def scale_grad(params: Iterable[Tensor], factor: float) -> None:
+    """Multiply all gradients by one number, in place."""
+    for p in params:
+        if (grad := p.grad) is not None:
+            np.multiply(grad, factor, out=grad)
 
 
 def _norm(grad: Any) -> float:
@@ -60,6 +68,7 @@ def _norm(grad: Any) -> float:
     return float(np.linalg.norm(flat.astype(np.float64)))  # too large or small for the square of a float32
 
 
+@effect
 def clip_grad_value(params: Any, max_value: float) -> None:
     """Cut every element of every gradient to [-max_value, max_value], in place.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.register import effect
 from .settings import check
 
 
@@ -52,6 +53,7 @@ class EMA:
         self._applied = False
         self._average: dict[str, np.ndarray] = model.state_dict()
 
+    @effect
     def update(self) -> None:
         """Take in the model's weights as they are now."""
         self._outside("update")
@@ -92,6 +94,7 @@ class EMA:
         averages = {f"average.{name}": value for name, value in self.weights().items()}
         return {"decay": self.decay, "warmup": self.warmup, "updates": self.updates, **averages}
 
+    @effect
     def load_state_dict(self, values: Mapping[str, Any]) -> None:
         """Go on from a `state_dict`, settings included; nothing is loaded unless all fits.
 

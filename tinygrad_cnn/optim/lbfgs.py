@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Tensor
+from ..core.register import effect
 from .optimizer import Optimizer
 
 
@@ -110,10 +111,15 @@ class LBFGS(Optimizer):
             for p, value in zip(group["params"], before, strict=True):
                 p.assign(value)
             raise
-        self.iterations, self.evaluations = self.iterations + int(found.nit), self.evaluations + len(losses)
+        self._end(found, len(losses))
+        return losses[0]
+
+    @effect
+    def _end(self, found: Any, evaluations: int) -> None:
+        """Write what a search found to the parameters, and count it."""
+        self.iterations, self.evaluations = self.iterations + int(found.nit), self.evaluations + evaluations
         self.message = str(found.message)
         self._write(found.x)
-        return losses[0]
 
     def _write(self, flat: np.ndarray) -> None:
         """Give every parameter its part of the row."""
@@ -130,7 +136,9 @@ class LBFGS(Optimizer):
     def state_dict(self) -> dict[str, Any]:
         return {**super().state_dict(), "iterations": self.iterations, "evaluations": self.evaluations}
 
+    @effect
     def load_state_dict(self, values: Mapping[str, Any]) -> None:
+        """Go on from a `state_dict`, settings and counts included; nothing is loaded unless all fits."""
         counts = {}
         if isinstance(values, Mapping):
             values = dict(values)

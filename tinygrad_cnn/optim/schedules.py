@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..autodiff.numbers import number, whole
+from ..core.register import effect
 from .optimizer import Optimizer
 
 
@@ -41,6 +42,7 @@ class Schedule:
         for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
             group["lr"] = self.rate(base, self.t)
 
+    @effect
     def step(self) -> None:
         """Count one step and set the optimiser's learning rates."""
         self.t += 1
@@ -55,6 +57,7 @@ class Schedule:
         """The count and the learning rates at the start, as plain numbers."""
         return {"t": self.t, **{f"base_lrs.{k}": lr for k, lr in enumerate(self.base_lrs)}}
 
+    @effect
     def load_state_dict(self, values: Mapping[str, Any]) -> None:
         """Go on from a `state_dict`; nothing changes unless its entries are the expected ones."""
         if values.keys() != self.state_dict().keys():
@@ -263,6 +266,7 @@ class ReduceLROnPlateau(Schedule):
         margin = self.threshold * self.best if self.mode == "max" else -self.threshold * self.best
         return metric > self.best + margin if self.mode == "max" else metric < self.best + margin
 
+    @effect
     def step(self, metric: Any = None) -> None:
         """Count one step that ended with `metric`, a finite number."""
         try:
@@ -288,6 +292,7 @@ class ReduceLROnPlateau(Schedule):
         best = {} if self.best is None else {"best": self.best}
         return {"t": self.t, "bad": self.bad, "cooling": self.cooling, **best}
 
+    @effect
     def load_state_dict(self, values: Mapping[str, Any]) -> None:
         """Go on from a `state_dict`."""
         if values.keys() - {"best"} != {"t", "bad", "cooling"}:

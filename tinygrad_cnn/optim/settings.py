@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.numbers import number, whole
+from ..core.register import effect
 
 # The bounds of each number, as `autodiff.numbers.number` takes them.  Any other setting, which only an optimiser of a
 # user's own has, must be a finite number.
@@ -63,7 +64,9 @@ class Group(dict[str, Any]):
         for name, value in settings.items():
             dict.__setitem__(self, name, check(who, name, value))
 
+    @effect
     def __setitem__(self, name: str, value: Any) -> None:
+        """Change a setting, such as the learning rate."""
         if name not in self or name == "params":
             settings = ", ".join(k for k in self if k != "params")
             raise KeyError(f"{self.who}: {name!r} cannot be set; the settings are {settings}.")

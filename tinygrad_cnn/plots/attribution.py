@@ -13,7 +13,7 @@ from ..core import Tensor, enable_grad, grad
 from ..core.errors import describe
 from ..insight.evaluation import evaluating
 from ..nn import Conv2d, ConvTranspose2d, DepthwiseConv2d, Module
-from ..ops.random import generator
+from ..ops.random import draw_from, generator
 from . import figures
 from .probe import check_model, class_index, find_layer, logits_of, one_image, outputs_of
 
@@ -52,7 +52,7 @@ def saliency_map(
         spread = noise * ((high - low) or 1.0)
         total = np.zeros(image.shape[1:3])
         for _ in range(smooth):
-            noisy = image + spread * rng.standard_normal(image.shape)
+            noisy = image + spread * draw_from(rng, "standard_normal", image.shape)
             total += _steepness(model, noisy.astype(image.dtype), label)
         return total / smooth
 

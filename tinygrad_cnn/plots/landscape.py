@@ -14,7 +14,7 @@ from ..core import no_grad
 from ..core.errors import describe
 from ..core.tensor import plain
 from ..insight.sanity import preserved
-from ..ops.random import generator
+from ..ops.random import draw_from, generator
 from . import figures
 from .probe import check_model
 
@@ -64,7 +64,7 @@ def random_direction(model: Any, seed: int = 0) -> dict[str, np.ndarray]:
         if w.ndim < 2:
             direction[name] = np.zeros_like(w)
             continue
-        d, axes = rng.standard_normal(w.shape), tuple(range(w.ndim - 1))
+        d, axes = draw_from(rng, "standard_normal", w.shape), tuple(range(w.ndim - 1))
         size = np.sqrt((w * w).sum(axis=axes))
         direction[name] = d * (size / np.maximum(np.sqrt((d * d).sum(axis=axes)), 1e-30))
     return direction

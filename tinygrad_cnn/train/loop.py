@@ -8,12 +8,11 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
-import numpy as np
-
 from ..autodiff.numbers import whole
 from ..core.tensor import plain
 from ..data import DataLoader
 from ..optim import LBFGS, Adam, ReduceLROnPlateau, Schedule
+from ..optim.clip import scale_grad
 from .evaluation import Metric, defaults, evaluate
 from .history import History, Row
 from .interrupt import Interrupt
@@ -204,10 +203,7 @@ class Trainer:
 
     def _update(self) -> None:
         if self.accumulate > 1:
-            for group in self.optimizer.param_groups:
-                for p in group["params"]:
-                    if p.grad is not None:
-                        np.multiply(p.grad, 1 / self.pending, out=p.grad)
+            scale_grad((p for group in self.optimizer.param_groups for p in group["params"]), 1 / self.pending)
         self.last_lr, self.pending = self._lr(), 0
         self.optimizer.step()
         if self.ema is not None:

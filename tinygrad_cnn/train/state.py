@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.checkpointing import set_generators
+
 ARRAY = "__array__"  # stands in the plain tree for an array that is stored beside it
 
 
@@ -43,15 +45,14 @@ def restore_generators(model: Any, states: list[Any]) -> None:
     ------
     ValueError : their number or kind differs; none is changed then.
     """
-    generators = [rng.bit_generator for rng in model.generators()]
-    own, saved = [g.state["bit_generator"] for g in generators], [s["bit_generator"] for s in states]
+    generators = list(model.generators())
+    own, saved = [g.bit_generator.state["bit_generator"] for g in generators], [s["bit_generator"] for s in states]
     if own != saved:
         raise ValueError(
             f"fit: the model keeps the random generators {own}, the checkpoint has {saved}. "
             "Build the model as it was built for the run."
         )
-    for generator, state in zip(generators, states, strict=True):
-        generator.state = state
+    set_generators(zip(generators, states, strict=True))
 
 
 def _listed(state: Any) -> Any:
