@@ -1,8 +1,9 @@
 """Layers on the engine: transforms, checkpoints, hooks, observers, explanations, methods of Tensor, samples."""
 
 from .checkpointing import checkpoint as checkpoint
-from .debugging import debug as debug
+from .decorating import decorated as decorated
 from .explaining import explain_grad as explain_grad
+from .guarding import debug as debug
 from .methods import stop_gradient as stop_gradient
 from .sample import Sample as Sample
 from .transforms import hessian as hessian

@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.engine import last_root
-from ..core.graph import CUTS, Node, differentiable, walk, why_no_gradient
+from ..core.graph import Node, differentiable, walk
 from ..core.register import hooks
 from ..core.site import line_of
 from ..core.tensor import Tensor
+
+CUTS: dict[str, str] = {  # why a leaf has no history
+    "no_grad": "made under no_grad at",
+    "stop_gradient": "cut by stop_gradient at",
+    "integer": "cut by an op whose result is of integers or booleans at",
+    "selected": "cut by an op that only chooses by this input at",
+}
 
 
 def explain_grad(t: Tensor, loss: Tensor | None = None) -> str:
@@ -52,6 +59,18 @@ def explain_grad(t: Tensor, loss: Tensor | None = None) -> str:
     if t.grad is None:
         return "it is on a path to the loss: call loss.backward()"
     return "it has a gradient"
+
+
+def why_no_gradient(t: Any) -> str:
+    """Say why a Tensor is not part of any graph; an empty text if it is."""
+    node = t.node
+    if node.requires_grad:
+        return ""
+    if t.dtype.kind != "f":
+        return f"integer dtype: {t.dtype} values carry no gradient"
+    if node.why:
+        return f"{CUTS[node.why]} {line_of(node.site)}"
+    return "it does not require gradients (requires_grad=False), nor does anything that it was made from"
 
 
 def _walk(root: Any) -> tuple[set[Any], list[Any]]:

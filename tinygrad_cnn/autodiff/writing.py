@@ -7,15 +7,17 @@ the old one.  A write costs a copy of the array, unless nobody else holds it and
 from __future__ import annotations
 
 from collections.abc import Callable
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import GraphError
-from ..core.graph import Leaf, Node
+from ..core.graph import Leaf, Node, clock
 from ..core.modes import current
-from ..core.register import registry
-from ..core.tensor import Tensor, plain
+from ..core.register import effect, registry
+from ..core.site import here
+from ..core.tensor import Tensor, as_array, plain
 
 
 def write(t: Tensor, what: str, value: Any, made: Callable[[], Any], fill: Callable[[np.ndarray], Any]) -> Tensor:
@@ -86,6 +88,35 @@ class WritingMethods(Tensor):
     """The ways of writing to a Tensor."""
 
     __slots__ = ()
+
+    def assign(self, value: Any) -> Tensor:
+        """Replace the values of a leaf, in place where nobody else holds them.  Shape and dtype stay.
+
+        >>> w = tg.Tensor([1.0, 2.0])
+        >>> w.assign(w.data - 0.5)
+        Tensor([0.5, 1.5], dtype=float32)
+        >>> w.version
+        1
+        """
+        array = as_array(value, "assign")
+        if array.shape != self.shape:
+            raise ValueError(f"assign: {self.name or 'tensor'} has shape {self.shape}, got {array.shape}.")
+        if not np.can_cast(array.dtype, self.dtype, "same_kind"):
+            raise TypeError(f"assign: {self.name or 'tensor'} is {self.dtype}, got {array.dtype}; convert it first.")
+        return self.update(lambda own: np.copyto(own, array, casting="same_kind"))
+
+    @effect
+    def update(self, write: Callable[[np.ndarray], Any]) -> Tensor:
+        """Let ``write(array)`` change the values of a leaf in place: in a copy, if anybody else holds the array."""
+        if isinstance(self.node, Node):
+            raise TypeError(f"assign: this is a result of {self.node.label}; only leaves can be assigned to.")
+        array = self._data
+        if getrefcount(array) > 3 or array.base is not None or not array.flags.writeable:  # others look at this memory
+            self._data = np.array(self._data)
+        write(self._data)
+        self.node.version += 1
+        self.node.assigned, self.node.assigned_at = clock.tick(), here()
+        return self
 
     __iadd__, __isub__ = _in_place("+=", "add"), _in_place("-=", "sub")
     __imul__, __itruediv__ = _in_place("*=", "mul"), _in_place("/=", "div")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .errors import GraphError, check_floating
-from .graph import Leaf, Node, Released, clock, differentiable, held, holds_array, walk, why_no_gradient
+from .graph import Leaf, Node, Released, clock, differentiable, holds_array, walk
 from .modes import enable_grad, no_grad
 from .register import effect, hooks, observers, registry
 from .rules import Item, Rule
@@ -105,7 +105,7 @@ def pull_back(node: Any, g: Any, create_graph: bool, within: set[Any] | None) ->
         pairs: list[tuple[Any, Any]] = node.op.own_pull_back(node, g, create_graph, within)
         return pairs
     if node.marked or clock.now != node.clock:
-        _check_unchanged(node)
+        hooks["unchanged"](node)
     if create_graph and node.op.composition is not None:
         return _through_composition(node, g, within)
     plan = node.plan
@@ -163,22 +163,6 @@ def _through_composition(node: Any, g: Any, within: set[Any] | None) -> list[tup
     return [(node.inputs[k], gk) for k, gk in zip(wrt, found, strict=True) if gk is not None]
 
 
-def _check_unchanged(node: Any) -> None:
-    """Refuse to use a saved leaf that was assigned to, or a plain array that was written to, after it was saved."""
-    for k in node.plan.watch:
-        leaf = node.inputs[k]
-        if leaf is None or leaf.op is not None:
-            continue
-        if leaf.version and leaf.assigned > node.clock:
-            raise GraphError(_stale(node, k))
-        array = leaf.mark[0]() if leaf.mark else None
-        if array is not None and not np.array_equal(held(array), leaf.mark[1], equal_nan=leaf.dtype.kind == "f"):
-            raise GraphError(
-                f"backward: {node.label} at {line_of(node.site)} saved the array {leaf.shape} {leaf.dtype} given as "
-                f"{node.op.input(k)}, which was written to afterwards. Call backward before, or give the op a copy."
-            )
-
-
 def _lift(node: Node, item: Item, value: Any) -> Any:
     """A saved array as the Tensor that it was, so that its gradient is recorded too."""
     if item.kind == "y":
@@ -215,15 +199,6 @@ def _who(node: Node, rule: Rule) -> str:
     return f"{node.label}: the rule for {what}"
 
 
-def _stale(node: Node, k: int) -> str:
-    leaf: Any = node.inputs[k]
-    name = f"tensor {leaf.name!r}" if leaf.name else f"a tensor of shape {leaf.shape}"
-    return (
-        f"backward: {node.label} at {line_of(node.site)} saved {name}, which was assigned to afterwards at "
-        f"{line_of(leaf.assigned_at)} (now version {leaf.version}). Call backward before assign."
-    )
-
-
 def seed_of(y: Tensor, grad: Any, who: str) -> Any:
     """The cotangent that a walk back starts from: `grad`, or one for an output that is one number."""
     if not isinstance(y, Tensor):
@@ -248,7 +223,7 @@ def backward(y: Tensor, grad: Any = None, retain_graph: bool = False) -> None:
     """Add gradients of y to `.grad` of the leaves that it depends on (see `Tensor.backward`)."""
     seed = as_array(seed_of(y, grad, "backward"))
     if not y.requires_grad:
-        raise GraphError(f"backward: this tensor has no gradient to give: {why_no_gradient(y)}.")
+        raise GraphError(f"backward: this tensor has no gradient to give: {hooks['explain'](y)}.")
     order = in_order([y.node])
     leaves = {node for node in order if node.op is None}
     site = None if retain_graph else here()

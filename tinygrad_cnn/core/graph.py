@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,6 @@ import numpy as np
 from .site import Site, here, line_of
 
 Shape = tuple[int, ...]
-CUTS: dict[str, str] = {
-    "no_grad": "made under no_grad at",
-    "stop_gradient": "cut by stop_gradient at",
-    "integer": "cut by an op whose result is of integers or booleans at",
-    "selected": "cut by an op that only chooses by this input at",
-}
-
-
 class Clock:
     """Counts assignments to tensors, everywhere: a node knows by it whether a leaf is newer than itself."""
 
@@ -39,8 +31,9 @@ clock = Clock()
 class Leaf:
     """A value that no recorded op made: a parameter, data, or what came out while nothing was recorded.
 
-    A leaf of the last kind knows why its history is missing (`why`, a key of CUTS) and where it was lost (`site`);
-    `source` is a weak reference to the node that a `stop_gradient`, or an op with an integer result, cut off.
+    A leaf of the last kind knows why its history is missing (`why`: "no_grad", "stop_gradient", "integer", "selected")
+    and where it was lost (`site`); `source` is a weak reference to the node that a `stop_gradient`, or an op through
+    which no gradient flows, cut off.
     """
 
     __slots__ = (
@@ -65,32 +58,6 @@ class Leaf:
         self.why: str | None = None
         self.site: Site | None = None
         self.source: weakref.ref[Node | Leaf] | None = None
-
-
-SMALL = 4096  # bytes of an array that is copied when it is saved
-PLACES = 64  # that are compared in a larger one
-checks = {"arrays": False}  # whether all of a larger one is compared
-
-
-def held(a: np.ndarray) -> Any:
-    """What an array holds, at some of its places: enough to notice that a buffer was filled anew."""
-    return a.copy() if checks["arrays"] else a.flat[:: max(1, a.size // PLACES)]
-
-
-def mark(watch: Sequence[int], args: Sequence[Any], arrays: list[Any], edges: list[Any]) -> bool:
-    """Guard the saved arrays of the user's, who may write to them before backward: copy small ones, mark large ones.
-
-    Returns whether any was marked, so that backward looks.
-    """
-    marked = False
-    for k in watch:
-        a = arrays[k]
-        if a is args[k] and isinstance(a, np.ndarray) and a.flags.writeable:
-            if a.nbytes <= SMALL:
-                arrays[k] = a.copy()
-            else:
-                edges[k].mark, marked = (weakref.ref(a), held(a)), True
-    return marked
 
 
 def constant(y: Any, edges: Iterable[Edge], unrecorded: bool) -> Leaf:
@@ -118,29 +85,15 @@ class Node:
     requires_grad = True
     version = 0
 
-    def __init__(
-        self,
-        op: Any,
-        inputs: tuple[Edge, ...],
-        params: dict[str, Any],
-        plan: Any,
-        saved: Any,
-        shape: Shape,
-        dtype: np.dtype[Any],
-        clock: int,
-        path: str,
-        site: Site,
-    ) -> None:
-        self.op = op
-        self.inputs = inputs
-        self.params = params
-        self.plan = plan
-        self.saved = saved  # tuples of values named as plan.names says, or Released
-        self.shape = shape
-        self.dtype = dtype
-        self.clock = clock
-        self.path = path
-        self.site = site
+    def __init__(self, *fields: Any) -> None:
+        """Of the first ten slots: op, inputs, params, plan, saved, shape, dtype, clock, path, site.
+
+        `saved` are tuples of values named as ``plan.names`` says, or a Released.
+        """
+        (
+            self.op, self.inputs, self.params, self.plan, self.saved,
+            self.shape, self.dtype, self.clock, self.path, self.site,
+        ) = fields  # fmt: skip
         self.note: Note | None = None
         self.marked = False  # whether an input has a mark
 
@@ -245,14 +198,3 @@ def all_inputs(node: Any) -> Iterable[Any]:
     edges: Iterable[Any] = reversed(node.inputs)
     return edges
 
-
-def why_no_gradient(t: Any) -> str:
-    """Say why a Tensor is not part of any graph; an empty text if it is."""
-    node = t.node
-    if node.requires_grad:
-        return ""
-    if t.dtype.kind != "f":
-        return f"integer dtype: {t.dtype} values carry no gradient"
-    if node.why:
-        return f"{CUTS[node.why]} {line_of(node.site)}"
-    return "it does not require gradients (requires_grad=False), nor does anything that it was made from"

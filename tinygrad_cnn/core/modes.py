@@ -5,12 +5,12 @@ They are one value in one context variable, so threads and asyncio tasks have mo
 
 from __future__ import annotations
 
-import inspect
 import types
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from functools import wraps
 from typing import Any, NamedTuple
+
+from .register import hooks
 
 
 class Modes(NamedTuple):
@@ -49,8 +49,7 @@ class switched:
     """A context in which some modes have other values; also a decorator.
 
     The values from before are restored at the end, after an exception too, and even if the block is left in another
-    thread or task than it was entered in.  Of a generator or a coroutine, the modes are switched while it runs and
-    restored while it waits.
+    thread or task than it was entered in.
     """
 
     def __init__(self, **changes: Any) -> None:
@@ -65,71 +64,8 @@ class switched:
     def __exit__(self, *_: Any) -> None:
         _modes.set(current()._replace(**self._before.pop()))
 
-    def __call__(self, fn: Callable[..., Any]) -> Callable[..., Any]:
-        if not callable(fn):
-            raise TypeError(f"no_grad and enable_grad decorate functions, got {type(fn).__name__}.")
-        changes = self._changes
-
-        @wraps(fn)
-        def function(*args: Any, **params: Any) -> Any:
-            with switched(**changes):
-                return fn(*args, **params)
-
-        @wraps(fn)
-        def generator(*args: Any, **params: Any) -> Any:
-            return (yield from _stepwise(changes, fn(*args, **params)))
-
-        @wraps(fn)
-        async def coroutine(*args: Any, **params: Any) -> Any:
-            return await _awaited(changes, fn(*args, **params))
-
-        @wraps(fn)
-        async def async_generator(*args: Any, **params: Any) -> Any:
-            inner = fn(*args, **params)
-            step = inner.asend(None)
-            try:
-                while True:
-                    try:
-                        item = await _awaited(changes, step)
-                    except StopAsyncIteration:
-                        return
-                    try:
-                        step = inner.asend((yield item))
-                    except Exception as error:
-                        step = inner.athrow(error)
-            finally:
-                await _awaited(changes, inner.aclose())
-
-        if inspect.isasyncgenfunction(fn):
-            return async_generator
-        if inspect.iscoroutinefunction(fn):
-            return coroutine
-        return generator if inspect.isgeneratorfunction(fn) else function
-
-
-def _stepwise(changes: dict[str, Any], inner: Any) -> Generator[Any, Any, Any]:
-    """Run a generator or a coroutine to its end, with the modes switched during each of its steps."""
-    switch, step, value = switched(**changes), inner.send, None
-    while True:
-        try:
-            with switch:
-                item = step(value)
-        except StopIteration as end:
-            return end.value
-        try:
-            step, value = inner.send, (yield item)
-        except GeneratorExit:
-            with switch:
-                inner.close()
-            raise
-        except BaseException as error:
-            step, value = inner.throw, error
-
-
-@types.coroutine
-def _awaited(changes: dict[str, Any], inner: Any) -> Generator[Any, Any, Any]:
-    """The same for ``await``."""
-    return (yield from _stepwise(changes, inner))
+    def __call__(self, fn: Callable[..., Any]) -> Any:
+        return hooks["decorated"](self._changes, fn)
 
 
 def no_grad(fn: Callable[..., Any] | None = None) -> Any:

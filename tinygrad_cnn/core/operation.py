@@ -15,7 +15,7 @@ import numpy as np
 
 from .binding import PLAIN, bare, bind, plain_parameters
 from .errors import describe, located
-from .graph import Leaf, Node, clock, constant, mark
+from .graph import Leaf, Node, clock, constant
 from .modes import current
 from .register import hooks, observers, registry
 from .rules import Plan, plan_for, read
@@ -143,7 +143,7 @@ class Op:
                 e or (Leaf(a.shape, a.dtype) if isinstance(a, ndarray) else None)
                 for e, a in zip(edges, arrays, strict=True)
             ]
-            marked = mark(plan.watch, args, arrays, edges)
+            marked = hooks["guard"](plan.watch, args, arrays, edges)
         node = Node(
             self, tuple(edges), {name: params[name] for name in self.lasting} if self.effects else params,
             plan, plan.save(arrays, y, params, side), y.shape, y.dtype, clock.now, modes.path, here(),

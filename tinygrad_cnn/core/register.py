@@ -51,8 +51,10 @@ def effect(fn: F) -> F:
 hooks: dict[str, Callable[..., Any]] = {
     # in core: Tensor.backward, which the engine provides
     # in autodiff: observed(op, args, arrays, params), observed_step and effect(name, fn, args, named) tell observers;
-    # noted(node, g, create_graph) runs the hooks of a node
-    "explain": lambda t, loss: "it is not on a path to the output",  # why t has no gradient; in autodiff
+    # noted(node, g, create_graph) runs the hooks of a node; decorated(changes, fn) is fn in other modes
+    "explain": lambda t, loss=None: "it requires none, or is not on a path to the output",  # why no gradient comes
+    "guard": lambda watch, args, arrays, edges: False,  # copies or marks arrays of the user's that are saved
+    "unchanged": lambda node: None,  # refuses a step back if what was saved was written to since
     "add_into": lambda a, b: np.add(a, b, out=a),  # a faster one, in ops
     # in the front door, imported when called: html(object), summary(module, input_shape), open_run(path)
 }

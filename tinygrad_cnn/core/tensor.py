@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .errors import check_floating
-from .graph import Leaf, Node, Note, clock
+from .graph import Leaf, Node, Note
 from .modes import current
 from .register import effect, hooks, registry
 from .site import here
@@ -239,35 +238,6 @@ class Tensor:
             leaf.why, leaf.site, leaf.source = "stop_gradient", here(), weakref.ref(self.node)
         leaf.path = current().path
         return wrap(self._data, leaf)
-
-    def assign(self, value: Any) -> Tensor:
-        """Replace the values of a leaf, in place where nobody else holds them.  Shape and dtype stay.
-
-        >>> w = tg.Tensor([1.0, 2.0])
-        >>> w.assign(w.data - 0.5)
-        Tensor([0.5, 1.5], dtype=float32)
-        >>> w.version
-        1
-        """
-        array = as_array(value, "assign")
-        if array.shape != self.shape:
-            raise ValueError(f"assign: {self.name or 'tensor'} has shape {self.shape}, got {array.shape}.")
-        if not np.can_cast(array.dtype, self.dtype, "same_kind"):
-            raise TypeError(f"assign: {self.name or 'tensor'} is {self.dtype}, got {array.dtype}; convert it first.")
-        return self.update(lambda own: np.copyto(own, array, casting="same_kind"))
-
-    @effect
-    def update(self, write: Callable[[np.ndarray], Any]) -> Tensor:
-        """Let ``write(array)`` change the values of a leaf in place: in a copy, if anybody else holds the array."""
-        if isinstance(self.node, Node):
-            raise TypeError(f"assign: this is a result of {self.node.label}; only leaves can be assigned to.")
-        array = self._data
-        if getrefcount(array) > 3 or array.base is not None or not array.flags.writeable:  # others look at this memory
-            self._data = np.array(self._data)
-        write(self._data)
-        self.node.version += 1
-        self.node.assigned, self.node.assigned_at = clock.tick(), here()
-        return self
 
 
 def plain(value: Any) -> np.ndarray:

@@ -31,7 +31,7 @@ def test_a_buffer_that_is_filled_anew_is_noticed(create_graph, layout):
     w = weight(100, 3)
     loss = tg.matmul(batch, w).sum()
     batch[:] = np.random.default_rng(0).random(batch.shape)
-    words = r"backward: matmul at .*test_debugging.py:\d+ saved the array \(64, 100\) float64 given as a, which was"
+    words = r"backward: matmul at .*test_guarding.py:\d+ saved the array \(64, 100\) float64 given as a, which was"
     with pytest.raises(tg.GraphError, match=words):
         tg.grad(loss, w, create_graph=create_graph)
 
