@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import GraphError, check_floating
+from .errors import GraphError, check_floating, interrupts
 from .graph import Leaf, Node, Released, clock, differentiable, holds_array, walk
 from .modes import enable_grad, no_grad
 from .register import effect, hooks, observers, registry
@@ -51,44 +51,48 @@ def sweep(
     own: set[Any] = set()  # nodes whose gradient is a buffer that the engine made, so it may be added to in place
     found: dict[Any, Any] = {}
     released = Released(site) if site is not None else None
-    for node in reversed(order):
-        g = grads.pop(node, None)
-        if g is None:
-            continue
-        if (note := node.note) is not None and node not in stop:
-            if note.hooks:
-                g = hooks["noted"](node, g, create_graph)
-                own.discard(node)  # hooks may keep what they are shown, so it is not written to any more
-            if note.retains_grad and not create_graph:
-                note.grad = np.copy(g) if note.grad is None else note.grad + g
-        if node in wanted:
-            found[node] = g if create_graph or node in own else np.copy(g)
-        if node.op is None or node in stop:
-            continue
-        for edge, gk in pull(node, g, create_graph, within):
-            before = grads.get(edge)
-            if before is None:
-                grads[edge] = gk
-                if gk is not g and type(gk) is ndarray and gk.base is None:
-                    own.add(edge)  # the rule made it for us; g itself or a view of it may have other readers
-            elif create_graph:
-                grads[edge] = before + gk
-            elif edge in own:
-                add_into(before, gk)
-            elif gk is not g and type(gk) is ndarray and gk.base is None and type(before) is ndarray:
-                add_into(gk, before)
-                grads[edge] = gk
-                own.add(edge)
-            else:
-                grads[edge] = total = before + gk
-                if type(total) is ndarray:
+    try:
+        for node in reversed(order):
+            g = grads.pop(node, None)
+            if g is None:
+                continue
+            if (note := node.note) is not None and node not in stop:
+                if note.hooks:
+                    g = hooks["noted"](node, g, create_graph)
+                    own.discard(node)  # hooks may keep what they are shown, so it is not written to any more
+                if note.retains_grad and not create_graph:
+                    note.grad = np.copy(g) if note.grad is None else note.grad + g
+            if node in wanted:
+                found[node] = g if create_graph or node in own else np.copy(g)
+            if node.op is None or node in stop:
+                continue
+            for edge, gk in pull(node, g, create_graph, within):
+                before = grads.get(edge)
+                if before is None:
+                    grads[edge] = gk
+                    if gk is not g and type(gk) is ndarray and gk.base is None:
+                        own.add(edge)  # the rule made it for us; g itself or a view of it may have other readers
+                elif create_graph:
+                    grads[edge] = before + gk
+                elif edge in own:
+                    add_into(before, gk)
+                elif gk is not g and type(gk) is ndarray and gk.base is None and type(before) is ndarray:
+                    add_into(gk, before)
+                    grads[edge] = gk
                     own.add(edge)
-        if released is not None:
-            saved = node.saved
-            for r, a in node.plan.held:
-                if holds_array(saved[r][a]):
-                    node.saved = released
-                    break
+                else:
+                    grads[edge] = total = before + gk
+                    if type(total) is ndarray:
+                        own.add(edge)
+            if released is not None:
+                saved = node.saved
+                for r, a in node.plan.held:
+                    if holds_array(saved[r][a]):
+                        node.saved = released
+                        break
+    except BaseException as error:
+        interrupts(error, node, (), {}, node.path)
+        raise
     return found
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,22 @@ import numpy as np
 
 class GraphError(RuntimeError):
     """The recorded graph cannot do what was asked: released, altered, cut or without a rule."""
+
+
+class Interrupted(list[Any]):
+    """What an exception interrupted, innermost first: an op, a node or a module, each with its arguments and its path.
+
+    A pickled or copied exception has none, since graphs and modules do not follow it into another process.
+    """
+
+    def __reduce__(self) -> Any:
+        return list, ()
+
+
+def interrupts(error: BaseException, *what: Any) -> None:
+    """Note on an exception, as it passes, what it interrupts (see `autodiff.reader`)."""
+    with suppress(Exception):  # whatever a strange class of exceptions does, the exception itself goes on
+        vars(error).setdefault("_interrupted", Interrupted()).append(what)
 
 
 def describe(value: Any) -> str:

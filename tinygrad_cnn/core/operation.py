@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from .binding import PLAIN, bare, bind, plain_parameters
-from .errors import describe, located
+from .errors import describe, interrupts, located
 from .graph import Leaf, Node, clock, constant
 from .modes import current
 from .register import hooks, observers, registry
@@ -87,77 +87,81 @@ class Op:
 
     def record(self, *args: Any, **params: Any) -> Any:
         """Call the op; of Tensors, the result is a Tensor that remembers the call.  This is what ``op(...)`` does."""
-        if len(args) != self.arity or self.required or (params and not params.keys() <= self.defaults.keys()):
-            args, params = bind(self, args, params)
-        else:
-            params = {**self.defaults, **params} if params else self.defaults
-        if params is not self.defaults and not PLAIN.issuperset(map(type, params.values())):
-            params = plain_parameters(self, params)
         arrays: list[Any] = []
-        edges: list[Any] = []
-        mask, bit, traced, loose, shaped = 0, 1, False, False, False
-        for a in args:
-            if isinstance(a, Tensor):
-                node = a.node
-                arrays.append(a._data)
-                edges.append(node)
-                traced = True
-                if node.requires_grad:
-                    mask |= bit
-            else:
-                if type(a) not in READY:
-                    a = as_array(a, self.name)
-                shaped |= type(a) is ndarray
-                arrays.append(a)
-                edges.append(None)
-                loose = True
-            bit <<= 1
-        if loose and not self.broadcasts:  # no other array to lend a Python number its dtype
-            arrays = [np.asarray(a) if type(a) in (bool, int, float) else a for a in arrays]
-            shaped = True
         try:
+            if len(args) != self.arity or self.required or (params and not params.keys() <= self.defaults.keys()):
+                args, params = bind(self, args, {**params})
+            else:
+                params = {**self.defaults, **params} if params else self.defaults
+            if params is not self.defaults and not PLAIN.issuperset(map(type, params.values())):
+                params = plain_parameters(self, params)
+            edges: list[Any] = []
+            mask, bit, traced, loose, shaped = 0, 1, False, False, False
+            for a in args:
+                if isinstance(a, Tensor):
+                    node = a.node
+                    arrays.append(a._data)
+                    edges.append(node)
+                    traced = True
+                    if node.requires_grad:
+                        mask |= bit
+                else:
+                    if type(a) not in READY:
+                        a = as_array(a, self.name)
+                    shaped |= type(a) is ndarray
+                    arrays.append(a)
+                    edges.append(None)
+                    loose = True
+                bit <<= 1
+            if loose and not self.broadcasts:  # no other array to lend a Python number its dtype
+                arrays = [np.asarray(a) if type(a) in (bool, int, float) else a for a in arrays]
+                shaped = True
             if observers:
                 y = hooks["observed"](self, args, arrays, params)
             else:
                 y = self.fn(*arrays, **params)
-        except Exception as error:
-            worded = self._failed(error, arrays, params)
-            if worded is error:
-                raise
-            raise worded from error
-        side: Any = ()
-        if self.aux:
-            y, *side = y
-        if type(y) is not ndarray:
-            y = self._checked(y, traced)
-        if not traced:
-            return y
-        modes = current()
-        mask &= self.flows
-        if not mask or not modes.recording or y.dtype.kind != "f":
-            return wrap(y, constant(y, edges, unrecorded=bool(mask) and not modes.recording))
-        pattern = mask if self.arity >= 0 else (mask, len(args))
-        plan = self.plans.get(pattern) or plan_for(self, pattern, mask, len(args))
-        if shaped:  # drawings and costs want the shapes of plain arrays too
-            edges = [
-                e or (Leaf(a.shape, a.dtype) if isinstance(a, ndarray) else None)
-                for e, a in zip(edges, arrays, strict=True)
-            ]
-            marked = hooks["guard"](plan.watch, args, arrays, edges)
-        node = Node(
-            self, tuple(edges), {name: params[name] for name in self.lasting} if self.effects else params,
-            plan, plan.save(arrays, y, params, side), y.shape, y.dtype, clock.now, modes.path, here(),
-        )  # fmt: skip
-        if shaped and marked:
-            node.marked = True
-        return wrap(y, node)
+            side: Any = ()
+            if self.aux:
+                y, *side = y
+            if type(y) is not ndarray:
+                y = self._checked(y, traced)
+            if not traced:
+                return y
+            modes = current()
+            mask &= self.flows
+            if not mask or not modes.recording or y.dtype.kind != "f":
+                return wrap(y, constant(y, edges, unrecorded=bool(mask) and not modes.recording))
+            pattern = mask if self.arity >= 0 else (mask, len(args))
+            plan = self.plans.get(pattern) or plan_for(self, pattern, mask, len(args))
+            if shaped:  # drawings and costs want the shapes of plain arrays too
+                edges = [
+                    e or (Leaf(a.shape, a.dtype) if isinstance(a, ndarray) else None)
+                    for e, a in zip(edges, arrays, strict=True)
+                ]
+                marked = hooks["guard"](plan.watch, args, arrays, edges)
+            node = Node(
+                self, tuple(edges), {name: params[name] for name in self.lasting} if self.effects else params,
+                plan, plan.save(arrays, y, params, side), y.shape, y.dtype, clock.now, modes.path, here(),
+            )  # fmt: skip
+            if shaped and marked:
+                node.marked = True
+            return wrap(y, node)
+        except BaseException as error:
+            self._fail(error, args, params, arrays)
+            raise
 
     __call__ = record
 
-    def _failed(self, error: Exception, arrays: list[Any], params: dict[str, Any]) -> Exception:
-        """The error of a call, worded: with the op, the layer and the arguments."""
+    def _fail(self, error: Any, args: tuple[Any, ...], params: dict[str, Any], arrays: list[Any]) -> None:
+        """Note on an error which call it interrupts; raise it worded, with the op, the layer and the arguments."""
         names = self.input_names(len(arrays))
-        return located(error, self.name, current().path, dict(zip(names, arrays, strict=True)) | params)
+        worded = located(error, self.name, current().path, dict(zip(names, arrays, strict=False)) | params)
+        interrupts(worded, self, args, params, current().path)
+        try:
+            if worded is not error:
+                raise worded from error
+        finally:
+            del worded  # its traceback holds this frame: a cycle that would keep the arguments alive
 
     def input(self, k: int) -> str:
         """Return the name of input number k."""
