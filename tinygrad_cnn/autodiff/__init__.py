@@ -1,4 +1,4 @@
-"""Layers on the engine: transforms, checkpoints, hooks, observers, explanations, methods of Tensor, samples."""
+"""Layers on the engine: transforms, checkpoints, hooks, observers, the reader, explanations, methods, samples."""
 
 from .checkpointing import checkpoint as checkpoint
 from .decorating import decorated as decorated

@@ -6,17 +6,18 @@ is what its rules called; the rest are sums of gradients that meet.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..autodiff.observing import Call, observing
+from ..autodiff.reader import behind
 from ..core import Tensor, grad
 from ..core.errors import GraphError, check_floating, describe
+from ..core.graph import all_inputs, walk
 from ..core.tensor import wrap
-from .graph import behind
 from .modules import Path, module_paths
 
 SEED = 0  # of the cotangents of outputs that are more than one number
@@ -113,15 +114,9 @@ def _assign(found: Backward, steps: Sequence[Call]) -> None:
     paths = module_paths(found.forward)
     known = {*found.forward, *found.cotangents}
     for step in steps:
-        cotangent = getattr(step.args[0], "node", None)
-        stack = [g.node for _, g in step.result if isinstance(g, Tensor)]
-        while stack:
-            node = stack.pop()
-            if node in known or node is cotangent or node.op is None:
-                continue
-            known.add(node)
-            found.makers[node] = step.node
-            stack += [edge for edge in node.inputs if edge is not None]
+        made = _made(step, known)
+        known.update(made)
+        found.makers.update(dict.fromkeys(made, step.node))
     for node, maker in found.makers.items():
         found.places[node] = paths.get(maker, ())
         if maker in found.numbers:
@@ -133,3 +128,14 @@ def _assign(found: Backward, steps: Sequence[Call]) -> None:
             found.places[node] = whose.get(node, ())
             for edge in node.inputs:
                 whose.setdefault(edge, found.places[node])
+
+
+def _made(step: Call, known: Collection[Any]) -> list[Any]:
+    """What the rules of one step back recorded: all that it sent, up to its cotangent and to what is known already."""
+    cotangent = getattr(step.args[0], "node", None)
+
+    def new(node: Any) -> bool:
+        return node.op is not None and node is not cotangent and node not in known
+
+    sent = [g.node for _, g in step.result if isinstance(g, Tensor)]
+    return [node for node in walk(sent, lambda node: all_inputs(node) if new(node) else ()) if new(node)]

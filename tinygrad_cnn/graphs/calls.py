@@ -12,6 +12,7 @@ import numpy as np
 
 from ..autodiff.cost import Cost
 from ..autodiff.observing import Call, observing
+from ..autodiff.reader import finds_all
 from ..core import Tensor
 from ..core.graph import clock
 from ..core.modes import current
@@ -99,11 +100,6 @@ def watching(*, with_values: bool = True) -> Iterator[Watched]:
             yield watched
         finally:
             watched.note(None)
-
-
-def finds_all(op: Any) -> bool:
-    """Whether an op finds all its gradients by itself, as a checkpoint does, which has neither rules nor a cost."""
-    return getattr(op, "own_pull_back", None) is not None
 
 
 def rectifies(op: Any) -> bool:

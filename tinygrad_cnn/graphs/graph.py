@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.graph import all_inputs, walk
+from ..autodiff.failures import Failure
+from ..autodiff.reader import behind
 from .details import site_of
 from .labels import cut, lines_of, parameters, shape_text, wrapped
 from .modules import Path, homes_of, module_paths, words
@@ -81,23 +82,6 @@ class Known:
     frames: bool = False  # whether gradients stand in a frame of their own
 
 
-@dataclass(eq=False)
-class Failure:
-    """Stands where a node would, had its op not failed."""
-
-    op: Any
-    inputs: list[Any]
-    params: dict[str, Any]
-    path: str
-    message: str
-    site: Any = None
-    name: str | None = None
-    tensors: list[Any] = field(default_factory=list)  # those among its inputs
-    shape: tuple[int, ...] = ()
-    dtype: Any = None
-    requires_grad = False
-
-
 def read(
     outputs: Sequence[tuple[str, Any]], known: Known, *, constants: bool = False, failure: Failure | None = None
 ) -> Picture:
@@ -148,11 +132,6 @@ def _join(tail: Box, head: Box, role: str, signs: dict[tuple[Box, Box], Box]) ->
     sign = Box("saved", name, number=tail.number, path=head.path, frame=head.frame, explain="of the forward pass")
     signs[tail, head] = sign
     return [Arrow(tail, sign, look={"style": "invis", "constraint": "false"}), Arrow(sign, head, role)]
-
-
-def behind(roots: Sequence[Any], stop: Collection[Any] = ()) -> list[Any]:
-    """Every node and leaf behind the roots once, inputs before consumers, the first input first."""
-    return walk(reversed(roots), all_inputs, stop)
 
 
 def _boxes(

@@ -7,7 +7,7 @@ generators; hooks are called, since they may change what is sent.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,14 @@ import numpy as np
 
 from ..autodiff.cost import Cost
 from ..autodiff.observing import Call, observing
+from ..autodiff.reader import finds_all, graph_of, kept
 from ..core import Tensor, no_grad
 from ..core.engine import in_order, seed_of, sweep
 from ..core.graph import Released
-from ..core.rules import Item
 from ..core.tensor import as_array
 from ..insight.cost import multiply_adds, outer, owner
 from ..insight.stats import Stats, stats
-from .calls import Watched, finds_all, silent_share
-from .graph import behind
+from .calls import Watched, silent_share
 
 RUN = "tg.draw(model, x, ...) runs the model and sees all"
 SEED = 0  # of the cotangents of outputs that are more than one number
@@ -66,17 +65,18 @@ def measure(
     inputs : nodes of leaves that are example inputs, and so no parameters, though they require a gradient.
     cotangents : one for each output; by default 1 for a single number, else standard normal numbers.
     """
-    order = behind([y.node for y in outputs])
+    graph = graph_of(outputs, caller="draw")
+    order = graph.order
     found = Measured(order)
     found.parameters = {n: _size(n) for n in order if n.op is None and n.requires_grad and n not in inputs}
-    kept = {node: list(_kept(node)) for node in order if node.op is not None}
     _read_costs(found, watched)
     if "values" in show:
-        _read_values(found, kept, outputs, watched, leaves or {})
+        known = graph.values | {node: t.data for node, t in (leaves or {}).items()}
+        _read_values(found, known, watched)
     if "time" in show:
         _read_times(found, watched)
     if "memory" in show:
-        _read_memory(found, kept)
+        _read_memory(found)
     if "grads" in show or "time" in show:
         _send_gradients(found, outputs, cotangents, show)
     return found
@@ -102,35 +102,7 @@ def _read_costs(found: Measured, watched: Watched | None) -> None:
 # -- values ---------------------------------------------------------------------------------------------------
 
 
-def _kept(node: Any) -> Iterator[tuple[Any, np.ndarray]]:
-    """What a node keeps for its rules: arrays, each with the node whose value it is, or None for a side result."""
-    if finds_all(node.op):
-        yield from ((a.node, a.data) for a in node.op.args if isinstance(a, Tensor) and a.node in node.inputs)
-        return
-    if isinstance(node.saved, Released):
-        return
-    rules = [*([node.plan.common] if node.plan.common else []), *node.plan.rules]
-    recipes = [rule.recipe for rule in rules]
-    if node.op.composition is not None:
-        recipes.append(tuple(Item("input", k) for k in range(len(node.inputs))))
-    for recipe, saved in zip(recipes, node.saved, strict=True):
-        for item, value in zip(recipe, saved, strict=True):
-            whose = {"y": node, "input": node.inputs[item.what] if item.kind == "input" else None}.get(item.kind)
-            pairs = zip(node.inputs, value, strict=True) if item.kind == "inputs" else [(whose, value)]
-            for edge, array in pairs:
-                if type(array) is np.ndarray:
-                    yield edge, array
-
-
-def _read_values(
-    found: Measured,
-    kept: Mapping[Any, list[tuple[Any, np.ndarray]]],
-    outputs: Sequence[Tensor],
-    watched: Watched | None,
-    leaves: Mapping[Any, Tensor],
-) -> None:
-    arrays = {node: array for pairs in kept.values() for node, array in pairs if node is not None}
-    arrays |= {node: t.data for node, t in leaves.items()} | {y.node: y.data for y in outputs}
+def _read_values(found: Measured, arrays: Mapping[Any, np.ndarray], watched: Watched | None) -> None:
     missing = 0
     for node in found.order:
         seen = watched.of(node) if watched and node.op is not None else None
@@ -172,9 +144,9 @@ def _read_times(found: Measured, watched: Watched | None) -> None:
         found.notes.append(f"the time of the forward pass is not known, since it ran before; {RUN}")
 
 
-def _read_memory(found: Measured, kept: Mapping[Any, list[tuple[Any, np.ndarray]]]) -> None:
+def _read_memory(found: Measured) -> None:
     """Give each array that a rule will need to the op that made it, once, however many rules and views share it."""
-    pairs = [(node, source, array) for node, some in kept.items() for source, array in some]
+    pairs = [(node, source, array) for node in found.order for source, array in kept(node)]
     counted = {id(owner(a)) for _, source, a in pairs if source is not None and source.op is None}
     found.memory = dict.fromkeys((node for node in found.order if node.op is not None), 0)
     for node, source, array in pairs:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,14 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from ..autodiff.checkpointing import set_generators
-from ..core import Tensor, enable_grad
-from ..core.errors import describe
-from ..core.modes import current, switched
+from ..autodiff.failures import Failure, interrupted
+from ..autodiff.reader import Graph, behind, graph_of
+from ..core import Tensor
 from ..core.register import hooks
 from .calls import Watched, watching
-from .graph import Failure, Known, behind
-from .partial import failure_of
+from .graph import Known
 
 RUN_SEED = 0
 
@@ -30,7 +27,7 @@ class Subject:
 
     outputs: list[tuple[str, Tensor]]
     known: Known = field(default_factory=Known)
-    leaves: dict[Any, Tensor] = field(default_factory=dict)  # Tensors of leaves, by node
+    leaves: Mapping[Any, Tensor] = field(default_factory=dict)  # Tensors of leaves, by node
     watched: Watched | None = None
     failure: Failure | None = None
     title: str | None = None
@@ -48,47 +45,22 @@ class Subject:
 
 def subject_of(y: Any, inputs: tuple[Any, ...], show: Collection[str]) -> Subject:
     """Whatever `draw` takes, as outputs; a model is run, and watched if what is to be shown asks for it."""
-    if isinstance(y, BaseException):
-        _no_inputs(y, inputs)
-        return of_error(y)
     if isinstance(y, (str, os.PathLike)):
         return _of_run(Path(y), inputs, show)
-    if callable(y) and not isinstance(y, Tensor):
+    if callable(y) and not isinstance(y, (Tensor, BaseException)):
         return _of_call(y, inputs, show)
-    _no_inputs(y, inputs)
-    outputs = list(_outputs(y, "output"))
-    if not outputs:
+    graph = graph_of(y, *inputs, caller="draw")
+    if graph.failure is not None:
+        return _of_graph(graph, title=f"{graph.failure.op.name} failed")
+    if not graph.outputs:
         raise ValueError("draw: there is nothing to draw in an empty list. Pass at least one Tensor.")
-    return Subject(outputs)
+    return _of_graph(graph)
 
 
-def _no_inputs(y: Any, inputs: tuple[Any, ...]) -> None:
-    if inputs:
-        raise TypeError(f"draw: only a module or function takes example inputs, but the first is {describe(y)}.")
-
-
-def _outputs(y: Any, label: str) -> Iterator[tuple[str, Tensor]]:
-    """Each Tensor in y, with the word that marks it."""
-    if isinstance(y, Tensor):
-        yield label, y
-    elif isinstance(y, dict):
-        for key, value in y.items():
-            yield from _outputs(value, f"{label} {key}")
-    elif isinstance(y, (list, tuple)):
-        for k, value in enumerate(y):
-            yield from _outputs(value, f"{label} {k}" if len(y) > 1 else label)
-    else:
-        raise TypeError(
-            f"draw: expected a Tensor, several of them, or a module with an example input; got {describe(y)}, "
-            "which has no history. Pass the Tensor that the ops returned."
-        )
-
-
-def of_error(error: BaseException) -> Subject:
-    """The graph that led to an exception."""
-    failure, model = failure_of(error)
-    known = _known(model) if model is not None else Known()
-    return Subject([], known, _leaves(model), failure=failure, title=f"{failure.op.name} failed")
+def _of_graph(graph: Graph, **more: Any) -> Subject:
+    classes = {path: type(module).__name__ for path, module in graph.modules.items() if path}
+    known = Known(names=graph.paths, inputs=graph.inputs, classes=classes)
+    return Subject(graph.outputs, known, graph.leaves, failure=graph.failure, **more)
 
 
 def _of_run(path: Path, inputs: tuple[Any, ...], show: Collection[str]) -> Subject:
@@ -114,73 +86,22 @@ def _of_call(model: Callable[..., Any], inputs: tuple[Any, ...], show: Collectio
     who = getattr(model, "__name__", None) or type(model).__name__
     if not inputs:
         raise TypeError(f"draw: {who} needs an example input to be drawn: draw({who}, x).")
-    points = [_example(x) for x in inputs]
-    words = _argument_names(model, len(points))
-    given = {p.node: word for p, word in zip(points, words, strict=True) if isinstance(p, Tensor)}
     if "time" in show:
-        _record(model, points, watching(with_values=False))
+        _read(model, inputs, watching(with_values=False))
     watch = {"time", "values"} & {*show}
-    y, watched = _record(model, points, watching(with_values="values" in show) if watch else nullcontext())
-    known = _known(model)
-    known.inputs = given
-    tensors = [p for p in points if isinstance(p, Tensor)]
-    outputs = list(_outputs(y, "output"))
-    if not outputs:
+    graph, watched = _read(model, inputs, watching(with_values="values" in show) if watch else nullcontext())
+    if not graph.outputs:
         raise ValueError(f"draw: {who} returned nothing that could be drawn. Have it return at least one Tensor.")
-    examples = {p.node for p, x in zip(points, inputs, strict=True) if isinstance(p, Tensor) and p is not x}
-    leaves = {t.node: t for t in tensors} | _leaves(model)
-    return Subject(outputs, known, leaves, watched, examples=examples)
+    own = {x.node for x in inputs if isinstance(x, Tensor)}
+    return _of_graph(graph, watched=watched, examples={node for node in graph.inputs if node not in own})
 
 
-def _record(model: Callable[..., Any], points: list[Any], watch: AbstractContextManager[Any]) -> tuple[Any, Any]:
-    """model(*points), recorded, and who watched; random generators are put back."""
-    with enable_grad(), switched(recomputing=True, generators={}, path="", prefix="", below={}):
-        try:
-            with watch as watched:
-                return model(*points), watched
-        except Exception as error:
-            if hasattr(error, "add_note"):  # Python 3.11
-                error.add_note("To see how far it came, draw the error: tg.draw(error)")
-            raise
-        finally:
-            set_generators((current().generators or {}).values())
-
-
-def _leaves(model: Any) -> dict[Any, Tensor]:
-    """A model's parameters and buffers by their nodes."""
-    found = [value for kind in ("parameters", "buffers") for value in getattr(model, kind, tuple)()]
-    return {value.node: value for value in found if isinstance(value, Tensor)}
-
-
-def _known(model: Any) -> Known:
-    """The names of a model's parameters and the classes of its modules."""
-    leaves = [pair for kind in ("named_parameters", "named_buffers") for pair in getattr(model, kind, tuple)()]
-    modules = list(getattr(model, "named_modules", tuple)())
-    return Known(
-        names={value.node: name for name, value in leaves if isinstance(value, Tensor)},
-        classes={name: type(module).__name__ for name, module in modules if name},
-    )
-
-
-def _example(x: Any) -> Any:
-    """An input as a leaf of its own, which requires a gradient so that every op is recorded."""
-    if isinstance(x, Tensor) and x.requires_grad:
-        return x
-    values = x.data if isinstance(x, Tensor) else x
-    if not isinstance(values, (np.ndarray, np.generic, list, float)):
-        return x
-    point = Tensor(values, name=x.name if isinstance(x, Tensor) else None)
-    if point.dtype.kind == "f":
-        point.requires_grad = True
-    return point
-
-
-def _argument_names(model: Any, count: int) -> list[str]:
-    """What the model calls its inputs: the names of its first positional arguments."""
+def _read(model: Any, inputs: tuple[Any, ...], watch: AbstractContextManager[Any]) -> tuple[Graph, Any]:
+    """The graph of a model, run, and who watched."""
     try:
-        signature = inspect.signature(getattr(model, "forward", model))
-    except (TypeError, ValueError):
-        return [f"input {k}" for k in range(count)]
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    words = [p.name for p in signature.parameters.values() if p.kind in kinds][:count]
-    return words + [f"input {k}" for k in range(len(words), count)]
+        with watch as watched:
+            return graph_of(model, *inputs, caller="draw"), watched
+    except Exception as error:
+        if interrupted(error) and hasattr(error, "add_note"):  # Python 3.11
+            error.add_note("To see how far it came, draw the error: tg.draw(error)")
+        raise

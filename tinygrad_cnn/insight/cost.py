@@ -8,6 +8,7 @@ import numpy as np
 
 from ..autodiff.cost import Cost
 from ..autodiff.observing import Call
+from ..autodiff.reader import finds_all
 from ..core import Op
 from ..core.tensor import as_array
 
@@ -23,7 +24,7 @@ def values(call: Call) -> list[np.ndarray]:
 def outer(call: Call) -> Call | None:
     """The call that this one is a part of.  A checkpoint's step back is none: it repeats calls in their own right."""
     around = call.within
-    return None if around is None or getattr(around.op, "own_pull_back", None) is not None else around
+    return None if around is None or finds_all(around.op) else around
 
 
 def forward_cost(call: Call) -> Cost:

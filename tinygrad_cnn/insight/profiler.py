@@ -18,6 +18,7 @@ from typing import Any
 from ..autodiff.cost import Cost
 from ..autodiff.numbers import whole
 from ..autodiff.observing import Call, observing
+from ..autodiff.reader import finds_all
 from ..core.modes import current
 from ..io.atomic import atomic_write
 from .cost import backward_cost, forward_cost, fresh, outer
@@ -90,7 +91,7 @@ class Profile:
         parts = self._parts.pop(call, None)
         if call.node is None:
             cost = forward_cost(call)
-        elif getattr(call.op, "own_pull_back", None) is not None:
+        elif finds_all(call.op):
             cost = Cost(0, 0)  # what it repeats has been seen by itself
         else:
             cost = parts or backward_cost(call)
@@ -104,7 +105,7 @@ class Profile:
         line = self._lines.get(key) or self._lines.setdefault(key, Line(*key))
         line.calls += 1
         # parts of a rule count as the rule's; only a checkpoint has calls inside that are counted by themselves
-        line.seconds += call.seconds - (call.inside if getattr(call.op, "own_pull_back", None) is not None else 0.0)
+        line.seconds += call.seconds - (call.inside if finds_all(call.op) else 0.0)
         line.flop += cost.flop
         line.bytes += cost.bytes
         if len(self._events) < MOST_EVENTS:

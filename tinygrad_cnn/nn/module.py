@@ -14,6 +14,7 @@ import numpy as np
 
 from ..autodiff.hooks import Handle, Hook
 from ..core import Tensor
+from ..core.errors import interrupts
 from ..core.modes import current, enter, leave
 from ..core.register import effect, hooks
 from .hooks import Hooks
@@ -77,10 +78,12 @@ class Module:
         path = below.get(self)
         if path is None:  # called by the user, or kept by the caller where registration does not see it
             below, prefix, path = self._paths(), now.path, ""
-        where = _join(prefix, path)
-        before, entered = enter(where, prefix, below)
+        before, entered = enter(_join(prefix, path), prefix, below)
         try:
             return self.forward(*args, **kwargs) if self._hooks is None else self._hooks.run(self, args, kwargs)
+        except BaseException as error:
+            interrupts(error, self, args, kwargs, entered.path)
+            raise
         finally:
             leave(before, entered)
 
