@@ -114,8 +114,19 @@ def test_the_model_is_left_as_it_was():
     assert all(np.array_equal(v, before[k]) for k, v in net.state_dict().items())
     assert [m.training for m in net] == [True, True, False, True]
     assert net[2].rng.bit_generator.state == draws
-    assert all("forward" not in vars(m) for m in net.modules())
+    assert not any({"forward", "_hooks"} & vars(m).keys() for m in net.modules())
     assert by_path(found)["2"].output == (1, 3, 3, 2)  # dropout does nothing, and is a layer all the same
+
+
+def test_hooks_and_a_forward_of_the_users_own_stay_and_run():
+    net, seen = nn.Sequential(nn.Linear(3, 4, rng=0), nn.ReLU(), nn.Tanh()), []
+    net[0].register_forward_hook(lambda m, args, y: seen.append(y.shape))
+    net[2].forward = lambda x: x[:, :2]
+    own = net[2].forward
+    rows = by_path(tg.summary(net, (3,)))
+    assert seen == [(1, 4)] and net[2].forward is own and net[0]._hooks
+    assert rows["1"].calls == 1 and rows["1"].output == (1, 4)  # not fused, since the hook wants to see it
+    assert rows["2"].output == (1, 2)
 
 
 def test_a_layer_nobody_calls_is_told():
@@ -149,7 +160,7 @@ def test_a_model_that_fails_says_where_and_shows_what_went_well():
     message = str(caught.value)
     assert "failed with ValueError" in message and "99" in message
     assert "Conv2d" in message and "(1, 4, 4, 4)" in message and "(1, 64)" in message
-    assert all("forward" not in vars(m) for m in net.modules()) and net.training
+    assert not any({"forward", "_hooks"} & vars(m).keys() for m in net.modules()) and net.training
 
 
 @pytest.mark.parametrize("example", [(0, 2, 1), (2.5, 3), "28x28x1", None, 7, (True, 2)])

@@ -7,6 +7,7 @@ import pytest
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import nn
+from tinygrad_cnn.nn.hooks import looking_on
 
 X = np.random.default_rng(0).standard_normal((2, 6, 6, 3))
 
@@ -201,3 +202,50 @@ def test_modules_with_several_outputs():
 def test_no_function():
     with pytest.raises(TypeError, match="a hook must be a function, got 'print'"):
         nn.ReLU().register_forward_hook("print")
+
+
+def test_onlookers_see_layers_as_they_are_fused_and_are_gone_afterwards():
+    net, seen = nn.Sequential(nn.Linear(3, 4, rng=0), nn.ReLU(), nn.Linear(4, 2, rng=1)), []
+    x = np.ones((1, 3), np.float32)
+    plain = net(x)
+    assert "_hooks" not in vars(net[0])
+    with looking_on(net.modules(), lambda m, args, kwargs, y: seen.append((m, len(args), kwargs, y.shape))):
+        y = net(x)
+    assert seen == [(net[0], 1, {"relu": True}, (1, 4)), (net[2], 1, {}, (1, 2)), (net, 1, {}, (1, 2))]
+    assert y.node.inputs[0].op is plain.node.inputs[0].op and np.array_equal(y.data, plain.data)
+    assert not any("_hooks" in vars(m) for m in net.modules())
+    with pytest.raises(ValueError), looking_on(net.modules(), lambda *_: None):
+        net(np.ones((1, 5), np.float32))
+    assert not any("_hooks" in vars(m) for m in net.modules())
+
+
+def test_a_module_is_as_before_when_its_last_hook_is_gone():
+    net = network()
+    first = net[0].register_forward_hook(lambda m, args, y: None)
+    second = net[0].register_backward_hook(lambda m, g: None)
+    with looking_on([net[0]], lambda *_: None):
+        first.remove()
+        net(X)
+    assert "_hooks" in vars(net[0])
+    second.remove()
+    second.remove()
+    assert "_hooks" not in vars(net[0])
+    third = net[0].register_forward_hook(lambda m, args, y: seen.append(y.shape))
+    seen = []
+    first.remove()
+    net(X)
+    assert seen == [(2, 4, 4, 4)]
+    third.remove()
+
+
+def test_a_hook_may_remove_itself():
+    net, seen = network(), []
+
+    def once(module, args, y):
+        seen.append(y.shape)
+        handle.remove()
+
+    handle = net[0].register_forward_hook(once)
+    net(X)
+    net(X)
+    assert seen == [(2, 4, 4, 4)] and "_hooks" not in vars(net[0])

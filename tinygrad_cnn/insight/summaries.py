@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +14,7 @@ from ..autodiff.observing import Call, observing
 from ..core import Tensor, no_grad
 from ..core.modes import current
 from ..nn import Module, Parameter, ReLU
+from ..nn.hooks import looking_on
 from .cost import forward_cost, fresh, multiply_adds, nbytes, outer, values
 from .evaluation import evaluating
 from .numbers import amount, memory
@@ -189,13 +189,16 @@ def _run(model: Module, modules: dict[str, Module], rows: dict[str, Row], x: Any
             if path not in modules:
                 row.calls, row.output = 1, made[0].shape if made else None
 
-    def note(path: str, y: Any, relu: bool) -> None:
-        rows[path].calls += 1
-        rows[path].output = getattr(y, "shape", None)
-        if relu:
-            takers.add(path)
+    paths = {module: path for path, module in modules.items()}
 
-    with evaluating(model), no_grad(), _noting(modules, note), observing(see):
+    def note(module: Module, args: Any, kwargs: Mapping[str, Any], y: Any) -> None:
+        row = rows[paths[module]]
+        row.calls += 1
+        row.output = getattr(y, "shape", None)
+        if kwargs.get("relu"):
+            takers.add(row.path)
+
+    with evaluating(model), no_grad(), looking_on(paths, note), observing(see):
         model(x)
     return {path for path in _followers(modules, takers) if isinstance(modules[path], ReLU) and not rows[path].calls}
 
@@ -206,23 +209,3 @@ def _followers(modules: dict[str, Module], paths: set[str]) -> Iterator[str]:
         parent = path.rpartition(".")[0]
         siblings = [f"{parent}.{name}".lstrip(".") for name, _ in modules[parent].named_children()]
         yield from siblings[siblings.index(path) + 1 :][:1] if path in siblings else ()
-
-
-@contextmanager
-def _noting(modules: dict[str, Module], note: Callable[[str, Any, bool], None]) -> Iterator[None]:
-    """A context in which `note` is told of every module's result, by way of a `forward` of the instance's own."""
-    with ExitStack() as after:
-        for path, module in modules.items():
-            own, forward = "forward" in vars(module), module.forward
-
-            def noted(*args: Any, _path: str = path, _forward: Any = forward, **kwargs: Any) -> Any:
-                y = _forward(*args, **kwargs)
-                note(_path, y, bool(kwargs.get("relu")))
-                return y
-
-            object.__setattr__(module, "forward", noted)
-            if own:
-                after.callback(object.__setattr__, module, "forward", forward)
-            else:
-                after.callback(object.__delattr__, module, "forward")
-        yield

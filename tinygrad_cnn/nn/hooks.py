@@ -6,6 +6,8 @@ sees what its layer computes and nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,12 +20,16 @@ from ..ops.algebra import alias
 
 
 class Hooks:
-    """The hooks of one module, each kind in the order of registration."""
+    """The hooks of one module, each kind in the order of registration.
+
+    True if the layer must compute by itself what they see.  Onlookers take what comes, so the layer stays fused.
+    """
 
     def __init__(self) -> None:
         self.before: dict[int, Hook] = {}
         self.after: dict[int, Hook] = {}
         self.gradient: dict[int, Hook] = {}
+        self.onlookers: dict[int, Hook] = {}
 
     def __bool__(self) -> bool:
         return bool(self.before or self.after or self.gradient)
@@ -39,7 +45,21 @@ class Hooks:
                 y = _output(_who(module, fn), new, y)
         if self.gradient:
             y = _watched(module, y, list(self.gradient.values()))
+        for fn in list(self.onlookers.values()):
+            fn(module, args, kwargs, y)
         return y
+
+
+@contextmanager
+def looking_on(modules: Iterable[Any], fn: Hook) -> Iterator[None]:
+    """A context in which ``fn(module, args, kwargs, output)`` is called after each call of one of these modules.
+
+    Layers are fused as ever: of one whose result a neighbour computes, no call is seen.
+    """
+    with ExitStack() as handles:
+        for module in modules:
+            handles.enter_context(module._hook("onlookers", fn))
+        yield
 
 
 def _who(module: Any, fn: Hook) -> str:

@@ -27,10 +27,6 @@ class _Structure:
 
     version = 0
 
-    @classmethod
-    def change(cls) -> None:
-        cls.version += 1
-
 
 @effect
 def set_part(module: Module, name: str, value: Any) -> None:
@@ -310,7 +306,13 @@ class Module:
     def _hook(self, kind: str, fn: Hook) -> Handle:
         if self._hooks is None:
             object.__setattr__(self, "_hooks", Hooks())
-        return Handle(getattr(self._hooks, kind), fn, _Structure.change)
+        return Handle(getattr(self._hooks, kind), fn, self._hooks_changed)
+
+    def _hooks_changed(self) -> None:
+        """Layers may be fused, or no longer; a module that has lost its last hook is called as if it never had any."""
+        _Structure.version += 1
+        if self._hooks is not None and not any(vars(self._hooks).values()):
+            object.__delattr__(self, "_hooks")
 
     # -- values -----------------------------------------------------------------------------------------------
 
