@@ -238,6 +238,46 @@ print(len(before), len(modules), *[name for name, value in before.items() if aft
     assert int(names) > 400 and int(modules) > 200 and not changed
 
 
+# Frames and tracebacks, which say what ran only as long as nobody rewrites a function.
+FRAMES = {
+    "f_back", "f_builtins", "f_code", "f_globals", "f_lasti", "f_lineno", "f_locals", "tb_frame", "tb_lasti", "tb_next",
+    "__traceback__", "_getframe", "currentframe", "exc_info", "gi_frame", "cr_frame", "ag_frame",
+}  # fmt: skip
+READS_FRAMES = "core/site.py"  # to find the user's line, not to find out what ran
+
+
+def frames_and_forwards(path):
+    """Where a file reads a frame or a traceback, or gives an object a forward of its own."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Attribute):
+            if node.attr in FRAMES or (node.attr == "forward" and not isinstance(node.ctx, ast.Load)):
+                yield f"{path.relative_to(PACKAGE).as_posix()}:{node.lineno} {node.attr}"
+        elif isinstance(node, ast.Call) and (name := name_of(node.func)) in ("getattr", *SETTERS):
+            words = {argument.value for argument in node.args if isinstance(argument, ast.Constant)}
+            if words & FRAMES or (name in SETTERS and "forward" in words):
+                yield f"{path.relative_to(PACKAGE).as_posix()}:{node.lineno} {name}"
+
+
+SETTERS = ("setattr", "delattr", "__setattr__", "__delattr__")
+
+
+def test_nobody_reads_frames_or_replaces_forward_to_find_out_what_ran():
+    found = [place for path in modules() for place in frames_and_forwards(path)]
+    others = [place for place in found if not place.startswith(READS_FRAMES)]
+    assert not others, f"ask autodiff.reader.graph_of, an observer or an onlooker: {', '.join(others)}"
+    assert found, "take away READS_FRAMES"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["frame.f_locals", "error.__traceback__.tb_next", "sys._getframe(1)", "getattr(trace, 'tb_frame')", "m.forward = f",
+     "del m.forward", "setattr(m, 'forward', f)", "object.__setattr__(m, 'forward', f)"],
+)  # fmt: skip
+def test_the_checker_of_frames_sees_them(text, monkeypatch):
+    monkeypatch.setitem(globals(), "tree_of", lambda path: ast.parse(text))
+    assert list(frames_and_forwards(PACKAGE / "new.py"))
+
+
 @pytest.mark.parametrize("path", modules("nn", "optim"), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_layers_and_optimisers_know_no_rules(path):
     assert "vjp" not in path.read_text(encoding="utf-8")

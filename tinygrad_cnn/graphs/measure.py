@@ -139,7 +139,7 @@ def _released(order: Sequence[Any]) -> Released | None:
 def _read_times(found: Measured, watched: Watched | None) -> None:
     ops = [node for node in found.order if node.op is not None]
     seen = {node: watched.of(node) for node in ops} if watched else {}
-    found.forward = {node: call.seconds for node, call in seen.items() if call is not None}
+    found.forward.update((node, call.seconds) for node, call in seen.items() if call is not None)
     if ops and not found.forward:
         found.notes.append(f"the time of the forward pass is not known, since it ran before; {RUN}")
 
