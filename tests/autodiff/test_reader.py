@@ -242,6 +242,8 @@ def test_a_failure_in_a_layer_before_any_op():
     graph = failed(error_of(lambda: model(tensor(1, 3, name="x"))))
     assert names(graph) == ["x", "tanh (body.0)", "flatten (body.1)", "Linear (head)"]
     assert graph.modules["head"] is model.head
+    error = error_of(lambda: model(x=tensor(1, 3, name="x"), colour=1))  # refused by Python itself
+    assert names(failed(error)) == ["x", "Sequential"]
 
 
 @pytest.fixture

@@ -106,6 +106,26 @@ def test_arrays_wrong_arguments_and_anomalies():
     assert failed(tg.draw(error_of(overflow))).title == "log failed"
 
 
+def test_what_a_hook_or_the_anomaly_check_refuses_on_the_way_back_is_drawn():
+    x = tg.Tensor(image(2), requires_grad=True, name="x")
+    x.register_hook(lambda g: 1 / 0)
+    drawing = tg.draw(error_of(tg.exp(x).sum().backward), show="values")
+    assert joined(drawing) == [("x", "gradient of x failed")]
+    z = tg.Tensor(image(1), requires_grad=True, name="z")
+    with np.errstate(all="ignore"):
+        y = tg.log(z - 1)
+    with insight.anomaly():
+        drawing = tg.draw(error_of(y.backward))
+    assert joined(drawing) == [("z", "sub"), ("sub", "log failed")]
+
+
+def test_neither_the_traceback_nor_all_arguments_by_position_are_needed():
+    x = tg.Tensor(image(1, 4, 4, 1), requires_grad=True, name="x")
+    error = error_of(lambda: tg.conv2d(x=tg.exp(x), padding=1))
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    assert joined(tg.draw(error)) == [("x", "exp"), ("exp", "conv2d failed")]
+
+
 def test_what_came_in_can_be_shown():
     x = tg.Tensor([1.0, 3.0], requires_grad=True, name="x")
     drawing = tg.draw(error_of(lambda: tg.exp(x) @ image(3)), show={"values", "grads", "time"})

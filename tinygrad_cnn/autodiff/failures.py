@@ -57,9 +57,10 @@ def failure_of(error: BaseException, caller: str) -> tuple[Failure, Any]:
     elif ops:
         failure = next((op for op in ops if op.tensors), ops[0])
     elif layers:
-        layer, args, _, path = layers[0]
-        failure = Failure(NotAnOp(type(layer).__name__), [_node(a) for a in args], {}, path, "")
-        failure.tensors = [a for a in args if isinstance(a, Tensor)]
+        layer, args, kwargs, path = layers[0]
+        given = [*args, *kwargs.values()]
+        failure = Failure(NotAnOp(type(layer).__name__), [_node(a) for a in given], {}, path, "")
+        failure.tensors = [a for a in given if isinstance(a, Tensor)]
     else:
         raise ValueError(
             f"{caller}: no op was running when this {type(error).__name__} was raised, so there is no graph to draw. "
