@@ -73,8 +73,10 @@ def observing_effects(observer: Observer) -> Iterator[None]:
     >>> w, seen = tg.Tensor([1.0]), []
     >>> with observing_effects(lambda call: seen.append((call.effect, call.over, call.args[0].item()))):
     ...     w = w.assign([2.0])
-    >>> seen
-    [('tinygrad_cnn.core.tensor.Tensor.update', False, 1.0), ('tinygrad_cnn.core.tensor.Tensor.update', True, 2.0)]
+    >>> for effect, over, value in seen:
+    ...     print(effect, over, value)
+    tinygrad_cnn.autodiff.writing.WritingMethods.update False 1.0
+    tinygrad_cnn.autodiff.writing.WritingMethods.update True 2.0
     """
     entry = threading.get_ident(), observer
     effect_observers.append(entry)

@@ -18,6 +18,7 @@ from ..core.graph import Released, all_inputs, walk
 from ..core.modes import current, enable_grad, switched
 from ..core.rules import Item
 from ..core.tensor import Tensor
+from .checkpointing import set_generators
 from .failures import Failure, failure_of
 
 
@@ -158,8 +159,7 @@ def _run(model: Callable[..., Any], inputs: tuple[Any, ...], kwargs: dict[str, A
         try:
             y = model(*points, **kwargs)
         finally:
-            for rng, before in (current().generators or {}).values():
-                rng.bit_generator.state = before
+            set_generators((current().generators or {}).values())
     outputs = list(_outputs(y, "output", caller))
     words = [*zip(_argument_names(model, len(points)), points, strict=True), *kwargs.items()]
     given = {t.node: (word, t) for word, t in words if isinstance(t, Tensor)}
