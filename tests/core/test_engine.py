@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_cnn as tg
+from tinygrad_cnn.autodiff.reader import saved
 from tinygrad_cnn.core import engine, tensor
 from tinygrad_cnn.core import graph as node
 
@@ -213,9 +214,9 @@ def test_nothing_is_released_where_nothing_was_saved():
 def test_all_saved_inputs_of_a_variadic_op_are_released():
     a, b = (tg.Tensor(np.ones((2, 2)), requires_grad=True) for _ in range(2))
     y = tg.einsum("ij,jk->ik", a, b)
-    assert len(y.node.kept()["xs"]) == 2
+    assert len(saved(y.node)["xs"]) == 2
     y.backward(np.ones((2, 2)))
-    assert not y.node.kept()
+    assert not saved(y.node)
     with pytest.raises(tg.GraphError, match="einsum.*released"):
         y.backward(np.ones((2, 2)))
 
@@ -226,7 +227,7 @@ def test_structure_stays_after_release():
     y.backward()
     assert y.node.op.name == "exp"
     assert y.node.inputs[0].op.name == "mul"
-    assert y.node.kept() == {}
+    assert saved(y.node) == {}
 
 
 # -- what may be asked --------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Layers on the engine: transforms, checkpoints, hooks, observers, the reader, explanations, methods, samples."""
 
 from .checkpointing import checkpoint as checkpoint
+from .composing import composed as composed
 from .decorating import decorated as decorated
 from .explaining import explain_grad as explain_grad
 from .guarding import debug as debug

@@ -45,7 +45,7 @@ class Recompute:
     variadic = True
     broadcasts = False
     inputs, last = ("args",), 0
-    input, input_names = Op.input, Op.input_names
+    input = Op.input
     effects = ()
 
     def __init__(

@@ -33,7 +33,7 @@ class NotAnOp:
     """Stands for an op where there was none: a layer that refused its input, or a hook on the gradient of a leaf."""
 
     variadic, broadcasts, inputs, last = True, False, ("x",), 0
-    input, input_names = Op.input, Op.input_names
+    input = Op.input
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..core.errors import describe
 from ..core.graph import Note
+from ..core.register import glue, observers
 from ..core.register import hooks as engine_hooks
-from ..core.register import observers
 from ..core.tensor import Tensor, as_array
 from .observing import Call
 
@@ -65,7 +65,7 @@ def on_gradient(t: Tensor, fn: Hook) -> Handle:
 
 
 def noted(node: Any, g: Any, create_graph: bool) -> Any:
-    """Return the gradient of a node after its hooks have seen it, and perhaps replaced it."""
+    """Return the gradient of a node after its hooks have seen it, and perhaps replaced it; keep it if asked for."""
     for fn in list(node.note.hooks.values()):
         given = read_only(g)
         new = fn(given)
@@ -76,6 +76,9 @@ def noted(node: Any, g: Any, create_graph: bool) -> Any:
         if array.shape != g.shape or array.dtype != g.dtype:
             raise TypeError(f"{who}: returned {describe(array)}, expected None or a gradient of {describe(g)}.")
         g = array if not create_graph else new if isinstance(new, Tensor) else Tensor(array)
+    if node.note.retains_grad and not create_graph:
+        before = node.note.grad
+        node.note.grad = glue["copy"](g) if before is None else glue["add"](before, g)
     return g
 
 

@@ -6,6 +6,7 @@ They are written as methods of classes that only hold them, and bound to `Tensor
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -14,9 +15,11 @@ import numpy as np
 
 from ..core.errors import nearest
 from ..core.graph import Leaf, Node
+from ..core.modes import current
 from ..core.operation import Op
 from ..core.register import hooks, registry
-from ..core.tensor import Tensor, as_array
+from ..core.site import here
+from ..core.tensor import Tensor, as_array, wrap
 from .cost import Cost, cost_of
 from .hooks import on_gradient, on_op
 from .writing import WritingMethods, without_tensors
@@ -67,6 +70,47 @@ class TensorMethods(Tensor):
         if isinstance(y.node, Leaf):
             y.node.part = np.may_share_memory(y._data, self._data)
         return y
+
+    @property
+    def ndim(self) -> int:
+        """How many axes it has."""
+        return self._data.ndim
+
+    @property
+    def size(self) -> int:
+        """How many elements it has."""
+        return self._data.size
+
+    @property
+    def version(self) -> int:
+        """How often `assign` has written to it."""
+        return self.node.version
+
+    def retain_grad(self) -> Tensor:
+        """Ask `backward` to keep the gradient of this intermediate result in `.grad`.
+
+        >>> x = tg.Tensor(2.0, requires_grad=True)
+        >>> y = (x * x).retain_grad()
+        >>> (5 * y).backward()
+        >>> float(y.grad), float(x.grad)
+        (5.0, 20.0)
+        """
+        self._noted().retains_grad = True
+        return self
+
+    def detach(self) -> Tensor:
+        """The same values without their history.
+
+        >>> x = tg.Tensor(3.0, requires_grad=True)
+        >>> (x * x.detach()).backward()
+        >>> float(x.grad)  # 3, not 6: the second factor counts as a constant
+        3.0
+        """
+        leaf = Leaf(self.shape, self.dtype)
+        if self.requires_grad:
+            leaf.why, leaf.site, leaf.source = "stop_gradient", here(), weakref.ref(self.node)
+        leaf.path = current().path
+        return wrap(self._data, leaf)
 
     # -- conversions ------------------------------------------------------------------------------------------
 

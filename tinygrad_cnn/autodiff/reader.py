@@ -16,7 +16,7 @@ import numpy as np
 from ..core.errors import describe
 from ..core.graph import Released, all_inputs, walk
 from ..core.modes import current, enable_grad, switched
-from ..core.rules import Item
+from ..core.rules import Item, holds_array
 from ..core.tensor import Tensor
 from .checkpointing import set_generators
 from .failures import Failure, failure_of
@@ -130,6 +130,15 @@ def kept(node: Any) -> Iterator[tuple[Any, np.ndarray]]:
             for edge, array in zip(node.inputs[item.what :], value, strict=True) if several else [(whose, value)]:
                 if type(array) is np.ndarray:
                     yield edge, array
+
+
+def saved(node: Any) -> dict[str, Any]:
+    """The arrays that a node keeps alive for its rules, by name."""
+    if node.op is None or isinstance(node.saved, Released):
+        return {}
+    named = zip(node.plan.names, node.saved, strict=True)
+    values = [pair for names, values in named for pair in zip(names, values, strict=True)]
+    return {name: value for name, value in values if holds_array(value)}
 
 
 # -- subjects -------------------------------------------------------------------------------------------------

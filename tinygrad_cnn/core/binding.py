@@ -1,14 +1,15 @@
-"""Binds calls of ops that are not plain: inputs by keyword, parameters by position; and words what is wrong."""
+"""Binds calls of ops that are not plain, inputs by keyword or parameters by position, and words what is wrong."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from .errors import describe, nearest
+from .errors import describe, interrupts, located, nearest
+from .modes import current
 
 REQUIRED = inspect.Parameter.empty
 
@@ -61,7 +62,7 @@ def plain_parameters(op: Any, params: dict[str, Any]) -> dict[str, Any]:
     plain = dict(params)
     for name, value in params.items():
         if hasattr(value, "node"):
-            take = f"{name}.item()" if value.size == 1 else f"{name}.data"
+            take = f"{name}.item()" if value._data.size == 1 else f"{name}.data"
             raise TypeError(
                 f"{op.name}: {name}=Tensor of shape {value.shape} must be a plain value, since no gradient flows "
                 f"through a parameter. Pass {take} for its value; only inputs ({', '.join(op.inputs)}) can be Tensors."
@@ -75,6 +76,54 @@ def plain_parameters(op: Any, params: dict[str, Any]) -> dict[str, Any]:
                 )
             plain[name] = value.item() if not value.ndim else tuple(value.tolist())
     return plain
+
+
+def signature_of(
+    fn: Callable[..., Any], params: Sequence[str]
+) -> tuple[tuple[str, ...], dict[str, Any], dict[str, Any], bool]:
+    """Read an op's function: its inputs, defaults of those that may be left out, and of parameters; if any number."""
+    inputs: list[str] = []
+    optional, defaults, variadic = {}, {}, False
+    for p in inspect.signature(fn).parameters.values():
+        variadic |= p.kind is p.VAR_POSITIONAL
+        if p.kind is p.KEYWORD_ONLY or p.name in params:
+            defaults[p.name] = p.default
+        else:
+            inputs.append(p.name)
+            if p.default is not REQUIRED:
+                optional[p.name] = p.default
+    return tuple(inputs), optional, defaults, variadic
+
+
+def input_names(op: Any, count: int) -> list[str]:
+    """Return the names of so many inputs: ``xs[0]``, ``xs[1]`` where there can be any number."""
+    named = op.inputs[: op.last] if op.variadic else op.inputs
+    return [*named, *[f"{op.inputs[-1]}[{k}]" for k in range(count - len(named))]]
+
+
+def checked_result(op: Any, y: Any, traced: bool) -> Any:
+    """What the function returned, if it is an array of another library or a NumPy scalar; refuse the rest."""
+    if isinstance(y, np.generic):
+        return np.asarray(y) if traced else y
+    if hasattr(y, "node") or not (hasattr(y, "shape") and hasattr(y, "dtype")):
+        wanted = f"(y, {', '.join(op.aux)})" if op.aux else "an array"
+        raise TypeError(
+            f"{op.name}: the op's function returned {describe(y) if not hasattr(y, 'node') else 'a Tensor'}, "
+            f"expected {wanted}. It is given plain arrays, and computes with NumPy."
+        )
+    return y
+
+
+def fail(op: Any, error: Any, args: tuple[Any, ...], params: dict[str, Any], arrays: list[Any]) -> None:
+    """Note on an error which call it interrupts; raise it worded, with the op, the layer and the arguments."""
+    names = input_names(op, len(arrays))
+    worded = located(error, op.name, current().path, dict(zip(names, arrays, strict=False)) | params)
+    interrupts(worded, op, args, params, current().path)
+    try:
+        if worded is not error:
+            raise worded from error
+    finally:
+        del worded  # its traceback holds this frame: a cycle that would keep the arguments alive
 
 
 def bare(fn: Callable[..., Any]) -> inspect.Signature:

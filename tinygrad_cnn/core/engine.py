@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from .errors import GraphError, check_floating, interrupts
-from .graph import Leaf, Node, Released, clock, differentiable, holds_array, walk
+from .graph import Leaf, Node, Released, clock, differentiable, walk
 from .modes import enable_grad, no_grad
-from .register import effect, hooks, observers, registry
+from .register import effect, glue, hooks, observers, registry
 from .rules import Item, Rule
 from .site import Site, here, line_of
 from .tensor import Tensor, as_array, wrap
@@ -37,15 +37,17 @@ def sweep(
     partial: bool,
     stop: Any = (),
     pull: Callable[..., list[tuple[Any, Any]]] | None = None,
+    after: Callable[[Any, Any], Any] | None = None,
 ) -> dict[Any, Any]:
     """Push the cotangents of `seeds` back through `order`; the gradients of `wanted` nodes.
 
     `site` is where the saved arrays are released, None to keep them.  `partial` says that `order` is not the whole
     graph: inputs outside it get no gradient, and nothing is computed for them.  Nodes in `stop` pass nothing on.
-    `pull` takes one node's cotangent to its inputs: `pull_back`, or what observers put around it.
+    `pull` takes one node's cotangent to its inputs: `pull_back`, or what observers put around it.  ``after(node, g)``
+    is told of each node whose gradient is complete.
     """
     pull = pull or (hooks["observed_step"] if observers else pull_back)
-    add_into = hooks["add_into"]
+    copy, add, add_into = glue["copy"], glue["add"], glue["add_into"]
     within = set(order) if partial else None
     grads: dict[Any, Any] = dict(seeds)
     own: set[Any] = set()  # nodes whose gradient is a buffer that the engine made, so it may be added to in place
@@ -56,40 +58,34 @@ def sweep(
             g = grads.pop(node, None)
             if g is None:
                 continue
-            if (note := node.note) is not None and node not in stop:
-                if note.hooks:
-                    g = hooks["noted"](node, g, create_graph)
-                    own.discard(node)  # hooks may keep what they are shown, so it is not written to any more
-                if note.retains_grad and not create_graph:
-                    note.grad = np.copy(g) if note.grad is None else note.grad + g
+            if node.note is not None and node not in stop:
+                g = hooks["noted"](node, g, create_graph)
+                own.discard(node)  # hooks may keep what they are shown, so it is not written to any more
+            if after is not None:
+                after(node, g)
             if node in wanted:
-                found[node] = g if create_graph or node in own else np.copy(g)
+                found[node] = g if create_graph or node in own else copy(g)
             if node.op is None or node in stop:
                 continue
             for edge, gk in pull(node, g, create_graph, within):
+                # has the rule made it for us?  g itself, or a view of it, may have other readers
+                fresh = gk is not g and type(gk) is ndarray and gk.base is None
                 before = grads.get(edge)
                 if before is None:
                     grads[edge] = gk
-                    if gk is not g and type(gk) is ndarray and gk.base is None:
-                        own.add(edge)  # the rule made it for us; g itself or a view of it may have other readers
-                elif create_graph:
-                    grads[edge] = before + gk
                 elif edge in own:
                     add_into(before, gk)
-                elif gk is not g and type(gk) is ndarray and gk.base is None and type(before) is ndarray:
+                    continue
+                elif fresh and type(before) is ndarray:
                     add_into(gk, before)
                     grads[edge] = gk
-                    own.add(edge)
                 else:
-                    grads[edge] = total = before + gk
-                    if type(total) is ndarray:
-                        own.add(edge)
-            if released is not None:
-                saved = node.saved
-                for r, a in node.plan.held:
-                    if holds_array(saved[r][a]):
-                        node.saved = released
-                        break
+                    grads[edge] = total = add(before, gk)
+                    fresh = type(total) is ndarray
+                if fresh:
+                    own.add(edge)
+            if released is not None and node.plan.holds_array(node.saved):
+                node.saved = released
     except BaseException as error:
         interrupts(error, node, (), {}, node.path)
         raise
@@ -111,7 +107,8 @@ def pull_back(node: Any, g: Any, create_graph: bool, within: set[Any] | None) ->
     if node.marked or clock.now != node.clock:
         hooks["unchanged"](node)
     if create_graph and node.op.composition is not None:
-        return _through_composition(node, g, within)
+        pairs = hooks["composed"](node, g, within)
+        return pairs
     plan = node.plan
     if plan.common is not None:
         g = _call(plan.common, node, g, saved[0], create_graph)
@@ -125,7 +122,7 @@ def pull_back(node: Any, g: Any, create_graph: bool, within: set[Any] | None) ->
         if (type(gk) is ndarray) is create_graph:  # a plain array among Tensors, or a Tensor among arrays
             gk = _as_the_others(gk, create_graph)
         if gk is g and plan.common is not None and type(g) is ndarray:
-            gk = g.view()  # several inputs may be handed the same array: none of them owns it
+            gk = glue["share"](g)
         try:
             fits = gk.dtype is edge.dtype and gk.shape == edge.shape
         except AttributeError:
@@ -152,19 +149,6 @@ def _call(rule: Rule, node: Any, g: Any, args: Any, create_graph: bool) -> Any:
         if hasattr(error, "add_note"):  # since Python 3.11
             error.add_note(f"in {_who(node, rule)}, recorded at {line_of(node.site)}")
         raise
-
-
-def _through_composition(node: Any, g: Any, within: set[Any] | None) -> list[tuple[Any, Any]]:
-    """The gradients of a fused op by the ops that it stands for, run again and recorded."""
-    values = node.saved[-1]
-    inputs = [
-        registry["alias"](wrap(v, e)) if e is not None and e.requires_grad else v
-        for v, e in zip(values, node.inputs, strict=True)
-    ]
-    y = node.op.composition(*inputs, **node.params)
-    wrt = [k for k in node.plan.wrt if within is None or node.inputs[k] in within]
-    found = grad(y, [inputs[k] for k in wrt], grad_outputs=g, create_graph=True, allow_unused=True)
-    return [(node.inputs[k], gk) for k, gk in zip(wrt, found, strict=True) if gk is not None]
 
 
 def _lift(node: Node, item: Item, value: Any) -> Any:
@@ -209,12 +193,12 @@ def seed_of(y: Tensor, grad: Any, who: str) -> Any:
         raise TypeError(f"{who}: differentiates Tensors, got {type(y).__name__}.")
     check_floating(f"{who}: the output", y.dtype)
     if grad is None:
-        if y.size != 1:
+        if y._data.size != 1:
             raise ValueError(
                 f"{who}: the output has shape {y.shape}; only one number has a gradient by itself. "
                 "Reduce it (.sum() or .mean()), or say what to weigh it with: grad=... of the same shape."
             )
-        return np.ones(y.shape, y.dtype)
+        return glue["seed"](y._data)
     if not isinstance(grad, Tensor):
         grad = as_array(grad, who)
         grad = grad.astype(y.dtype, copy=False) if grad.dtype.kind in "iuf" else grad
@@ -241,7 +225,7 @@ def backward(y: Tensor, grad: Any = None, retain_graph: bool = False) -> None:
 def add_gradients(found: dict[Any, Any]) -> None:
     """Add what backward found to the gradients of leaves: the one place where they become final."""
     for leaf, g in found.items():
-        leaf.grad = g if leaf.grad is None else np.add(leaf.grad, g, out=leaf.grad)
+        leaf.grad = g if leaf.grad is None else glue["add_into"](leaf.grad, g)
 
 
 def grad(
@@ -283,7 +267,7 @@ def grad(
         seed = seed_of(out, weight, "grad")
         seed = (seed if isinstance(seed, Tensor) else Tensor(seed)) if create_graph else as_array(seed)
         if out.requires_grad:
-            seeds[out.node] = seeds[out.node] + seed if out.node in seeds else seed
+            seeds[out.node] = glue["add"](seeds[out.node], seed) if out.node in seeds else seed
     wanted = {x.node for x in targets if x.requires_grad}
     order = _useful(in_order(seeds), wanted)
     site = None if (create_graph if retain_graph is None else retain_graph) else here()

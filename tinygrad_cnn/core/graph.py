@@ -110,24 +110,7 @@ class Node:
     def grad(self) -> Any:
         return self.note.grad if self.note else None
 
-    def kept(self) -> dict[str, Any]:
-        """The values that this node keeps alive for its rules, by name."""
-        if isinstance(self.saved, Released):
-            return {}
-        kept = {
-            name: value
-            for names, values in zip(self.plan.names, self.saved, strict=True)
-            for name, value in zip(names, values, strict=True)
-        }
-        return {name: value for name, value in kept.items() if holds_array(value)}
-
-
 Edge = Node | Leaf | None  # None: a Python scalar, or an input left out
-
-
-def holds_array(value: Any) -> bool:
-    """Whether a saved value is an array, or all inputs of an op of any number of them."""
-    return type(value) is np.ndarray or (type(value) is tuple and any([type(v) is np.ndarray for v in value]))
 
 
 class Note:

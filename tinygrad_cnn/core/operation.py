@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from .binding import PLAIN, bare, bind, plain_parameters
-from .errors import describe, interrupts, located
+from .binding import PLAIN, REQUIRED, bare, bind, checked_result, fail, plain_parameters, signature_of
 from .graph import Leaf, Node, clock, constant
 from .modes import current
 from .register import hooks, observers, registry
@@ -22,7 +21,6 @@ from .rules import Plan, plan_for, read
 from .site import here
 from .tensor import Tensor, as_array, wrap
 
-REQUIRED = inspect.Parameter.empty
 ndarray = np.ndarray
 READY = (ndarray, bool, int, float, type(None))  # inputs that are taken as they are
 
@@ -58,16 +56,8 @@ class Op:
         self.plans: dict[Any, Plan] = {}
         self.__name__ = self.__qualname__ = name
         self.__module__, self.__doc__, self.__wrapped__ = fn.__module__, fn.__doc__, fn
-        positional, self.optional, self.defaults, self.variadic = [], {}, {}, False
-        for p in inspect.signature(fn).parameters.values():
-            self.variadic |= p.kind is p.VAR_POSITIONAL
-            if p.kind is p.KEYWORD_ONLY or p.name in params:
-                self.defaults[p.name] = p.default
-            else:
-                positional.append(p.name)
-                if p.default is not REQUIRED:
-                    self.optional[p.name] = p.default
-        self.inputs, self.positional = tuple(positional), tuple(params)
+        self.inputs, self.optional, self.defaults, self.variadic = signature_of(fn, params)
+        self.positional = tuple(params)
         self.lasting = tuple(k for k in self.defaults if k not in effects)  # the parameters that nodes keep
         self.required = tuple(k for k, v in self.defaults.items() if v is REQUIRED)
         self.last = len(self.inputs) - 1  # the input that can be there any number of times, if one can
@@ -124,7 +114,7 @@ class Op:
             if self.aux:
                 y, *side = y
             if type(y) is not ndarray:
-                y = self._checked(y, traced)
+                y = checked_result(self, y, traced)
             if not traced:
                 return y
             modes = current()
@@ -147,42 +137,14 @@ class Op:
                 node.marked = True
             return wrap(y, node)
         except BaseException as error:
-            self._fail(error, args, params, arrays)
+            fail(self, error, args, params, arrays)
             raise
 
     __call__ = record
 
-    def _fail(self, error: Any, args: tuple[Any, ...], params: dict[str, Any], arrays: list[Any]) -> None:
-        """Note on an error which call it interrupts; raise it worded, with the op, the layer and the arguments."""
-        names = self.input_names(len(arrays))
-        worded = located(error, self.name, current().path, dict(zip(names, arrays, strict=False)) | params)
-        interrupts(worded, self, args, params, current().path)
-        try:
-            if worded is not error:
-                raise worded from error
-        finally:
-            del worded  # its traceback holds this frame: a cycle that would keep the arguments alive
-
     def input(self, k: int) -> str:
         """Return the name of input number k."""
         return self.inputs[min(k, self.last)]
-
-    def input_names(self, count: int) -> list[str]:
-        """Return the names of so many inputs: ``xs[0]``, ``xs[1]`` where there can be any number."""
-        named = self.inputs[: self.last] if self.variadic else self.inputs
-        return [*named, *[f"{self.inputs[-1]}[{k}]" for k in range(count - len(named))]]
-
-    def _checked(self, y: Any, traced: bool) -> Any:
-        """What the function returned, if it is an array of another library or a NumPy scalar; refuse the rest."""
-        if isinstance(y, np.generic):
-            return np.asarray(y) if traced else y
-        if isinstance(y, Tensor) or not (hasattr(y, "shape") and hasattr(y, "dtype")):
-            wanted = f"(y, {', '.join(self.aux)})" if self.aux else "an array"
-            raise TypeError(
-                f"{self.name}: the op's function returned {describe(y) if not isinstance(y, Tensor) else 'a Tensor'}, "
-                f"expected {wanted}. It is given plain arrays, and computes with NumPy."
-            )
-        return y
 
     def vjp(self, **rules: Callable[..., Any]) -> Op:
         """Register (or replace) the rule of one or more inputs: ``my_op.vjp(x=lambda g, x: g * cos(x))``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -23,6 +24,14 @@ class Registry(dict[str, Any]):
 
 
 registry = Registry()
+
+glue: dict[str, Callable[..., Any]] = {  # the array work that the engine does itself, beside ops and rules
+    "seed": np.ones_like,  # what a walk back starts from
+    "copy": np.copy,  # of a gradient that somebody else may write to
+    "share": lambda a: a.view(),  # the same memory for several inputs, so that nobody takes it for his own
+    "add": operator.add,
+    "add_into": lambda a, b: np.add(a, b, out=a),  # a faster one, in ops
+}
 
 observers: list[tuple[int, Callable[..., Any]]] = []  # who looks on at ops and steps back, with the thread of each
 
@@ -49,12 +58,12 @@ def effect(fn: F) -> F:
 
 
 hooks: dict[str, Callable[..., Any]] = {
-    # in core: Tensor.backward, which the engine provides
+    # in core: backward, of Tensor.backward
     # in autodiff: observed(op, args, arrays, params), observed_step and effect(name, fn, args, named) tell observers;
-    # noted(node, g, create_graph) runs the hooks of a node; decorated(changes, fn) is fn in other modes
+    # composed(node, g, within) is the step back of a fused op, recorded; decorated(changes, fn) is fn in other modes
     "explain": lambda t, loss=None: "it requires none, or is not on a path to the output",  # why no gradient comes
+    "noted": lambda node, g, create_graph: g,  # calls hooks on the gradient of a node, and keeps it if asked for
     "guard": lambda watch, args, arrays, edges: False,  # copies or marks arrays of the user's that are saved
     "unchanged": lambda node: None,  # refuses a step back if what was saved was written to since
-    "add_into": lambda a, b: np.add(a, b, out=a),  # a faster one, in ops
     # in the front door, imported when called: html(object), summary(module, input_shape), open_run(path)
 }

@@ -44,6 +44,11 @@ class Rule(NamedTuple):
     rest: tuple[str, ...] | None  # the parameters that **p stands for
 
 
+def holds_array(value: Any) -> bool:
+    """Whether a saved value is an array, or all inputs of an op of any number of them."""
+    return type(value) is np.ndarray or (type(value) is tuple and any([type(v) is np.ndarray for v in value]))
+
+
 class Plan(NamedTuple):
     """The rules that one pattern of differentiable inputs needs, and how to save what they name."""
 
@@ -65,6 +70,10 @@ class Plan(NamedTuple):
         if self.fetch:
             values += tuple([FETCH[kind](arrays, y, params, side, what) for kind, what in self.fetch])
         return tuple([pick(values) for pick in self.pick])
+
+    def holds_array(self, saved: Any) -> bool:
+        """Whether anything saved is an array, or all inputs of an op of any number of them: worth being released."""
+        return any([holds_array(saved[r][a]) for r, a in self.held])
 
 
 def plan_for(op: Any, pattern: Any, mask: int, count: int) -> Plan:

@@ -5,7 +5,6 @@ Methods that only call ops, conversions and NumPy's protocols are bound by `auto
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,7 @@ import numpy as np
 
 from .errors import check_floating
 from .graph import Leaf, Node, Note
-from .modes import current
 from .register import effect, hooks, registry
-from .site import here
 
 ARRAYS = (np.ndarray, np.generic)
 
@@ -138,16 +135,6 @@ class Tensor:
         return self._data.dtype
 
     @property
-    def ndim(self) -> int:
-        """How many axes it has."""
-        return self._data.ndim
-
-    @property
-    def size(self) -> int:
-        """How many elements it has."""
-        return self._data.size
-
-    @property
     def grad(self) -> np.ndarray | None:
         """The gradient that `backward` left, a plain array or None; `tg.explain_grad` says why it is None."""
         grad: np.ndarray | None = self.node.grad
@@ -185,11 +172,6 @@ class Tensor:
     def name(self, value: str | None) -> None:
         self._noted().name = value
 
-    @property
-    def version(self) -> int:
-        """How often `assign` has written to it."""
-        return self.node.version
-
     def _noted(self) -> Any:
         """Where names and gradients are kept: the leaf itself, or a note that few nodes have."""
         if isinstance(self.node, Leaf):
@@ -212,32 +194,6 @@ class Tensor:
         array([ 6., 33.], dtype=float32)
         """
         hooks["backward"](self, grad, retain_graph)
-
-    def retain_grad(self) -> Tensor:
-        """Ask `backward` to keep the gradient of this intermediate result in `.grad`.
-
-        >>> x = tg.Tensor(2.0, requires_grad=True)
-        >>> y = (x * x).retain_grad()
-        >>> (5 * y).backward()
-        >>> float(y.grad), float(x.grad)
-        (5.0, 20.0)
-        """
-        self._noted().retains_grad = True
-        return self
-
-    def detach(self) -> Tensor:
-        """The same values without their history.
-
-        >>> x = tg.Tensor(3.0, requires_grad=True)
-        >>> (x * x.detach()).backward()
-        >>> float(x.grad)  # 3, not 6: the second factor counts as a constant
-        3.0
-        """
-        leaf = Leaf(self.shape, self.dtype)
-        if self.requires_grad:
-            leaf.why, leaf.site, leaf.source = "stop_gradient", here(), weakref.ref(self.node)
-        leaf.path = current().path
-        return wrap(self._data, leaf)
 
 
 def plain(value: Any) -> np.ndarray:

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.observing import Call, observing
+from ..autodiff.reader import saved
 from ..core import Tensor
+from ..core.binding import input_names
 from ..core.modes import current
 from ..core.site import here, line_of
 from .cost import outer, values
@@ -80,7 +82,7 @@ def bad(array: Any, inf: bool = True) -> bool:
 
 
 def _forward(call: Call, inf: bool) -> None:
-    names = call.op.input_names(len(call.arrays))
+    names = input_names(call.op, len(call.arrays))
     made = values(call)[:1]
     wrong = any(bad(y, inf) for y in made)
     for name, given, array in zip(names, call.args, call.arrays, strict=True):
@@ -103,8 +105,8 @@ def _forward(call: Call, inf: bool) -> None:
 def _backward(call: Call, inf: bool) -> None:
     node = call.node
     site = line_of(node.site)
-    saved = {f"saved {name}": value for name, value in node.kept().items()}
-    arrays = {"cotangent g": call.arrays[0], **saved}
+    kept = {f"saved {name}": value for name, value in saved(node).items()}
+    arrays = {"cotangent g": call.arrays[0], **kept}
     if bad(call.arrays[0], inf):
         raise AnomalyError(
             f"anomaly in backward: the cotangent that reached {_who(node.op, node.path)}, recorded at {site}, held "
@@ -112,7 +114,7 @@ def _backward(call: Call, inf: bool) -> None:
             "overflowed when they were added up. Look at the loss and its scale.",
             call, site, None, arrays,
         )  # fmt: skip
-    names = node.op.input_names(len(node.inputs))
+    names = input_names(node.op, len(node.inputs))
     for (edge, _), g in zip(call.result, values(call), strict=True):
         if bad(g, inf):
             name = next(names[k] for k, e in enumerate(node.inputs) if e is edge)

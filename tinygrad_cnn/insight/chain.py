@@ -11,6 +11,7 @@ from ..autodiff import explain_grad
 from ..autodiff.explaining import why_no_gradient
 from ..autodiff.numbers import whole
 from ..core import Tensor
+from ..core.binding import input_names
 from ..core.engine import in_order, pull_back
 from ..core.errors import describe
 from ..core.graph import Released
@@ -123,7 +124,7 @@ def _steps(back: Sequence[Any], wrt: Tensor, name: str) -> list[Step]:
                 continue
             formula = told[node.op][0][node.op.input(k)]
             parts.append(Part(
-                node.op.input_names(len(node.inputs))[k], name if edge is wrt.node else edge.name or "",
+                input_names(node.op, len(node.inputs))[k], name if edge is wrt.node else edge.name or "",
                 number[edge], edge.shape, formula, summed=node.op.broadcasts and edge.shape != node.shape))  # fmt: skip
         site = line_of(node.site)
         steps.append(Step(number[node], node.op.name, node.path, site, node.shape, told[node.op][1], parts))

@@ -11,10 +11,10 @@ from .. import kernels
 from ..autodiff import Sample as S
 from ..autodiff.sample import apart, booleans, positive, uniform
 from ..core import op
-from ..core.register import hooks, registry
+from ..core.register import glue, registry
 from ._reference import scalarwise
 
-hooks["add_into"] = kernels.add_
+glue["add_into"] = kernels.add_
 
 _PAIRS = [S(a=(2, 3), b=(2, 3)), S(a=(2, 1, 3), b=(4, 1)), S(a=(), b=(3,)), S(a=(2, 3), b=2.5), S(a=-1.5, b=(2, 3))]
 

@@ -1,0 +1,25 @@
+"""Higher orders of fused ops, whose own rules serve the first order only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.engine import grad
+from ..core.register import hooks, registry
+from ..core.tensor import wrap
+
+
+def composed(node: Any, g: Any, within: set[Any] | None) -> list[tuple[Any, Any]]:
+    """The gradients of a fused op by the ops that it stands for, run again and recorded."""
+    values = node.saved[-1]
+    inputs = [
+        registry["alias"](wrap(v, e)) if e is not None and e.requires_grad else v
+        for v, e in zip(values, node.inputs, strict=True)
+    ]
+    y = node.op.composition(*inputs, **node.params)
+    wrt = [k for k in node.plan.wrt if within is None or node.inputs[k] in within]
+    found = grad(y, [inputs[k] for k in wrt], grad_outputs=g, create_graph=True, allow_unused=True)
+    return [(node.inputs[k], gk) for k, gk in zip(wrt, found, strict=True) if gk is not None]
+
+
+hooks["composed"] = composed
