@@ -237,6 +237,13 @@ def test_a_failure_in_binding(call, behind):
     assert graph.order[1] in graph.failure.inputs
 
 
+def test_a_failure_has_the_parameters_that_a_node_would_have():
+    rng = np.random.default_rng(0)
+    graph = failed(error_of(lambda: tg.dropout(tg.exp(tensor(2, name="x")), 3.0, rng=rng)))
+    assert names(graph) == ["x", "exp", "dropout"]
+    assert graph.failure.params["rate"] == 3.0 and "rng" not in graph.failure.params
+
+
 def test_a_failure_in_a_layer_before_any_op():
     model = nn.Sequential({"body": nn.Sequential(nn.Tanh(), nn.Flatten()), "head": nn.Linear(4, 2, rng=0)})
     graph = failed(error_of(lambda: model(tensor(1, 3, name="x"))))

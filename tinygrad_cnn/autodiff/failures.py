@@ -113,7 +113,7 @@ def _of_op(op: Any, args: tuple[Any, ...], params: Mapping[str, Any], path: str)
     inputs = list(args if op.variadic else args[: len(op.inputs)])
     by_name = {} if op.variadic else {name: params[name] for name in op.inputs[len(inputs) :] if name in params}
     inputs += by_name.values()
-    rest = {name: value for name, value in params.items() if name not in by_name}
+    rest = {name: value for name, value in params.items() if name not in by_name and name not in op.effects}
     tensors = [a for a in inputs if isinstance(a, Tensor)]
     return Failure(op, [_node(a) for a in inputs], rest, path, "", tensors=tensors)
 
