@@ -31,12 +31,12 @@ ONLY = {
 FRONT_DOOR = {"__init__", "__main__", "viz"}  # may import everything; nothing may import them
 NAMED_BY_USERS = {"cli/target.py", "testing/plugin.py"}  # import modules whose names users give
 
-CORE_LINES = 1006
+CORE_LINES = 1028
 FILE_LINES = 300
 FUNCTION_LINES = 45
 LONGER = {  # for speed: on the path of every recorded op, where a call more can be measured
-    "core/operation.py record": 64,
-    "core/engine.py sweep": 55,
+    "core/operation.py record": 63,
+    "core/engine.py sweep": 58,
 }
 
 

@@ -153,3 +153,10 @@ def test_effects_of_other_threads_are_not_seen():
         thread.start()
         thread.join()
     assert seen == [] and w.data.tolist() == [0.0, 0.0]
+
+
+def test_a_result_of_one_number_is_the_array_that_the_tensor_holds():
+    calls = []
+    with observing(calls.append):
+        y = tg.sum(tg.Tensor([1.0, 2.0]))
+    assert calls[0].result is y._data

@@ -143,6 +143,6 @@ def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
     inputs = tuple(node for node in walk([y.node], inside) if outside(node))
     op: Any = Recompute(f, args, y._data, generators, unseeded.made)
     wrt = tuple(range(len(inputs)))
-    plan = Plan((), None, (), wrt, (), (), None, (), ())
+    plan = Plan((), None, wrt)
     node = Node(op, inputs, {}, plan, (), y.shape, y.dtype, clock.now, current().path, here())
     return wrap(y._data, node)

@@ -11,7 +11,7 @@ from ..core.tensor import wrap
 
 def composed(node: Any, g: Any, within: set[Any] | None) -> list[tuple[Any, Any]]:
     """The gradients of a fused op by the ops that it stands for, run again and recorded."""
-    values = node.saved[-1]
+    values = node.plan.whole(node.saved)
     inputs = [
         registry["alias"](wrap(v, e)) if e is not None and e.requires_grad else v
         for v, e in zip(values, node.inputs, strict=True)

@@ -13,9 +13,11 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from ..core.engine import pull_back
 from ..core.register import effect_observers, hooks, observers
-from ..core.tensor import as_array
+from ..core.tensor import Tensor, as_array
 
 
 class Call:
@@ -118,7 +120,12 @@ def _tell(mine: list[Observer], call: Call) -> None:
 
 
 def _op(op: Any, args: Any, arrays: list[Any], params: dict[str, Any]) -> Any:
-    return observed(Call(op, args, arrays, params), lambda: op.fn(*arrays, **params))
+    def run() -> Any:
+        y = op.fn(*arrays, **params)
+        scalar = isinstance(y, np.generic) and any(isinstance(a, Tensor) for a in args)
+        return np.asarray(y) if scalar else y  # the array that the Tensor will hold, not one like it
+
+    return observed(Call(op, args, arrays, params), run)
 
 
 def _step(node: Any, g: Any, create_graph: bool, within: set[Any] | None) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 from ..core.errors import describe
 from ..core.graph import Released, all_inputs, walk
 from ..core.modes import current, enable_grad, switched
-from ..core.rules import Item, holds_array
+from ..core.rules import holds_array
 from ..core.tensor import Tensor
 from .checkpointing import set_generators
 from .failures import Failure, failure_of
@@ -119,26 +119,20 @@ def kept(node: Any) -> Iterator[tuple[Any, np.ndarray]]:
         return
     if isinstance(node.saved, Released):
         return
-    rules = [*([node.plan.common] if node.plan.common else []), *node.plan.rules]
-    recipes = [rule.recipe for rule in rules]
-    if node.op.composition is not None:
-        recipes.append(tuple(Item("input", k) for k in range(len(node.inputs))))
-    for recipe, saved in zip(recipes, node.saved, strict=True):
-        for item, value in zip(recipe, saved, strict=True):
-            whose = {"y": node, "input": node.inputs[item.what] if item.kind == "input" else None}.get(item.kind)
-            several = item.kind == "inputs"
-            for edge, array in zip(node.inputs[item.what :], value, strict=True) if several else [(whose, value)]:
-                if type(array) is np.ndarray:
-                    yield edge, array
+    for item, value in zip(node.plan.items, node.saved, strict=True):
+        whose = {"y": node, "input": node.inputs[item.what] if item.kind == "input" else None}.get(item.kind)
+        several = item.kind == "inputs"
+        for edge, array in zip(node.inputs[item.what :], value, strict=True) if several else [(whose, value)]:
+            if type(array) is np.ndarray:
+                yield edge, array
 
 
 def saved(node: Any) -> dict[str, Any]:
     """The arrays that a node keeps alive for its rules, by name."""
     if node.op is None or isinstance(node.saved, Released):
         return {}
-    named = zip(node.plan.names, node.saved, strict=True)
-    values = [pair for names, values in named for pair in zip(names, values, strict=True)]
-    return {name: value for name, value in values if holds_array(value)}
+    named = zip(node.plan.items.values(), node.saved, strict=True)
+    return {name: value for name, value in named if holds_array(value)}
 
 
 # -- subjects -------------------------------------------------------------------------------------------------

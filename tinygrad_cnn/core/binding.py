@@ -15,7 +15,22 @@ REQUIRED = inspect.Parameter.empty
 
 
 def bind(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Sort what was passed into inputs and parameters; the slow path, and the one that words mistakes."""
+    """Sort what was passed into inputs and parameters, all of them, and see to it that parameters are plain values."""
+    missing = op.left_out.get(len(args), op.others)
+    if missing is not None and params.keys() <= op.defaults.keys() and op.required <= params.keys():
+        args, bound = args + missing, {**op.defaults, **params}
+    else:
+        args, bound = _sorted(op, args, {**params})
+    if op.arrange is not None:
+        args, bound = op.arrange(*args, **bound)
+    for p in bound.values():
+        if type(p) not in PLAIN:
+            return args, plain_parameters(op, bound)
+    return args, bound
+
+
+def _sorted(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The same for inputs by keyword, parameters by position and any number of inputs; words mistakes."""
     if op.variadic:
         if not op.last and args and isinstance(args[0], (list, tuple)):  # concatenate([a, b]) as NumPy writes it
             args, more = tuple(args[0]), args[1:]
@@ -44,12 +59,12 @@ def bind(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[
     for name in op.required:
         if bound[name] is REQUIRED:
             raise TypeError(f"{op.name}: parameter {name} is missing. It is called as {op!r}.")
-    if op.arrange is not None:
-        args, bound = op.arrange(*args, **bound)
     return args, bound
 
 
-PLAIN = frozenset([bool, int, float, str, tuple, list, slice, type(None), type(Ellipsis)])
+PLAIN = frozenset([bool, int, float, str, tuple, list, slice, type(None), type(Ellipsis), type]) | {
+    type(np.dtype(kind)) for kind in "?bhilqBHILQefdg"
+}
 
 
 def plain_parameters(op: Any, params: dict[str, Any]) -> dict[str, Any]:
@@ -57,7 +72,8 @@ def plain_parameters(op: Any, params: dict[str, Any]) -> dict[str, Any]:
 
     Raises
     ------
-    TypeError : a parameter is a Tensor or another array: what is computed belongs among the inputs.
+    TypeError : a parameter is a Tensor or another array: what is computed belongs among the inputs; or it is a
+        function or a generator that the op does not declare.
     """
     plain = dict(params)
     for name, value in params.items():
@@ -75,6 +91,11 @@ def plain_parameters(op: Any, params: dict[str, Any]) -> dict[str, Any]:
                     f"which is positional: def {op.name}({', '.join((*op.inputs, name))})."
                 )
             plain[name] = value.item() if not value.ndim else tuple(value.tolist())
+        elif (callable(value) or isinstance(value, np.random.Generator)) and name not in op.effects:
+            raise TypeError(
+                f"{op.name}: {name} is a {type(value).__name__}, which a graph that is replayed or exported cannot "
+                f"show. If the op is yours, declare that it calls or changes it: @tg.op(effects=[{name!r}])."
+            )
     return plain
 
 

@@ -12,7 +12,7 @@ from .errors import GraphError, check_floating, interrupts
 from .graph import Leaf, Node, Released, clock, differentiable, walk
 from .modes import enable_grad, no_grad
 from .register import effect, glue, hooks, observers, registry
-from .rules import Item, Rule
+from .rules import Item, Rule, holds_array
 from .site import Site, here, line_of
 from .tensor import Tensor, as_array, wrap
 
@@ -84,8 +84,11 @@ def sweep(
                     fresh = type(total) is ndarray
                 if fresh:
                     own.add(edge)
-            if released is not None and node.plan.holds_array(node.saved):
-                node.saved = released
+            if released is not None:
+                for k in node.plan.held:
+                    if type(node.saved[k]) is ndarray or holds_array(node.saved[k]):
+                        node.saved = released
+                        break
     except BaseException as error:
         interrupts(error, node, (), {}, node.path)
         raise
@@ -102,23 +105,20 @@ def pull_back(node: Any, g: Any, create_graph: bool, within: set[Any] | None) ->
             "Add the losses up and call backward once, or pass retain_graph=True to the earlier call."
         )
     if node.op.own_pull_back is not None:  # an op that finds all its gradients at once, as checkpoint does
-        pairs: list[tuple[Any, Any]] = node.op.own_pull_back(node, g, create_graph, within)
-        return pairs
+        return list(node.op.own_pull_back(node, g, create_graph, within))
     if node.marked or clock.now != node.clock:
         hooks["unchanged"](node)
     if create_graph and node.op.composition is not None:
-        pairs = hooks["composed"](node, g, within)
-        return pairs
+        return list(hooks["composed"](node, g, within))
     plan = node.plan
     if plan.common is not None:
-        g = _call(plan.common, node, g, saved[0], create_graph)
-        saved = saved[1:]
+        g = _call(plan.common, node, g, saved, create_graph)
     sent = []
-    for rule, args in zip(plan.rules, saved):  # noqa: B905 -- a hot loop, equal by construction
+    for rule in plan.rules:
         edge = inputs[rule.k]
         if within is not None and edge not in within:
             continue
-        gk = _call(rule, node, g, args, create_graph)
+        gk = _call(rule, node, g, saved, create_graph)
         if (type(gk) is ndarray) is create_graph:  # a plain array among Tensors, or a Tensor among arrays
             gk = _as_the_others(gk, create_graph)
         if gk is g and plan.common is not None and type(g) is ndarray:
@@ -138,11 +138,12 @@ def _as_the_others(g: Any, create_graph: bool) -> Any:
     return g._data if isinstance(g, Tensor) else np.asarray(g) if isinstance(g, np.generic) else g
 
 
-def _call(rule: Rule, node: Any, g: Any, args: Any, create_graph: bool) -> Any:
+def _call(rule: Rule, node: Any, g: Any, saved: Any, create_graph: bool) -> Any:
     """Apply one rule, to Tensors with their history if the gradient is to be differentiated again."""
-    _, fn, _, recipe, rest = rule
+    _, fn, _, recipe, rest, pick = rule
+    args = pick(saved)
     if create_graph:
-        args = [_lift(node, item, value) for item, value in zip(recipe, args, strict=True)]
+        args = tuple([_lift(node, item, value) for item, value in zip(recipe, args, strict=True)])
     try:
         return fn(g, *args) if rest is None else fn(g, *args, **{n: node.params[n] for n in rest})
     except Exception as error:

@@ -88,7 +88,7 @@ class Node:
     def __init__(self, *fields: Any) -> None:
         """Of the first ten slots: op, inputs, params, plan, saved, shape, dtype, clock, path, site.
 
-        `saved` are tuples of values named as ``plan.names`` says, or a Released.
+        `saved` are the values that ``plan.items`` names, or a Released.
         """
         (
             self.op, self.inputs, self.params, self.plan, self.saved,

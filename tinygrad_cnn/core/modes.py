@@ -29,12 +29,11 @@ _modes: ContextVar[Modes] = ContextVar("tinygrad_cnn modes", default=Modes())  #
 current = _modes.get
 
 
-def enter(path: str, prefix: str, below: Mapping[Any, str]) -> tuple[Modes, Modes]:
-    """Note that a module's forward begins; return the modes before and from now on, for `leave`."""
-    before = current()
-    now = Modes(before.recording, path, prefix, below, *before[4:])
+def enter(before: Modes, path: str, prefix: str, below: Mapping[Any, str]) -> Modes:
+    """Note that a module's forward begins; return the modes from now on, for `leave`."""
+    now: Modes = tuple.__new__(Modes, (before[0], path, prefix, below, *before[4:]))
     _modes.set(now)
-    return before, now
+    return now
 
 
 def leave(before: Modes, entered: Modes) -> None:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from .binding import PLAIN, REQUIRED, bare, bind, checked_result, fail, plain_parameters, signature_of
+from .binding import REQUIRED, bare, bind, checked_result, fail, signature_of
 from .graph import Leaf, Node, clock, constant
 from .modes import current
 from .register import hooks, observers, registry
 from .rules import Plan, plan_for, read
 from .site import here
-from .tensor import Tensor, as_array, wrap
+from .tensor import Tensor, as_array, new, wrap
 
 ndarray = np.ndarray
 READY = (ndarray, bool, int, float, type(None))  # inputs that are taken as they are
@@ -59,9 +59,13 @@ class Op:
         self.inputs, self.optional, self.defaults, self.variadic = signature_of(fn, params)
         self.positional = tuple(params)
         self.lasting = tuple(k for k in self.defaults if k not in effects)  # the parameters that nodes keep
-        self.required = tuple(k for k, v in self.defaults.items() if v is REQUIRED)
+        self.required = frozenset([k for k, v in self.defaults.items() if v is REQUIRED])
         self.last = len(self.inputs) - 1  # the input that can be there any number of times, if one can
         self.arity = -1 if self.variadic else len(self.inputs)
+        # by the number of inputs given, the defaults of the rest; `others`: what any other number lacks
+        counts = range(self.arity - len(self.optional), self.arity + 1) if not self.variadic else ()
+        self.left_out = {n: tuple(self.optional.values())[n - self.arity :] if n < self.arity else () for n in counts}
+        self.others = () if self.variadic and self.last else None
         self.flows = ~sum([1 << k for k, name in enumerate(self.inputs) if name in selectors])  # mask of the others
         if odd := {*effects} - self.defaults.keys():
             raise ValueError(f"op {name}: effects={sorted(odd)} must be names of its parameters.")
@@ -79,12 +83,10 @@ class Op:
         """Call the op; of Tensors, the result is a Tensor that remembers the call.  This is what ``op(...)`` does."""
         arrays: list[Any] = []
         try:
-            if len(args) != self.arity or self.required or (params and not params.keys() <= self.defaults.keys()):
-                args, params = bind(self, args, {**params})
+            if len(args) != self.arity or params or self.required:
+                args, params = bind(self, args, params)
             else:
-                params = {**self.defaults, **params} if params else self.defaults
-            if params is not self.defaults and not PLAIN.issuperset(map(type, params.values())):
-                params = plain_parameters(self, params)
+                params = self.defaults
             edges: list[Any] = []
             mask, bit, traced, loose, shaped = 0, 1, False, False, False
             for a in args:
@@ -135,7 +137,9 @@ class Op:
             )  # fmt: skip
             if shaped and marked:
                 node.marked = True
-            return wrap(y, node)
+            t = new(Tensor)  # wrap, without the cost of a call
+            t._data, t.node = y, node
+            return t
         except BaseException as error:
             fail(self, error, args, params, arrays)
             raise

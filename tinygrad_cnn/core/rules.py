@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -15,21 +15,23 @@ from .errors import GraphError
 class Item(NamedTuple):
     """Where a value that a rule names comes from: of which kind it is, and which of that kind."""
 
-    kind: str  # a key of FETCH
+    kind: str  # "input", "y", "parameter", or a key of FETCH
     what: Any = None
 
 
-FETCH: dict[str, Callable[..., Any]] = {  # how an item is taken from arrays a, result y, parameters p, side results s
-    "input": lambda a, y, p, s, what: a[what],
-    "inputs": lambda a, y, p, s, what: tuple(a[what:]),
-    "y": lambda a, y, p, s, what: y,
-    "y_shape": lambda a, y, p, s, what: y.shape,
-    "shape": lambda a, y, p, s, what: np.shape(a[what]),
-    "shapes": lambda a, y, p, s, what: tuple([np.shape(v) for v in a[what:]]),
-    "dtype": lambda a, y, p, s, what: np.result_type(a[what]),
-    "parameter": lambda a, y, p, s, what: p[what],
-    "side": lambda a, y, p, s, what: s[what],
-    "constant": lambda a, y, p, s, what: what,
+def _shape(value: Any) -> tuple[int, ...]:
+    return value.shape if type(value) is np.ndarray else np.shape(value)
+
+
+# how an item is taken from arrays a, result y and side results s; inputs, y and parameters are at hand
+FETCH: dict[str, Callable[[Any], Callable[..., Any]]] = {
+    "inputs": lambda what: lambda a, y, s: tuple(a[what:]),
+    "y_shape": lambda what: lambda a, y, s: y.shape,
+    "shape": lambda what: lambda a, y, s: _shape(a[what]),
+    "shapes": lambda what: lambda a, y, s: tuple([_shape(v) for v in a[what:]]),
+    "dtype": lambda what: lambda a, y, s: np.result_type(a[what]),
+    "side": lambda what: lambda a, y, s: s[what],
+    "constant": lambda what: lambda a, y, s: what,
 }
 ARRAY_KINDS = ("input", "inputs", "y", "side")
 
@@ -42,11 +44,7 @@ class Rule(NamedTuple):
     names: tuple[str, ...]  # of its arguments after g
     recipe: tuple[Item, ...]  # where each comes from
     rest: tuple[str, ...] | None  # the parameters that **p stands for
-
-
-def holds_array(value: Any) -> bool:
-    """Whether a saved value is an array, or all inputs of an op of any number of them."""
-    return type(value) is np.ndarray or (type(value) is tuple and any([type(v) is np.ndarray for v in value]))
+    pick: Callable[[Any], tuple[Any, ...]]  # takes its arguments from all that a node saved
 
 
 class Plan(NamedTuple):
@@ -54,26 +52,31 @@ class Plan(NamedTuple):
 
     rules: tuple[Rule, ...]
     common: Rule | None  # what all rules share, worked out once; they get its result as g
-    names: tuple[tuple[str, ...], ...]  # of what is saved: by the common rule, each rule, the composition
     wrt: tuple[int, ...]
-    watch: tuple[int, ...]  # inputs whose values are saved
-    held: tuple[tuple[int, int], ...]  # which arguments of which rules can be arrays
-    parameters: Callable[[Any], tuple[Any, ...]] | None  # takes all that are named from a dict of parameters
-    fetch: tuple[Item, ...]  # what is taken beside inputs, y and parameters, each once
-    pick: tuple[Callable[[Any], tuple[Any, ...]], ...]  # for each of `names`, its values of all that was taken
+    items: Mapping[Item, str] = {}  # what is saved, in this order, each with its name
+    watch: tuple[int, ...] = ()  # inputs whose values are saved
+    held: tuple[int, ...] = ()  # which items can be arrays
+    whole: Callable[[Any], tuple[Any, ...]] | None = None  # takes all inputs from what was saved, for the composition
+    parameters: Callable[[Any], tuple[Any, ...]] | None = None  # takes those that are named from a dict of parameters
+    fetch: tuple[Callable[..., Any], ...] = ()  # take what is neither an input, y, nor a parameter
+    take: Callable[[Any], tuple[Any, ...]] | None = None  # takes the items from all of these
 
-    def save(self, arrays: list[Any], y: Any, params: dict[str, Any], side: Any) -> tuple[tuple[Any, ...], ...]:
-        """The values that a node keeps for its rules."""
-        values = (*arrays, y)
+    def save(self, arrays: list[Any], y: Any, params: dict[str, Any], side: Any) -> tuple[Any, ...]:
+        """The values that a node keeps for its rules.  Uses up the list of arrays."""
+        if self.take is None:
+            return ()
+        fetched = [fetch(arrays, y, side) for fetch in self.fetch] if self.fetch else None
+        arrays.append(y)
         if self.parameters is not None:
-            values += self.parameters(params)
-        if self.fetch:
-            values += tuple([FETCH[kind](arrays, y, params, side, what) for kind, what in self.fetch])
-        return tuple([pick(values) for pick in self.pick])
+            arrays += self.parameters(params)
+        if fetched:
+            arrays += fetched
+        return self.take(arrays)
 
-    def holds_array(self, saved: Any) -> bool:
-        """Whether anything saved is an array, or all inputs of an op of any number of them: worth being released."""
-        return any([holds_array(saved[r][a]) for r, a in self.held])
+
+def holds_array(value: Any) -> bool:
+    """Whether a saved value is an array, or all inputs of an op of any number of them."""
+    return type(value) is np.ndarray or (type(value) is tuple and any([type(v) is np.ndarray for v in value]))
 
 
 def plan_for(op: Any, pattern: Any, mask: int, count: int) -> Plan:
@@ -90,28 +93,27 @@ def plan_for(op: Any, pattern: Any, mask: int, count: int) -> Plan:
         else:
             rules.append(read(op, name, k, op.rules.get(name) or _missing(op, name)))
     inputs = [Item("input", k) for k in range(count)]
-    readers = [*([common] if common else []), *rules]
-    recipes = [rule.recipe for rule in readers]
-    names = [rule.names for rule in readers]
+    items: dict[Item, str] = {}
+    for rule in (*([common] if common else []), *rules):
+        items |= zip(rule.recipe, rule.names, strict=True)
     if op.composition is not None:  # to be run again, recorded, for higher orders
-        recipes.append(tuple(inputs))
-        names.append(op.inputs)
-    named = dict.fromkeys(item for recipe in recipes for item in recipe)
-    watch = {item.what for item in named if item.kind == "input"}
-    watch.update(*[range(item.what, count) for item in named if item.kind == "inputs"])
-    held = tuple(
-        (r, a)
-        for r, rule in enumerate(readers)
-        for a, item in enumerate(rule.recipe)
-        if item.kind in ARRAY_KINDS
-    )
-    parameters = [item for item in named if item.kind == "parameter"]
-    fetch = tuple(item for item in named if item.kind not in ("input", "y", "parameter"))
-    places = {item: k for k, item in enumerate([*inputs, Item("y"), *parameters, *fetch])}
-    pick = tuple(_picker([places[item] for item in recipe]) for recipe in recipes)
-    take = _picker([item.what for item in parameters]) if parameters else None
-    plan = Plan(tuple(rules), common, tuple(names), wrt, tuple(sorted(watch)), held, take, fetch, pick)
-    op.plans[pattern] = plan
+        items |= {item: op.input(item.what) for item in inputs}
+    at = {item: k for k, item in enumerate(items)}
+    rules = [rule._replace(pick=_picker([at[item] for item in rule.recipe])) for rule in rules]
+    common = common and common._replace(pick=_picker([at[item] for item in common.recipe]))
+    watch = {item.what for item in items if item.kind == "input"}
+    watch.update(*[range(item.what, count) for item in items if item.kind == "inputs"])
+    parameters = [item for item in items if item.kind == "parameter"]
+    fetched = [item for item in items if item.kind in FETCH]
+    places = {item: k for k, item in enumerate([*inputs, Item("y"), *parameters, *fetched])}
+    op.plans[pattern] = plan = Plan(
+        tuple(rules), common, wrt, items, tuple(sorted(watch)),
+        held=tuple([k for item, k in at.items() if item.kind in ARRAY_KINDS]),
+        whole=_picker([at[item] for item in inputs]) if op.composition is not None else None,
+        parameters=_picker([item.what for item in parameters]) if parameters else None,
+        fetch=tuple([FETCH[item.kind](item.what) for item in fetched]),
+        take=_picker([places[item] for item in items]) if items else None,
+    )  # fmt: skip
     return plan
 
 
@@ -119,7 +121,8 @@ def _picker(places: list[Any]) -> Callable[[Any], tuple[Any, ...]]:
     """A function that takes the elements at these places of a tuple, or of these names of a dict, as a tuple."""
     if len(places) > 1:
         return itemgetter(*places)
-    return lambda values: tuple([values[k] for k in places])
+    (place,) = places or [None]
+    return (lambda values: (values[place],)) if places else lambda values: ()
 
 
 def _missing(op: Any, name: str) -> Callable[..., Any]:
@@ -162,7 +165,7 @@ def read(op: Any, own: str, k: int, fn: Callable[..., Any]) -> Rule:
     others = tuple(n for n in op.lasting if n not in names) if rest else None
     if not g_first or by_keyword:
         fn = _by_name(fn, tuple(names))
-    return Rule(k, fn, tuple(names), tuple(recipe), others)
+    return Rule(k, fn, tuple(names), tuple(recipe), others, tuple)
 
 
 def _item(op: Any, own: str, k: int, name: str) -> Item:

@@ -201,12 +201,12 @@ def plain(value: Any) -> np.ndarray:
     return value.data if isinstance(value, Tensor) else np.asarray(value)
 
 
-_new = Tensor.__new__
+new = Tensor.__new__
 
 
 def wrap(data: Any, node: Any) -> Tensor:
     """Return a Tensor around an array as it is: what ops return."""
-    t = _new(Tensor)
+    t = new(Tensor)
     t._data = data
     t.node = node
     return t

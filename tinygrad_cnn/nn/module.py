@@ -69,12 +69,12 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__}: has no forward. Define forward(self, x) in the class.")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        now = current()
-        below, prefix = now.below, now.prefix
+        before = current()
+        below, prefix = before.below, before.prefix
         path = below.get(self)
         if path is None:  # called by the user, or kept by the caller where registration does not see it
-            below, prefix, path = self._paths(), now.path, ""
-        before, entered = enter(_join(prefix, path), prefix, below)
+            below, prefix, path = self._paths(), before.path, ""
+        entered = enter(before, _join(prefix, path), prefix, below)
         try:
             return self.forward(*args, **kwargs) if self._hooks is None else self._hooks.run(self, args, kwargs)
         except BaseException as error:

@@ -285,7 +285,7 @@ def parameters_are_plain(case: Case) -> int:
         results = [y for y in results if y is not None and y.requires_grad]
         for node in walk([y.node for y in results], all_inputs):
             for name, value in node.params.items() if node.op is not None else ():
-                require(_is_plain(value), f"{node.op.name} in its graph has the parameter {name}={describe(value)}.")
+                require(is_plain(value), f"{node.op.name} in its graph has the parameter {name}={describe(value)}.")
                 seen.add((node, name))
         results = [
             g
@@ -298,10 +298,10 @@ def parameters_are_plain(case: Case) -> int:
 PLAIN = (bool, int, float, str, np.dtype, type, np.generic, type(None), type(Ellipsis))
 
 
-def _is_plain(value: Any) -> bool:
+def is_plain(value: Any) -> bool:
     if isinstance(value, (tuple, list)):
-        return all(map(_is_plain, value))
-    return _is_plain((value.start, value.stop, value.step)) if isinstance(value, slice) else isinstance(value, PLAIN)
+        return all(map(is_plain, value))
+    return is_plain((value.start, value.stop, value.step)) if isinstance(value, slice) else isinstance(value, PLAIN)
 
 
 def costed(case: Case) -> int:
