@@ -7,8 +7,8 @@ import pytest
 
 import tinygrad_cnn as tg
 from tinygrad_cnn.autodiff import observing as observe
+from tinygrad_cnn.autodiff.effects import effect, effect_observers, effects
 from tinygrad_cnn.autodiff.observing import observers, observing, observing_effects, running
-from tinygrad_cnn.core.register import effect, effect_observers, effects
 from tinygrad_cnn.optim import SGD
 
 

@@ -3,6 +3,7 @@
 from .checkpointing import checkpoint as checkpoint
 from .composing import composed as composed
 from .decorating import decorated as decorated
+from .effects import effect as effect
 from .explaining import explain_grad as explain_grad
 from .guarding import debug as debug
 from .methods import stop_gradient as stop_gradient
@@ -13,3 +14,4 @@ from .transforms import jacobian as jacobian
 from .transforms import jvp as jvp
 from .transforms import value_and_grad as value_and_grad
 from .transforms import vjp as vjp
+from .wording import fail as fail

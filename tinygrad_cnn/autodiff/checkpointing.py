@@ -12,10 +12,10 @@ from ..core.errors import GraphError
 from ..core.graph import Leaf, Node, clock, differentiable, walk
 from ..core.modes import current, enable_grad, no_grad, switched
 from ..core.operation import Op
-from ..core.register import effect
 from ..core.rules import Plan
 from ..core.site import here, line_of
 from ..core.tensor import Tensor, wrap
+from .effects import effect
 
 
 class Unseeded:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
-from ..core.engine import last_root
 from ..core.graph import Node, differentiable, walk
 from ..core.register import hooks
 from ..core.site import line_of
 from ..core.tensor import Tensor
 
+last_root: list[Any] = []  # a weak reference to what the newest backward started from
 CUTS: dict[str, str] = {  # why a leaf has no history
     "no_grad": "made under no_grad at",
     "stop_gradient": "cut by stop_gradient at",
@@ -95,4 +96,11 @@ def _leads_to(cut: Any, target: Any) -> bool:
     return False
 
 
-hooks["explain"] = explain_grad
+def _remember(y: Tensor, *args: Any, **named: Any) -> None:
+    """`backward`, and what it started from."""
+    _backward(y, *args, **named)
+    last_root[:] = [weakref.ref(y.node)]
+
+
+_backward = hooks["backward"]
+hooks.update(explain=explain_grad, backward=_remember)

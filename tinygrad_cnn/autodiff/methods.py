@@ -5,6 +5,7 @@ They are written as methods of classes that only hold them, and bound to `Tensor
 
 from __future__ import annotations
 
+import inspect
 import math
 import weakref
 from collections.abc import Callable, Iterator
@@ -353,6 +354,11 @@ def _op_of(func: Callable[..., Any]) -> Any:
 
 class OpMethods(Op):
     """What an op offers beside its call and its rules."""
+
+    def __repr__(self) -> str:
+        signature = inspect.signature(self.fn)  # without annotations, to be read by people
+        plain = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+        return f"<op {self.name}{signature.replace(parameters=plain, return_annotation=signature.empty)}>"
 
     def formula(self, **texts: str) -> Op:
         """Say what rules compute, where their source does not read as a formula: ``relu.formula(x="g * (y > 0)")``.

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from ..core.engine import pull_back
-from ..core.register import effect_observers, hooks, observers
+from ..core.register import hooks, observers
 from ..core.tensor import Tensor, as_array
+from .effects import effect_observers
 
 
 class Call:

@@ -15,9 +15,10 @@ import numpy as np
 from ..core.errors import GraphError
 from ..core.graph import Leaf, Node, clock
 from ..core.modes import current
-from ..core.register import effect, registry
+from ..core.register import registry
 from ..core.site import here
 from ..core.tensor import Tensor, as_array, plain
+from .effects import effect
 
 
 def write(t: Tensor, what: str, value: Any, made: Callable[[], Any], fill: Callable[[np.ndarray], Any]) -> Tensor:
@@ -88,6 +89,17 @@ class WritingMethods(Tensor):
     """The ways of writing to a Tensor."""
 
     __slots__ = ()
+
+    @effect
+    def _set_grad(self, value: Any) -> None:
+        """Replace the gradient, or forget it with None."""
+        if value is not None:
+            value = np.array(as_array(value, "grad"))  # backward adds to it in place
+            if value.shape != self.shape or value.dtype != self.dtype:
+                raise ValueError(f"grad: must be {self.shape} {self.dtype}, got {value.shape} {value.dtype}.")
+        self._noted().grad = value
+
+    grad = vars(Tensor)["grad"].setter(_set_grad)
 
     def assign(self, value: Any) -> Tensor:
         """Replace the values of a leaf, in place where nobody else holds them.  Shape and dtype stay.

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .errors import describe, interrupts, located, nearest
-from .modes import current
+from .errors import nearest
+from .register import hooks
 
 REQUIRED = inspect.Parameter.empty
 
@@ -25,7 +25,7 @@ def bind(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[
         args, bound = op.arrange(*args, **bound)
     for p in bound.values():
         if type(p) not in PLAIN:
-            return args, plain_parameters(op, bound)
+            return args, hooks["plain"](op, bound)
     return args, bound
 
 
@@ -67,42 +67,16 @@ PLAIN = frozenset([bool, int, float, str, tuple, list, slice, type(None), type(E
 }
 
 
-def plain_parameters(op: Any, params: dict[str, Any]) -> dict[str, Any]:
-    """Parameters without arrays: a number as a Python number, a row of whole numbers, as in a shape, as a tuple.
-
-    Raises
-    ------
-    TypeError : a parameter is a Tensor or another array: what is computed belongs among the inputs; or it is a
-        function or a generator that the op does not declare.
-    """
-    plain = dict(params)
-    for name, value in params.items():
-        if hasattr(value, "node"):
-            take = f"{name}.item()" if value._data.size == 1 else f"{name}.data"
-            raise TypeError(
-                f"{op.name}: {name}=Tensor of shape {value.shape} must be a plain value, since no gradient flows "
-                f"through a parameter. Pass {take} for its value; only inputs ({', '.join(op.inputs)}) can be Tensors."
-            )
-        if isinstance(value, np.ndarray):
-            if value.ndim and (value.ndim > 1 or value.dtype.kind not in "iu"):
-                raise TypeError(
-                    f"{op.name}: {name}={describe(value)} must be a plain value: a graph that is drawn, replayed or "
-                    f"exported shows arrays as inputs. If the op is yours, make {name} an input, "
-                    f"which is positional: def {op.name}({', '.join((*op.inputs, name))})."
-                )
-            plain[name] = value.item() if not value.ndim else tuple(value.tolist())
-        elif (callable(value) or isinstance(value, np.random.Generator)) and name not in op.effects:
-            raise TypeError(
-                f"{op.name}: {name} is a {type(value).__name__}, which a graph that is replayed or exported cannot "
-                f"show. If the op is yours, declare that it calls or changes it: @tg.op(effects=[{name!r}])."
-            )
-    return plain
-
-
 def signature_of(
-    fn: Callable[..., Any], params: Sequence[str]
-) -> tuple[tuple[str, ...], dict[str, Any], dict[str, Any], bool]:
-    """Read an op's function: its inputs, defaults of those that may be left out, and of parameters; if any number."""
+    fn: Callable[..., Any], name: str, params: Sequence[str], aux: Sequence[str], effects: Sequence[str]
+) -> dict[str, Any]:
+    """Read an op's function.
+
+    Returns `inputs`, `optional` (inputs that may be left out, with their defaults), `defaults` of parameters,
+    `positional` ones among them, `required` ones; whether there can be any number of inputs (`variadic`) and which they
+    are (`last`); how many otherwise (`arity`); `left_out`: by the number of inputs given, the defaults of the rest, and
+    `others`, the same for any other number.
+    """
     inputs: list[str] = []
     optional, defaults, variadic = {}, {}, False
     for p in inspect.signature(fn).parameters.values():
@@ -113,42 +87,16 @@ def signature_of(
             inputs.append(p.name)
             if p.default is not REQUIRED:
                 optional[p.name] = p.default
-    return tuple(inputs), optional, defaults, variadic
-
-
-def input_names(op: Any, count: int) -> list[str]:
-    """Return the names of so many inputs: ``xs[0]``, ``xs[1]`` where there can be any number."""
-    named = op.inputs[: op.last] if op.variadic else op.inputs
-    return [*named, *[f"{op.inputs[-1]}[{k}]" for k in range(count - len(named))]]
-
-
-def checked_result(op: Any, y: Any, traced: bool) -> Any:
-    """What the function returned, if it is an array of another library or a NumPy scalar; refuse the rest."""
-    if isinstance(y, np.generic):
-        return np.asarray(y) if traced else y
-    if hasattr(y, "node") or not (hasattr(y, "shape") and hasattr(y, "dtype")):
-        wanted = f"(y, {', '.join(op.aux)})" if op.aux else "an array"
-        raise TypeError(
-            f"{op.name}: the op's function returned {describe(y) if not hasattr(y, 'node') else 'a Tensor'}, "
-            f"expected {wanted}. It is given plain arrays, and computes with NumPy."
-        )
-    return y
-
-
-def fail(op: Any, error: Any, args: tuple[Any, ...], params: dict[str, Any], arrays: list[Any]) -> None:
-    """Note on an error which call it interrupts; raise it worded, with the op, the layer and the arguments."""
-    names = input_names(op, len(arrays))
-    worded = located(error, op.name, current().path, dict(zip(names, arrays, strict=False)) | params)
-    interrupts(worded, op, args, params, current().path)
-    try:
-        if worded is not error:
-            raise worded from error
-    finally:
-        del worded  # its traceback holds this frame: a cycle that would keep the arguments alive
-
-
-def bare(fn: Callable[..., Any]) -> inspect.Signature:
-    """Return a signature without annotations, to be read by people."""
-    signature = inspect.signature(fn)
-    plain = [p.replace(annotation=REQUIRED) for p in signature.parameters.values()]
-    return signature.replace(parameters=plain, return_annotation=REQUIRED)
+    if odd := {*effects} - defaults.keys():
+        raise ValueError(f"op {name}: effects={sorted(odd)} must be names of its parameters.")
+    if clash := {"g", "y", "i"} & {*inputs, *defaults, *aux}:
+        raise ValueError(f"op {name}: {', '.join(sorted(clash))} is a name that rules reserve; call it otherwise.")
+    arity, rest = len(inputs), tuple(optional.values())
+    counts = range(arity - len(rest), arity + 1) if not variadic else ()
+    return {
+        "inputs": tuple(inputs), "optional": optional, "defaults": defaults, "positional": tuple(params),
+        "required": frozenset([k for k, v in defaults.items() if v is REQUIRED]), "variadic": variadic,
+        "last": arity - 1, "arity": -1 if variadic else arity,
+        "left_out": {n: rest[len(rest) - (arity - n) :] for n in counts},
+        "others": () if variadic and arity > 1 else None,
+    }  # fmt: skip

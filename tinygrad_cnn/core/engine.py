@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -11,15 +10,12 @@ import numpy as np
 from .errors import GraphError, check_floating, interrupts
 from .graph import Leaf, Node, Released, clock, differentiable, walk
 from .modes import enable_grad, no_grad
-from .register import effect, glue, hooks, observers, registry
+from .register import glue, hooks, observers, registry
 from .rules import Item, Rule, holds_array
 from .site import Site, here, line_of
 from .tensor import Tensor, as_array, wrap
 
 ndarray = np.ndarray
-
-
-last_root: list[Any] = []  # a weak reference to what the newest backward started from
 
 
 def in_order(roots: Iterable[Any], stop: Any = ()) -> list[Any]:
@@ -218,11 +214,9 @@ def backward(y: Tensor, grad: Any = None, retain_graph: bool = False) -> None:
     site = None if retain_graph else here()
     with no_grad():
         found = sweep({y.node: seed}, order, leaves, create_graph=False, site=site, partial=False)
-    add_gradients(found)
-    last_root[:] = [weakref.ref(y.node)]
+    hooks["add_gradients"](found)
 
 
-@effect
 def add_gradients(found: dict[Any, Any]) -> None:
     """Add what backward found to the gradients of leaves: the one place where they become final."""
     for leaf, g in found.items():
@@ -290,4 +284,4 @@ def _useful(order: list[Any], wanted: set[Any]) -> list[Any]:
     return [node for node in order if node in useful]
 
 
-hooks["backward"] = backward
+hooks.update(backward=backward, add_gradients=add_gradients)

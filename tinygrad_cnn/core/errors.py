@@ -51,22 +51,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {' or '.join(close)}?" if close else ""
 
 
-def located(error: Exception, op: str, path: str, arguments: dict[str, Any]) -> Exception:
-    """The same error, saying which op in which layer failed and on what arguments."""
-    kind = type(error) if type(error) in (ValueError, TypeError, IndexError, ZeroDivisionError) else None
-    if isinstance(error, TypeError) and type(error).__module__.startswith("numpy"):  # a ufunc on a dtype it lacks
-        kind = TypeError
-    message = str(error)
-    if kind is None or message.startswith(f"{op} ("):
-        return error
-    who = f"{op} ({path})" if path else op
-    if message.startswith(f"{op}: "):  # the op has worded it already
-        return error if not path else kind(f"{who}{message[len(op) :]}")
-    shown = {name: value for k, (name, value) in enumerate(arguments.items()) if value is not None or k == 0}
-    given = ", ".join(f"{name} {describe(value)}" for name, value in shown.items())
-    return kind(f"{who}: {message.strip().rstrip('.')}. Given: {given or 'no inputs'}.")
-
-
 def check_floating(what: str, dtype: np.dtype[Any]) -> None:
     """Refuse a gradient for whole numbers, booleans and complex numbers."""
     if dtype.kind != "f":

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from .binding import REQUIRED, bare, bind, checked_result, fail, signature_of
+from .binding import bind, signature_of
 from .graph import Leaf, Node, clock, constant
 from .modes import current
 from .register import hooks, observers, registry
@@ -28,6 +28,7 @@ READY = (ndarray, bool, int, float, type(None))  # inputs that are taken as they
 class Op:
     """A differentiable operation.  Call it with arrays and it returns an array; with Tensors, it records."""
 
+    inputs: tuple[str, ...]
     own_pull_back: Callable[..., Any] | None = None  # stands in for all rules at once, as in checkpoint
 
     def __init__(
@@ -56,28 +57,13 @@ class Op:
         self.plans: dict[Any, Plan] = {}
         self.__name__ = self.__qualname__ = name
         self.__module__, self.__doc__, self.__wrapped__ = fn.__module__, fn.__doc__, fn
-        self.inputs, self.optional, self.defaults, self.variadic = signature_of(fn, params)
-        self.positional = tuple(params)
+        vars(self).update(signature_of(fn, name, params, aux, effects))
         self.lasting = tuple(k for k in self.defaults if k not in effects)  # the parameters that nodes keep
-        self.required = frozenset([k for k, v in self.defaults.items() if v is REQUIRED])
-        self.last = len(self.inputs) - 1  # the input that can be there any number of times, if one can
-        self.arity = -1 if self.variadic else len(self.inputs)
-        # by the number of inputs given, the defaults of the rest; `others`: what any other number lacks
-        counts = range(self.arity - len(self.optional), self.arity + 1) if not self.variadic else ()
-        self.left_out = {n: tuple(self.optional.values())[n - self.arity :] if n < self.arity else () for n in counts}
-        self.others = () if self.variadic and self.last else None
         self.flows = ~sum([1 << k for k, name in enumerate(self.inputs) if name in selectors])  # mask of the others
-        if odd := {*effects} - self.defaults.keys():
-            raise ValueError(f"op {name}: effects={sorted(odd)} must be names of its parameters.")
-        if clash := {"g", "y", "i"} & {*self.inputs, *self.defaults, *self.aux}:
-            raise ValueError(f"op {name}: {', '.join(sorted(clash))} is a name that rules reserve; call it otherwise.")
 
     if TYPE_CHECKING:  # the methods that autodiff.methods binds
 
         def __getattr__(self, name: str) -> Any: ...
-
-    def __repr__(self) -> str:
-        return f"<op {self.name}{bare(self.fn)}>"
 
     def record(self, *args: Any, **params: Any) -> Any:
         """Call the op; of Tensors, the result is a Tensor that remembers the call.  This is what ``op(...)`` does."""
@@ -116,7 +102,7 @@ class Op:
             if self.aux:
                 y, *side = y
             if type(y) is not ndarray:
-                y = checked_result(self, y, traced)
+                y = hooks["result"](self, y, traced)
             if not traced:
                 return y
             modes = current()
@@ -141,7 +127,7 @@ class Op:
             t._data, t.node = y, node
             return t
         except BaseException as error:
-            fail(self, error, args, params, arrays)
+            hooks["failed"](self, error, args, params, arrays)
             raise
 
     __call__ = record

@@ -12,7 +12,7 @@ import numpy as np
 
 from .errors import check_floating
 from .graph import Leaf, Node, Note
-from .register import effect, hooks, registry
+from .register import hooks, registry
 
 ARRAYS = (np.ndarray, np.generic)
 
@@ -141,13 +141,7 @@ class Tensor:
         return grad
 
     @grad.setter
-    @effect
     def grad(self, value: Any) -> None:
-        """Replace the gradient, or forget it with None."""
-        if value is not None:
-            value = np.array(as_array(value, "grad"))  # backward adds to it in place
-            if value.shape != self.shape or value.dtype != self.dtype:
-                raise ValueError(f"grad: must be {self.shape} {self.dtype}, got {value.shape} {value.dtype}.")
         self._noted().grad = value
 
     @property

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.effects import effect
 from ..autodiff.numbers import whole
-from ..core.register import effect
 from .dataset import check_indices, gather, located
 
 Batch = tuple[np.ndarray, np.ndarray]

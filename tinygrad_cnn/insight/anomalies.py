@@ -10,8 +10,8 @@ import numpy as np
 
 from ..autodiff.observing import Call, observing
 from ..autodiff.reader import saved
+from ..autodiff.wording import input_names
 from ..core import Tensor
-from ..core.binding import input_names
 from ..core.modes import current
 from ..core.site import here, line_of
 from .cost import outer, values

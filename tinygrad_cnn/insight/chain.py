@@ -10,8 +10,8 @@ import numpy as np
 from ..autodiff import explain_grad
 from ..autodiff.explaining import why_no_gradient
 from ..autodiff.numbers import whole
+from ..autodiff.wording import input_names
 from ..core import Tensor
-from ..core.binding import input_names
 from ..core.engine import in_order, pull_back
 from ..core.errors import describe
 from ..core.graph import Released

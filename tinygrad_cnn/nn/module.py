@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.effects import effect
 from ..autodiff.hooks import Handle, Hook
 from ..core import Tensor
 from ..core.errors import interrupts
 from ..core.modes import current, enter, leave
-from ..core.register import effect, hooks
+from ..core.register import hooks
 from .hooks import Hooks
 from .loading import LoadReport, load
 from .parameter import Parameter

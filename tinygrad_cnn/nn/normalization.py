@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..autodiff.effects import effect
 from ..autodiff.numbers import number, whole
 from ..core import Tensor
 from ..core.modes import current
-from ..core.register import effect
 from ..ops.fused import fused
 from . import checks
 from .init import ones, zeros

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..autodiff.effects import effect
 from ..core import Tensor
-from ..core.register import effect
 
 
 class Parameter(Tensor):

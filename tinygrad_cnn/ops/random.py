@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import Sample as S
+from ..autodiff.effects import effect
 from ..autodiff.numbers import is_whole, number, whole
 from ..core import op
 from ..core.modes import current
-from ..core.register import effect
 from .arithmetic import where
 
 

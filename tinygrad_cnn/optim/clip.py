@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.effects import effect
 from ..core import Tensor
-from ..core.register import effect
 from .settings import check
 
 

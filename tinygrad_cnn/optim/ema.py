@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.register import effect
+from ..autodiff.effects import effect
 from .settings import check
 
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..autodiff.effects import effect
 from ..core import Tensor
 from ..core.errors import describe, nearest
-from ..core.register import effect
 from .settings import Group
 
 Slot = dict[str, Any]  # what an optimiser remembers of one parameter: arrays of its shape, and plain numbers

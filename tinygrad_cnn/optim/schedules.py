@@ -11,8 +11,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ..autodiff.effects import effect
 from ..autodiff.numbers import number, whole
-from ..core.register import effect
 from .optimizer import Optimizer
 
 

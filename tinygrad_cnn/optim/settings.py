@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.effects import effect
 from ..autodiff.numbers import number, whole
-from ..core.register import effect
 
 # The bounds of each number, as `autodiff.numbers.number` takes them.  Any other setting, which only an optimiser of a
 # user's own has, must be a finite number.

@@ -1,0 +1,93 @@
+"""What is said of calls that went wrong, and of arguments and results that ops cannot have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import describe, interrupts
+from ..core.modes import current
+from ..core.register import hooks
+
+
+def located(error: Exception, op: str, path: str, arguments: dict[str, Any]) -> Exception:
+    """The same error, saying which op in which layer failed and on what arguments."""
+    kind = type(error) if type(error) in (ValueError, TypeError, IndexError, ZeroDivisionError) else None
+    if isinstance(error, TypeError) and type(error).__module__.startswith("numpy"):  # a ufunc on a dtype it lacks
+        kind = TypeError
+    message = str(error)
+    if kind is None or message.startswith(f"{op} ("):
+        return error
+    who = f"{op} ({path})" if path else op
+    if message.startswith(f"{op}: "):  # the op has worded it already
+        return error if not path else kind(f"{who}{message[len(op) :]}")
+    shown = {name: value for k, (name, value) in enumerate(arguments.items()) if value is not None or k == 0}
+    given = ", ".join(f"{name} {describe(value)}" for name, value in shown.items())
+    return kind(f"{who}: {message.strip().rstrip('.')}. Given: {given or 'no inputs'}.")
+
+
+def input_names(op: Any, count: int) -> list[str]:
+    """Return the names of so many inputs: ``xs[0]``, ``xs[1]`` where there can be any number."""
+    named = op.inputs[: op.last] if op.variadic else op.inputs
+    return [*named, *[f"{op.inputs[-1]}[{k}]" for k in range(count - len(named))]]
+
+
+def checked_result(op: Any, y: Any, traced: bool) -> Any:
+    """What the function returned, if it is an array of another library or a NumPy scalar; refuse the rest."""
+    if isinstance(y, np.generic):
+        return np.asarray(y) if traced else y
+    if hasattr(y, "node") or not (hasattr(y, "shape") and hasattr(y, "dtype")):
+        wanted = f"(y, {', '.join(op.aux)})" if op.aux else "an array"
+        raise TypeError(
+            f"{op.name}: the op's function returned {describe(y) if not hasattr(y, 'node') else 'a Tensor'}, "
+            f"expected {wanted}. It is given plain arrays, and computes with NumPy."
+        )
+    return y
+
+
+def fail(op: Any, error: Any, args: tuple[Any, ...], params: dict[str, Any], arrays: list[Any]) -> None:
+    """Note on an error which call it interrupts; raise it worded, with the op, the layer and the arguments."""
+    names = input_names(op, len(arrays))
+    worded = located(error, op.name, current().path, dict(zip(names, arrays, strict=False)) | params)
+    interrupts(worded, op, args, params, current().path)
+    try:
+        if worded is not error:
+            raise worded from error
+    finally:
+        del worded  # its traceback holds this frame: a cycle that would keep the arguments alive
+
+
+def plain_parameters(op: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters without arrays: a number as a Python number, a row of whole numbers, as in a shape, as a tuple.
+
+    Raises
+    ------
+    TypeError : a parameter is a Tensor or another array: what is computed belongs among the inputs; or it is a
+        function or a generator that the op does not declare.
+    """
+    plain = dict(params)
+    for name, value in params.items():
+        if hasattr(value, "node"):
+            take = f"{name}.item()" if value._data.size == 1 else f"{name}.data"
+            raise TypeError(
+                f"{op.name}: {name}=Tensor of shape {value.shape} must be a plain value, since no gradient flows "
+                f"through a parameter. Pass {take} for its value; only inputs ({', '.join(op.inputs)}) can be Tensors."
+            )
+        if isinstance(value, np.ndarray):
+            if value.ndim and (value.ndim > 1 or value.dtype.kind not in "iu"):
+                raise TypeError(
+                    f"{op.name}: {name}={describe(value)} must be a plain value: a graph that is drawn, replayed or "
+                    f"exported shows arrays as inputs. If the op is yours, make {name} an input, "
+                    f"which is positional: def {op.name}({', '.join((*op.inputs, name))})."
+                )
+            plain[name] = value.item() if not value.ndim else tuple(value.tolist())
+        elif (callable(value) or isinstance(value, np.random.Generator)) and name not in op.effects:
+            raise TypeError(
+                f"{op.name}: {name} is a {type(value).__name__}, which a graph that is replayed or exported cannot "
+                f"show. If the op is yours, declare that it calls or changes it: @tg.op(effects=[{name!r}])."
+            )
+    return plain
+
+
+hooks.update(plain=plain_parameters, result=checked_result, failed=fail)
