@@ -28,7 +28,6 @@ READY = (ndarray, bool, int, float, type(None))  # inputs that are taken as they
 class Op:
     """A differentiable operation.  Call it with arrays and it returns an array; with Tensors, it records."""
 
-    inputs: tuple[str, ...]
     own_pull_back: Callable[..., Any] | None = None  # stands in for all rules at once, as in checkpoint
 
     def __init__(
@@ -134,7 +133,8 @@ class Op:
 
     def input(self, k: int) -> str:
         """Return the name of input number k."""
-        return self.inputs[min(k, self.last)]
+        name: str = self.inputs[min(k, self.last)]
+        return name
 
     def vjp(self, **rules: Callable[..., Any]) -> Op:
         """Register (or replace) the rule of one or more inputs: ``my_op.vjp(x=lambda g, x: g * cos(x))``."""
