@@ -1,6 +1,8 @@
 """The how-to pages work: each one's code runs from top to bottom, in a folder of its own."""
 
 import re
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,9 @@ def test_page(page, tmp_path, monkeypatch):
     (tmp_path / "page.py").write_text("\n".join(blocks), encoding="utf-8")
     known = dict(tg.registry)
     try:
-        exec(compile("\n".join(blocks), tmp_path / "page.py", "exec"), {"__name__": "page"})
+        module = types.ModuleType("page")  # as if it were imported, so that its classes can be pickled
+        monkeypatch.setitem(sys.modules, "page", module)
+        exec(compile("\n".join(blocks), tmp_path / "page.py", "exec"), vars(module))
     finally:
         for name in tg.registry.keys() - known.keys():  # what a page registered must not reach other tests
             del tg.registry[name]

@@ -6,6 +6,7 @@ callable draws its own array; anything else is passed on.  For an op of many inp
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +40,35 @@ class Sample:
         else:
             inputs = [_fill(values.pop(n, op.optional.get(n)), rng, dtype) for n in op.inputs]
         return inputs, values
+
+
+class LayerSample:
+    """One way to make a layer, and inputs to call it with: ``LayerSample((3, 2), x=(4, 3))`` for ``Linear(3, 2)``.
+
+    Arguments of the class come first, its options in a dict after them; inputs are written as in `Sample`.
+
+    >>> sample = tg.testing.LayerSample((3, 2), {"bias": False}, x=(4, 3))
+    >>> layer, (x,) = sample.make(nn.Linear), sample.draw()
+    >>> layer, x.shape
+    (Linear(3, 2, bias=False), (4, 3))
+    """
+
+    def __init__(self, args: tuple[Any, ...] = (), options: dict[str, Any] | None = None, /, **inputs: Any) -> None:
+        self.args, self.options, self.inputs = args, options or {}, inputs
+
+    def __repr__(self) -> str:
+        options = (*map(repr, self.args), *[f"{k}={v!r}" for k, v in self.options.items()])
+        return f"layer({', '.join(options)}) called with {', '.join(f'{k}={v!r}' for k, v in self.inputs.items())}"
+
+    def make(self, layer: Callable[..., Any], seed: int = 0) -> Any:
+        """A layer with these arguments; one that draws its weights gets the seed."""
+        drawn = {"rng": seed} if "rng" in inspect.signature(layer).parameters else {}
+        return layer(*self.args, **self.options, **drawn)
+
+    def draw(self, seed: int = 0, dtype: Any = np.float32) -> list[Any]:
+        """The inputs; floating ones have `dtype`."""
+        rng = np.random.default_rng(seed)
+        return [_fill(value, rng, dtype) for value in self.inputs.values()]
 
 
 def _fill(value: Any, rng: np.random.Generator, dtype: Any) -> Any:

@@ -8,6 +8,8 @@ import numpy as np
 
 from .. import ops
 from ..autodiff.numbers import number, whole
+from ..autodiff.sample import LayerSample as L
+from ..autodiff.sample import apart
 from . import checks
 from .module import Module
 from .parameter import Parameter
@@ -15,6 +17,8 @@ from .parameter import Parameter
 
 class Identity(Module):
     """x itself."""
+
+    samples = [L(x=(2, 3))]
 
     def forward(self, x: Any) -> Any:
         return x
@@ -27,6 +31,8 @@ class Lambda(Module):
     >>> net(np.full((1, 2, 2, 1), 51.0))
     array([[0.2, 0.2, 0.2, 0.2]])
     """
+
+    samples = [L((ops.tanh,), x=(2, 3))]
 
     def __init__(self, fn: Any) -> None:
         if not callable(fn) or isinstance(fn, type):
@@ -43,6 +49,8 @@ class Lambda(Module):
 class ReLU(Module):
     """max(x, 0)."""
 
+    samples = [L(x=apart(2, 3))]
+
     def forward(self, x: Any) -> Any:
         return ops.relu(x)
 
@@ -50,12 +58,16 @@ class ReLU(Module):
 class ReLU6(Module):
     """min(max(x, 0), 6)."""
 
+    samples = [L(x=apart(2, 3))]
+
     def forward(self, x: Any) -> Any:
         return ops.relu6(x)
 
 
 class LeakyReLU(Module):
     """x where positive, slope * x elsewhere."""
+
+    samples = [L((0.2,), x=apart(2, 3))]
 
     def __init__(self, slope: float = 0.01) -> None:
         self.slope = number("LeakyReLU", "slope", slope)
@@ -69,6 +81,8 @@ class LeakyReLU(Module):
 
 class PReLU(Module):
     """LeakyReLU with learned slopes: one for all, or one for each of `channels`.  ``weight`` (channels,)."""
+
+    samples = [L(x=apart(2, 3)), L((3,), x=apart(2, 3))]
 
     def __init__(self, channels: int = 1, *, slope: float = 0.25) -> None:
         self.channels = whole("PReLU", "channels", channels)
@@ -87,6 +101,8 @@ class PReLU(Module):
 class ELU(Module):
     """x where positive, alpha * (e**x - 1) elsewhere."""
 
+    samples = [L((0.5,), x=apart(2, 3))]
+
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = number("ELU", "alpha", alpha)
 
@@ -100,12 +116,16 @@ class ELU(Module):
 class SELU(Module):
     """The self-normalising ELU of Klambauer et al. (2017); use with ``init="lecun_normal"``."""
 
+    samples = [L(x=apart(2, 3))]
+
     def forward(self, x: Any) -> Any:
         return ops.selu(x)
 
 
 class GELU(Module):
     """x times the normal distribution function at x; ``approximate="tanh"`` for the usual shortcut."""
+
+    samples = [L(x=(2, 3)), L(("tanh",), x=(2, 3))]
 
     def __init__(self, approximate: str = "none") -> None:
         if approximate not in ("none", "tanh"):
@@ -122,12 +142,16 @@ class GELU(Module):
 class SiLU(Module):
     """x * sigmoid(x)."""
 
+    samples = [L(x=(2, 3))]
+
     def forward(self, x: Any) -> Any:
         return ops.silu(x)
 
 
 class HardSwish(Module):
     """x * min(max(x/6 + 1/2, 0), 1)."""
+
+    samples = [L(x=apart(2, 3))]
 
     def forward(self, x: Any) -> Any:
         return ops.hard_swish(x)
@@ -136,12 +160,16 @@ class HardSwish(Module):
 class HardSigmoid(Module):
     """min(max(x/6 + 1/2, 0), 1)."""
 
+    samples = [L(x=apart(2, 3))]
+
     def forward(self, x: Any) -> Any:
         return ops.hard_sigmoid(x)
 
 
 class Sigmoid(Module):
     """1 / (1 + e**-x)."""
+
+    samples = [L(x=(2, 3))]
 
     def forward(self, x: Any) -> Any:
         return ops.sigmoid(x)
@@ -150,6 +178,8 @@ class Sigmoid(Module):
 class Tanh(Module):
     """The hyperbolic tangent."""
 
+    samples = [L(x=(2, 3))]
+
     def forward(self, x: Any) -> Any:
         return ops.tanh(x)
 
@@ -157,12 +187,16 @@ class Tanh(Module):
 class Softplus(Module):
     """log(1 + e**x)."""
 
+    samples = [L(x=(2, 3))]
+
     def forward(self, x: Any) -> Any:
         return ops.softplus(x)
 
 
 class Softmax(Module):
     """e**x over its sum along `axis`."""
+
+    samples = [L(x=(2, 3)), L((0,), x=(2, 3))]
 
     def __init__(self, axis: int = -1) -> None:
         self.axis = whole(type(self).__name__, "axis", axis, low=-32)

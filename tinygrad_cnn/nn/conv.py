@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import ops
 from ..autodiff.numbers import whole
+from ..autodiff.sample import LayerSample as L
 from ..kernels import shapes
 from ..ops.fused import fused
 from ..ops.random import generator
@@ -79,6 +80,11 @@ class Conv2d(_Conv):
     ((5, 5, 3, 16), (16,))
     """
 
+    samples = [
+        L((2, 3, 3), x=(2, 5, 6, 2)),
+        L((2, 4, 3), {"stride": 2, "padding": "same", "groups": 2, "bias": False}, x=(1, 5, 6, 2)),
+    ]
+
     def __init__(
         self,
         in_channels: int,
@@ -122,6 +128,8 @@ class ConvTranspose2d(_Conv):
     >>> layer(np.zeros((8, 14, 14, 16), np.float32)).shape
     (8, 28, 28, 3)
     """
+
+    samples = [L((2, 3, 2), {"stride": 2}, x=(2, 3, 4, 2))]
 
     def __init__(
         self,
@@ -168,6 +176,8 @@ class DepthwiseConv2d(_Conv):
     (3, 3, 16, 1)
     """
 
+    samples = [L((3, 3), {"padding": 1}, x=(2, 4, 5, 3))]
+
     def __init__(
         self,
         channels: int,
@@ -200,6 +210,8 @@ class SeparableConv2d(_Conv):
 
     Attributes: ``depthwise`` (I, J, in, multiplier), ``pointwise`` (in*multiplier, out), ``bias`` (out,) or None.
     """
+
+    samples = [L((2, 3, 3), x=(2, 5, 4, 2))]
 
     def __init__(
         self,
@@ -246,6 +258,8 @@ class Conv1d(_Conv):
 
     Attributes: ``weight`` (window, in/groups, out), ``bias`` (out,) or None.
     """
+
+    samples = [L((2, 3, 3), x=(2, 7, 2))]
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import ops
 from ..autodiff.numbers import number
+from ..autodiff.sample import LayerSample as L
 from ..ops.random import generator
 from .init import Rng
 from .module import Module
@@ -21,6 +22,8 @@ class Dropout(Module):
     >>> sorted({float(v) for v in layer(np.ones(100)).data})  # dropped, or doubled
     [0.0, 2.0]
     """
+
+    samples = [L((0.5,), x=(4, 5))]
 
     def __init__(self, rate: float = 0.5, *, rng: Rng = None) -> None:
         self.rate = number("Dropout", "rate", rate, 0, below=1)

@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import ops
 from ..autodiff.numbers import whole
+from ..autodiff.sample import LayerSample as L
 from ..ops.fused import fused
 from . import checks
 from .init import Initialiser, Rng, draw, zeros
@@ -25,6 +26,8 @@ class Linear(Module):
     >>> layer(np.array([1.0, 2.0, 10.0], np.float32)).data  # x @ weight + bias
     array([11., 12.], dtype=float32)
     """
+
+    samples = [L((3, 2), x=(4, 3)), L((3, 2), {"bias": False}, x=(2, 2, 3))]
 
     def __init__(
         self,

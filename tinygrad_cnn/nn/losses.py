@@ -8,6 +8,8 @@ import numpy as np
 
 from .. import ops
 from ..autodiff.numbers import number
+from ..autodiff.sample import LayerSample as L
+from ..autodiff.sample import integers, uniform
 from ..core.tensor import as_array
 from .module import Module
 
@@ -41,6 +43,11 @@ class CrossEntropyLoss(_Loss):
     2.3026
     """
 
+    samples = [
+        L(logits=(4, 3), labels=integers(3, 4)),
+        L((), {"weight": [1.0, 2.0, 0.5], "reduction": "none"}, logits=(4, 3), labels=integers(3, 4)),
+    ]
+
     def __init__(
         self,
         *,
@@ -61,6 +68,8 @@ class CrossEntropyLoss(_Loss):
 class NLLLoss(_Loss):
     """`nll_loss` of log-probabilities (..., C) and class indices (...)."""
 
+    samples = [L(log_probabilities=(4, 3), labels=integers(3, 4))]
+
     def __init__(self, *, weight: Any = None, ignore_index: int | None = None, reduction: str = "mean") -> None:
         super().__init__(reduction, weight=_weights("NLLLoss", weight), ignore_index=ignore_index)
 
@@ -70,6 +79,8 @@ class NLLLoss(_Loss):
 
 class MSELoss(_Loss):
     """`mse_loss` of predictions and targets of one shape."""
+
+    samples = [L(predictions=(4, 3), targets=(4, 3))]
 
     def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__(reduction)
@@ -81,6 +92,8 @@ class MSELoss(_Loss):
 class L1Loss(_Loss):
     """`l1_loss` of predictions and targets of one shape."""
 
+    samples = [L(predictions=(4, 3), targets=(4, 3))]
+
     def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__(reduction)
 
@@ -91,6 +104,8 @@ class L1Loss(_Loss):
 class HuberLoss(_Loss):
     """`huber_loss` of predictions and targets of one shape: quadratic up to `delta`, then linear."""
 
+    samples = [L((), {"delta": 0.5}, predictions=(4, 3), targets=(4, 3))]
+
     def __init__(self, *, delta: float = 1.0, reduction: str = "mean") -> None:
         super().__init__(reduction, delta=number("HuberLoss", "delta", delta, above=0))
 
@@ -100,6 +115,8 @@ class HuberLoss(_Loss):
 
 class BCEWithLogitsLoss(_Loss):
     """`binary_cross_entropy_with_logits` of logits and targets in [0, 1] of one shape."""
+
+    samples = [L(logits=(4, 3), targets=uniform(0, 1, 4, 3))]
 
     def __init__(self, *, pos_weight: Any = None, reduction: str = "mean") -> None:
         plain = pos_weight is None or isinstance(pos_weight, (int, float))  # a Python number is no dtype's

@@ -11,6 +11,7 @@ import numpy as np
 from .. import ops
 from ..autodiff.effects import effect
 from ..autodiff.numbers import number, whole
+from ..autodiff.sample import LayerSample as L
 from ..core import Tensor
 from ..core.modes import current
 from ..ops.fused import fused
@@ -61,6 +62,8 @@ class BatchNorm2d(_Norm):
     array([1., 1., 1.], dtype=float32)
     """
 
+    samples = [L((3,), x=(4, 2, 2, 3))]
+
     running_mean: Tensor
     running_var: Tensor
 
@@ -101,6 +104,8 @@ class BatchNorm2d(_Norm):
 class LayerNorm(_Norm):
     """Normalise each place over its channels: x (N,...,C), over the last axis, then scale and shift."""
 
+    samples = [L((3,), x=(4, 3))]
+
     axes = 0
 
     def __init__(self, channels: int, *, eps: float = 1e-5) -> None:
@@ -113,6 +118,8 @@ class LayerNorm(_Norm):
 
 class RMSNorm(_Norm):
     """Divide each place by the root of its mean square: x (N,...,C), over the last axis, then scale.  No ``bias``."""
+
+    samples = [L((3,), x=(4, 3))]
 
     axes = 0
 
@@ -127,6 +134,8 @@ class RMSNorm(_Norm):
 
 class GroupNorm(_Norm):
     """Normalise each sample over place and the channels of each of `groups`: x (N,...,C), then scale and shift."""
+
+    samples = [L((2, 4), x=(3, 2, 2, 4))]
 
     axes = 0
 
@@ -149,6 +158,8 @@ class InstanceNorm2d(_Norm):
 
     PyTorch's layer of that name has no scale and shift unless asked with ``affine=True``; this one always has.
     """
+
+    samples = [L((2,), x=(3, 3, 2, 2))]
 
     def __init__(self, channels: int, *, eps: float = 1e-5) -> None:
         super().__init__(channels, eps)

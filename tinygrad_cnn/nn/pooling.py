@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .. import ops
+from ..autodiff.sample import LayerSample as L
+from ..autodiff.sample import apart
 from ..kernels import shapes
 from . import checks
 from .module import Module
@@ -32,6 +36,8 @@ class MaxPool2d(_Pool):
     (8, 14, 14, 6)
     """
 
+    samples = [L((2,), x=apart(2, 4, 4, 2)), L((3,), {"stride": 2, "padding": 1}, x=apart(1, 5, 4, 2))]
+
     def __init__(
         self, window: Any, *, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
     ) -> None:
@@ -46,6 +52,8 @@ class AvgPool2d(_Pool):
 
     Padding counts as zeros unless ``count_include_pad=False``.
     """
+
+    samples = [L((2,), x=(2, 4, 4, 3))]
 
     def __init__(
         self,
@@ -67,6 +75,8 @@ class AvgPool2d(_Pool):
 class GlobalAvgPool2d(Module):
     """The mean of each channel over the image: x (N,H,W,C) -> (N,C)."""
 
+    samples = [L(x=(2, 3, 4, 2))]
+
     def forward(self, x: Any) -> Any:
         return ops.global_avg_pool2d(x)
 
@@ -76,6 +86,8 @@ class AdaptiveAvgPool2d(Module):
 
     `size` is (H', W'), or an int for both.
     """
+
+    samples = [L((2,), x=(2, 5, 4, 3))]
 
     def __init__(self, size: Any) -> None:
         self.size = shapes.pair("AdaptiveAvgPool2d", "size", size)
@@ -93,6 +105,8 @@ class MaxUnpool2d(Module):
     Called as ``unpool(y, indices, size)`` with what ``tg.max_pool2d_with_indices`` returned; without `size` the result
     is `window` times as large as y.
     """
+
+    samples = [L((2,), x=(1, 1, 2, 1), indices=np.array([[[[0], [3]]]]))]
 
     def __init__(self, window: Any) -> None:
         self.window = shapes.pair("MaxUnpool2d", "window", window)
@@ -113,6 +127,8 @@ class Flatten(Module):
     >>> nn.Flatten()(np.zeros((8, 7, 7, 16))).shape
     (8, 784)
     """
+
+    samples = [L(x=(2, 3, 4))]
 
     def forward(self, x: Any) -> Any:
         return ops.flatten(x, start=1)

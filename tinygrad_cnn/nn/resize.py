@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
+from ..autodiff.sample import LayerSample as L
 from ..kernels import shapes
 from . import checks
 from .module import Module
@@ -19,6 +20,8 @@ class Resize(Module):
     mode : "nearest" or "bilinear".
     align_corners : the centres of the corner pixels stay where they are; for "bilinear" only.
     """
+
+    samples = [L((4,), x=(2, 3, 2, 2)), L(((5, 4),), {"mode": "bilinear"}, x=(1, 3, 2, 2))]
 
     def __init__(self, size: Any, *, mode: str = "nearest", align_corners: bool = False) -> None:
         who = type(self).__name__
@@ -44,6 +47,8 @@ class Upsample(Resize):
     Options as in `Resize`, which serves factors that are no whole numbers.
     """
 
+    samples = [L((2,), x=(1, 3, 2, 2))]
+
     def __init__(self, scale: Any, *, mode: str = "nearest", align_corners: bool = False) -> None:
         super().__init__(shapes.pair("Upsample", "scale", scale), mode=mode, align_corners=align_corners)
 
@@ -59,6 +64,8 @@ class ZeroPad2d(Module):
 
     `padding` is an int, a pair (rows, columns), or ((top, bottom), (left, right)).
     """
+
+    samples = [L((1,), x=(1, 3, 3, 2))]
 
     mode = "constant"
 

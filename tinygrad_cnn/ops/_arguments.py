@@ -7,12 +7,18 @@ from typing import Any
 import numpy as np
 
 from ..core.modes import current
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, as_array
 
 
 def values(x: Any) -> Any:
     """The plain array of a Tensor or array: for masks and counts, through which no gradient flows."""
     return x._data if isinstance(x, Tensor) else x
+
+
+def shape_of(who: str, x: Any) -> tuple[int, ...]:
+    """The shape of an array, a Tensor, or what becomes an array; refuses words and other objects."""
+    shape: tuple[int, ...] = as_array(values(x), who).shape
+    return shape
 
 
 def promoted(*arrays: Any) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import placed
+from ._arguments import placed, shape_of
 from .conv import conv2d
 from .shape import reshape
 
@@ -30,15 +30,16 @@ def conv1d(
     >>> tg.conv1d(x, w).ravel()
     array([-1., -1., -1., -1.])
     """
-    x_shape, w_shape = np.shape(x), np.shape(w)
+    who = placed("conv1d")
+    x_shape, w_shape = shape_of(who, x), shape_of(who, w)
     if len(x_shape) != 3 or len(w_shape) != 3:
         raise ValueError(
-            f"{placed('conv1d')}: x must be sequences (N, L, C) and w filters (K, C, O), but x has shape {x_shape} "
+            f"{who}: x must be sequences (N, L, C) and w filters (K, C, O), but x has shape {x_shape} "
             f"and w {w_shape}."
         )
     for name, value in (("stride", stride), ("dilation", dilation)):
         if isinstance(value, (tuple, list)):
-            raise TypeError(f"{placed('conv1d')}: {name}={value!r} must be an int: sequences have one axis.")
+            raise TypeError(f"{who}: {name}={value!r} must be an int: sequences have one axis.")
     n, length, c = x_shape
     y = conv2d(
         reshape(x, (n, 1, length, c)), reshape(w, (1, *w_shape)), b, stride=(1, stride), padding=_sides(padding),
@@ -56,10 +57,11 @@ def depthwise_conv2d(x: Any, w: Any, b: Any = None, *, stride: Any = 1, padding:
     >>> tg.depthwise_conv2d(x, w, padding="same").shape  # two filters a channel
     (1, 8, 8, 6)
     """
-    x_shape, w_shape = np.shape(x), np.shape(w)
+    who = placed("depthwise_conv2d")
+    x_shape, w_shape = shape_of(who, x), shape_of(who, w)
     if len(w_shape) != 4 or x_shape[3:] != w_shape[2:3]:
         raise ValueError(
-            f"{placed('depthwise_conv2d')}: filters (I, J, C, M) of images (N, H, W, C) have as many channels, "
+            f"{who}: filters (I, J, C, M) of images (N, H, W, C) have as many channels, "
             f"but w has shape {w_shape} and x {x_shape}."
         )
     i, j, c, m = w_shape
@@ -78,10 +80,11 @@ def separable_conv2d(
     >>> depthwise.size + pointwise.size, 3 * 3 * 3 * 16  # weights, against conv2d's
     (75, 432)
     """
-    shape, outputs = np.shape(pointwise), np.shape(depthwise)[2:]
+    who = placed("separable_conv2d")
+    shape, outputs = shape_of(who, pointwise), shape_of(who, depthwise)[2:]
     if len(shape) != 2 or len(outputs) != 2 or shape[0] != outputs[0] * outputs[1]:
         raise ValueError(
-            f"{placed('separable_conv2d')}: depthwise filters (I, J, C, M) go with pointwise (C*M, O), "
+            f"{who}: depthwise filters (I, J, C, M) go with pointwise (C*M, O), "
             f"but they have shapes {np.shape(depthwise)} and {shape}."
         )
     y = depthwise_conv2d(x, depthwise, stride=stride, padding=padding, dilation=dilation)

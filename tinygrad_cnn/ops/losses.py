@@ -11,7 +11,7 @@ from ..autodiff import Sample as S
 from ..autodiff.numbers import number
 from ..autodiff.sample import positive, probabilities
 from ..core import Tensor, op
-from ._arguments import values
+from ._arguments import shape_of, values
 from .algebra import cast
 from .arithmetic import where
 from .elementwise import abs, exp, softplus
@@ -313,8 +313,8 @@ def _reduce(who: str, losses: Any, reduction: str) -> Any:
 
 
 def _check_pair(who: str, a: Any, b: Any) -> None:
-    if np.shape(a) != np.shape(b):
-        raise ValueError(f"{who}: predictions {np.shape(a)} and targets {np.shape(b)} must have one shape.")
+    if (mine := shape_of(who, a)) != (other := shape_of(who, b)):
+        raise ValueError(f"{who}: predictions {mine} and targets {other} must have one shape.")
 
 
 def nll_loss(
@@ -329,7 +329,7 @@ def nll_loss(
     check_reduction("nll_loss", reduction)
     if not isinstance(labels, Tensor):
         labels = np.asarray(labels)
-    _indices("nll_loss", log_probabilities.shape, values(labels), ignore_index)  # checks them
+    _indices("nll_loss", shape_of("nll_loss", log_probabilities), values(labels), ignore_index)  # checks them
     return _weighed("nll_loss", log_probabilities, labels, weight, ignore_index, 0.0, reduction)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..autodiff import Sample as S
 from ..autodiff.numbers import is_whole, whole, wholes
 from ..core import op
+from ._arguments import shape_of
 from ._axes import axes_of
 from .indexing import INDEX, along, getitem, put
 
@@ -239,7 +240,8 @@ def split(x: Any, sections: Any, *, axis: int = 0) -> list[Any]:
     >>> [part.shape for part in tg.split(np.ones((6, 2)), 3)]
     [(2, 2), (2, 2), (2, 2)]
     """
-    n = np.shape(x)[axis]
+    shape = shape_of("split", x)
+    n = shape[axis]
     if is_whole(sections):
         sections = whole("split", "sections", sections)
         if n % sections:
@@ -248,7 +250,7 @@ def split(x: Any, sections: Any, *, axis: int = 0) -> list[Any]:
     else:
         listed = sections.tolist() if isinstance(sections, np.ndarray) else sections
         cuts = list(wholes("split", "sections", listed, None, form="a number of parts or a list of places to cut at"))
-    lead = (slice(None),) * (axis % len(np.shape(x)))
+    lead = (slice(None),) * (axis % len(shape))
     return [getitem(x, key=(*lead, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n], strict=True)]
 
 

@@ -1,5 +1,6 @@
 """Tests for gradients and for ops, the package's own and yours."""
 
+from ..autodiff.sample import LayerSample as LayerSample
 from ..autodiff.sample import Sample as Sample
 from ..autodiff.sample import apart as apart
 from ..autodiff.sample import booleans as booleans
@@ -7,9 +8,11 @@ from ..autodiff.sample import integers as integers
 from ..autodiff.sample import positive as positive
 from ..autodiff.sample import probabilities as probabilities
 from ..autodiff.sample import uniform as uniform
-from .check import ContractError as ContractError
+from .broken import ContractError as ContractError
 from .check import OpReport as OpReport
 from .check import check_op as check_op
 from .gradient_check import gradcheck as gradcheck
 from .gradient_report import GradcheckError as GradcheckError
 from .gradient_report import GradReport as GradReport
+from .layers import LayerReport as LayerReport
+from .layers import check_layer as check_layer

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from ..autodiff.numbers import wholes
-from ..autodiff.sample import Sample
 from ..core.operation import Op
+from .broken import ContractError, held
 from .case import Case, require
 from .contracts import CONTRACTS
-
-
-class ContractError(AssertionError):
-    """An op breaks one of its contracts; the message names op, contract and sample."""
 
 
 @dataclass
@@ -55,29 +50,17 @@ def check_op(op: Op, *, orders: Sequence[int] = (1, 2)) -> OpReport:
     if not orders:
         raise ValueError("check_op: orders is empty. Give the orders of derivatives to check, as in (1, 2).")
     report = OpReport(op.name)
-    report.counts["documented"] = _held(op, "documented", None, partial(_documented, op))
+    report.counts["documented"] = held(op.name, "documented", None, partial(_documented, op))
     kept: set[str] = set()
     for sample in op.samples:
         case = Case(op, sample, max(orders))
         for name, contract in CONTRACTS.items():
-            report.counts[name] += _held(op, name, sample, partial(contract, case))
+            report.counts[name] += held(op.name, name, sample, partial(contract, case))
         kept |= set(case.kept)
     if op.rules and not report.counts["gradients"]:
         raise ContractError(f"{op.name}: it has rules, but on no sample are they used. Add a sample that needs them.")
     report.kept = tuple(sorted(kept))
     return report
-
-
-def _held(op: Op, name: str, sample: Sample | None, run: Callable[[], int]) -> int:
-    """Run one contract, which counts what it compared; say of whatever goes wrong where it was."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            return run()
-    except Exception as error:
-        kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
-        where = f" on {sample!r}" if sample is not None else ""
-        raise ContractError(f"{op.name}: the contract {name!r} is broken{where}.\n{kind}{error}") from error
 
 
 def _documented(op: Op) -> int:
