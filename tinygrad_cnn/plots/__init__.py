@@ -5,6 +5,7 @@ from .attribution import grad_cam_map as grad_cam_map
 from .attribution import saliency as saliency
 from .attribution import saliency_map as saliency_map
 from .banks import filters as filters
+from .examples import picture as picture
 from .landscape import LossSurface as LossSurface
 from .landscape import loss_landscape as loss_landscape
 from .landscape import loss_surface as loss_surface

@@ -15,6 +15,7 @@ from ..insight.evaluation import evaluating
 from ..nn import Conv2d, ConvTranspose2d, DepthwiseConv2d, Module
 from ..ops.random import draw_from, generator
 from . import figures
+from .examples import images, network, picture
 from .probe import check_model, class_index, find_layer, logits_of, one_image, outputs_of
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def _steepness(model: Any, image: np.ndarray, label: int) -> np.ndarray:
     return found
 
 
+@picture(lambda: (network(), images()))
 def saliency(
     model: Any, x: Any, label: int | None = None, *, smooth: int = 0, noise: float = 0.15, seed: int = 0,
     ax: Axes | None = None,
@@ -194,6 +196,7 @@ def _last_maps(seen: list[tuple[Any, Any, Any]]) -> tuple[Any, Any, Any]:
     return max(reversed(last), key=lambda entry: math.prod(entry[0].weight.shape[:2]))
 
 
+@picture(lambda: (network(), images()))
 def grad_cam(
     model: Any, x: Any, layer: Any = None, label: int | None = None, *, ax: Axes | None = None
 ) -> Figure:

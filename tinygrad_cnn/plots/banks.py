@@ -13,12 +13,14 @@ from ..core.errors import describe
 from ..core.tensor import plain
 from ..nn import Module
 from . import figures
+from .examples import network, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
+@picture(lambda: (network()[0],))
 def filters(layer: Any, *, most: int = 64, ax: Axes | None = None) -> Figure:
     """A bank of filters as tiles.
 

@@ -16,6 +16,7 @@ from ..core.tensor import plain
 from ..insight.sanity import preserved
 from ..ops.random import draw_from, generator
 from . import figures
+from .examples import batch, network, picture
 from .probe import check_model
 
 if TYPE_CHECKING:
@@ -153,6 +154,7 @@ def _one_batch(who: str, data: Any) -> Any:
     return data
 
 
+@picture(lambda: (network(), batch()), options={"steps": 3})
 def loss_landscape(
     model: Any, data: Any, *, loss: Any = None, directions: Sequence[Direction] | int = 2, span: float = 1.0,
     steps: int = 21, seed: int = 0, training: bool = False, ax: Axes | None = None,

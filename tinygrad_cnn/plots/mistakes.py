@@ -14,6 +14,7 @@ from ..core.tensor import plain
 from ..insight.evaluation import outputs_for
 from ..nn import Module
 from . import figures
+from .examples import batch, network, picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,6 +85,7 @@ def _logits(given: Any, images: np.ndarray) -> np.ndarray:
     return outputs_for(given, images, BATCH)
 
 
+@picture(lambda: (network(), batch()))
 def most_confused(model_or_logits: Any, data: Any, n: int = 12, *, classes: Sequence[Any] | None = None) -> Figure:
     """The images that were taken for another class with the highest probability: true class, predicted, and how sure.
 

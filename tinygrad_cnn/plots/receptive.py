@@ -29,6 +29,7 @@ from ..core.errors import describe
 from ..nn import BatchNorm2d, Module
 from ..ops.pool import geometry
 from . import figures
+from .examples import network, picture
 from .probe import check_model, find_layer, outputs_of
 
 if TYPE_CHECKING:
@@ -209,6 +210,7 @@ SHARED: dict[str, Callable[[Any, np.ndarray], list[tuple[Any, Any]]]] = {
 }  # fmt: skip
 
 
+@picture(lambda: (network(), (8, 8, 1), "0"))
 def receptive_field(
     model: Any, input_shape: tuple[int, int, int], layer: Any = None, unit: Any = None, *, ax: Axes | None = None
 ) -> Figure:

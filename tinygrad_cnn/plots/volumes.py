@@ -12,6 +12,7 @@ import numpy as np
 from ..core.tensor import plain
 from ..nn import Module
 from . import figures
+from .examples import images, network, picture
 from .probe import check_model, find_layer, listed, one_image, outputs_of
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def feature_maps_of(model: Any, x: Any, layers: Sequence[Any] | None = None) -> 
     return found
 
 
+@picture(lambda: (network(), images()))
 def feature_maps(model: Any, x: Any, layers: Sequence[Any] | None = None) -> Figure:
     """The volumes that a network makes of one image, from the top down.
 

@@ -16,3 +16,4 @@ from .gradient_report import GradcheckError as GradcheckError
 from .gradient_report import GradReport as GradReport
 from .layers import LayerReport as LayerReport
 from .layers import check_layer as check_layer
+from .pictures import check_picture as check_picture
