@@ -182,7 +182,8 @@ def frame_label(path: str, kind: str, repeated: str = "") -> str:
 
 
 def _escape(text: str) -> str:
-    return html.escape(_UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text), quote=False) or " "
+    readable = html.escape(_UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text), quote=False)
+    return readable.replace("\\", "\\\\") or " "  # or Graphviz puts names in the places of \\N, \\G and others
 
 
 def least_width(texts: list[str], size: float = 13) -> float | None:

@@ -12,7 +12,7 @@ from ..autodiff import Sample as S
 from ..autodiff.sample import apart, uniform
 from ..core import op
 from ._reference import scalarwise
-from .arithmetic import where
+from .arithmetic import minimum, where
 from .elementwise import erf, exp, sigmoid, tanh
 
 _APART = [S(x=apart(2, 3)), S(x=apart(1, 5))]
@@ -111,8 +111,8 @@ def elu(x: Any, *, alpha: float = 1.0) -> Any:
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
 
-elu.vjp(x=lambda g, x, y, alpha: where(x > 0, g, g * (y + alpha)))
-elu.formula(y="where(x > 0, x, alpha * (exp(x) - 1))")
+elu.vjp(x=lambda g, x, alpha: where(x > 0, g, g * alpha * exp(minimum(x, 0))))  # y + alpha would cancel
+elu.formula(y="where(x > 0, x, alpha * (exp(x) - 1))", x="where(x > 0, g, alpha * g * exp(x))")
 
 _ALPHA, _SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et al. 2017: fixed point of mean 0, variance 1
 
@@ -123,9 +123,9 @@ def selu(x: Any) -> Any:
     return _SCALE * np.where(x > 0, x, _ALPHA * np.expm1(np.minimum(x, 0)))
 
 
-selu.vjp(x=lambda g, x, y: where(x > 0, g * _SCALE, g * (y + _SCALE * _ALPHA)))
+selu.vjp(x=lambda g, x: where(x > 0, g * _SCALE, g * (_SCALE * _ALPHA) * exp(minimum(x, 0))))
 selu.formula(y="1.05070099 * where(x > 0, x, 1.67326324 * (exp(x) - 1))",
-             x="where(x > 0, 1.05070099 * g, g * (y + 1.75809934))")  # fmt: skip
+             x="where(x > 0, 1.05070099 * g, 1.75809934 * g * exp(x))")  # fmt: skip
 
 
 @op(samples=[S(x=(2, 3))], ref=scalarwise(lambda x: x / (1 + math.exp(-x))))

@@ -33,7 +33,7 @@ def expm1(x: Any) -> Any:
     return np.expm1(x)
 
 
-expm1.vjp(x=lambda g, y: g * (y + 1))
+expm1.vjp(x=lambda g, x: g * exp(x))  # y + 1 would cancel where x is far below 0
 
 
 @op(samples=_POSITIVE, ref=scalarwise(math.log), numpy=[np.log])

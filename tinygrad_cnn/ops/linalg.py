@@ -157,7 +157,8 @@ def _einsum_ref(*xs: np.ndarray, subscripts: str) -> np.ndarray:
     y = np.zeros([size[c] for c in out])
     for p in np.ndindex(*size.values()):
         at = dict(zip(size, p, strict=True))
-        y[tuple(at[c] for c in out)] += math.prod(x[tuple(at[c] for c in t)] for t, x in zip(terms, xs, strict=True))
+        parts = [x[tuple(at[c] % n for c, n in zip(t, x.shape, strict=True))] for t, x in zip(terms, xs, strict=True)]
+        y[tuple(at[c] for c in out)] += math.prod(parts)
     return y
 
 
@@ -172,6 +173,8 @@ def _einsum_cost(xs_shape: Any, subscripts: str) -> int:
         S(xs=[(2, 3), (3, 4)], subscripts="ij,jk->ik"), S(xs=[(2, 3)], subscripts="ij->j"),
         S(xs=[(3, 3)], subscripts="ii->i"), S(xs=[(3, 3)], subscripts="ii"), S(xs=[(2,), (3,)], subscripts="i,j->ji"),
         S(xs=[(2, 3), (2, 3), (3,)], subscripts="ij,ij,j->i"), S(xs=[(2, 3, 4), (4, 2)], subscripts="...i,ij->...j"),
+        S(xs=[(1,), (3,)], subscripts="i,i->"), S(xs=[(2, 1), (3, 4)], subscripts="ij,jk->ik"),
+        S(xs=[(1, 3), (2, 3)], subscripts="ij,ij->j"), S(xs=[(2, 1), (3,)], subscripts="ij,j->i"),
     ],
     ref=_einsum_ref,
     cost=_einsum_cost,
@@ -187,7 +190,7 @@ def _einsum(*xs: Any, subscripts: str) -> Any:
 
 
 def _einsum_x(g: Any, xs: Any, xs_shape: Any, i: int, subscripts: str) -> Any:
-    """Another einsum: the cotangent takes the operand's place; ones fill axes that it alone summed over."""
+    """Another einsum: the cotangent takes the operand's place; ones fill axes that it alone has or stretches."""
     terms, out = _parse(subscripts, xs_shape)
     size = _sizes(terms, xs_shape)
     spare = iter(c for c in string.ascii_letters if c not in "".join(terms) + out)
@@ -197,14 +200,15 @@ def _einsum_x(g: Any, xs: Any, xs_shape: Any, i: int, subscripts: str) -> Any:
             names.append(t)
             operands.append(x)
     mine = ""
-    for k, c in enumerate(terms[i]):  # "ii" takes a diagonal: its gradient is on the diagonal only
+    for c in terms[i]:  # "ii" takes a diagonal: its gradient is on the diagonal only
         if c in mine:
             twin = next(spare)
             names.append(c + twin)
-            operands.append(np.eye(size[terms[i][k]], dtype=g.dtype))
-            c = twin
+            operands.append(np.eye(size[c], dtype=g.dtype))
+            size[twin], c = size[c], twin
         mine += c
-    if alone := [c for c in mine if c not in "".join(names)]:
+    given = {c: n for t, x in zip(names, operands, strict=True) for c, n in zip(t, x.shape, strict=True) if n > 1}
+    if alone := [c for c in mine if given.get(c, 1) != size[c] or c not in "".join(names)]:
         names.append("".join(alone))
         operands.append(np.ones([size[c] for c in alone], g.dtype))
     return sum_to(_einsum(*operands, subscripts=f"{','.join(names)}->{mine}"), shape=xs_shape[i])
