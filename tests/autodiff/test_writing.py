@@ -163,3 +163,14 @@ def test_two_values_for_one_place():
     y = tg.setitem(x, v, key=[0, 0, 1])
     assert y.tolist() == [2.0, 3.0]  # the last one stays
     assert tg.grad(y.sum(), v).tolist() == [0.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("key", [slice(None), [1, 0]], ids=["slice", "list"])
+def test_values_may_have_more_axes_of_length_one(key):
+    x, v = tg.Tensor(np.zeros(2), requires_grad=True), tg.Tensor(np.array([[[3.0, 4.0]]]), requires_grad=True)
+    y = x * 1.0
+    y[key] = v
+    want = np.zeros(2)
+    want[key] = v.data
+    assert np.array_equal(y.data, want)
+    assert tg.grad(y.sum(), v).tolist() == [[[1.0, 1.0]]]

@@ -101,6 +101,7 @@ def _put_ref(x: np.ndarray, *indices: np.ndarray, key: Any, shape: tuple[int, ..
         S(x=(3, 2), indices=[np.array([[1, 1], [0, 1], [3, 3]])], key=INDEX, shape=(4,)),
         S(x=(4,), indices=[np.array([[True, False, True]] * 2)], key=INDEX, shape=(2, 3)),
         S(x=(4, 3), indices=[np.array([0, 0, 3])], key=(slice(None), INDEX), shape=(4, 5)),
+        S(x=(3,), indices=[np.array([100, -1, 100], np.int8)], key=INDEX, shape=(200,)),
         S(x=(2, 2), indices=[np.array([[0], [1]]), np.array([1, 1])], key=(INDEX, INDEX), shape=(4, 5)),
     ],
     ref=_put_ref,
@@ -126,7 +127,7 @@ def _put_rows(x: Any, indices: np.ndarray, axis: int, shape: tuple[int, ...]) ->
     out = np.zeros_like(x, shape=shape)
     if not indices.size:
         return out
-    flat = indices.ravel() % shape[axis]
+    flat = indices.ravel().astype(np.intp, copy=False) % shape[axis]  # int8 cannot hold 200
     order = np.argsort(flat, kind="stable")
     starts = np.flatnonzero(np.diff(flat[order], prepend=-1))
     rows = x.reshape(x.shape[:axis] + (indices.size,) + x.shape[axis + indices.ndim :])
@@ -162,7 +163,8 @@ def _wins_ref(key: Any, shape: Any) -> np.ndarray:
 def _setitem_ref(x: np.ndarray, v: np.ndarray, *indices: np.ndarray, key: Any) -> np.ndarray:
     places = np.arange(x.size).reshape(x.shape)[filled(key, indices)]
     out = x.copy()
-    for p, value in zip(np.ravel(places), np.ravel(np.broadcast_to(v, np.shape(places))), strict=True):
+    values = np.broadcast_to(v, (1,) * (v.ndim - np.ndim(places)) + np.shape(places))
+    for p, value in zip(np.ravel(places), np.ravel(values), strict=True):
         out.flat[p] = value
     return out
 
@@ -174,6 +176,7 @@ def _setitem_ref(x: np.ndarray, v: np.ndarray, *indices: np.ndarray, key: Any) -
         S(x=(4, 5), v=(4, 1), indices=[np.array([0, 2, 2, -1])], key=INDEX),
         S(x=(2, 3), v=(4,), indices=[np.array([[True, False, True]] * 2)], key=INDEX),
         S(x=(4, 5), v=(2, 2), indices=[np.array([[0], [1]]), np.array([1, 1])], key=(INDEX, INDEX)),
+        S(x=(4, 5), v=(1, 1, 5), key=slice(1, 3)), S(x=(4, 5), v=(1, 1, 5), indices=[np.array([2, 0])], key=INDEX),
     ],
     ref=_setitem_ref,
 )  # fmt: skip
@@ -192,7 +195,9 @@ def setitem(x: Any, v: Any, *indices: Any, key: Any) -> Any:
         out[key] = v
     else:  # one after another, so that the last one stays: NumPy goes through more axes in an order of its own
         places = np.arange(x.size).reshape(x.shape)[key]
-        out.reshape(-1)[places.ravel()] = np.broadcast_to(v, places.shape).ravel()
+        values = np.empty_like(out, shape=places.shape)
+        values[...] = v
+        out.reshape(-1)[places.ravel()] = values.ravel()
     return out
 
 
@@ -200,7 +205,9 @@ def _setitem_v(g: Any, v_shape: Any, indices: Any, key: Any) -> Any:
     taken = getitem(g, *indices, key=key)
     if any(a.dtype != bool for a in indices):
         taken = where(last_at(*indices, key=key, shape=g.shape), taken, 0)
-    return sum_to(taken, shape=v_shape)
+    extra = max(0, len(v_shape) - len(taken.shape))  # axes of length 1 that v may have before those of x[key]
+    dv = sum_to(taken, shape=v_shape[extra:])
+    return dv.reshape(v_shape) if extra else dv
 
 
 setitem.vjp(x=lambda g, indices, key: setitem(g, np.zeros((), g.dtype), *indices, key=key), v=_setitem_v)
