@@ -174,3 +174,17 @@ def test_values_may_have_more_axes_of_length_one(key):
     want[key] = v.data
     assert np.array_equal(y.data, want)
     assert tg.grad(y.sum(), v).tolist() == [[[1.0, 1.0]]]
+
+
+def test_whole_numbers_fit_where_their_kind_holds_them():
+    t = tg.Tensor(np.zeros(3, np.uint8))
+    t[0] = 200
+    t[1:] = [1, 2]
+    assert t.tolist() == [200, 1, 2] and t.dtype == np.uint8
+    assert t.assign([3, 4, 5]).tolist() == [3, 4, 5]
+    for write in (lambda: t.assign([0, 0, 300]), lambda: t.__setitem__(0, -1)):
+        with pytest.raises(OverflowError, match=r"(assign|t\[...\] = v): .* out of bounds for uint8"):
+            write()
+    with pytest.raises(TypeError, match="cannot hold values of int64"):
+        t[0] = np.array(5)
+    assert t.tolist() == [3, 4, 5]

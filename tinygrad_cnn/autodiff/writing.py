@@ -76,6 +76,16 @@ def _check_kind(who: str, dtype: np.dtype[Any], t: Tensor) -> None:
         raise TypeError(f"{who}: a tensor of {t.dtype} cannot hold values of {dtype}; convert one of them first.")
 
 
+def _whole_as(who: str, value: Any, t: Tensor) -> Any:
+    """Python's whole numbers as those of t, which say if they do not fit: 5 is no int64 where t is uint8."""
+    if hasattr(value, "dtype") or t.dtype.kind not in "iu" or np.asarray(value).dtype.kind not in "iu":
+        return value
+    try:
+        return np.asarray(value, t.dtype)
+    except OverflowError as error:
+        raise OverflowError(f"{who}: {error}") from None
+
+
 def without_tensors(value: Any) -> Any:
     """Arguments with every Tensor replaced by its array."""
     if isinstance(value, Tensor):
@@ -110,7 +120,7 @@ class WritingMethods(Tensor):
         >>> w.version
         1
         """
-        array = as_array(value, "assign")
+        array = as_array(_whole_as("assign", value, self), "assign")
         if array.shape != self.shape:
             raise ValueError(f"assign: {self.name or 'tensor'} has shape {self.shape}, got {array.shape}.")
         if not np.can_cast(array.dtype, self.dtype, "same_kind"):
@@ -140,7 +150,7 @@ class WritingMethods(Tensor):
                 "t[...][...] = v: the first brackets made a tensor of its own, so the write would not reach t. "
                 "Write both in one, as in t[1:3, 0] = v; or write to a copy of the part: tg.Tensor(part.data)."
             )
-        value = value if isinstance(value, Tensor) else np.asarray(value)
+        value = value if isinstance(value, Tensor) else np.asarray(_whole_as("t[...] = v", value, self))
         _check_kind("t[...] = v", value.dtype, self)
 
         def fill(own: np.ndarray) -> None:
