@@ -188,3 +188,14 @@ def test_whole_numbers_fit_where_their_kind_holds_them():
     with pytest.raises(TypeError, match="cannot hold values of int64"):
         t[0] = np.array(5)
     assert t.tolist() == [3, 4, 5]
+
+
+def test_a_name_and_the_wish_to_retain_a_gradient_outlast_a_write():
+    x = leaf(1.0, 2.0)
+    y = (x * 1.0).retain_grad()
+    y.name = "h"
+    y *= 3.0
+    y[0] = 5.0
+    (y * 7.0).sum().backward()
+    assert y.name == "h" and y.grad.tolist() == [7.0, 7.0]  # of the newest value
+    assert x.grad.tolist() == [0.0, 21.0]

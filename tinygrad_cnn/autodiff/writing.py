@@ -43,14 +43,21 @@ def write(t: Tensor, what: str, value: Any, made: Callable[[], Any], fill: Calla
             "gradient would go wrong. Write while recording, or to a copy without history: t.detach()."
         )
     if recording and (not leaf or getattr(value, "requires_grad", False)):
-        y = made()
+        y, name, retains = made(), t.name, _retains(t)
         t._data, t.node = y._data, y.node
-        return t
+        if name is not None:
+            t.name = name
+        return t.retain_grad() if retains else t
     if leaf and not t.requires_grad:  # graphs that were made before keep the old leaf and array
         old, new = t.node, Leaf(t.shape, t.dtype, given=True)
         new.name, new.path, new.version = old.name, old.path, old.version
         t.node = new
     return t.update(fill)
+
+
+def _retains(t: Tensor) -> bool:
+    """Whether `retain_grad` was asked for a result; the gradient that is kept is then that of its newest value."""
+    return isinstance(t.node, Node) and t.node.note is not None and t.node.note.retains_grad
 
 
 def _in_place(operator: str, name: str) -> Callable[[Any, Any], Any]:
