@@ -199,3 +199,14 @@ def test_a_name_and_the_wish_to_retain_a_gradient_outlast_a_write():
     (y * 7.0).sum().backward()
     assert y.name == "h" and y.grad.tolist() == [7.0, 7.0]  # of the newest value
     assert x.grad.tolist() == [0.0, 21.0]
+
+
+@pytest.mark.parametrize("step", [operator.iand, operator.ior, operator.ixor])
+def test_logic_in_place(step):
+    a, b = np.array([True, True, False]), np.array([True, False, False])
+    mask = tg.Tensor(a)
+    same = mask
+    mask = step(mask, b)
+    assert mask is same and mask.tolist() == step(a.copy(), b).tolist()
+    with pytest.raises(TypeError, match="take boolean Tensors"):
+        step(tg.Tensor([1.0, 2.0]), 1.0)

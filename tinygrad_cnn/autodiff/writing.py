@@ -60,12 +60,12 @@ def _retains(t: Tensor) -> bool:
     return isinstance(t.node, Node) and t.node.note is not None and t.node.note.retains_grad
 
 
-def _in_place(operator: str, name: str) -> Callable[[Any, Any], Any]:
-    """An operator such as ``+=``, by the op `name`."""
+def _in_place(operator: str, name: str, compute: Callable[[Any, Any], Any] | None = None) -> Callable[[Any, Any], Any]:
+    """An operator such as ``+=``, by the op `name`, or by a function that calls it."""
 
     def method(t: Tensor, other: Any) -> Any:
         def made() -> Any:
-            y = registry[name](t, other)
+            y = (compute or registry[name])(t, other)
             if y.shape != t.shape:
                 raise ValueError(f"{operator}: the result has shape {y.shape}, but a write keeps the shape {t.shape}.")
             _check_kind(operator, y.dtype, t)
@@ -73,7 +73,7 @@ def _in_place(operator: str, name: str) -> Callable[[Any, Any], Any]:
 
         return write(t, operator, other, made, lambda own: np.copyto(own, made()._data))
 
-    method.__name__ = method.__qualname__ = f"__i{name}__"
+    method.__name__ = method.__qualname__ = f"__i{name.removeprefix('logical_')}__"
     return method
 
 
@@ -150,6 +150,9 @@ class WritingMethods(Tensor):
     __iadd__, __isub__ = _in_place("+=", "add"), _in_place("-=", "sub")
     __imul__, __itruediv__ = _in_place("*=", "mul"), _in_place("/=", "div")
     __ipow__, __imatmul__ = _in_place("**=", "pow"), _in_place("@=", "matmul")
+    __iand__ = _in_place("&=", "logical_and", lambda a, b: a & b)  # which refuse what is not boolean
+    __ior__ = _in_place("|=", "logical_or", lambda a, b: a | b)
+    __ixor__ = _in_place("^=", "logical_xor", lambda a, b: a ^ b)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if _is_part(self):
