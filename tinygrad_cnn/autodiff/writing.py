@@ -139,8 +139,8 @@ class WritingMethods(Tensor):
         """Let ``write(array)`` change the values of a leaf in place: in a copy, if anybody else holds the array."""
         if isinstance(self.node, Node):
             raise TypeError(f"assign: this is a result of {self.node.label}; only leaves can be assigned to.")
-        array = self._data
-        if getrefcount(array) > 3 or array.base is not None or not array.flags.writeable:  # others look at this memory
+        # others look at this memory; counted without a local name, which not every Python counts
+        if getrefcount(self._data) > 2 or self._data.base is not None or not self._data.flags.writeable:
             self._data = np.array(self._data)
         write(self._data)
         self.node.version += 1
