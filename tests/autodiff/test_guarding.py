@@ -72,3 +72,16 @@ def test_a_graph_that_was_released_keeps_no_plain_array_alive():
     assert seen() is not None
     loss.backward()
     assert seen() is None and loss.node is not None
+
+
+@pytest.mark.parametrize("size", [3, 3000])
+def test_a_read_only_view_follows_what_it_shows(size):
+    w, buffer = weight(1), np.ones(size, np.float32)
+    y = (w * np.broadcast_to(buffer, (2, size))).sum()
+    buffer[:] = 100
+    if size == 3:
+        y.backward()
+        assert w.grad.tolist() == [6.0]
+    else:
+        with pytest.raises(tg.GraphError, match="was written to afterwards"):
+            y.backward()

@@ -31,12 +31,17 @@ def guard(watch: Sequence[int], args: Sequence[Any], arrays: list[Any], edges: l
     marked = False
     for k in watch:
         a = arrays[k]
-        if a is args[k] and isinstance(a, np.ndarray) and a.flags.writeable:
+        if a is args[k] and isinstance(a, np.ndarray) and _can_change(a):
             if a.nbytes <= SMALL:
                 arrays[k] = a.copy()
             else:
                 edges[k].mark, marked = (weakref.ref(a), held(a)), True
     return marked
+
+
+def _can_change(a: np.ndarray) -> bool:
+    """Whether somebody may write to what an array shows: a read-only view, as of np.broadcast_to, follows its base."""
+    return a.flags.writeable or (isinstance(a.base, np.ndarray) and a.base.flags.writeable)
 
 
 def unchanged(node: Any) -> None:
