@@ -170,3 +170,10 @@ def test_a_gradient_that_a_hook_was_given_never_changes():
     for _ in range(3):
         (w * w + w * 3.0).sum().backward()
     assert [g.tolist() for g in seen] == [[5.0, 7.0]] * 3 and w.grad.tolist() == [15.0, 21.0]
+
+
+def test_gradients_that_a_hook_of_an_op_was_given_never_change():
+    x, seen = leaf([1.0, 2.0]), []
+    with tg.registry["mul"].register_backward_hook(lambda op, g, gradients: seen.append(gradients[0])):
+        (x * 2 + x * 3 + tg.exp(x)).sum().backward()
+    assert sorted(g.tolist() for g in seen) == [[2.0, 2.0], [3.0, 3.0]]

@@ -90,7 +90,7 @@ def on_op(op: Any, fn: Hook, backward: bool) -> Handle:
             return
         arrays = tuple(read_only(as_array(a)) if a is not None else None for a in call.arrays)
         if backward:
-            result: Any = tuple(read_only(as_array(g)) for _, g in call.result)
+            result: Any = tuple(read_only(np.array(as_array(g))) for _, g in call.result)  # the walk adds to its own
         else:
             result = read_only(call.result[0] if op.aux else call.result)
         if (returned := fn(op, arrays, result)) is not None:
