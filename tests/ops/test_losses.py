@@ -76,3 +76,15 @@ def test_a_logit_or_a_residual_of_exactly_zero_is_no_kink():
 ], ids=["mse", "l1", "huber", "bce", "cross entropy"])  # fmt: skip
 def test_gradients_in_predictions_and_targets(f, reduction):
     assert gradcheck(lambda x, t: f(x, t, reduction=reduction), [X, T], order=2).checks
+
+
+@pytest.mark.parametrize("labels", [np.eye(3)[[0, 2]], np.eye(3, dtype=int)[[0, 2]]], ids=["float64", "whole"])
+def test_rows_of_labels_of_another_dtype_have_second_derivatives(labels):
+    logits = tg.Tensor(np.array([[0.5, -1.0, 2.0], [0.1, 0.2, 0.3]], np.float32), requires_grad=True)
+
+    def second(labels):
+        (g,) = tg.grad(tg.softmax_cross_entropy(logits, labels), [logits], create_graph=True)
+        return tg.grad((g * g).sum(), logits)
+
+    assert np.allclose(second(labels), second(labels.astype(np.float32)), atol=1e-6)
+    assert second(labels).dtype == np.float32

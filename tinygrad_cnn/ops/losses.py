@@ -166,7 +166,8 @@ def _weighed(
     flat, counts = reshape(logp, (-1, classes)), None
     weight = weight if weight is None else cast(weight, dtype=logp.dtype)
     if labels.shape == shape:
-        rows = reshape(labels, flat.shape) * (1 - label_smoothing) + label_smoothing / classes
+        rows = cast(labels, dtype=logp.dtype) if labels.dtype != logp.dtype else labels
+        rows = reshape(rows, flat.shape) * (1 - label_smoothing) + label_smoothing / classes
     else:
         rows = one_hot_rows(labels, classes=classes, dtype=logp.dtype, ignore_index=ignore_index)
         counts = sum(rows if weight is None else rows * weight, axis=1)
