@@ -149,6 +149,14 @@ def test_comparisons_give_boolean_tensors_in_every_mode(mode):
         x < None  # noqa: B015
 
 
+@pytest.mark.parametrize("other", [None, "a", int, object(), {}, {1}, np.add], ids=lambda v: type(v).__name__)
+def test_a_tensor_equals_nothing_that_is_no_array(other):
+    t = tg.Tensor([1.0, 2.0])
+    assert (t == other) is False and (t != other) is True and (other == t) is False
+    with pytest.raises(TypeError, match="not supported between"):
+        assert t < other
+
+
 def test_comparisons_of_arrays_give_arrays():
     assert type(tg.greater(np.ones(2), 0)) is np.ndarray
 

@@ -14,7 +14,7 @@ from .errors import check_floating
 from .graph import Leaf, Node, Note
 from .register import hooks, registry
 
-ARRAYS = (np.ndarray, np.generic)
+ARRAYS, NUMBERS = (np.ndarray, np.generic), (int, float, complex, list, tuple, range)
 
 
 def as_array(value: Any, who: str = "Tensor") -> Any:
@@ -46,7 +46,7 @@ def _compared(name: str) -> Callable[[Any, Any], Any]:
     """A comparison, as a call of the op `name`, which gives booleans; with what is not an array, Python's answer."""
 
     def compare(a: Any, b: Any) -> Any:
-        return NotImplemented if b is None or isinstance(b, (str, type)) else registry[name](a, b)
+        return registry[name](a, b) if isinstance(b, (Tensor, *NUMBERS)) or hasattr(b, "__array__") else NotImplemented
 
     return compare
 
