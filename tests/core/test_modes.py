@@ -141,6 +141,8 @@ def test_a_generators_mode_holds_while_it_runs(decorate):
 
 
 def test_coroutines_and_async_generators_are_switched_at_each_step():
+    seen = []
+
     @tg.no_grad
     async def coroutine():
         before = recording()
@@ -158,12 +160,24 @@ def test_coroutines_and_async_generators_are_switched_at_each_step():
         try:
             yield "first"
         except KeyError:
-            yield "caught", recording()
+            try:
+                yield "caught", recording()
+            except BaseException as error:
+                seen.append(type(error).__name__)
+                raise
+        except BaseException as error:
+            seen.append(type(error).__name__)
+            raise
 
     async def main():
         thrown = catches()
         assert await thrown.asend(None) == "first" and await thrown.athrow(KeyError()) == ("caught", False)
         await thrown.aclose()
+        cancelled = catches()
+        await cancelled.asend(None)
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled.athrow(asyncio.CancelledError())
+        assert seen == ["GeneratorExit", "CancelledError"]
         found = [await coroutine(), recording()]
         async for each in numbers():
             found += [each, recording()]

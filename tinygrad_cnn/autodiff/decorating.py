@@ -45,7 +45,9 @@ def decorated(changes: dict[str, Any], fn: Callable[..., Any]) -> Callable[..., 
                     return
                 try:
                     step = inner.asend((yield item))
-                except Exception as error:
+                except GeneratorExit:
+                    raise
+                except BaseException as error:  # a task that was cancelled, too
                     step = inner.athrow(error)
         finally:
             await _awaited(changes, inner.aclose())
