@@ -11,6 +11,8 @@ import numpy as np
 from .site import Site, here, line_of
 
 Shape = tuple[int, ...]
+
+
 class Clock:
     """Counts assignments to tensors, everywhere: a node knows by it whether a leaf is newer than itself."""
 
@@ -110,6 +112,7 @@ class Node:
     def grad(self) -> Any:
         return self.note.grad if self.note else None
 
+
 Edge = Node | Leaf | None  # None: a Python scalar, or an input left out
 
 
@@ -180,4 +183,3 @@ def all_inputs(node: Any) -> Iterable[Any]:
     """All inputs of a node, in the order that makes `walk` visit the first one first."""
     edges: Iterable[Any] = reversed(node.inputs)
     return edges
-

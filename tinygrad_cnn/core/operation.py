@@ -140,9 +140,7 @@ class Op:
         """Register (or replace) the rule of one or more inputs: ``my_op.vjp(x=lambda g, x: g * cos(x))``."""
         for name, rule in rules.items():
             if name not in self.inputs and name != "g":
-                raise TypeError(
-                    f"{self.name}.vjp: {name!r} is not an input; the inputs are {', '.join(self.inputs)}."
-                )
+                raise TypeError(f"{self.name}.vjp: {name!r} is not an input; the inputs are {', '.join(self.inputs)}.")
             read(self, name, 0, rule)  # a misspelt name fails here, not in the first backward
         self.rules.update(rules)
         self.plans.clear()
