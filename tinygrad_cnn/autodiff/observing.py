@@ -70,7 +70,7 @@ def observing(observer: Observer) -> Iterator[None]:
 def observing_effects(observer: Observer) -> Iterator[None]:
     """A context in which `observer` is told twice of each effect of this thread: before it begins, and when it is over.
 
-    `core.register.effects` lists them all.  Their calls have ``call.over``; an effect that raises is never over.
+    `autodiff.effects.effects` lists them all.  Their calls have ``call.over``; an effect that raises is never over.
 
     >>> from tinygrad_cnn.autodiff.observing import observing_effects
     >>> w, seen = tg.Tensor([1.0]), []
