@@ -210,3 +210,20 @@ def test_logic_in_place(step):
     assert mask is same and mask.tolist() == step(a.copy(), b).tolist()
     with pytest.raises(TypeError, match="take boolean Tensors"):
         step(tg.Tensor([1.0, 2.0]), 1.0)
+
+
+def test_a_write_to_a_leaf_keeps_what_is_known_of_it():
+    x = leaf(1.0, 2.0)
+    t = x.detach()
+    t[0] = 5.0
+    assert "cut by stop_gradient" in tg.explain_grad(t)
+
+
+def test_keys_with_tensors_and_of_nothing():
+    x = tg.Tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
+    one, two = tg.Tensor(1), tg.Tensor(2)
+    part = x[:, one:two]
+    assert part.tolist() == [[1.0], [4.0]] and part.node.params["key"] == (slice(None), slice(1, 2, None))
+    assert x[one:two].shape == (1, 3) and x[[[]]].shape == (1, 0, 3)
+    with pytest.raises(TypeError, match=r"getitem: the key \('index', 'index'\) has 2 places.*got 1 arrays"):
+        x[np.array([0]), "index"]

@@ -376,3 +376,15 @@ def test_what_a_common_rule_made_belongs_to_no_input_alone():
         assert gb == [2.0]
     finally:
         tg.registry.pop("twice_sum")
+
+
+def test_an_array_that_a_rule_gives_twice_or_keeps_is_not_added_to_in_place(register):
+    kept = np.full(2, 5.0)
+    twice = register(lambda a, b: a * 2.0 + b * 2.0, name="twice")
+    twice.vjp(g=lambda g: (g * 2.0, g), a=lambda g: g[0], b=lambda g: g[0])
+    keeps = register(lambda a: a * 5.0, name="keeps").vjp(a=lambda g: kept)
+    x, z = (tg.Tensor(np.ones(2), requires_grad=True) for _ in range(2))
+    found = tg.grad((twice(x, z) + x).sum(), [x, z])
+    assert [g.tolist() for g in found] == [[3.0, 3.0], [2.0, 2.0]]
+    assert tg.grad((keeps(x) + x).sum(), x).tolist() == [6.0, 6.0]
+    assert kept.tolist() == [5.0, 5.0]

@@ -201,3 +201,11 @@ def test_a_block_that_is_left_in_another_context_restores_what_was():
 def test_a_decorator_says_what_it_decorates():
     with pytest.raises(TypeError, match="decorate functions, got Tensor"):
         tg.no_grad(tg.Tensor(1.0))
+
+
+def test_a_class_is_not_decorated():
+    with pytest.raises(TypeError, match="got the class Model; decorate its methods"):
+
+        @tg.no_grad
+        class Model:
+            pass

@@ -172,9 +172,16 @@ class Meaning(dict):
     def f_written(self, x, v):
         out = np.array(x, np.float64)
         places = np.arange(out.size).reshape(out.shape)[self["key"]]
+        v = np.asarray(v)
+        v = v.reshape(v.shape[v.ndim - np.ndim(places) :]) if v.ndim > np.ndim(places) else v
         for p, value in zip(np.ravel(places), np.ravel(np.broadcast_to(v, np.shape(places))), strict=True):
             out.flat[p] = value
         return out
+
+    def f_sum_to(self, x):
+        x = np.asarray(x)
+        x = x.reshape((1,) * (len(self.wanted) - x.ndim) + x.shape)
+        return tg.registry["sum_to"](x, shape=self.wanted)
 
     def f_last_at(self, key):
         places = np.arange(self.y.size).reshape(self.y.shape)[key]

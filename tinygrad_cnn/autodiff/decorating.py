@@ -17,8 +17,9 @@ def decorated(changes: dict[str, Any], fn: Callable[..., Any]) -> Callable[..., 
 
     Of what can wait, the modes are switched while it runs and restored while it waits.
     """
-    if not callable(fn):
-        raise TypeError(f"no_grad and enable_grad decorate functions, got {type(fn).__name__}.")
+    if not callable(fn) or isinstance(fn, type):
+        got = f"the class {fn.__name__}; decorate its methods" if isinstance(fn, type) else type(fn).__name__
+        raise TypeError(f"no_grad and enable_grad decorate functions, got {got}.")
 
     @wraps(fn)
     def function(*args: Any, **params: Any) -> Any:

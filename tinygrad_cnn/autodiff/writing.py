@@ -50,7 +50,8 @@ def write(t: Tensor, what: str, value: Any, made: Callable[[], Any], fill: Calla
         return t.retain_grad() if retains else t
     if leaf and not t.requires_grad:  # graphs that were made before keep the old leaf and array
         old, new = t.node, Leaf(t.shape, t.dtype, given=True)
-        new.name, new.path, new.version = old.name, old.path, old.version
+        for field in ("name", "path", "version", "grad", "why", "site", "source"):
+            setattr(new, field, getattr(old, field))
         t.node = new
     return t.update(fill)
 

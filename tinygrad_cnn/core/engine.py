@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from .site import Site, here, line_of
 from .tensor import Tensor, as_array, wrap
 
 ndarray = np.ndarray
+# how many refer to an array that nothing but a list of pairs holds, as a loop over them counts
+ALONE = (lambda pairs: [getrefcount(array) for _, array in pairs][0])([(None, np.empty(1))])
 
 
 def in_order(roots: Iterable[Any], stop: Any = ()) -> list[Any]:
@@ -64,8 +67,8 @@ def sweep(
             if node.op is None or node in stop:
                 continue
             for edge, gk in pull(node, g, create_graph, within):
-                # has the rule made it for us?  g itself, or a view of it, may have other readers
-                fresh = gk is not g and type(gk) is ndarray and gk.base is None
+                # has the rule made it for us alone?  g, a view of it, or what a rule keeps may have other readers
+                fresh = gk is not g and type(gk) is ndarray and gk.base is None and getrefcount(gk) == ALONE
                 before = grads.get(edge)
                 if before is None:
                     grads[edge] = gk

@@ -7,6 +7,7 @@ rest of what stood in brackets, with INDEX in the place of each array: ``x[:, ro
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ _BASIC = (int, slice, type(None), type(Ellipsis))
 
 def _arranged(*inputs: Any, key: Any, **params: Any) -> Any:
     """The inputs and parameters of a call whose key may hold arrays: they become inputs."""
-    if type(key) in _BASIC:
+    if type(key) in _BASIC and not isinstance(key, slice):
         return inputs, {"key": key, **params}
     arrays: list[Any] = []
     parts = [_part(k, arrays) for k in key] if isinstance(key, tuple) else _part(key, arrays)
@@ -32,8 +33,11 @@ def _arranged(*inputs: Any, key: Any, **params: Any) -> Any:
 
 def _part(k: Any, arrays: list[Any]) -> Any:
     """One part of a key: INDEX for an array, which is added to `arrays`."""
+    if isinstance(k, slice):
+        return slice(*[None if n is None else index(n) for n in (k.start, k.stop, k.step)])
     if isinstance(k, (list, range)):
-        k = np.asarray(k, dtype=None if len(k) else np.intp)
+        k = np.asarray(k)
+        k = k if k.size else k.astype(np.intp)
     if isinstance(k, (np.ndarray, Tensor)):
         arrays.append(k)
         return INDEX
@@ -42,6 +46,9 @@ def _part(k: Any, arrays: list[Any]) -> Any:
 
 def filled(key: Any, indices: tuple[Any, ...]) -> Any:
     """A key as NumPy takes it, with the arrays in their places."""
+    parts = key if isinstance(key, tuple) else (key,)
+    if (count := sum([isinstance(k, str) for k in parts])) != len(indices):
+        raise TypeError(f"the key {key!r} has {count} places for arrays of indices, got {len(indices)} arrays.")
     if not indices:
         return key
     for array in indices:
