@@ -178,10 +178,11 @@ class Meaning(dict):
             out.flat[p] = value
         return out
 
-    def f_sum_to(self, x):
+    def f_sum_to(self, x, shape=None):
         x = np.asarray(x)
-        x = x.reshape((1,) * (len(self.wanted) - x.ndim) + x.shape)
-        return tg.registry["sum_to"](x, shape=self.wanted)
+        shape = self.wanted if shape is None else shape
+        x = x.reshape((1,) * (len(shape) - x.ndim) + x.shape)
+        return tg.registry["sum_to"](x, shape=shape)
 
     def f_last_at(self, key):
         places = np.arange(self.y.size).reshape(self.y.shape)[key]
