@@ -55,7 +55,7 @@ class Recompute:
         self.generators = [*seeded, *unseeded]  # with their states
         self.unseeded = [rng for rng, _ in unseeded]
         now = current()
-        self.place = {"path": now.path, "prefix": now.prefix, "below": now.below}
+        self.place = {"path": now.path, "prefix": now.prefix, "below": now.below or {}}  # a copy can hold a plain dict
 
     def again(self, args: list[Any]) -> Tensor:
         """Run the function a second time, recorded, drawing the same random numbers, in the module it ran in."""

@@ -23,6 +23,7 @@ from ..core.site import here
 from ..core.tensor import Tensor, as_array, wrap
 from .cost import Cost, cost_of
 from .hooks import on_gradient, on_op
+from .pickling import CopiedLeaf, CopiedNode, CopiedOp, CopiedTensor
 from .writing import WritingMethods, without_tensors
 
 ops = registry
@@ -403,7 +404,11 @@ def stop_gradient(t: Any) -> Any:
 
 
 _CLASS = {"__module__", "__doc__", "__slots__", "__qualname__", "__firstlineno__", "__static_attributes__"}
-for owner, holder in ((Tensor, TensorMethods), (Tensor, WritingMethods), (Op, OpMethods)):
+_HOLDERS: tuple[tuple[type, type], ...] = (
+    (Tensor, TensorMethods), (Tensor, WritingMethods), (Tensor, CopiedTensor), (Leaf, CopiedLeaf), (Node, CopiedNode),
+    (Op, OpMethods), (Op, CopiedOp),
+)  # fmt: skip
+for owner, holder in _HOLDERS:
     for name, value in vars(holder).items():
         if name not in _CLASS:
             setattr(owner, name, value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from ..insight.stats import BLOCKS
@@ -61,8 +62,8 @@ def compose(
         backward_steps(picture),
         {words(b.path) for b in picture.boxes if b.path != homes[b.key][1]},
         aligned,
-        lambda box: details.of_box(box, badges),
-        lambda module: details.of_module(module, badges),
+        partial(details.of_box, badges=badges),
+        partial(details.of_module, badges=badges),
     )
 
 

@@ -40,6 +40,9 @@ class AnomalyError(FloatingPointError):
         lines = [f"  {name}: {_words(s)}" for name, s in self.statistics.items()]
         super().__init__("\n".join([text, *lines]))
 
+    def __reduce__(self) -> Any:
+        return type(self).__new__, (type(self), *self.args), vars(self)
+
 
 @contextmanager
 def anomaly(*, inf: bool = True) -> Iterator[None]:

@@ -49,6 +49,9 @@ class SanityError(AssertionError):
         self.finding = Finding(name, False, text, remedy)
         super().__init__(str(self.finding))
 
+    def __reduce__(self) -> Any:
+        return type(self).__new__, (type(self), *self.args), vars(self)
+
 
 @contextmanager
 def preserved(model: Module) -> Iterator[None]:

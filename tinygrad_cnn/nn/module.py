@@ -29,6 +29,9 @@ class _Structure:
     version = 0
 
 
+_READ_OFF = ("_mapped", "_steps")  # caches that hold for one version of _Structure, in one process
+
+
 @effect
 def set_part(module: Module, name: str, value: Any) -> None:
     """Give a module a parameter, a buffer or a module below it, in the place of what had that name."""
@@ -93,6 +96,10 @@ class Module:
                 pass
             object.__setattr__(self, "_mapped", (_Structure.version, paths))
         return paths
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle has of a module: all but what was read off its structure, which moves with time."""
+        return {name: value for name, value in vars(self).items() if name not in _READ_OFF}
 
     # -- attributes -------------------------------------------------------------------------------------------
 
