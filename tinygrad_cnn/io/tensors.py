@@ -1,4 +1,4 @@
-"""`save` and `load`: named arrays in safetensors format, which holds numbers and text and can run nothing."""
+"""`save` and `load`: arrays and plain values in safetensors format, which can run nothing."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ..core import Tensor
 from .atomic import atomic_write
 from .checked import check_booleans, open_file
 from .errors import FileFormatError
+from .trees import KEY, is_array, join, split
 
 # What the format stores and NumPy has.  Complex128, longdouble, text and objects it cannot hold.
 DTYPES = tuple(np.dtype(code) for code in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?", "c8"))
@@ -28,37 +29,51 @@ FOREIGN = (
 
 
 def save(path: str | os.PathLike[str], module_or_dict: Any, *, metadata: Mapping[str, str] | None = None) -> None:
-    """Write named arrays to a safetensors file, whole or not at all.
+    """Write named arrays, or a whole checkpoint, to a safetensors file, whole or not at all.
+
+    Values that are not arrays (None, bool, int, float, str), and dicts, lists and tuples of values, are kept as text in
+    the file's metadata.  Other programs that read safetensors find the arrays by their paths, as "model.0.weight".
 
     Parameters
     ----------
     path : the file; its folder must exist.  A symbolic link at `path` is replaced by the file, not followed.
-    module_or_dict : a dict name -> array or Tensor, or anything with `state_dict()` that returns one.
+    module_or_dict : a dict name -> array, Tensor, plain value, or dict, list or tuple of these to any depth; or
+        anything with `state_dict()` that returns one, which may also stand inside the dict.
     metadata : text to keep beside the arrays, read back by `tg.io.read_metadata`.
 
     Raises
     ------
-    TypeError : what is not an array, or has a dtype that the format lacks.
+    TypeError : what cannot be stored, or has a dtype that the format lacks; the message names its place.
 
     Examples
     --------
     >>> tg.save("lenet.safetensors", model)
     >>> model.load_state_dict(tg.load("lenet.safetensors"))
     LoadReport(missing=[], unexpected=[])
+    >>> optimizer = optim.Adam(model.parameters())
+    >>> tg.save("step.safetensors", {"model": model, "optimizer": optimizer.state_dict(), "epoch": 3, "best": None})
+    >>> found = tg.load("step.safetensors")
+    >>> sorted(found), found["epoch"], found["best"]
+    (['best', 'epoch', 'model', 'optimizer'], 3, None)
+    >>> optimizer.load_state_dict(found["optimizer"])
     """
-    arrays = _arrays(module_or_dict)
+    arrays, tree = _contents(module_or_dict)
     for key, value in (metadata or {}).items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise TypeError(f"save: metadata holds text only, got {key!r}: {value!r}; convert it, e.g. by json.dumps.")
+        if key == KEY:
+            raise ValueError(f"save: the metadata {KEY!r} is what save itself keeps there; use another name.")
     from safetensors.numpy import save as serialise
 
-    data = serialise(arrays, metadata=dict(metadata) if metadata else None)
+    data = serialise(arrays, metadata={**(metadata or {}), **tree} or None)
     with atomic_write(path) as file:
         file.write(data)
 
 
-def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read a safetensors file: name -> array, by name, each in its own memory and free to be written to.
+
+    A checkpoint comes back as the tree that was saved: dicts, lists, tuples, arrays and plain values.
 
     Raises
     ------
@@ -76,7 +91,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     from safetensors.numpy import load as parse
 
     try:
-        return {name: _own(path, name, array) for name, array in sorted(parse(data).items())}
+        arrays = {name: _own(path, name, array) for name, array in sorted(parse(data).items())}
     except SafetensorError as error:
         raise FileFormatError(f"{os.fspath(path)}: not a valid safetensors file ({_foreign(data, error)}).") from None
     except KeyError as error:  # a dtype without a NumPy type, such as BF16
@@ -85,6 +100,15 @@ def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         raise
     except (ValueError, OverflowError) as error:  # shapes that no array can have
         raise FileFormatError(f"{os.fspath(path)}: holds a tensor that NumPy cannot make ({error}).") from None
+    tree = _metadata(data).get(KEY)
+    if tree is None:
+        return arrays
+    try:
+        return join(tree, arrays)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise FileFormatError(
+            f"{os.fspath(path)}: its metadata {KEY!r}, on how its arrays belong together, is damaged ({error!r})."
+        ) from None
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -95,15 +119,20 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     {'made by': 'hand'}
     """
     data = _read(path)
-    import json
-
     from safetensors import SafetensorError, deserialize
 
     try:
         deserialize(data)  # the library checks the header; then it is safe to look inside
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        return {key: text for key, text in _metadata(data).items() if key != KEY}
     except SafetensorError as error:
         raise FileFormatError(f"{os.fspath(path)}: not a valid safetensors file ({_foreign(data, error)}).") from None
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """What stands beside the arrays, in a file whose header the library has checked."""
+    import json
+
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     return dict(header.get("__metadata__") or {})
 
 
@@ -119,8 +148,8 @@ def _read(path: str | os.PathLike[str]) -> bytes:
         return file.read()
 
 
-def _arrays(source: Any) -> dict[str, np.ndarray]:
-    """The dict to write: plain arrays, contiguous, in this machine's byte order."""
+def _contents(source: Any) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """What to write: plain arrays, contiguous, in this machine's byte order; and metadata, if there is more."""
     if hasattr(source, "state_dict"):
         source = source.state_dict()
     if not isinstance(source, Mapping):
@@ -128,24 +157,28 @@ def _arrays(source: Any) -> dict[str, np.ndarray]:
             f"save: needs a dict of arrays, or something with state_dict(), got {type(source).__name__}. "
             "For one array write save(path, {'name': array})."
         )
-    return {_check_name(name): _plain(name, value) for name, value in source.items()}
+    for name in source:
+        _check_name(name)
+    if all(is_array(value) for value in source.values()):
+        return {name: _plain(name, value) for name, value in source.items()}, {}
+    text, arrays = split(source, _plain)
+    return arrays, {KEY: text}
 
 
-def _check_name(name: Any) -> str:
+def _check_name(name: Any) -> None:
     if not isinstance(name, str):
         raise TypeError(f"save: names must be text, got {name!r} of type {type(name).__name__}.")
     if name == "__metadata__":
         raise ValueError("save: the name '__metadata__' belongs to the file format; use another, or metadata={...}.")
-    return name
 
 
 def _plain(name: str, value: Any) -> np.ndarray:
     if isinstance(value, Tensor):
         value = value.data
-    if not isinstance(value, (np.ndarray, np.generic)) or isinstance(value, np.ma.MaskedArray):
+    if isinstance(value, np.ma.MaskedArray):
         raise TypeError(
-            f"save: {name!r} is of type {type(value).__name__}; only arrays and Tensors can be saved. "
-            "Convert numbers by np.array(...), put text into metadata={...}."
+            f"save: {name!r} is of type MaskedArray, which the format cannot hold. "
+            "Save its data and its mask as two arrays."
         )
     array = np.asarray(value)
     native = array.dtype.newbyteorder("=")
