@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .graphs import draw, draw_diff
     from .insight import AnomalyError, Explanation, Profile, Summary, anomaly, doctor, explain, profile, summary
     from .io import load, save
+    from .nn import functional_call
     from .pages.report.writing import report
     from .train import History, evaluate, fit, predict
     from .train.run_folder import Run
@@ -54,6 +55,7 @@ _LATER_NAMES = {  # public name -> the package to import it from when it is firs
     name: module
     for module, names in {
         ".io": "save load",
+        ".nn": "functional_call",
         ".graphs": "draw draw_diff",
         ".train": "fit evaluate predict History Run",
         ".insight": "summary Summary profile Profile anomaly AnomalyError doctor explain Explanation",
@@ -65,10 +67,10 @@ _LATER_NAMES = {  # public name -> the package to import it from when it is firs
 __all__ = [
     "AnomalyError", "Explanation", "GraphError", "History", "Op", "Profile", "Run", "Sample", "Summary", "Tensor",
     "anomaly", "checkpoint", "data", "debug", "detection", "doctor", "draw", "draw_diff", "empty_cache", "enable_grad",
-    "evaluate", "explain", "explain_grad", "fit", "get_num_threads", "grad", "graphs", "hessian", "hvp", "insight",
-    "io", "jacobian", "jvp", "load", "models", "nn", "no_grad", "op", "optim", "plots", "predict", "profile",
-    "registry", "report", "save", "scope", "set_num_threads", "stop_gradient", "summary", "testing", "use_kernels",
-    "value_and_grad", "viz", "vjp",
+    "evaluate", "explain", "explain_grad", "fit", "functional_call", "get_num_threads", "grad", "graphs", "hessian",
+    "hvp", "insight", "io", "jacobian", "jvp", "load", "models", "nn", "no_grad", "op", "optim", "plots", "predict",
+    "profile", "registry", "report", "save", "scope", "set_num_threads", "stop_gradient", "summary", "testing",
+    "use_kernels", "value_and_grad", "viz", "vjp",
     *_ops,
 ]  # fmt: skip
 

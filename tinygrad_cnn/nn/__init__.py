@@ -53,3 +53,4 @@ from .resize import ReplicationPad2d as ReplicationPad2d
 from .resize import Resize as Resize
 from .resize import Upsample as Upsample
 from .resize import ZeroPad2d as ZeroPad2d
+from .substitution import functional_call as functional_call
