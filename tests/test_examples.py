@@ -68,6 +68,12 @@ def test_train_digits_learns_and_loads_what_it_saved(tmp_path):
     assert sum(v.size for v in tg.load(tmp_path / "w.safetensors").values()) > 1000
 
 
+def test_train_in_processes_brings_models_back(tmp_path):
+    output = run("train_in_processes.py", tmp_path)
+    assert accuracy(output) > 0.9
+    assert len(re.findall(r"^lr \S+ +\d\.\d+ on validation digits$", output, re.M)) == 3
+
+
 FACE = ROOT / "tests" / "detection" / "face.jpg"  # of an astronaut, NASA, public domain
 
 

@@ -15,7 +15,8 @@ def settings(docs: Path) -> dict[str, Any]:
     return {
         "examples_dirs": [str(docs / "course"), str(docs.parent / "examples"), str(docs / "from_scratch")],
         "gallery_dirs": ["chapters", "gallery", "engine"],
-        "filename_pattern": r"\.py$",
+        # shown, but not run: processes that are started afresh would import sphinx in the place of the example
+        "filename_pattern": r"(?<!train_in_processes)\.py$",
         "ignore_pattern": r"(^|/)_[^/]*\.py$",
         "within_subsection_order": InOrder,
         "image_scrapers": (Pictures(), Charts()),
@@ -36,7 +37,7 @@ def settings(docs: Path) -> dict[str, Any]:
 
 ORDER = (  # of the examples: what is in a picture, where, how it looks; then the framework itself
     "classify_cat", "classify_fashion", "detect_faces", "detect_shapes", "style_transfer", "segment_cells",
-    "tensor_expressions", "train_digits", "check_my_op", "draw_a_graph", "graphs",
+    "tensor_expressions", "train_digits", "train_in_processes", "check_my_op", "draw_a_graph", "graphs",
 )  # fmt: skip
 
 
