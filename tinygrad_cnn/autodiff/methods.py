@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import math
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -22,11 +22,11 @@ from ..core.register import hooks, registry
 from ..core.site import here
 from ..core.tensor import Tensor, as_array, wrap
 from .cost import Cost, cost_of
-from .hooks import on_gradient, on_op
+from .hooks import Handle, on_gradient, on_op
 from .pickling import CopiedLeaf, CopiedNode, CopiedOp, CopiedTensor
 from .writing import WritingMethods, without_tensors
 
-ops = registry
+ops: Mapping[str, Callable[..., Tensor]] = registry  # called with a Tensor here, so a Tensor comes back
 _CUT = (
     "a Tensor that is part of a graph was about to become a plain array (np.asarray, an assignment into an ndarray), "
     "which would cut its gradient. Use tensor.data for the values; to build the result from tensors, write into a "
@@ -44,30 +44,30 @@ class TensorMethods(Tensor):
 
     __slots__ = ()
 
-    def __neg__(self) -> Any:
+    def __neg__(self) -> Tensor:
         return ops["neg"](self)
 
-    def __pos__(self) -> Any:
+    def __pos__(self) -> Tensor:
         return self
 
-    def __abs__(self) -> Any:
+    def __abs__(self) -> Tensor:
         return ops["abs"](self)
 
-    def __and__(self, other: Any) -> Any:
+    def __and__(self, other: Any) -> Tensor:
         return _logical("logical_and", self, other)
 
-    def __or__(self, other: Any) -> Any:
+    def __or__(self, other: Any) -> Tensor:
         return _logical("logical_or", self, other)
 
-    def __xor__(self, other: Any) -> Any:
+    def __xor__(self, other: Any) -> Tensor:
         return _logical("logical_xor", self, other)
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
-    def __invert__(self) -> Any:
+    def __invert__(self) -> Tensor:
         return _logical("logical_not", self)
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: Any) -> Tensor:
         y = ops["getitem"](self, key=key)
         if isinstance(y.node, Leaf):
             y.node.part = np.may_share_memory(y._data, self._data)
@@ -142,7 +142,7 @@ class TensorMethods(Tensor):
     def __int__(self) -> int:
         return int(self.item())
 
-    def __round__(self, digits: int | None = None) -> Any:
+    def __round__(self, digits: int | None = None) -> float:
         return round(self.item(), digits)
 
     def __trunc__(self) -> int:
@@ -206,7 +206,7 @@ class TensorMethods(Tensor):
             return func(*without_tensors(args), **without_tensors(kwargs))
         return _op_of(func)(*args, **{k: v for k, v in kwargs.items() if v is not None})
 
-    def register_hook(self, fn: Callable[[Any], Any]) -> Any:
+    def register_hook(self, fn: Callable[[Any], Any]) -> Handle:
         """Have `fn(gradient)` called with this tensor's gradient, once all that uses the tensor has added to it.
 
         What fn returns, of the same shape and dtype, takes the gradient's place; None leaves it.  It is given a
@@ -223,92 +223,92 @@ class TensorMethods(Tensor):
 
     # -- ops ------------------------------------------------------------------------------------------------
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         return ops["sum"](self, axis=axis, keepdims=keepdims)
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         return ops["mean"](self, axis=axis, keepdims=keepdims)
 
-    def var(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Any:
+    def var(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
         return ops["var"](self, axis=axis, keepdims=keepdims, ddof=ddof)
 
-    def std(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Any:
+    def std(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
         return ops["std"](self, axis=axis, keepdims=keepdims, ddof=ddof)
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         return ops["max"](self, axis=axis, keepdims=keepdims)
 
-    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         return ops["min"](self, axis=axis, keepdims=keepdims)
 
-    def any(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def any(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         return ops["any"](self, axis=axis, keepdims=keepdims)
 
-    def all(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def all(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         return ops["all"](self, axis=axis, keepdims=keepdims)
 
-    def prod(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def prod(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         return ops["prod"](self, axis=axis, keepdims=keepdims)
 
-    def cumsum(self, axis: Any = None) -> Any:
+    def cumsum(self, axis: Any = None) -> Tensor:
         return ops["cumsum"](self, axis=axis)
 
-    def argmax(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def argmax(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         return ops["argmax"](self, axis=axis, keepdims=keepdims)
 
-    def argmin(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def argmin(self, axis: Any = None, keepdims: bool = False) -> Tensor:
         return ops["argmin"](self, axis=axis, keepdims=keepdims)
 
-    def reshape(self, *shape: Any) -> Any:
+    def reshape(self, *shape: Any) -> Tensor:
         return ops["reshape"](self, shape=_shape_of(shape))
 
-    def transpose(self, *axes: Any) -> Any:
+    def transpose(self, *axes: Any) -> Tensor:
         return ops["transpose"](self, axes=_shape_of(axes) or None)
 
     @property
-    def T(self) -> Any:
+    def T(self) -> Tensor:
         return ops["transpose"](self, axes=None)
 
-    def swapaxes(self, axis1: int, axis2: int) -> Any:
+    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
         return ops["swapaxes"](self, axis1=axis1, axis2=axis2)
 
-    def squeeze(self, axis: Any = None) -> Any:
+    def squeeze(self, axis: Any = None) -> Tensor:
         return ops["squeeze"](self, axis=axis)
 
-    def flatten(self) -> Any:
+    def flatten(self) -> Tensor:
         return ops["reshape"](self, shape=(-1,))
 
-    def ravel(self) -> Any:
+    def ravel(self) -> Tensor:
         return ops["reshape"](self, shape=(-1,))
 
-    def repeat(self, repeats: Any, axis: Any = None) -> Any:
+    def repeat(self, repeats: Any, axis: Any = None) -> Tensor:
         return ops["repeat"](self, repeats=repeats, axis=axis)
 
-    def take(self, indices: Any, axis: Any = None) -> Any:
+    def take(self, indices: Any, axis: Any = None) -> Tensor:
         return ops["take"](self, indices, axis=axis)
 
-    def astype(self, dtype: Any) -> Any:
+    def astype(self, dtype: Any) -> Tensor:
         return ops["cast"](self, dtype=dtype)
 
-    def clip(self, low: Any = None, high: Any = None) -> Any:
+    def clip(self, low: Any = None, high: Any = None) -> Tensor:
         return ops["clip"](self, low, high)
 
-    def exp(self) -> Any:
+    def exp(self) -> Tensor:
         return ops["exp"](self)
 
-    def log(self) -> Any:
+    def log(self) -> Tensor:
         return ops["log"](self)
 
-    def sqrt(self) -> Any:
+    def sqrt(self) -> Tensor:
         return ops["sqrt"](self)
 
-    def tanh(self) -> Any:
+    def tanh(self) -> Tensor:
         return ops["tanh"](self)
 
-    def sigmoid(self) -> Any:
+    def sigmoid(self) -> Tensor:
         return ops["sigmoid"](self)
 
-    def relu(self) -> Any:
+    def relu(self) -> Tensor:
         return ops["relu"](self)
 
 

@@ -6,7 +6,7 @@ Methods that only call ops, conversions and NumPy's protocols are bound by `auto
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -91,10 +91,6 @@ class Tensor:
     __lt__, __le__ = _compared("less"), _compared("less_equal")
     __gt__, __ge__ = _compared("greater"), _compared("greater_equal")
     __eq__, __ne__ = _compared("equal"), _compared("not_equal")
-
-    if TYPE_CHECKING:  # the methods that autodiff.methods binds
-
-        def __getattr__(self, name: str) -> Any: ...
 
     def __init__(
         self, data: Any, *, dtype: Any = None, requires_grad: bool = False, name: str | None = None, copy: bool = True

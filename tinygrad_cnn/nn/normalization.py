@@ -64,6 +64,7 @@ class BatchNorm2d(_Norm):
 
     samples = [L((3,), x=(4, 2, 2, 3))]
 
+    bias: Parameter  # which other layers may lack
     running_mean: Tensor
     running_var: Tensor
 

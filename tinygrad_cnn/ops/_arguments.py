@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..core.modes import current
 from ..core.tensor import Tensor, as_array
+
+Input: TypeAlias = Any  # a Tensor, an array or a number; docs/make_stubs.py reads which arguments are inputs
 
 
 def values(x: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import placed, shape_of
+from ._arguments import Input, placed, shape_of
 from .conv import conv2d
 from .shape import reshape
 
@@ -19,7 +19,7 @@ def _sides(padding: Any) -> Any:
 
 
 def conv1d(
-    x: Any, w: Any, b: Any = None, *, stride: int = 1, padding: Any = 0, dilation: int = 1, groups: int = 1
+    x: Input, w: Input, b: Input = None, *, stride: int = 1, padding: Any = 0, dilation: int = 1, groups: int = 1
 ) -> Any:
     """Cross-correlate sequences with a bank of filters.  x (N,L,C) · w (K,C/groups,O) · b (O,) -> (N,L',O)
 
@@ -48,7 +48,9 @@ def conv1d(
     return reshape(y, (n, *y.shape[2:]))
 
 
-def depthwise_conv2d(x: Any, w: Any, b: Any = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Any:
+def depthwise_conv2d(
+    x: Input, w: Input, b: Input = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1
+) -> Any:
     """M filters for each channel by itself.  x (N,H,W,C) · w (I,J,C,M) · b (C*M,) -> (N,H',W',C*M)
 
     Channel c of x gives channels c*M to (c + 1)*M of the result.  Options as in `conv2d`.
@@ -70,7 +72,14 @@ def depthwise_conv2d(x: Any, w: Any, b: Any = None, *, stride: Any = 1, padding:
 
 
 def separable_conv2d(
-    x: Any, depthwise: Any, pointwise: Any, b: Any = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1
+    x: Input,
+    depthwise: Input,
+    pointwise: Input,
+    b: Input = None,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
 ) -> Any:
     """`depthwise_conv2d`, then a mix of channels.  x (N,H,W,C) · (I,J,C,M) · (C*M,O) · b (O,) -> (N,H',W',O)
 

@@ -12,6 +12,7 @@ import numpy as np
 from .. import kernels
 from ..autodiff import Sample as S
 from ..core import op
+from ._arguments import Input
 from .algebra import sum_to
 from .shape import expand_dims, reshape, swapaxes
 
@@ -218,7 +219,7 @@ _einsum.vjp(xs=_einsum_x)
 _einsum.formula(xs="einsum(g, others(xs))")
 
 
-def einsum(subscripts: str, *xs: Any) -> Any:
+def einsum(subscripts: str, *xs: Input) -> Any:
     """Einstein's summation, as ``np.einsum`` spells it: ``einsum("ij,jk->ik", a, b)``.
 
     >>> x = np.array([[1.0, 2.0], [3.0, 4.0]])

@@ -11,7 +11,7 @@ from ..autodiff import Sample as S
 from ..autodiff.numbers import number
 from ..autodiff.sample import positive, probabilities
 from ..core import Tensor, op
-from ._arguments import shape_of, values
+from ._arguments import Input, shape_of, values
 from .algebra import cast
 from .arithmetic import where
 from .elementwise import abs, exp, softplus
@@ -319,7 +319,12 @@ def _check_pair(who: str, a: Any, b: Any) -> None:
 
 
 def nll_loss(
-    log_probabilities: Any, labels: Any, *, weight: Any = None, ignore_index: int | None = None, reduction: str = "mean"
+    log_probabilities: Input,
+    labels: Input,
+    *,
+    weight: Any = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
 ) -> Any:
     """-log_probabilities[label], reduced as in `softmax_cross_entropy`.  (..., C) · (...) int -> () or (...)
 
@@ -334,7 +339,7 @@ def nll_loss(
     return _weighed("nll_loss", log_probabilities, labels, weight, ignore_index, 0.0, reduction)
 
 
-def mse_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
+def mse_loss(predictions: Input, targets: Input, *, reduction: str = "mean") -> Any:
     """(predictions - targets)**2, reduced.  (...) · (...) -> () or (...)
 
     >>> predictions, targets = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 4.0])
@@ -346,7 +351,7 @@ def mse_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
     return _reduce("mse_loss", d * d, reduction)
 
 
-def l1_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
+def l1_loss(predictions: Input, targets: Input, *, reduction: str = "mean") -> Any:
     """``|predictions - targets|``, reduced.  (...) · (...) -> () or (...)
 
     >>> predictions, targets = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 4.0])
@@ -357,7 +362,7 @@ def l1_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
     return _reduce("l1_loss", abs(predictions - targets), reduction)
 
 
-def huber_loss(predictions: Any, targets: Any, *, delta: float = 1.0, reduction: str = "mean") -> Any:
+def huber_loss(predictions: Input, targets: Input, *, delta: float = 1.0, reduction: str = "mean") -> Any:
     """``d**2 / 2`` where ``|d| <= delta``, else ``delta * (|d| - delta/2)``; reduced.  (...) · (...) -> () or (...)
 
     >>> tg.huber_loss(np.array([0.5, 3.0]), np.zeros(2), reduction="none")
@@ -371,7 +376,7 @@ def huber_loss(predictions: Any, targets: Any, *, delta: float = 1.0, reduction:
 
 
 def binary_cross_entropy_with_logits(
-    logits: Any, targets: Any, *, pos_weight: Any = None, reduction: str = "mean"
+    logits: Input, targets: Input, *, pos_weight: Any = None, reduction: str = "mean"
 ) -> Any:
     """-(t log s + (1-t) log(1-s)) with s = sigmoid(logits), stable; reduced.  (...) · (...) -> () or (...)
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..autodiff import Sample as S
 from ..autodiff.numbers import whole
 from ..core import op
+from ._arguments import Input
 from ._axes import axes_of
 from .arithmetic import pow
 from .reduce import mean, var
@@ -48,7 +49,7 @@ def affine(y: Any, gamma: Any, beta: Any) -> Any:
     return y if beta is None else y + beta
 
 
-def layer_norm(x: Any, gamma: Any = None, beta: Any = None, *, axis: Any = -1, eps: float = 1e-5) -> Any:
+def layer_norm(x: Input, gamma: Input = None, beta: Input = None, *, axis: Any = -1, eps: float = 1e-5) -> Any:
     """Normalise each sample over `axis`, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
 
     Source: Ba, Kiros and Hinton (2016).
@@ -61,7 +62,7 @@ def layer_norm(x: Any, gamma: Any = None, beta: Any = None, *, axis: Any = -1, e
     return affine(normalize(x, axis=axis, eps=eps), gamma, beta)
 
 
-def group_norm(x: Any, groups: int, gamma: Any = None, beta: Any = None, *, eps: float = 1e-5) -> Any:
+def group_norm(x: Input, groups: int, gamma: Input = None, beta: Input = None, *, eps: float = 1e-5) -> Any:
     """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
 
     Source: Wu and He (2018).
@@ -75,7 +76,7 @@ def group_norm(x: Any, groups: int, gamma: Any = None, beta: Any = None, *, eps:
     return affine(reshape(normalize(split, axis=axes, eps=eps), shape), gamma, beta)
 
 
-def instance_norm(x: Any, gamma: Any = None, beta: Any = None, *, eps: float = 1e-5) -> Any:
+def instance_norm(x: Input, gamma: Input = None, beta: Input = None, *, eps: float = 1e-5) -> Any:
     """Normalise each channel of each sample over place.  x (N,H,W,C) · gamma, beta (C,) -> (N,H,W,C)
 
     Source: Ulyanov, Vedaldi and Lempitsky (2016).
@@ -83,7 +84,7 @@ def instance_norm(x: Any, gamma: Any = None, beta: Any = None, *, eps: float = 1
     return affine(normalize(x, axis=tuple(range(1, len(x.shape) - 1)), eps=eps), gamma, beta)
 
 
-def rms_norm(x: Any, gamma: Any = None, *, axis: Any = -1, eps: float = 1e-5) -> Any:
+def rms_norm(x: Input, gamma: Input = None, *, axis: Any = -1, eps: float = 1e-5) -> Any:
     """x / sqrt(mean(x**2) + eps) over `axis`, then scale.  x (N,...,C) · gamma (C,) -> (N,...,C)
 
     Source: Zhang and Sennrich (2019).

@@ -12,7 +12,7 @@ import numpy as np
 from ..autodiff import Sample as S
 from ..autodiff.numbers import is_whole, whole, wholes
 from ..core import op
-from ._arguments import shape_of
+from ._arguments import Input, shape_of
 from ._axes import axes_of
 from .indexing import INDEX, along, getitem, put
 
@@ -234,7 +234,7 @@ stack.vjp(xs=lambda g, i, axis: getitem(g, key=(slice(None),) * (axis % g.ndim) 
 stack.formula(xs="take(g, i)")
 
 
-def split(x: Any, sections: Any, *, axis: int = 0) -> list[Any]:
+def split(x: Input, sections: Any, *, axis: int = 0) -> list[Any]:
     """Cut along an axis into equal parts (an int), or before each of a list of indices, as ``np.split`` does.
 
     >>> [part.shape for part in tg.split(np.ones((6, 2)), 3)]

@@ -16,12 +16,12 @@ from ..autodiff.sample import integers
 from ..core import op
 from ..core.tensor import as_array
 from ..kernels import shapes
-from ._arguments import placed, values
+from ._arguments import Input, placed, values
 from .pool import geometry, max_pool2d_take
 
 
 def max_pool2d_with_indices(
-    x: Any, window: Any, *, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
+    x: Input, window: Any, *, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
 ) -> tuple[Any, np.ndarray]:
     """`max_pool2d`, and the number row*W + column of each winner.  x (N,H,W,C) -> (N,H',W',C), (N,H',W',C) int
 

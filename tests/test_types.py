@@ -1,0 +1,150 @@
+"""Type checkers know what the package takes and returns; the stubs they read are up to date and travel in the wheel."""
+
+import configparser
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tinygrad_cnn
+
+pytestmark = pytest.mark.level("default")
+
+PACKAGE = Path(tinygrad_cnn.__file__).parent
+STUBS = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.pyi"))
+ROOT = Path(__file__).parents[1]
+
+# Each line with the type that `reveal_type` of it shows, or with the mistake in it.
+START = """
+import numpy as np
+import tinygrad_cnn as tg
+
+x = tg.Tensor([1.0, 2.0], requires_grad=True)
+a = np.ones(2, np.float32)
+"""
+RIGHT = {
+    "tg.relu(x)": "Tensor",
+    "tg.relu(a)": "ndarray",
+    "tg.relu([1.0, -2.0])": "ndarray",
+    "tg.conv2d(a, a, padding='same')": "ndarray",
+    "tg.conv2d(a, x, padding='same')": "Tensor",
+    "tg.conv2d(a, a, x, stride=(1, 2))": "Tensor",
+    "tg.clip(x, 0, 1)": "Tensor",
+    "tg.clip(a, high=x)": "Tensor",
+    "tg.clip(a, None, 3)": "ndarray",
+    "tg.concatenate([x, x], axis=0)": "Tensor",
+    "tg.concatenate(a, x)": "Tensor",
+    "tg.stack(a, a)": "ndarray",
+    "tg.einsum('i,i->', a, x)": "Tensor",
+    "tg.einsum('i,i->', a, a)": "ndarray",
+    "tg.split(x, 2)": "list[Tensor]",
+    "tg.mse_loss(x, a)": "Tensor",
+    "tg.layer_norm(a, gamma=x)": "Tensor",
+    "tg.zeros((2, 3))": "Tensor",
+    "x + x": "Tensor",
+    "2 * x - a": "Tensor",
+    "a * x": "Tensor",
+    "-x @ x": "Tensor",
+    "x > 0": "Tensor",
+    "x == a": "Tensor",
+    "(x > 0) & ~(x > 1)": "Tensor",
+    "x[:1]": "Tensor",
+    "x.sum()": "Tensor",
+    "x.T.reshape(2, 1).mean(axis=0)": "Tensor",
+    "x.data": "ndarray",
+    "x.grad": "ndarray | None",
+    "x.numpy()": "ndarray",
+    "x.shape": "tuple[int, ...]",
+    "float(x.sum())": "float",
+    "[t for t in x]": "list[Tensor]",
+}
+STATEMENTS = """
+x[0] = 3.0
+x += a
+x.detach().assign(a).backward()
+x.grad = None
+np.exp(x)
+tg.testing.check_op(tg.conv2d)
+tg.relu.vjp(x=lambda g, y: g * (y > 0))
+"""
+WRONG = {
+    "tg.conv2d(x, x, paddign='same')": r'Unexpected keyword argument "paddign".*did you mean "padding"',
+    "tg.relu('words')": r'No overload variant .* matches argument type "str"',
+    "tg.add(x, 'words')": r'matches argument types "Tensor", "str"',
+    "x + 'words'": r'Unsupported operand types for \+ \("Tensor" and "str"\)',
+    "x.backwards()": r'"Tensor" has no attribute "backwards"; maybe "backward"',
+    "x.sum(axes=1)": r'Unexpected keyword argument "axes"',
+}
+
+
+def messages(folder, program):
+    """line -> what mypy says about it in a program of a user's."""
+    file = folder / "program.py"
+    file.write_text(program, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "--show-error-codes"]
+    done = subprocess.run(
+        [*command, f"--cache-dir={folder / 'cache'}", "--config-file=", file.name],
+        cwd=folder, env={**os.environ, "MYPYPATH": str(PACKAGE.parent)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode in (0, 1), done.stderr
+    said = {}
+    for number, text in re.findall(r"^program\.py:(\d+): (.*)$", done.stdout, re.M):
+        said.setdefault(int(number), []).append(text)
+    return said
+
+
+def short(kind):
+    """A type as one writes it, without modules and the parameters of ndarray."""
+    kind = re.sub(r"\bndarray\[tuple\[Any, \.\.\.\], (?:numpy\.)?dtype\[[\w.\[\]]*?\]{1,2}(?= |$|\])", "ndarray", kind)
+    return re.sub(r"\b(?:\w+\.)+(?=\w)", "", kind)
+
+
+def test_type_checkers_find_the_types_and_the_mistakes_of_a_user(tmp_path):
+    right = [f"reveal_type({line})" for line in RIGHT]
+    start = START.count("\n") + 1
+    said = messages(tmp_path, START + "\n".join([*right, *WRONG]) + STATEMENTS)
+    for number, (line, kind) in enumerate(RIGHT.items(), start):
+        (text,) = said.pop(number)
+        (found,) = re.findall(r'Revealed type is "(.*)"', text)
+        assert short(found).startswith(kind), f"{line}: {found}"
+    for number, (line, message) in enumerate(WRONG.items(), start + len(right)):
+        assert re.search(message, "\n".join(said.pop(number, []))), f"{line}: {said}"
+    assert not said
+
+
+def test_stubs_are_up_to_date():
+    script = ROOT / "docs" / "make_stubs.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_stub_that_is_out_of_date_is_noticed(tmp_path):
+    (tmp_path / "docs").mkdir()
+    script = tmp_path / "docs" / "make_stubs.py"
+    script.write_text((ROOT / "docs" / "make_stubs.py").read_text(encoding="utf-8"), encoding="utf-8")
+    for name in STUBS:
+        (tmp_path / "tinygrad_cnn" / name).parent.mkdir(parents=True)
+        (tmp_path / "tinygrad_cnn" / name).write_text("", encoding="utf-8")
+
+    def run(*options):
+        command = [sys.executable, script, *options]
+        env = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+
+    before = run("--check")
+    assert before.returncode == 1 and "out of date: ops/__init__.pyi, core/tensor.pyi" in before.stderr
+    assert run().returncode == 0 and run("--check").returncode == 0
+    for name in STUBS:
+        written = (tmp_path / "tinygrad_cnn" / name).read_text(encoding="utf-8")
+        assert written == (PACKAGE / name).read_text(encoding="utf-8")
+
+
+def test_the_wheel_has_the_stubs_and_says_that_it_has_types():
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg", encoding="utf-8")
+    patterns = settings["options.package_data"]["tinygrad_cnn"].split()
+    packed = {path.relative_to(PACKAGE).as_posix() for pattern in patterns for path in PACKAGE.glob(pattern)}
+    assert STUBS and {*STUBS, "py.typed"} <= packed

@@ -1,0 +1,2441 @@
+"""The ops for type checkers and editors: a Tensor among the inputs gives a Tensor, arrays give arrays.
+
+Written by `python docs/make_stubs.py` from the registry; do not edit.
+"""
+# ruff: noqa
+# mypy: disable-error-code="overload-overlap"
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, overload
+
+import numpy as np
+
+from ..core import Op, Tensor
+
+_Array: TypeAlias = np.ndarray | np.generic | float | list[Any] | tuple[Any, ...]
+_Input: TypeAlias = Tensor | _Array
+
+__all__ = [
+    "abs",
+    "adaptive_avg_pool2d",
+    "add",
+    "add_relu",
+    "all",
+    "any",
+    "arange",
+    "argmax",
+    "argmin",
+    "avg_pool2d",
+    "batch_norm",
+    "batch_norm_relu",
+    "binary_cross_entropy_with_logits",
+    "broadcast_to",
+    "cast",
+    "clip",
+    "concatenate",
+    "conv1d",
+    "conv2d",
+    "conv2d_dw",
+    "conv2d_dx",
+    "conv2d_relu",
+    "conv_transpose2d",
+    "cos",
+    "cumsum",
+    "depthwise_conv2d",
+    "div",
+    "dropout",
+    "einsum",
+    "elu",
+    "equal",
+    "erf",
+    "exp",
+    "expand_dims",
+    "expm1",
+    "eye",
+    "flatten",
+    "flip",
+    "fold",
+    "full",
+    "gelu",
+    "getitem",
+    "global_avg_pool2d",
+    "greater",
+    "greater_equal",
+    "group_norm",
+    "hard_sigmoid",
+    "hard_swish",
+    "huber_loss",
+    "instance_norm",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "l1_loss",
+    "layer_norm",
+    "leaky_relu",
+    "less",
+    "less_equal",
+    "linear",
+    "linear_relu",
+    "log",
+    "log1p",
+    "log_softmax",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "logsumexp",
+    "matmul",
+    "max",
+    "max_pool2d",
+    "max_pool2d_with_indices",
+    "max_unpool2d",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "moveaxis",
+    "mse_loss",
+    "mul",
+    "neg",
+    "nll_loss",
+    "norm",
+    "normalize",
+    "not_equal",
+    "ones",
+    "outer",
+    "pad",
+    "pow",
+    "prelu",
+    "prod",
+    "put",
+    "rand",
+    "randn",
+    "relu",
+    "relu6",
+    "repeat",
+    "reshape",
+    "resize",
+    "rms_norm",
+    "roll",
+    "scale_shift",
+    "scale_shift_relu",
+    "selu",
+    "separable_conv2d",
+    "setitem",
+    "sigmoid",
+    "silu",
+    "sin",
+    "softmax",
+    "softmax_cross_entropy",
+    "softplus",
+    "split",
+    "sqrt",
+    "squeeze",
+    "stack",
+    "std",
+    "sub",
+    "sum",
+    "swapaxes",
+    "take",
+    "tanh",
+    "tensor",
+    "tensordot",
+    "transpose",
+    "unfold",
+    "var",
+    "where",
+    "zeros",
+]
+
+class _abs(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The absolute value; its derivative at 0 is 0.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+abs: _abs
+"""The absolute value; its derivative at 0 is 0.  x (...) -> (...)"""
+
+class _adaptive_avg_pool2d(Op):
+    @overload
+    def __call__(self, x: Tensor, size: Any) -> Tensor:
+        """Means over H' x W' bins that cover the image, whatever its size.  x (N,H,W,C) -> (N,H',W',C)
+
+        Bin k holds rows floor(k * H/H') to ceil((k + 1) * H/H') (excluded), columns alike: PyTorch's bins, which overlap
+        where H' does not divide H.  `size` is (H', W'), or an int for both.
+
+        >>> x = np.arange(5.0).reshape(1, 1, 5, 1)
+        >>> tg.adaptive_avg_pool2d(x, (1, 2)).ravel()  # of 0, 1, 2 and of 2, 3, 4
+        array([1., 3.])
+        """
+    @overload
+    def __call__(self, x: _Array, size: Any) -> np.ndarray: ...
+
+adaptive_avg_pool2d: _adaptive_avg_pool2d
+"""Means over H' x W' bins that cover the image, whatever its size.  x (N,H,W,C) -> (N,H',W',C)
+
+Bin k holds rows floor(k * H/H') to ceil((k + 1) * H/H') (excluded), columns alike: PyTorch's bins, which overlap
+where H' does not divide H.  `size` is (H', W'), or an int for both.
+
+>>> x = np.arange(5.0).reshape(1, 1, 5, 1)
+>>> tg.adaptive_avg_pool2d(x, (1, 2)).ravel()  # of 0, 1, 2 and of 2, 3, 4
+array([1., 3.])
+"""
+
+class _add(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """a + b, broadcast.  a (...) · b (...) -> (...)"""
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+
+add: _add
+"""a + b, broadcast.  a (...) · b (...) -> (...)"""
+
+class _add_relu(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """relu(a + b) in one pass; one shape, no broadcasting.  a (...) · b (...) -> (...)"""
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+
+add_relu: _add_relu
+"""relu(a + b) in one pass; one shape, no broadcasting.  a (...) · b (...) -> (...)"""
+
+class _all(Op):
+    @overload
+    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """Whether all elements over axes hold (are not 0).  x (...) -> (...) bool"""
+    @overload
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray: ...
+
+all: _all
+"""Whether all elements over axes hold (are not 0).  x (...) -> (...) bool"""
+
+class _any(Op):
+    @overload
+    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """Whether any element over axes holds (is not 0).  x (...) -> (...) bool"""
+    @overload
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray: ...
+
+any: _any
+"""Whether any element over axes holds (is not 0).  x (...) -> (...) bool"""
+
+def arange(*bounds: Any, dtype: Any = None, **options: Any) -> Tensor:
+    """``arange(stop)`` or ``arange(start, stop, step)``; whole numbers unless a bound or dtype is floating.
+
+    >>> tg.arange(2, 8, 2)
+    Tensor([2, 4, 6], dtype=int64)
+    """
+
+class _argmax(Op):
+    @overload
+    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """Where the largest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64
+
+        >>> tg.argmax(np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]]), axis=1)
+        array([1, 0])
+        """
+    @overload
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray: ...
+
+argmax: _argmax
+"""Where the largest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64
+
+>>> tg.argmax(np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]]), axis=1)
+array([1, 0])
+"""
+
+class _argmin(Op):
+    @overload
+    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """Where the smallest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64"""
+    @overload
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray: ...
+
+argmin: _argmin
+"""Where the smallest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64"""
+
+class _avg_pool2d(Op):
+    @overload
+    def __call__(self, x: Tensor, window: Any, *, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> Tensor:
+        """The mean of each window.  x (N,H,W,C) -> (N,H',W',C)
+
+        Options as in `max_pool2d`; `count_include_pad` says whether padding counts in the mean (as zeros).
+
+        >>> x = np.array([[1.0, 2.0, 5.0, 0.0], [4.0, 3.0, 1.0, 6.0]]).reshape(1, 2, 4, 1)
+        >>> tg.avg_pool2d(x, 2).ravel()
+        array([2.5, 3. ])
+        """
+    @overload
+    def __call__(self, x: _Array, window: Any, *, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> np.ndarray: ...
+
+avg_pool2d: _avg_pool2d
+"""The mean of each window.  x (N,H,W,C) -> (N,H',W',C)
+
+Options as in `max_pool2d`; `count_include_pad` says whether padding counts in the mean (as zeros).
+
+>>> x = np.array([[1.0, 2.0, 5.0, 0.0], [4.0, 3.0, 1.0, 6.0]]).reshape(1, 2, 4, 1)
+>>> tg.avg_pool2d(x, 2).ravel()
+array([2.5, 3. ])
+"""
+
+class _batch_norm(Op):
+    @overload
+    def __call__(self, x: Tensor, gamma: _Input, beta: _Input, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor:
+        """Normalise each channel over all other axes, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
+
+        Training statistics.  `observe` is called with the batch's mean and (biased) variance, (C,) each: a layer moves
+        its running averages by them.  Source: Ioffe and Szegedy (2015).
+
+        >>> x = np.array([[1.0, 10.0], [3.0, 30.0]])  # two samples of two channels
+        >>> tg.batch_norm(x, np.ones(2), np.zeros(2), eps=1e-12).round(3)
+        array([[-1., -1.],
+               [ 1.,  1.]])
+        """
+    @overload
+    def __call__(self, x: _Input, gamma: Tensor, beta: _Input, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Input, gamma: _Input, beta: Tensor, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Array, gamma: _Array, beta: _Array, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> np.ndarray: ...
+
+batch_norm: _batch_norm
+"""Normalise each channel over all other axes, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
+
+Training statistics.  `observe` is called with the batch's mean and (biased) variance, (C,) each: a layer moves
+its running averages by them.  Source: Ioffe and Szegedy (2015).
+
+>>> x = np.array([[1.0, 10.0], [3.0, 30.0]])  # two samples of two channels
+>>> tg.batch_norm(x, np.ones(2), np.zeros(2), eps=1e-12).round(3)
+array([[-1., -1.],
+       [ 1.,  1.]])
+"""
+
+class _batch_norm_relu(Op):
+    @overload
+    def __call__(self, x: Tensor, gamma: _Input, beta: _Input, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor:
+        """relu(batch_norm(x, gamma, beta)) in fewer passes.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
+    @overload
+    def __call__(self, x: _Input, gamma: Tensor, beta: _Input, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Input, gamma: _Input, beta: Tensor, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Array, gamma: _Array, beta: _Array, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> np.ndarray: ...
+
+batch_norm_relu: _batch_norm_relu
+"""relu(batch_norm(x, gamma, beta)) in fewer passes.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
+
+@overload
+def binary_cross_entropy_with_logits(logits: Tensor, targets: _Input, *, pos_weight: Any = None, reduction: str = 'mean') -> Tensor:
+    """-(t log s + (1-t) log(1-s)) with s = sigmoid(logits), stable; reduced.  (...) · (...) -> () or (...)
+
+    `pos_weight` multiplies the first term.
+
+    >>> logits, targets = np.array([0.0, 100.0]), np.array([1.0, 0.0])
+    >>> tg.binary_cross_entropy_with_logits(logits, targets, reduction="none").round(4)
+    array([  0.6931, 100.    ])
+    """
+@overload
+def binary_cross_entropy_with_logits(logits: _Input, targets: Tensor, *, pos_weight: Any = None, reduction: str = 'mean') -> Tensor: ...
+@overload
+def binary_cross_entropy_with_logits(logits: _Array, targets: _Array, *, pos_weight: Any = None, reduction: str = 'mean') -> np.ndarray: ...
+
+class _broadcast_to(Op):
+    @overload
+    def __call__(self, x: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """Repeat x along axes of length 1 and new leading axes.  x (...) -> shape
+
+        >>> x = tg.Tensor([1.0, 2.0], requires_grad=True)
+        >>> tg.grad(tg.broadcast_to(x, (3, 2)).sum(), x)  # a number used three times
+        array([3., 3.], dtype=float32)
+        """
+    @overload
+    def __call__(self, x: _Array, shape: tuple[int, ...]) -> np.ndarray: ...
+
+broadcast_to: _broadcast_to
+"""Repeat x along axes of length 1 and new leading axes.  x (...) -> shape
+
+>>> x = tg.Tensor([1.0, 2.0], requires_grad=True)
+>>> tg.grad(tg.broadcast_to(x, (3, 2)).sum(), x)  # a number used three times
+array([3., 3.], dtype=float32)
+"""
+
+class _cast(Op):
+    @overload
+    def __call__(self, x: Tensor, *, dtype: Any) -> Tensor:
+        """Convert to another dtype.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array, *, dtype: Any) -> np.ndarray: ...
+
+cast: _cast
+"""Convert to another dtype.  x (...) -> (...)"""
+
+class _clip(Op):
+    @overload
+    def __call__(self, x: Tensor, low: _Input | None = None, high: _Input | None = None) -> Tensor:
+        """x held within [low, high].  x (...) · low (...) · high (...) -> (...)
+
+        The gradient passes to x where x lies within, borders included, and elsewhere to the bound that took its place.
+
+        >>> x, high = tg.Tensor([-3.0, 0.5, 3.0], requires_grad=True), tg.Tensor(1.0, requires_grad=True)
+        >>> tg.grad(tg.clip(x, -1, high).sum(), [x, high])
+        [array([0., 1., 0.], dtype=float32), array(1., dtype=float32)]
+        """
+    @overload
+    def __call__(self, x: _Input, low: Tensor, high: _Input | None = None) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Input, low: _Input | None = None, *, high: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Input, low: _Input | None, high: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Array, low: _Array | None = None, high: _Array | None = None) -> np.ndarray: ...
+
+clip: _clip
+"""x held within [low, high].  x (...) · low (...) · high (...) -> (...)
+
+The gradient passes to x where x lies within, borders included, and elsewhere to the bound that took its place.
+
+>>> x, high = tg.Tensor([-3.0, 0.5, 3.0], requires_grad=True), tg.Tensor(1.0, requires_grad=True)
+>>> tg.grad(tg.clip(x, -1, high).sum(), [x, high])
+[array([0., 1., 0.], dtype=float32), array(1., dtype=float32)]
+"""
+
+class _concatenate(Op):
+    @overload
+    def __call__(self, first: list[Tensor] | tuple[Tensor, ...], /, *, axis: int = 0) -> Tensor:
+        """Arrays joined along an axis that exists; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)
+
+        >>> a, b = np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])
+        >>> tg.concatenate([a, b])
+        array([[1., 2.],
+               [3., 4.]])
+        >>> tg.concatenate([a, b], axis=1)
+        array([[1., 2., 3., 4.]])
+        """
+    @overload
+    def __call__(self, first: Tensor, /, *xs: _Input, axis: int = 0) -> Tensor: ...
+    @overload
+    def __call__(self, first: _Array, /, *xs: _Array, axis: int = 0) -> np.ndarray: ...
+    @overload
+    def __call__(self, first: _Array, /, *xs: _Input, axis: int = 0) -> Tensor: ...
+
+concatenate: _concatenate
+"""Arrays joined along an axis that exists; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)
+
+>>> a, b = np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])
+>>> tg.concatenate([a, b])
+array([[1., 2.],
+       [3., 4.]])
+>>> tg.concatenate([a, b], axis=1)
+array([[1., 2., 3., 4.]])
+"""
+
+@overload
+def conv1d(x: Tensor, w: _Input, b: _Input | None = None, *, stride: int = 1, padding: Any = 0, dilation: int = 1, groups: int = 1) -> Tensor:
+    """Cross-correlate sequences with a bank of filters.  x (N,L,C) · w (K,C/groups,O) · b (O,) -> (N,L',O)
+
+    L' = floor((L + before + after - dilation*(K - 1) - 1) / stride) + 1.  Options as in `conv2d`, of one axis;
+    `padding` is an int, (before, after), "same" or "valid".
+
+    >>> x, w = np.arange(5.0).reshape(1, 5, 1), np.array([1.0, -1.0]).reshape(2, 1, 1)
+    >>> tg.conv1d(x, w).ravel()
+    array([-1., -1., -1., -1.])
+    """
+@overload
+def conv1d(x: _Input, w: Tensor, b: _Input | None = None, *, stride: int = 1, padding: Any = 0, dilation: int = 1, groups: int = 1) -> Tensor: ...
+@overload
+def conv1d(x: _Input, w: _Input, b: Tensor, *, stride: int = 1, padding: Any = 0, dilation: int = 1, groups: int = 1) -> Tensor: ...
+@overload
+def conv1d(x: _Array, w: _Array, b: _Array | None = None, *, stride: int = 1, padding: Any = 0, dilation: int = 1, groups: int = 1) -> np.ndarray: ...
+
+class _conv2d(Op):
+    @overload
+    def __call__(self, x: Tensor, w: _Input, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+        """Cross-correlate images with a bank of filters.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)
+
+        H' = floor((H + top + bottom - dilation*(I - 1) - 1) / stride) + 1, and W' alike.
+
+        Parameters
+        ----------
+        stride, dilation : int or pair, in pixels.
+        padding : int, pair, ((top, bottom), (left, right)), "same" (TensorFlow's rule) or "valid".
+        groups : channels are cut into this many groups that do not mix; C for a depthwise convolution.
+
+        Raises
+        ------
+        ValueError : the channels do not match, or the window does not fit the image.
+
+        Examples
+        --------
+        >>> image = np.zeros((1, 1, 6, 1), np.float32)
+        >>> image[0, 0, :3] = 10  # light on the left, dark on the right
+        >>> edge = np.array([1.0, 0.0, -1.0], np.float32).reshape(1, 3, 1, 1)  # (I, J, C, O)
+        >>> tg.conv2d(image, edge).ravel()
+        array([ 0., 10., 10.,  0.], dtype=float32)
+        >>> x, w = tg.randn(8, 32, 32, 3, rng=0), tg.randn(5, 5, 3, 6, rng=1)
+        >>> tg.conv2d(x, w).shape, tg.conv2d(x, w, stride=2, padding="same").shape
+        ((8, 28, 28, 6), (8, 16, 16, 6))
+        """
+    @overload
+    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Input, w: _Input, b: Tensor, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Array, w: _Array, b: _Array | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> np.ndarray: ...
+
+conv2d: _conv2d
+"""Cross-correlate images with a bank of filters.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)
+
+H' = floor((H + top + bottom - dilation*(I - 1) - 1) / stride) + 1, and W' alike.
+
+Parameters
+----------
+stride, dilation : int or pair, in pixels.
+padding : int, pair, ((top, bottom), (left, right)), "same" (TensorFlow's rule) or "valid".
+groups : channels are cut into this many groups that do not mix; C for a depthwise convolution.
+
+Raises
+------
+ValueError : the channels do not match, or the window does not fit the image.
+
+Examples
+--------
+>>> image = np.zeros((1, 1, 6, 1), np.float32)
+>>> image[0, 0, :3] = 10  # light on the left, dark on the right
+>>> edge = np.array([1.0, 0.0, -1.0], np.float32).reshape(1, 3, 1, 1)  # (I, J, C, O)
+>>> tg.conv2d(image, edge).ravel()
+array([ 0., 10., 10.,  0.], dtype=float32)
+>>> x, w = tg.randn(8, 32, 32, 3, rng=0), tg.randn(5, 5, 3, 6, rng=1)
+>>> tg.conv2d(x, w).shape, tg.conv2d(x, w, stride=2, padding="same").shape
+((8, 28, 28, 6), (8, 16, 16, 6))
+"""
+
+class _conv2d_dw(Op):
+    @overload
+    def __call__(self, x: Tensor, dy: _Input, *, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+        """The gradient of conv2d in its filters of `window` (I, J).  x (N,H,W,C) · dy (N,H',W',O) -> (I,J,C/groups,O)
+
+        >>> x, dy = np.array([1.0, 2.0, 3.0, 4.0]).reshape(1, 1, 4, 1), np.ones((1, 1, 2, 1))
+        >>> tg.conv2d_dw(x, dy, window=(1, 3)).ravel()  # a weight's gradient sums over places
+        array([3., 5., 7.])
+        """
+    @overload
+    def __call__(self, x: _Input, dy: Tensor, *, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Array, dy: _Array, *, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> np.ndarray: ...
+
+conv2d_dw: _conv2d_dw
+"""The gradient of conv2d in its filters of `window` (I, J).  x (N,H,W,C) · dy (N,H',W',O) -> (I,J,C/groups,O)
+
+>>> x, dy = np.array([1.0, 2.0, 3.0, 4.0]).reshape(1, 1, 4, 1), np.ones((1, 1, 2, 1))
+>>> tg.conv2d_dw(x, dy, window=(1, 3)).ravel()  # a weight's gradient sums over places
+array([3., 5., 7.])
+"""
+
+class _conv2d_dx(Op):
+    @overload
+    def __call__(self, dy: Tensor, w: _Input, *, size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+        """The gradient of conv2d in its images of `size` (H, W).  dy (N,H',W',O) · w (I,J,C/groups,O) -> (N,H,W,C)
+
+        >>> dy, w = np.ones((1, 1, 2, 1)), np.array([1.0, 2.0, 3.0]).reshape(1, 3, 1, 1)
+        >>> tg.conv2d_dx(dy, w, size=(1, 4)).ravel()  # each dy puts the filter back
+        array([1., 3., 5., 3.])
+        """
+    @overload
+    def __call__(self, dy: _Input, w: Tensor, *, size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor: ...
+    @overload
+    def __call__(self, dy: _Array, w: _Array, *, size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> np.ndarray: ...
+
+conv2d_dx: _conv2d_dx
+"""The gradient of conv2d in its images of `size` (H, W).  dy (N,H',W',O) · w (I,J,C/groups,O) -> (N,H,W,C)
+
+>>> dy, w = np.ones((1, 1, 2, 1)), np.array([1.0, 2.0, 3.0]).reshape(1, 3, 1, 1)
+>>> tg.conv2d_dx(dy, w, size=(1, 4)).ravel()  # each dy puts the filter back
+array([1., 3., 5., 3.])
+"""
+
+class _conv2d_relu(Op):
+    @overload
+    def __call__(self, x: Tensor, w: _Input, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+        """relu(conv2d(x, w, b)) in one pass.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
+    @overload
+    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Input, w: _Input, b: Tensor, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Array, w: _Array, b: _Array | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> np.ndarray: ...
+
+conv2d_relu: _conv2d_relu
+"""relu(conv2d(x, w, b)) in one pass.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
+
+class _conv_transpose2d(Op):
+    @overload
+    def __call__(self, x: Tensor, w: _Input, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+        """Each pixel stamps filters times its value.  x (N,H,W,C) · w (I,J,O/groups,C) · b (O,) -> (N,H',W',O)
+
+        The gradient of a convolution from O to C channels with the same filters, as an op of its own.
+        H' = (H - 1)*stride - top - bottom + dilation*(I - 1) + 1 + output_padding, and W' alike.
+
+        Parameters
+        ----------
+        stride, dilation : int or pair, in pixels.
+        padding : what the convolution would add is cut off: int, pair, ((top, bottom), (left, right)), "valid" for none,
+            or "same" for H' = H*stride.
+        output_padding : int or pair, smaller than the stride: rows and columns more at the bottom and right.
+        groups : channels are cut into this many groups that do not mix.
+
+        Raises
+        ------
+        ValueError : the channels do not match, or nothing is left of the image.
+
+        Examples
+        --------
+        >>> x = np.array([1.0, 10.0]).reshape(1, 1, 2, 1)
+        >>> w = np.array([1.0, 2.0]).reshape(1, 2, 1, 1)
+        >>> tg.conv_transpose2d(x, w, stride=2).shape  # the rows in between stay empty
+        (1, 1, 4, 1)
+        >>> tg.conv_transpose2d(x, w, stride=(1, 2)).ravel()
+        array([ 1.,  2., 10., 20.])
+        """
+    @overload
+    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Input, w: _Input, b: Tensor, *, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Array, w: _Array, b: _Array | None = None, *, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, dilation: Any = 1, groups: int = 1) -> np.ndarray: ...
+
+conv_transpose2d: _conv_transpose2d
+"""Each pixel stamps filters times its value.  x (N,H,W,C) · w (I,J,O/groups,C) · b (O,) -> (N,H',W',O)
+
+The gradient of a convolution from O to C channels with the same filters, as an op of its own.
+H' = (H - 1)*stride - top - bottom + dilation*(I - 1) + 1 + output_padding, and W' alike.
+
+Parameters
+----------
+stride, dilation : int or pair, in pixels.
+padding : what the convolution would add is cut off: int, pair, ((top, bottom), (left, right)), "valid" for none,
+    or "same" for H' = H*stride.
+output_padding : int or pair, smaller than the stride: rows and columns more at the bottom and right.
+groups : channels are cut into this many groups that do not mix.
+
+Raises
+------
+ValueError : the channels do not match, or nothing is left of the image.
+
+Examples
+--------
+>>> x = np.array([1.0, 10.0]).reshape(1, 1, 2, 1)
+>>> w = np.array([1.0, 2.0]).reshape(1, 2, 1, 1)
+>>> tg.conv_transpose2d(x, w, stride=2).shape  # the rows in between stay empty
+(1, 1, 4, 1)
+>>> tg.conv_transpose2d(x, w, stride=(1, 2)).ravel()
+array([ 1.,  2., 10., 20.])
+"""
+
+class _cos(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The cosine.  x (...) in radians -> (...)"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+cos: _cos
+"""The cosine.  x (...) in radians -> (...)"""
+
+class _cumsum(Op):
+    @overload
+    def __call__(self, x: Tensor, axis: Any = None) -> Tensor:
+        """Running sums along an axis, of the flattened array if None.  x (...) -> (...), or (size,) for axis=None
+
+        >>> tg.cumsum(np.array([1, 2, 3, 4]))
+        array([ 1,  3,  6, 10])
+        """
+    @overload
+    def __call__(self, x: _Array, axis: Any = None) -> np.ndarray: ...
+
+cumsum: _cumsum
+"""Running sums along an axis, of the flattened array if None.  x (...) -> (...), or (size,) for axis=None
+
+>>> tg.cumsum(np.array([1, 2, 3, 4]))
+array([ 1,  3,  6, 10])
+"""
+
+@overload
+def depthwise_conv2d(x: Tensor, w: _Input, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
+    """M filters for each channel by itself.  x (N,H,W,C) · w (I,J,C,M) · b (C*M,) -> (N,H',W',C*M)
+
+    Channel c of x gives channels c*M to (c + 1)*M of the result.  Options as in `conv2d`.
+
+    >>> x, w = tg.randn(1, 8, 8, 3, rng=0), tg.randn(3, 3, 3, 2, rng=1)
+    >>> tg.depthwise_conv2d(x, w, padding="same").shape  # two filters a channel
+    (1, 8, 8, 6)
+    """
+@overload
+def depthwise_conv2d(x: _Input, w: Tensor, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor: ...
+@overload
+def depthwise_conv2d(x: _Input, w: _Input, b: Tensor, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor: ...
+@overload
+def depthwise_conv2d(x: _Array, w: _Array, b: _Array | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> np.ndarray: ...
+
+class _div(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """a / b.  a (...) · b (...) -> (...)"""
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+
+div: _div
+"""a / b.  a (...) · b (...) -> (...)"""
+
+class _dropout(Op):
+    @overload
+    def __call__(self, x: Tensor, rate: float, *, training: bool = True, rng: Any = None) -> Tensor:
+        """Set a share `rate` of the elements to zero and scale the rest by 1/(1 - rate).  x (...) -> (...)
+
+        Nothing happens unless `training`.  `rng`: a ``np.random.Generator`` or an int seed.
+        Source: Srivastava et al. (2014), inverted.
+
+        >>> y = tg.dropout(np.ones(1000), 0.25, rng=0)
+        >>> np.unique(y).round(3), bool(0.7 < (y > 0).mean() < 0.8)
+        (array([0.   , 1.333]), True)
+        >>> tg.dropout(np.ones(3), 0.25, training=False)
+        array([1., 1., 1.])
+        """
+    @overload
+    def __call__(self, x: _Array, rate: float, *, training: bool = True, rng: Any = None) -> np.ndarray: ...
+
+dropout: _dropout
+"""Set a share `rate` of the elements to zero and scale the rest by 1/(1 - rate).  x (...) -> (...)
+
+Nothing happens unless `training`.  `rng`: a ``np.random.Generator`` or an int seed.
+Source: Srivastava et al. (2014), inverted.
+
+>>> y = tg.dropout(np.ones(1000), 0.25, rng=0)
+>>> np.unique(y).round(3), bool(0.7 < (y > 0).mean() < 0.8)
+(array([0.   , 1.333]), True)
+>>> tg.dropout(np.ones(3), 0.25, training=False)
+array([1., 1., 1.])
+"""
+
+@overload
+def einsum(subscripts: str, *xs: _Array) -> np.ndarray:
+    """Einstein's summation, as ``np.einsum`` spells it: ``einsum("ij,jk->ik", a, b)``.
+
+    >>> x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    >>> tg.einsum("ij->j", x), float(tg.einsum("ii", x))
+    (array([4., 6.]), 5.0)
+    >>> tg.einsum("bij,bjk->bik", np.ones((5, 2, 3)), np.ones((5, 3, 4))).shape
+    (5, 2, 4)
+    """
+@overload
+def einsum(subscripts: str, *xs: _Input) -> Tensor: ...
+
+class _elu(Op):
+    @overload
+    def __call__(self, x: Tensor, *, alpha: float = 1.0) -> Tensor:
+        """x where positive, alpha * (e**x - 1) elsewhere.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array, *, alpha: float = 1.0) -> np.ndarray: ...
+
+elu: _elu
+"""x where positive, alpha * (e**x - 1) elsewhere.  x (...) -> (...)"""
+
+class _equal(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """a == b, element by element; `tg.testing` compares with a tolerance.  a (...) · b (...) -> (...) bool"""
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+
+equal: _equal
+"""a == b, element by element; `tg.testing` compares with a tolerance.  a (...) · b (...) -> (...) bool"""
+
+class _erf(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The error function, to the last bits of float64.  x (...) -> (...)
+
+        NumPy has none: a table of Taylor polynomials, 1/64 apart, filled on first use.
+        """
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+erf: _erf
+"""The error function, to the last bits of float64.  x (...) -> (...)
+
+NumPy has none: a table of Taylor polynomials, 1/64 apart, filled on first use.
+"""
+
+class _exp(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """e ** x.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+exp: _exp
+"""e ** x.  x (...) -> (...)"""
+
+class _expand_dims(Op):
+    @overload
+    def __call__(self, x: Tensor, axis: Any) -> Tensor:
+        """New axes of length 1 at these places of the result.  x (...) -> (...)
+
+        >>> tg.expand_dims(np.ones((28, 28)), (0, -1)).shape  # one grey image
+        (1, 28, 28, 1)
+        """
+    @overload
+    def __call__(self, x: _Array, axis: Any) -> np.ndarray: ...
+
+expand_dims: _expand_dims
+"""New axes of length 1 at these places of the result.  x (...) -> (...)
+
+>>> tg.expand_dims(np.ones((28, 28)), (0, -1)).shape  # one grey image
+(1, 28, 28, 1)
+"""
+
+class _expm1(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """e ** x - 1, exact near 0.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+expm1: _expm1
+"""e ** x - 1, exact near 0.  x (...) -> (...)"""
+
+def eye(n: int, m: int | None = None, *, dtype: Any = ..., **options: Any) -> Tensor:
+    """Ones on the diagonal of an (n, m) matrix, zeros elsewhere.
+
+    >>> tg.eye(2)
+    Tensor([[1., 0.],
+            [0., 1.]], dtype=float32)
+    """
+
+class _flatten(Op):
+    @overload
+    def __call__(self, x: Tensor, *, start: int = 0) -> Tensor:
+        """All axes from `start` on as one; start=1 keeps the batch.  x (...) -> (..., size)
+
+        >>> tg.flatten(np.ones((8, 4, 4, 3)), start=1).shape
+        (8, 48)
+        """
+    @overload
+    def __call__(self, x: _Array, *, start: int = 0) -> np.ndarray: ...
+
+flatten: _flatten
+"""All axes from `start` on as one; start=1 keeps the batch.  x (...) -> (..., size)
+
+>>> tg.flatten(np.ones((8, 4, 4, 3)), start=1).shape
+(8, 48)
+"""
+
+class _flip(Op):
+    @overload
+    def __call__(self, x: Tensor, axis: Any = None) -> Tensor:
+        """The order along axes reversed, along all of them if None.  x (...) -> (...)
+
+        >>> tg.flip(np.arange(4)), tg.flip(np.arange(4).reshape(2, 2), axis=1)
+        (array([3, 2, 1, 0]), array([[1, 0],
+               [3, 2]]))
+        """
+    @overload
+    def __call__(self, x: _Array, axis: Any = None) -> np.ndarray: ...
+
+flip: _flip
+"""The order along axes reversed, along all of them if None.  x (...) -> (...)
+
+>>> tg.flip(np.arange(4)), tg.flip(np.arange(4).reshape(2, 2), axis=1)
+(array([3, 2, 1, 0]), array([[1, 0],
+       [3, 2]]))
+"""
+
+class _fold(Op):
+    @overload
+    def __call__(self, cols: Tensor, *, size: Any, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
+        """Windows added up at their places on images of `size` (H, W).  cols (N,H',W',I,J,C) -> (N,H,W,C)
+
+        The adjoint of `unfold`: a pixel under k windows is the sum of k numbers.
+
+        >>> cols = tg.unfold(np.ones((1, 1, 4, 1)), (1, 3))
+        >>> tg.fold(cols, size=(1, 4), window=(1, 3)).ravel()  # how many windows use each pixel
+        array([1., 2., 2., 1.])
+        """
+    @overload
+    def __call__(self, cols: _Array, *, size: Any, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> np.ndarray: ...
+
+fold: _fold
+"""Windows added up at their places on images of `size` (H, W).  cols (N,H',W',I,J,C) -> (N,H,W,C)
+
+The adjoint of `unfold`: a pixel under k windows is the sum of k numbers.
+
+>>> cols = tg.unfold(np.ones((1, 1, 4, 1)), (1, 3))
+>>> tg.fold(cols, size=(1, 4), window=(1, 3)).ravel()  # how many windows use each pixel
+array([1., 2., 2., 1.])
+"""
+
+def full(shape: Any, value: Any, *, dtype: Any = ..., **options: Any) -> Tensor:
+    """`value` everywhere.
+
+    >>> tg.full((2, 2), 7)
+    Tensor([[7., 7.],
+            [7., 7.]], dtype=float32)
+    """
+
+class _gelu(Op):
+    @overload
+    def __call__(self, x: Tensor, *, approximate: str = 'none') -> Tensor:
+        """x times the normal distribution function at x; ``approximate="tanh"`` as Hendrycks and Gimpel.
+
+        x (...) -> (...)
+        """
+    @overload
+    def __call__(self, x: _Array, *, approximate: str = 'none') -> np.ndarray: ...
+
+gelu: _gelu
+"""x times the normal distribution function at x; ``approximate="tanh"`` as Hendrycks and Gimpel.
+
+x (...) -> (...)
+"""
+
+class _getitem(Op):
+    @overload
+    def __call__(self, x: Tensor, *indices: _Input, key: Any) -> Tensor:
+        """x[key]: ints, slices, ..., None, integer and boolean arrays, NumPy's meaning.  x (...) -> (...)
+
+        >>> x = tg.Tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], requires_grad=True)
+        >>> x[:, 1:].data
+        array([[2., 3.],
+               [5., 6.]], dtype=float32)
+        >>> x[x.data > 4].data
+        array([5., 6.], dtype=float32)
+        >>> tg.grad(x[0, -1], x)
+        array([[0., 0., 1.],
+               [0., 0., 0.]], dtype=float32)
+        """
+    @overload
+    def __call__(self, x: _Array, *indices: _Array, key: Any) -> np.ndarray: ...
+
+getitem: _getitem
+"""x[key]: ints, slices, ..., None, integer and boolean arrays, NumPy's meaning.  x (...) -> (...)
+
+>>> x = tg.Tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], requires_grad=True)
+>>> x[:, 1:].data
+array([[2., 3.],
+       [5., 6.]], dtype=float32)
+>>> x[x.data > 4].data
+array([5., 6.], dtype=float32)
+>>> tg.grad(x[0, -1], x)
+array([[0., 0., 1.],
+       [0., 0., 0.]], dtype=float32)
+"""
+
+class _global_avg_pool2d(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The mean of each channel over the whole image.  x (N,H,W,C) -> (N,C)
+
+        >>> tg.global_avg_pool2d(np.arange(8.0).reshape(1, 2, 2, 2))
+        array([[3., 4.]])
+        """
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+global_avg_pool2d: _global_avg_pool2d
+"""The mean of each channel over the whole image.  x (N,H,W,C) -> (N,C)
+
+>>> tg.global_avg_pool2d(np.arange(8.0).reshape(1, 2, 2, 2))
+array([[3., 4.]])
+"""
+
+class _greater(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """a > b, element by element: a boolean Tensor if a or b is one.  a (...) · b (...) -> (...) bool
+
+        >>> x = tg.Tensor([-1.0, 2.0, 3.0], requires_grad=True)
+        >>> mask = x > 0
+        >>> mask
+        Tensor([False,  True,  True], dtype=bool)
+        >>> tg.where(mask, x, 0).data, np.array([5, 6, 7])[mask], bool(mask.all())
+        (array([0., 2., 3.], dtype=float32), array([6, 7]), False)
+        """
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+
+greater: _greater
+"""a > b, element by element: a boolean Tensor if a or b is one.  a (...) · b (...) -> (...) bool
+
+>>> x = tg.Tensor([-1.0, 2.0, 3.0], requires_grad=True)
+>>> mask = x > 0
+>>> mask
+Tensor([False,  True,  True], dtype=bool)
+>>> tg.where(mask, x, 0).data, np.array([5, 6, 7])[mask], bool(mask.all())
+(array([0., 2., 3.], dtype=float32), array([6, 7]), False)
+"""
+
+class _greater_equal(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """a >= b, element by element.  a (...) · b (...) -> (...) bool"""
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+
+greater_equal: _greater_equal
+"""a >= b, element by element.  a (...) · b (...) -> (...) bool"""
+
+@overload
+def group_norm(x: Tensor, groups: int, gamma: _Input | None = None, beta: _Input | None = None, *, eps: float = 1e-05) -> Tensor:
+    """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
+
+    Source: Wu and He (2018).
+    """
+@overload
+def group_norm(x: _Input, groups: int, gamma: Tensor, beta: _Input | None = None, *, eps: float = 1e-05) -> Tensor: ...
+@overload
+def group_norm(x: _Input, groups: int, gamma: _Input | None = None, *, beta: Tensor, eps: float = 1e-05) -> Tensor: ...
+@overload
+def group_norm(x: _Input, groups: int, gamma: _Input | None, beta: Tensor, *, eps: float = 1e-05) -> Tensor: ...
+@overload
+def group_norm(x: _Array, groups: int, gamma: _Array | None = None, beta: _Array | None = None, *, eps: float = 1e-05) -> np.ndarray: ...
+
+class _hard_sigmoid(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """min(max(x/6 + 1/2, 0), 1).  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+hard_sigmoid: _hard_sigmoid
+"""min(max(x/6 + 1/2, 0), 1).  x (...) -> (...)"""
+
+class _hard_swish(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """x * hard_sigmoid(x).  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+hard_swish: _hard_swish
+"""x * hard_sigmoid(x).  x (...) -> (...)"""
+
+@overload
+def huber_loss(predictions: Tensor, targets: _Input, *, delta: float = 1.0, reduction: str = 'mean') -> Tensor:
+    """``d**2 / 2`` where ``|d| <= delta``, else ``delta * (|d| - delta/2)``; reduced.  (...) · (...) -> () or (...)
+
+    >>> tg.huber_loss(np.array([0.5, 3.0]), np.zeros(2), reduction="none")
+    array([0.125, 2.5  ])
+    """
+@overload
+def huber_loss(predictions: _Input, targets: Tensor, *, delta: float = 1.0, reduction: str = 'mean') -> Tensor: ...
+@overload
+def huber_loss(predictions: _Array, targets: _Array, *, delta: float = 1.0, reduction: str = 'mean') -> np.ndarray: ...
+
+@overload
+def instance_norm(x: Tensor, gamma: _Input | None = None, beta: _Input | None = None, *, eps: float = 1e-05) -> Tensor:
+    """Normalise each channel of each sample over place.  x (N,H,W,C) · gamma, beta (C,) -> (N,H,W,C)
+
+    Source: Ulyanov, Vedaldi and Lempitsky (2016).
+    """
+@overload
+def instance_norm(x: _Input, gamma: Tensor, beta: _Input | None = None, *, eps: float = 1e-05) -> Tensor: ...
+@overload
+def instance_norm(x: _Input, gamma: _Input | None = None, *, beta: Tensor, eps: float = 1e-05) -> Tensor: ...
+@overload
+def instance_norm(x: _Input, gamma: _Input | None, beta: Tensor, *, eps: float = 1e-05) -> Tensor: ...
+@overload
+def instance_norm(x: _Array, gamma: _Array | None = None, beta: _Array | None = None, *, eps: float = 1e-05) -> np.ndarray: ...
+
+class _isfinite(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """Which elements are neither infinite nor NaN.  x (...) -> (...) bool"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+isfinite: _isfinite
+"""Which elements are neither infinite nor NaN.  x (...) -> (...) bool"""
+
+class _isinf(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """Which elements are infinite, with either sign.  x (...) -> (...) bool"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+isinf: _isinf
+"""Which elements are infinite, with either sign.  x (...) -> (...) bool"""
+
+class _isnan(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """Which elements are NaN.  x (...) -> (...) bool"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+isnan: _isnan
+"""Which elements are NaN.  x (...) -> (...) bool"""
+
+@overload
+def l1_loss(predictions: Tensor, targets: _Input, *, reduction: str = 'mean') -> Tensor:
+    """``|predictions - targets|``, reduced.  (...) · (...) -> () or (...)
+
+    >>> predictions, targets = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 4.0])
+    >>> float(tg.l1_loss(predictions, targets))  # (0 + 2 + 1) / 3
+    1.0
+    """
+@overload
+def l1_loss(predictions: _Input, targets: Tensor, *, reduction: str = 'mean') -> Tensor: ...
+@overload
+def l1_loss(predictions: _Array, targets: _Array, *, reduction: str = 'mean') -> np.ndarray: ...
+
+@overload
+def layer_norm(x: Tensor, gamma: _Input | None = None, beta: _Input | None = None, *, axis: Any = -1, eps: float = 1e-05) -> Tensor:
+    """Normalise each sample over `axis`, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
+
+    Source: Ba, Kiros and Hinton (2016).
+
+    >>> x = np.array([[1.0, 3.0], [10.0, 30.0]])
+    >>> tg.layer_norm(x, eps=1e-12).round(3)  # each row for itself
+    array([[-1.,  1.],
+           [-1.,  1.]])
+    """
+@overload
+def layer_norm(x: _Input, gamma: Tensor, beta: _Input | None = None, *, axis: Any = -1, eps: float = 1e-05) -> Tensor: ...
+@overload
+def layer_norm(x: _Input, gamma: _Input | None = None, *, beta: Tensor, axis: Any = -1, eps: float = 1e-05) -> Tensor: ...
+@overload
+def layer_norm(x: _Input, gamma: _Input | None, beta: Tensor, *, axis: Any = -1, eps: float = 1e-05) -> Tensor: ...
+@overload
+def layer_norm(x: _Array, gamma: _Array | None = None, beta: _Array | None = None, *, axis: Any = -1, eps: float = 1e-05) -> np.ndarray: ...
+
+class _leaky_relu(Op):
+    @overload
+    def __call__(self, x: Tensor, *, slope: float = 0.01) -> Tensor:
+        """x where positive, slope * x elsewhere (at 0 too).  x (...) -> (...)
+
+        >>> tg.leaky_relu(np.array([-1.0, 2.0]), slope=0.1)
+        array([-0.1,  2. ])
+        """
+    @overload
+    def __call__(self, x: _Array, *, slope: float = 0.01) -> np.ndarray: ...
+
+leaky_relu: _leaky_relu
+"""x where positive, slope * x elsewhere (at 0 too).  x (...) -> (...)
+
+>>> tg.leaky_relu(np.array([-1.0, 2.0]), slope=0.1)
+array([-0.1,  2. ])
+"""
+
+class _less(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """a < b, element by element.  a (...) · b (...) -> (...) bool"""
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+
+less: _less
+"""a < b, element by element.  a (...) · b (...) -> (...) bool"""
+
+class _less_equal(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """a <= b, element by element.  a (...) · b (...) -> (...) bool"""
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+
+less_equal: _less_equal
+"""a <= b, element by element.  a (...) · b (...) -> (...) bool"""
+
+class _linear(Op):
+    @overload
+    def __call__(self, x: Tensor, w: _Input, b: _Input | None = None) -> Tensor:
+        """x @ w + b, a dense layer.  x (..., C) · w (C, O) · b (O,) -> (..., O)
+
+        >>> x, w = np.array([[1.0, 2.0]]), np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
+        >>> tg.linear(x, w, np.array([0.0, 0.0, 10.0]))
+        array([[ 1.,  2., 13.]])
+        """
+    @overload
+    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Input, w: _Input, b: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Array, w: _Array, b: _Array | None = None) -> np.ndarray: ...
+
+linear: _linear
+"""x @ w + b, a dense layer.  x (..., C) · w (C, O) · b (O,) -> (..., O)
+
+>>> x, w = np.array([[1.0, 2.0]]), np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
+>>> tg.linear(x, w, np.array([0.0, 0.0, 10.0]))
+array([[ 1.,  2., 13.]])
+"""
+
+class _linear_relu(Op):
+    @overload
+    def __call__(self, x: Tensor, w: _Input, b: _Input | None = None) -> Tensor:
+        """relu(x @ w + b) in one pass.  x (..., C) · w (C, O) · b (O,) -> (..., O)"""
+    @overload
+    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Input, w: _Input, b: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Array, w: _Array, b: _Array | None = None) -> np.ndarray: ...
+
+linear_relu: _linear_relu
+"""relu(x @ w + b) in one pass.  x (..., C) · w (C, O) · b (O,) -> (..., O)"""
+
+class _log(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The natural logarithm.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+log: _log
+"""The natural logarithm.  x (...) -> (...)"""
+
+class _log1p(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """log(1 + x), exact near 0.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+log1p: _log1p
+"""log(1 + x), exact near 0.  x (...) -> (...)"""
+
+class _log_softmax(Op):
+    @overload
+    def __call__(self, x: Tensor, axis: int = -1) -> Tensor:
+        """log(softmax(x)) along an axis, without overflow.  x (..., C) -> (..., C)
+
+        >>> tg.log_softmax(np.array([0.0, 1000.0]))  # log(softmax(x)) gives -inf
+        array([-1000.,     0.])
+        """
+    @overload
+    def __call__(self, x: _Array, axis: int = -1) -> np.ndarray: ...
+
+log_softmax: _log_softmax
+"""log(softmax(x)) along an axis, without overflow.  x (..., C) -> (..., C)
+
+>>> tg.log_softmax(np.array([0.0, 1000.0]))  # log(softmax(x)) gives -inf
+array([-1000.,     0.])
+"""
+
+class _logical_and(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """Whether both hold; ``a & b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+
+logical_and: _logical_and
+"""Whether both hold; ``a & b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
+
+class _logical_not(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """Whether x does not hold; ``~x`` of a boolean Tensor.  x (...) -> (...) bool"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+logical_not: _logical_not
+"""Whether x does not hold; ``~x`` of a boolean Tensor.  x (...) -> (...) bool"""
+
+class _logical_or(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """Whether either holds; ``a | b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+
+logical_or: _logical_or
+"""Whether either holds; ``a | b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
+
+class _logical_xor(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """Whether exactly one holds; ``a ^ b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+
+logical_xor: _logical_xor
+"""Whether exactly one holds; ``a ^ b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
+
+class _logsumexp(Op):
+    @overload
+    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """log(sum(exp(x))) without overflow.  x (...) -> (...)
+
+        >>> y = tg.logsumexp(np.array([1000.0, 1000.0]))  # where exp overflows
+        >>> round(float(y) - 1000, 4)  # log 2
+        0.6931
+        """
+    @overload
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray: ...
+
+logsumexp: _logsumexp
+"""log(sum(exp(x))) without overflow.  x (...) -> (...)
+
+>>> y = tg.logsumexp(np.array([1000.0, 1000.0]))  # where exp overflows
+>>> round(float(y) - 1000, 4)  # log 2
+0.6931
+"""
+
+class _matmul(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """The matrix product, by NumPy's rules for vectors and batches.  a (..., N, K) · b (..., K, M) -> (..., N, M)
+
+        >>> a, b = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([10.0, 1.0])
+        >>> tg.matmul(a, b)
+        array([12., 34.])
+        >>> tg.matmul(np.ones((5, 2, 3)), np.ones((3, 4))).shape  # stacks of matrices broadcast
+        (5, 2, 4)
+        """
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+
+matmul: _matmul
+"""The matrix product, by NumPy's rules for vectors and batches.  a (..., N, K) · b (..., K, M) -> (..., N, M)
+
+>>> a, b = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([10.0, 1.0])
+>>> tg.matmul(a, b)
+array([12., 34.])
+>>> tg.matmul(np.ones((5, 2, 3)), np.ones((3, 4))).shape  # stacks of matrices broadcast
+(5, 2, 4)
+"""
+
+class _max(Op):
+    @overload
+    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The largest element over axes; ties share the gradient equally.  x (...) -> (...)
+
+        >>> x = tg.Tensor([1.0, 7.0, 7.0], requires_grad=True)
+        >>> x.max().item(), tg.grad(x.max(), x)  # a tie is shared
+        (7.0, array([0. , 0.5, 0.5], dtype=float32))
+        """
+    @overload
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray: ...
+
+max: _max
+"""The largest element over axes; ties share the gradient equally.  x (...) -> (...)
+
+>>> x = tg.Tensor([1.0, 7.0, 7.0], requires_grad=True)
+>>> x.max().item(), tg.grad(x.max(), x)  # a tie is shared
+(7.0, array([0. , 0.5, 0.5], dtype=float32))
+"""
+
+class _max_pool2d(Op):
+    @overload
+    def __call__(self, x: Tensor, window: Any, *, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> Tensor:
+        """The largest pixel of each window.  x (N,H,W,C) -> (N,H',W',C)
+
+        Padding is minus infinity: it never wins.  A tie goes to the first pixel in row order, NaN wins.
+
+        Parameters
+        ----------
+        window : int or pair.  stride : int or pair, the window if None.  dilation : int or pair.
+        padding : int, pair, ((top, bottom), (left, right)), "same" or "valid".
+        ceil_mode : whether a last window that sticks out counts, if it starts on the image.
+
+        Raises
+        ------
+        ValueError : the window does not fit, or a window could lie on padding alone.
+        TypeError : x holds no floats.
+
+        Examples
+        --------
+        >>> x = np.array([[1.0, 2.0, 5.0, 0.0], [4.0, 3.0, 0.0, 6.0]]).reshape(1, 2, 4, 1)
+        >>> tg.max_pool2d(x, 2).ravel()
+        array([4., 6.])
+        >>> tg.max_pool2d(x, 2, stride=1).ravel()
+        array([4., 5., 6.])
+        """
+    @overload
+    def __call__(self, x: _Array, window: Any, *, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> np.ndarray: ...
+
+max_pool2d: _max_pool2d
+"""The largest pixel of each window.  x (N,H,W,C) -> (N,H',W',C)
+
+Padding is minus infinity: it never wins.  A tie goes to the first pixel in row order, NaN wins.
+
+Parameters
+----------
+window : int or pair.  stride : int or pair, the window if None.  dilation : int or pair.
+padding : int, pair, ((top, bottom), (left, right)), "same" or "valid".
+ceil_mode : whether a last window that sticks out counts, if it starts on the image.
+
+Raises
+------
+ValueError : the window does not fit, or a window could lie on padding alone.
+TypeError : x holds no floats.
+
+Examples
+--------
+>>> x = np.array([[1.0, 2.0, 5.0, 0.0], [4.0, 3.0, 0.0, 6.0]]).reshape(1, 2, 4, 1)
+>>> tg.max_pool2d(x, 2).ravel()
+array([4., 6.])
+>>> tg.max_pool2d(x, 2, stride=1).ravel()
+array([4., 5., 6.])
+"""
+
+@overload
+def max_pool2d_with_indices(x: Tensor, window: Any, *, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> tuple[Tensor, np.ndarray]:
+    """`max_pool2d`, and the number row*W + column of each winner.  x (N,H,W,C) -> (N,H',W',C), (N,H',W',C) int
+
+    The numbers are a plain array, to be given to `max_unpool2d`.
+    """
+@overload
+def max_pool2d_with_indices(x: _Array, window: Any, *, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> tuple[np.ndarray, np.ndarray]: ...
+
+class _max_unpool2d(Op):
+    @overload
+    def __call__(self, x: Tensor, indices: _Input, size: Any) -> Tensor:
+        """Zeros, with each value of x at its pixel.  x (N,H',W',C) · indices (N,H',W',C) int -> (N,H,W,C)
+
+        Undoes what max pooling did, as far as that can be: ``y, k = max_pool2d_with_indices(x, 2)``, then
+        ``max_unpool2d(y, k, x.shape[1:3])``.  Values that share a pixel, as those of windows that overlap may, add up.
+
+        Parameters
+        ----------
+        indices : the number row*W + column of each value's pixel in an image of `size`.
+        size : (H, W) of the result, or an int for both.
+
+        Raises
+        ------
+        ValueError : an index lies outside of the image.
+
+        Examples
+        --------
+        >>> x = np.array([1.0, 3.0, 4.0, 2.0]).reshape(1, 1, 4, 1)
+        >>> y, indices = tg.max_pool2d_with_indices(x, (1, 2))
+        >>> tg.max_unpool2d(y, indices, (1, 4)).ravel()
+        array([0., 3., 4., 0.])
+        """
+    @overload
+    def __call__(self, x: _Input, indices: Tensor, size: Any) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Array, indices: _Array, size: Any) -> np.ndarray: ...
+
+max_unpool2d: _max_unpool2d
+"""Zeros, with each value of x at its pixel.  x (N,H',W',C) · indices (N,H',W',C) int -> (N,H,W,C)
+
+Undoes what max pooling did, as far as that can be: ``y, k = max_pool2d_with_indices(x, 2)``, then
+``max_unpool2d(y, k, x.shape[1:3])``.  Values that share a pixel, as those of windows that overlap may, add up.
+
+Parameters
+----------
+indices : the number row*W + column of each value's pixel in an image of `size`.
+size : (H, W) of the result, or an int for both.
+
+Raises
+------
+ValueError : an index lies outside of the image.
+
+Examples
+--------
+>>> x = np.array([1.0, 3.0, 4.0, 2.0]).reshape(1, 1, 4, 1)
+>>> y, indices = tg.max_pool2d_with_indices(x, (1, 2))
+>>> tg.max_unpool2d(y, indices, (1, 4)).ravel()
+array([0., 3., 4., 0.])
+"""
+
+class _maximum(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """The larger of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)
+
+        >>> a = tg.Tensor([1.0, 5.0, 3.0], requires_grad=True)
+        >>> tg.maximum(a, 3)
+        Tensor([3., 5., 3.], dtype=float32, from=maximum)
+        >>> tg.grad(tg.maximum(a, 3).sum(), a)  # a tie is shared
+        array([0. , 1. , 0.5], dtype=float32)
+        """
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+
+maximum: _maximum
+"""The larger of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)
+
+>>> a = tg.Tensor([1.0, 5.0, 3.0], requires_grad=True)
+>>> tg.maximum(a, 3)
+Tensor([3., 5., 3.], dtype=float32, from=maximum)
+>>> tg.grad(tg.maximum(a, 3).sum(), a)  # a tie is shared
+array([0. , 1. , 0.5], dtype=float32)
+"""
+
+class _mean(Op):
+    @overload
+    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The mean over axes, which must not be empty.  x (...) -> (...)
+
+        >>> x = tg.Tensor([1.0, 2.0, 6.0, 3.0], requires_grad=True)
+        >>> x.mean().item(), tg.grad(x.mean(), x)
+        (3.0, array([0.25, 0.25, 0.25, 0.25], dtype=float32))
+        """
+    @overload
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray: ...
+
+mean: _mean
+"""The mean over axes, which must not be empty.  x (...) -> (...)
+
+>>> x = tg.Tensor([1.0, 2.0, 6.0, 3.0], requires_grad=True)
+>>> x.mean().item(), tg.grad(x.mean(), x)
+(3.0, array([0.25, 0.25, 0.25, 0.25], dtype=float32))
+"""
+
+class _min(Op):
+    @overload
+    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The smallest element over axes; ties share the gradient equally.  x (...) -> (...)
+
+        >>> tg.min(np.array([[3.0, 1.0], [2.0, 5.0]]), axis=1)
+        array([1., 2.])
+        """
+    @overload
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray: ...
+
+min: _min
+"""The smallest element over axes; ties share the gradient equally.  x (...) -> (...)
+
+>>> tg.min(np.array([[3.0, 1.0], [2.0, 5.0]]), axis=1)
+array([1., 2.])
+"""
+
+class _minimum(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """The smaller of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)"""
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+
+minimum: _minimum
+"""The smaller of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)"""
+
+class _moveaxis(Op):
+    @overload
+    def __call__(self, x: Tensor, source: Any, destination: Any) -> Tensor:
+        """Axes moved to other places, the rest in order.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array, source: Any, destination: Any) -> np.ndarray: ...
+
+moveaxis: _moveaxis
+"""Axes moved to other places, the rest in order.  x (...) -> (...)"""
+
+@overload
+def mse_loss(predictions: Tensor, targets: _Input, *, reduction: str = 'mean') -> Tensor:
+    """(predictions - targets)**2, reduced.  (...) · (...) -> () or (...)
+
+    >>> predictions, targets = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 4.0])
+    >>> round(float(tg.mse_loss(predictions, targets)), 4)  # (0 + 4 + 1) / 3
+    1.6667
+    """
+@overload
+def mse_loss(predictions: _Input, targets: Tensor, *, reduction: str = 'mean') -> Tensor: ...
+@overload
+def mse_loss(predictions: _Array, targets: _Array, *, reduction: str = 'mean') -> np.ndarray: ...
+
+class _mul(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """a * b.  a (...) · b (...) -> (...)"""
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+
+mul: _mul
+"""a * b.  a (...) · b (...) -> (...)"""
+
+class _neg(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """-x.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+neg: _neg
+"""-x.  x (...) -> (...)"""
+
+@overload
+def nll_loss(log_probabilities: Tensor, labels: _Input, *, weight: Any = None, ignore_index: int | None = None, reduction: str = 'mean') -> Tensor:
+    """-log_probabilities[label], reduced as in `softmax_cross_entropy`.  (..., C) · (...) int -> () or (...)
+
+    >>> log_p = np.log([[0.5, 0.5], [0.25, 0.75]])
+    >>> round(float(tg.nll_loss(log_p, np.array([0, 1]))), 4)  # of -log 1/2 and -log 3/4
+    0.4904
+    """
+@overload
+def nll_loss(log_probabilities: _Input, labels: Tensor, *, weight: Any = None, ignore_index: int | None = None, reduction: str = 'mean') -> Tensor: ...
+@overload
+def nll_loss(log_probabilities: _Array, labels: _Array, *, weight: Any = None, ignore_index: int | None = None, reduction: str = 'mean') -> np.ndarray: ...
+
+class _norm(Op):
+    @overload
+    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The Euclidean norm over axes; its derivative at 0 is 0.  x (...) -> (...)
+
+        >>> float(tg.norm(np.array([3.0, 4.0])))
+        5.0
+        """
+    @overload
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray: ...
+
+norm: _norm
+"""The Euclidean norm over axes; its derivative at 0 is 0.  x (...) -> (...)
+
+>>> float(tg.norm(np.array([3.0, 4.0])))
+5.0
+"""
+
+class _normalize(Op):
+    @overload
+    def __call__(self, x: Tensor, *, axis: Any, eps: float = 1e-05) -> Tensor:
+        """(x - mean) / sqrt(variance + eps) over axes: mean 0, variance 1.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array, *, axis: Any, eps: float = 1e-05) -> np.ndarray: ...
+
+normalize: _normalize
+"""(x - mean) / sqrt(variance + eps) over axes: mean 0, variance 1.  x (...) -> (...)"""
+
+class _not_equal(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """a != b, element by element.  a (...) · b (...) -> (...) bool"""
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+
+not_equal: _not_equal
+"""a != b, element by element.  a (...) · b (...) -> (...) bool"""
+
+def ones(shape: Any, *, dtype: Any = ..., **options: Any) -> Tensor:
+    """1 everywhere.
+
+    >>> tg.ones(3)
+    Tensor([1., 1., 1.], dtype=float32)
+    """
+
+class _outer(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """All products of an element of a and an element of b.  a (...) · b (...) -> (a.size, b.size)
+
+        >>> tg.outer(np.array([1.0, 2.0]), np.array([10.0, 1.0]))
+        array([[10.,  1.],
+               [20.,  2.]])
+        """
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+
+outer: _outer
+"""All products of an element of a and an element of b.  a (...) · b (...) -> (a.size, b.size)
+
+>>> tg.outer(np.array([1.0, 2.0]), np.array([10.0, 1.0]))
+array([[10.,  1.],
+       [20.,  2.]])
+"""
+
+class _pad(Op):
+    @overload
+    def __call__(self, x: Tensor, width: Any, mode: str = 'constant', *, value: float = 0.0) -> Tensor:
+        """A border around x; `width` as in ``np.pad``: one int, a pair, or a pair per axis.  x (...) -> (...)
+
+        Parameters
+        ----------
+        mode : "constant", all `value`; "edge", the last element again; "reflect", a mirror in the last element;
+            "symmetric", a mirror behind it; "wrap", from the other end.
+
+        Examples
+        --------
+        >>> tg.pad(np.array([1.0, 2.0, 3.0]), 2)
+        array([0., 0., 1., 2., 3., 0., 0.])
+        >>> tg.pad(np.array([1.0, 2.0, 3.0]), 2, "reflect")
+        array([3., 2., 1., 2., 3., 2., 1.])
+        """
+    @overload
+    def __call__(self, x: _Array, width: Any, mode: str = 'constant', *, value: float = 0.0) -> np.ndarray: ...
+
+pad: _pad
+"""A border around x; `width` as in ``np.pad``: one int, a pair, or a pair per axis.  x (...) -> (...)
+
+Parameters
+----------
+mode : "constant", all `value`; "edge", the last element again; "reflect", a mirror in the last element;
+    "symmetric", a mirror behind it; "wrap", from the other end.
+
+Examples
+--------
+>>> tg.pad(np.array([1.0, 2.0, 3.0]), 2)
+array([0., 0., 1., 2., 3., 0., 0.])
+>>> tg.pad(np.array([1.0, 2.0, 3.0]), 2, "reflect")
+array([3., 2., 1., 2., 3., 2., 1.])
+"""
+
+class _pow(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """a ** b.  a (...) · b (...) -> (...)
+
+        The gradient in a at a = 0, b = 0 is 0, and the gradient in b is 0 where a = 0.
+        """
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+
+pow: _pow
+"""a ** b.  a (...) · b (...) -> (...)
+
+The gradient in a at a = 0, b = 0 is 0, and the gradient in b is 0 where a = 0.
+"""
+
+class _prelu(Op):
+    @overload
+    def __call__(self, x: Tensor, slope: _Input) -> Tensor:
+        """leaky_relu with a learned slope, one for all or one per channel.  x (..., C) · slope (C,) -> (..., C)"""
+    @overload
+    def __call__(self, x: _Input, slope: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Array, slope: _Array) -> np.ndarray: ...
+
+prelu: _prelu
+"""leaky_relu with a learned slope, one for all or one per channel.  x (..., C) · slope (C,) -> (..., C)"""
+
+class _prod(Op):
+    @overload
+    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The product over axes; its gradient is right at zeros too.  x (...) -> (...)
+
+        >>> x = tg.Tensor([2.0, 3.0, 0.0], requires_grad=True)
+        >>> x.prod().item(), tg.grad(x.prod(), x)  # right where a factor is 0, too
+        (0.0, array([0., 0., 6.], dtype=float32))
+        """
+    @overload
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray: ...
+
+prod: _prod
+"""The product over axes; its gradient is right at zeros too.  x (...) -> (...)
+
+>>> x = tg.Tensor([2.0, 3.0, 0.0], requires_grad=True)
+>>> x.prod().item(), tg.grad(x.prod(), x)  # right where a factor is 0, too
+(0.0, array([0., 0., 6.], dtype=float32))
+"""
+
+class _put(Op):
+    @overload
+    def __call__(self, x: Tensor, *indices: _Input, key: Any, shape: tuple[int, ...]) -> Tensor:
+        """Zeros of a shape with x added at [key], repeated places summed; the adjoint of getitem.  x (...) -> shape"""
+    @overload
+    def __call__(self, x: _Array, *indices: _Array, key: Any, shape: tuple[int, ...]) -> np.ndarray: ...
+
+put: _put
+"""Zeros of a shape with x added at [key], repeated places summed; the adjoint of getitem.  x (...) -> shape"""
+
+def rand(*shape: int, rng: Any = None, dtype: Any = ..., **options: Any) -> Tensor:
+    """Uniform random numbers in [0, 1).  `rng`: a ``np.random.Generator`` or an int seed.
+
+    >>> x = tg.rand(1000, rng=0)
+    >>> float(x.min()) >= 0, float(x.max()) < 1
+    (True, True)
+    """
+
+def randn(*shape: int, rng: Any = None, dtype: Any = ..., **options: Any) -> Tensor:
+    """Normal random numbers of mean 0, variance 1.  `rng`: a ``np.random.Generator`` or an int seed.
+
+    >>> tg.randn(2, 3, rng=0).shape
+    (2, 3)
+    >>> np.array_equal(tg.randn(3, rng=0), tg.randn(3, rng=0))  # a seed fixes the draw
+    True
+    """
+
+class _relu(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """max(x, 0); its derivative at 0 is 0, NaN stays NaN.  x (...) -> (...)
+
+        >>> x = tg.Tensor([-1.0, 0.0, 2.0], requires_grad=True)
+        >>> y = tg.relu(x)
+        >>> y
+        Tensor([0., 0., 2.], dtype=float32, from=relu)
+        >>> tg.grad(y.sum(), x)  # 0 at 0
+        array([0., 0., 1.], dtype=float32)
+        """
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+relu: _relu
+"""max(x, 0); its derivative at 0 is 0, NaN stays NaN.  x (...) -> (...)
+
+>>> x = tg.Tensor([-1.0, 0.0, 2.0], requires_grad=True)
+>>> y = tg.relu(x)
+>>> y
+Tensor([0., 0., 2.], dtype=float32, from=relu)
+>>> tg.grad(y.sum(), x)  # 0 at 0
+array([0., 0., 1.], dtype=float32)
+"""
+
+class _relu6(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """min(max(x, 0), 6); flat at both ends.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+relu6: _relu6
+"""min(max(x, 0), 6); flat at both ends.  x (...) -> (...)"""
+
+class _repeat(Op):
+    @overload
+    def __call__(self, x: Tensor, repeats: Any, axis: Any = None) -> Tensor:
+        """Each element (or slice along an axis) several times in a row.  x (...) -> (...)
+
+        >>> tg.repeat(np.array([1, 2]), 3)
+        array([1, 1, 1, 2, 2, 2])
+        """
+    @overload
+    def __call__(self, x: _Array, repeats: Any, axis: Any = None) -> np.ndarray: ...
+
+repeat: _repeat
+"""Each element (or slice along an axis) several times in a row.  x (...) -> (...)
+
+>>> tg.repeat(np.array([1, 2]), 3)
+array([1, 1, 1, 2, 2, 2])
+"""
+
+class _reshape(Op):
+    @overload
+    def __call__(self, x: Tensor, shape: Any) -> Tensor:
+        """The same elements in another shape; one length may be -1.  x (...) -> shape
+
+        >>> tg.reshape(np.arange(6), (2, -1))
+        array([[0, 1, 2],
+               [3, 4, 5]])
+        """
+    @overload
+    def __call__(self, x: _Array, shape: Any) -> np.ndarray: ...
+
+reshape: _reshape
+"""The same elements in another shape; one length may be -1.  x (...) -> shape
+
+>>> tg.reshape(np.arange(6), (2, -1))
+array([[0, 1, 2],
+       [3, 4, 5]])
+"""
+
+class _resize(Op):
+    @overload
+    def __call__(self, x: Tensor, size: Any, *, mode: str = 'nearest', align_corners: bool = False) -> Tensor:
+        """Images of another size.  x (N,H,W,C) -> (N,H',W',C)
+
+        Pixels are areas, whose centres lie at k + 1/2: what PyTorch calls "nearest-exact" and ``align_corners=False``.
+        There is no smoothing before an image shrinks.
+
+        Parameters
+        ----------
+        size : (H', W'), or an int for both.
+        mode : "nearest" (any dtype, so label maps too) or "bilinear".
+        align_corners : the centres of the corner pixels stay where they are; for "bilinear" only.
+
+        Raises
+        ------
+        ValueError : a mode or size that is none, or images without pixels.
+
+        Examples
+        --------
+        >>> x = np.array([0.0, 4.0]).reshape(1, 1, 2, 1)
+        >>> tg.resize(x, (1, 4)).ravel()
+        array([0., 0., 4., 4.])
+        >>> tg.resize(x, (1, 4), mode="bilinear").ravel()
+        array([0., 1., 3., 4.])
+        """
+    @overload
+    def __call__(self, x: _Array, size: Any, *, mode: str = 'nearest', align_corners: bool = False) -> np.ndarray: ...
+
+resize: _resize
+"""Images of another size.  x (N,H,W,C) -> (N,H',W',C)
+
+Pixels are areas, whose centres lie at k + 1/2: what PyTorch calls "nearest-exact" and ``align_corners=False``.
+There is no smoothing before an image shrinks.
+
+Parameters
+----------
+size : (H', W'), or an int for both.
+mode : "nearest" (any dtype, so label maps too) or "bilinear".
+align_corners : the centres of the corner pixels stay where they are; for "bilinear" only.
+
+Raises
+------
+ValueError : a mode or size that is none, or images without pixels.
+
+Examples
+--------
+>>> x = np.array([0.0, 4.0]).reshape(1, 1, 2, 1)
+>>> tg.resize(x, (1, 4)).ravel()
+array([0., 0., 4., 4.])
+>>> tg.resize(x, (1, 4), mode="bilinear").ravel()
+array([0., 1., 3., 4.])
+"""
+
+@overload
+def rms_norm(x: Tensor, gamma: _Input | None = None, *, axis: Any = -1, eps: float = 1e-05) -> Tensor:
+    """x / sqrt(mean(x**2) + eps) over `axis`, then scale.  x (N,...,C) · gamma (C,) -> (N,...,C)
+
+    Source: Zhang and Sennrich (2019).
+    """
+@overload
+def rms_norm(x: _Input, gamma: Tensor, *, axis: Any = -1, eps: float = 1e-05) -> Tensor: ...
+@overload
+def rms_norm(x: _Array, gamma: _Array | None = None, *, axis: Any = -1, eps: float = 1e-05) -> np.ndarray: ...
+
+class _roll(Op):
+    @overload
+    def __call__(self, x: Tensor, shift: Any, axis: Any = None) -> Tensor:
+        """Elements moved along axes, round the end.  x (...) -> (...)
+
+        >>> tg.roll(np.arange(5), 2)
+        array([3, 4, 0, 1, 2])
+        """
+    @overload
+    def __call__(self, x: _Array, shift: Any, axis: Any = None) -> np.ndarray: ...
+
+roll: _roll
+"""Elements moved along axes, round the end.  x (...) -> (...)
+
+>>> tg.roll(np.arange(5), 2)
+array([3, 4, 0, 1, 2])
+"""
+
+class _scale_shift(Op):
+    @overload
+    def __call__(self, x: Tensor, scale: _Input, shift: _Input) -> Tensor:
+        """x * scale + shift, per channel: batch norm with fixed statistics.  x (...,C) · scale, shift (C,) -> (...,C)"""
+    @overload
+    def __call__(self, x: _Input, scale: Tensor, shift: _Input) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Input, scale: _Input, shift: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Array, scale: _Array, shift: _Array) -> np.ndarray: ...
+
+scale_shift: _scale_shift
+"""x * scale + shift, per channel: batch norm with fixed statistics.  x (...,C) · scale, shift (C,) -> (...,C)"""
+
+class _scale_shift_relu(Op):
+    @overload
+    def __call__(self, x: Tensor, scale: _Input, shift: _Input) -> Tensor:
+        """relu(x * scale + shift), per channel, in one pass.  x (...,C) · scale, shift (C,) -> (...,C)"""
+    @overload
+    def __call__(self, x: _Input, scale: Tensor, shift: _Input) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Input, scale: _Input, shift: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Array, scale: _Array, shift: _Array) -> np.ndarray: ...
+
+scale_shift_relu: _scale_shift_relu
+"""relu(x * scale + shift), per channel, in one pass.  x (...,C) · scale, shift (C,) -> (...,C)"""
+
+class _selu(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The self-normalising elu of Klambauer et al. (2017).  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+selu: _selu
+"""The self-normalising elu of Klambauer et al. (2017).  x (...) -> (...)"""
+
+@overload
+def separable_conv2d(x: Tensor, depthwise: _Input, pointwise: _Input, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
+    """`depthwise_conv2d`, then a mix of channels.  x (N,H,W,C) · (I,J,C,M) · (C*M,O) · b (O,) -> (N,H',W',O)
+
+    >>> depthwise, pointwise = np.ones((3, 3, 3, 1)), np.ones((3, 16))
+    >>> tg.separable_conv2d(np.ones((1, 8, 8, 3)), depthwise, pointwise).shape
+    (1, 6, 6, 16)
+    >>> depthwise.size + pointwise.size, 3 * 3 * 3 * 16  # weights, against conv2d's
+    (75, 432)
+    """
+@overload
+def separable_conv2d(x: _Input, depthwise: Tensor, pointwise: _Input, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor: ...
+@overload
+def separable_conv2d(x: _Input, depthwise: _Input, pointwise: Tensor, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor: ...
+@overload
+def separable_conv2d(x: _Input, depthwise: _Input, pointwise: _Input, b: Tensor, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor: ...
+@overload
+def separable_conv2d(x: _Array, depthwise: _Array, pointwise: _Array, b: _Array | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> np.ndarray: ...
+
+class _setitem(Op):
+    @overload
+    def __call__(self, x: Tensor, v: _Input, *indices: _Input, key: Any) -> Tensor:
+        """x with v written at [key]; ``x[key] = v`` of a Tensor.  x (...) · v (...) -> (...)
+
+        Where several values are written to one place the last one stays, and only it gets a gradient.
+
+        >>> x, v = tg.zeros(3, requires_grad=True), tg.Tensor([1.0, 2.0], requires_grad=True)
+        >>> y = tg.setitem(x, v, key=[0, 2])
+        >>> y.data, tg.grad(y.sum(), [x, v])
+        (array([1., 0., 2.], dtype=float32), [array([0., 1., 0.], dtype=float32), array([1., 1.], dtype=float32)])
+        """
+    @overload
+    def __call__(self, x: _Input, v: Tensor, *indices: _Input, key: Any) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Array, v: _Array, *indices: _Array, key: Any) -> np.ndarray: ...
+
+setitem: _setitem
+"""x with v written at [key]; ``x[key] = v`` of a Tensor.  x (...) · v (...) -> (...)
+
+Where several values are written to one place the last one stays, and only it gets a gradient.
+
+>>> x, v = tg.zeros(3, requires_grad=True), tg.Tensor([1.0, 2.0], requires_grad=True)
+>>> y = tg.setitem(x, v, key=[0, 2])
+>>> y.data, tg.grad(y.sum(), [x, v])
+(array([1., 0., 2.], dtype=float32), [array([0., 1., 0.], dtype=float32), array([1., 1.], dtype=float32)])
+"""
+
+class _sigmoid(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """1 / (1 + e**-x), without overflow.  x (...) -> (...)
+
+        >>> tg.sigmoid(np.array([-1000.0, 0.0, 1000.0]))  # no overflow
+        array([0. , 0.5, 1. ])
+        """
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+sigmoid: _sigmoid
+"""1 / (1 + e**-x), without overflow.  x (...) -> (...)
+
+>>> tg.sigmoid(np.array([-1000.0, 0.0, 1000.0]))  # no overflow
+array([0. , 0.5, 1. ])
+"""
+
+class _silu(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """x * sigmoid(x), also called swish.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+silu: _silu
+"""x * sigmoid(x), also called swish.  x (...) -> (...)"""
+
+class _sin(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The sine.  x (...) in radians -> (...)"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+sin: _sin
+"""The sine.  x (...) in radians -> (...)"""
+
+class _softmax(Op):
+    @overload
+    def __call__(self, x: Tensor, axis: int = -1) -> Tensor:
+        """exp(x) / sum(exp(x)) along an axis.  x (..., C) -> (..., C)
+
+        >>> tg.softmax(np.log([[1.0, 2.0, 5.0]])).round(3)
+        array([[0.125, 0.25 , 0.625]])
+        """
+    @overload
+    def __call__(self, x: _Array, axis: int = -1) -> np.ndarray: ...
+
+softmax: _softmax
+"""exp(x) / sum(exp(x)) along an axis.  x (..., C) -> (..., C)
+
+>>> tg.softmax(np.log([[1.0, 2.0, 5.0]])).round(3)
+array([[0.125, 0.25 , 0.625]])
+"""
+
+class _softmax_cross_entropy(Op):
+    @overload
+    def __call__(self, logits: Tensor, labels: _Input, weight: _Input | None = None, *, ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: str = 'mean') -> Tensor:
+        """-log softmax(logits)[label], reduced.  logits (..., C) · labels (...) int, or (..., C) -> () or (...)
+
+        Parameters
+        ----------
+        labels : class indices, or rows of probabilities.
+        weight : (C,), of each class; the mean is then weighted too (for class indices).
+        ignore_index : rows with this label count nothing; if all rows do, the mean is 0, and so is its gradient.
+        label_smoothing : this share of each target is spread evenly over all classes.
+        reduction : "mean" (over rows, by weight), "sum" or "none".
+
+        Raises
+        ------
+        ValueError : a label is no class, or shapes do not match.
+
+        Source: the definitions of PyTorch's cross_entropy, but for the mean over no rows.
+
+        Examples
+        --------
+        >>> logits = tg.Tensor(np.log([[1.0, 3.0], [1.0, 1.0]]), requires_grad=True)
+        >>> loss = tg.softmax_cross_entropy(logits, np.array([1, 0]))
+        >>> round(loss.item(), 4)  # the mean of -log 3/4 and -log 1/2
+        0.4904
+        >>> tg.grad(loss, logits).round(3)  # (softmax - one-hot) / N
+        array([[ 0.125, -0.125],
+               [-0.25 ,  0.25 ]])
+        """
+    @overload
+    def __call__(self, logits: _Input, labels: Tensor, weight: _Input | None = None, *, ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: str = 'mean') -> Tensor: ...
+    @overload
+    def __call__(self, logits: _Input, labels: _Input, weight: Tensor, *, ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: str = 'mean') -> Tensor: ...
+    @overload
+    def __call__(self, logits: _Array, labels: _Array, weight: _Array | None = None, *, ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: str = 'mean') -> np.ndarray: ...
+
+softmax_cross_entropy: _softmax_cross_entropy
+"""-log softmax(logits)[label], reduced.  logits (..., C) · labels (...) int, or (..., C) -> () or (...)
+
+Parameters
+----------
+labels : class indices, or rows of probabilities.
+weight : (C,), of each class; the mean is then weighted too (for class indices).
+ignore_index : rows with this label count nothing; if all rows do, the mean is 0, and so is its gradient.
+label_smoothing : this share of each target is spread evenly over all classes.
+reduction : "mean" (over rows, by weight), "sum" or "none".
+
+Raises
+------
+ValueError : a label is no class, or shapes do not match.
+
+Source: the definitions of PyTorch's cross_entropy, but for the mean over no rows.
+
+Examples
+--------
+>>> logits = tg.Tensor(np.log([[1.0, 3.0], [1.0, 1.0]]), requires_grad=True)
+>>> loss = tg.softmax_cross_entropy(logits, np.array([1, 0]))
+>>> round(loss.item(), 4)  # the mean of -log 3/4 and -log 1/2
+0.4904
+>>> tg.grad(loss, logits).round(3)  # (softmax - one-hot) / N
+array([[ 0.125, -0.125],
+       [-0.25 ,  0.25 ]])
+"""
+
+class _softplus(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """log(1 + e**x), without overflow.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+softplus: _softplus
+"""log(1 + e**x), without overflow.  x (...) -> (...)"""
+
+@overload
+def split(x: Tensor, sections: Any, *, axis: int = 0) -> list[Tensor]:
+    """Cut along an axis into equal parts (an int), or before each of a list of indices, as ``np.split`` does.
+
+    >>> [part.shape for part in tg.split(np.ones((6, 2)), 3)]
+    [(2, 2), (2, 2), (2, 2)]
+    """
+@overload
+def split(x: _Array, sections: Any, *, axis: int = 0) -> list[np.ndarray]: ...
+
+class _sqrt(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The square root; its derivative at 0 is taken as 0.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+sqrt: _sqrt
+"""The square root; its derivative at 0 is taken as 0.  x (...) -> (...)"""
+
+class _squeeze(Op):
+    @overload
+    def __call__(self, x: Tensor, axis: Any = None) -> Tensor:
+        """Without these axes of length 1, without all of them if None.  x (...) -> (...)
+
+        >>> x = np.ones((1, 28, 28, 1))
+        >>> tg.squeeze(x).shape, tg.squeeze(x, axis=0).shape
+        ((28, 28), (28, 28, 1))
+        """
+    @overload
+    def __call__(self, x: _Array, axis: Any = None) -> np.ndarray: ...
+
+squeeze: _squeeze
+"""Without these axes of length 1, without all of them if None.  x (...) -> (...)
+
+>>> x = np.ones((1, 28, 28, 1))
+>>> tg.squeeze(x).shape, tg.squeeze(x, axis=0).shape
+((28, 28), (28, 28, 1))
+"""
+
+class _stack(Op):
+    @overload
+    def __call__(self, first: list[Tensor] | tuple[Tensor, ...], /, *, axis: int = 0) -> Tensor:
+        """Arrays of one shape side by side along a new axis; ``stack([a, b], axis=0)``.  xs (...), ... -> (...)
+
+        >>> tg.stack([np.array([1.0, 2.0]), np.array([3.0, 4.0])], axis=1)
+        array([[1., 3.],
+               [2., 4.]])
+        """
+    @overload
+    def __call__(self, first: Tensor, /, *xs: _Input, axis: int = 0) -> Tensor: ...
+    @overload
+    def __call__(self, first: _Array, /, *xs: _Array, axis: int = 0) -> np.ndarray: ...
+    @overload
+    def __call__(self, first: _Array, /, *xs: _Input, axis: int = 0) -> Tensor: ...
+
+stack: _stack
+"""Arrays of one shape side by side along a new axis; ``stack([a, b], axis=0)``.  xs (...), ... -> (...)
+
+>>> tg.stack([np.array([1.0, 2.0]), np.array([3.0, 4.0])], axis=1)
+array([[1., 3.],
+       [2., 4.]])
+"""
+
+class _std(Op):
+    @overload
+    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False, *, ddof: int = 0) -> Tensor:
+        """The square root of the variance; where that is 0, so is the derivative.  x (...) -> (...)
+
+        >>> float(tg.std(np.array([1.0, 3.0, 1.0, 3.0])))
+        1.0
+        """
+    @overload
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False, *, ddof: int = 0) -> np.ndarray: ...
+
+std: _std
+"""The square root of the variance; where that is 0, so is the derivative.  x (...) -> (...)
+
+>>> float(tg.std(np.array([1.0, 3.0, 1.0, 3.0])))
+1.0
+"""
+
+class _sub(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """a - b.  a (...) · b (...) -> (...)"""
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+
+sub: _sub
+"""a - b.  a (...) · b (...) -> (...)"""
+
+class _sum(Op):
+    @overload
+    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The sum over axes.  x (...) -> (...)
+
+        >>> x = np.array([[1.0, 2.0], [3.0, 4.0]])
+        >>> float(tg.sum(x)), tg.sum(x, axis=0), tg.sum(x, axis=1, keepdims=True).shape
+        (10.0, array([4., 6.]), (2, 1))
+        """
+    @overload
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray: ...
+
+sum: _sum
+"""The sum over axes.  x (...) -> (...)
+
+>>> x = np.array([[1.0, 2.0], [3.0, 4.0]])
+>>> float(tg.sum(x)), tg.sum(x, axis=0), tg.sum(x, axis=1, keepdims=True).shape
+(10.0, array([4., 6.]), (2, 1))
+"""
+
+class _swapaxes(Op):
+    @overload
+    def __call__(self, x: Tensor, axis1: int, axis2: int) -> Tensor:
+        """Two axes exchanged.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array, axis1: int, axis2: int) -> np.ndarray: ...
+
+swapaxes: _swapaxes
+"""Two axes exchanged.  x (...) -> (...)"""
+
+class _take(Op):
+    @overload
+    def __call__(self, x: Tensor, indices: _Input, axis: Any = None) -> Tensor:
+        """Elements of x along an axis (of the flattened x if None) at integer indices.  x (...) · indices (...) -> (...)
+
+        >>> x = tg.Tensor([10.0, 20.0, 30.0], requires_grad=True)
+        >>> y = tg.take(x, [2, 0, 2])
+        >>> y.data, tg.grad(y.sum(), x)  # taken twice, counted twice
+        (array([30., 10., 30.], dtype=float32), array([1., 0., 2.], dtype=float32))
+        """
+    @overload
+    def __call__(self, x: _Input, indices: Tensor, axis: Any = None) -> Tensor: ...
+    @overload
+    def __call__(self, x: _Array, indices: _Array, axis: Any = None) -> np.ndarray: ...
+
+take: _take
+"""Elements of x along an axis (of the flattened x if None) at integer indices.  x (...) · indices (...) -> (...)
+
+>>> x = tg.Tensor([10.0, 20.0, 30.0], requires_grad=True)
+>>> y = tg.take(x, [2, 0, 2])
+>>> y.data, tg.grad(y.sum(), x)  # taken twice, counted twice
+(array([30., 10., 30.], dtype=float32), array([1., 0., 2.], dtype=float32))
+"""
+
+class _tanh(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The hyperbolic tangent.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray: ...
+
+tanh: _tanh
+"""The hyperbolic tangent.  x (...) -> (...)"""
+
+def tensor(data: Any, *, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """A Tensor of a copy of `data`; Python floats become float32.
+
+    >>> tg.tensor([1, 2, 3], dtype=np.float32, requires_grad=True)
+    Tensor([1., 2., 3.], dtype=float32, requires_grad=True)
+    """
+
+class _tensordot(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input, axes: Any = 2) -> Tensor:
+        """Products summed over the last `axes` axes of a and first of b, or over two lists of axes.
+
+        a (...) · b (...) -> (...)
+
+        >>> tg.tensordot(np.ones((2, 3, 4)), np.ones((3, 4, 5))).shape  # sums over 3 and 4
+        (2, 5)
+        """
+    @overload
+    def __call__(self, a: _Input, b: Tensor, axes: Any = 2) -> Tensor: ...
+    @overload
+    def __call__(self, a: _Array, b: _Array, axes: Any = 2) -> np.ndarray: ...
+
+tensordot: _tensordot
+"""Products summed over the last `axes` axes of a and first of b, or over two lists of axes.
+
+a (...) · b (...) -> (...)
+
+>>> tg.tensordot(np.ones((2, 3, 4)), np.ones((3, 4, 5))).shape  # sums over 3 and 4
+(2, 5)
+"""
+
+class _transpose(Op):
+    @overload
+    def __call__(self, x: Tensor, axes: Any = None) -> Tensor:
+        """Axes in another order, reversed if None.  x (...) -> (...)
+
+        >>> tg.transpose(np.ones((8, 28, 28, 1)), (0, 3, 1, 2)).shape  # channels first
+        (8, 1, 28, 28)
+        """
+    @overload
+    def __call__(self, x: _Array, axes: Any = None) -> np.ndarray: ...
+
+transpose: _transpose
+"""Axes in another order, reversed if None.  x (...) -> (...)
+
+>>> tg.transpose(np.ones((8, 28, 28, 1)), (0, 3, 1, 2)).shape  # channels first
+(8, 1, 28, 28)
+"""
+
+class _unfold(Op):
+    @overload
+    def __call__(self, x: Tensor, window: Any, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
+        """The pixels under each place of a window; padding is zeros.  x (N,H,W,C) -> (N,H',W',I,J,C)
+
+        Options as in `conv2d`, which is ``tensordot(unfold(x, (I, J)), w, 3)``.
+
+        >>> x = np.arange(4.0).reshape(1, 1, 4, 1)
+        >>> tg.unfold(x, (1, 3)).reshape(2, 3)  # a row for each place of the window
+        array([[0., 1., 2.],
+               [1., 2., 3.]])
+        """
+    @overload
+    def __call__(self, x: _Array, window: Any, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> np.ndarray: ...
+
+unfold: _unfold
+"""The pixels under each place of a window; padding is zeros.  x (N,H,W,C) -> (N,H',W',I,J,C)
+
+Options as in `conv2d`, which is ``tensordot(unfold(x, (I, J)), w, 3)``.
+
+>>> x = np.arange(4.0).reshape(1, 1, 4, 1)
+>>> tg.unfold(x, (1, 3)).reshape(2, 3)  # a row for each place of the window
+array([[0., 1., 2.],
+       [1., 2., 3.]])
+"""
+
+class _var(Op):
+    @overload
+    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False, *, ddof: int = 0) -> Tensor:
+        """The variance: mean square distance from the mean, divided by count - ddof.  x (...) -> (...)
+
+        >>> float(tg.var(np.array([1.0, 3.0]))), float(tg.var(np.array([1.0, 3.0]), ddof=1))
+        (1.0, 2.0)
+        """
+    @overload
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False, *, ddof: int = 0) -> np.ndarray: ...
+
+var: _var
+"""The variance: mean square distance from the mean, divided by count - ddof.  x (...) -> (...)
+
+>>> float(tg.var(np.array([1.0, 3.0]))), float(tg.var(np.array([1.0, 3.0]), ddof=1))
+(1.0, 2.0)
+"""
+
+class _where(Op):
+    @overload
+    def __call__(self, condition: Tensor, a: _Input, b: _Input) -> Tensor:
+        """a where the condition holds, else b.  condition (...) bool · a (...) · b (...) -> (...)
+
+        >>> x = np.array([-1.0, 2.0, -3.0])
+        >>> tg.where(x > 0, x, 10 * x)
+        array([-10.,   2., -30.])
+        """
+    @overload
+    def __call__(self, condition: _Input, a: Tensor, b: _Input) -> Tensor: ...
+    @overload
+    def __call__(self, condition: _Input, a: _Input, b: Tensor) -> Tensor: ...
+    @overload
+    def __call__(self, condition: _Array, a: _Array, b: _Array) -> np.ndarray: ...
+
+where: _where
+"""a where the condition holds, else b.  condition (...) bool · a (...) · b (...) -> (...)
+
+>>> x = np.array([-1.0, 2.0, -3.0])
+>>> tg.where(x > 0, x, 10 * x)
+array([-10.,   2., -30.])
+"""
+
+def zeros(shape: Any, *, dtype: Any = ..., **options: Any) -> Tensor:
+    """0 everywhere.
+
+    >>> tg.zeros((2, 3), name="z")
+    Tensor([[0., 0., 0.],
+            [0., 0., 0.]], dtype=float32, name='z')
+    """
