@@ -21,6 +21,14 @@ ROOT = Path(__file__).parents[1]
 START = """
 import numpy as np
 import tinygrad_cnn as tg
+from tinygrad_cnn import nn
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        self.layers = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+
+    def forward(self, x: tg.Tensor, *, twice: bool = False) -> tuple[tg.Tensor, bool]:
+        return self.layers(x), twice
 
 x = tg.Tensor([1.0, 2.0], requires_grad=True)
 a = np.ones(2, np.float32)
@@ -60,6 +68,14 @@ RIGHT = {
     "x.shape": "tuple[int, ...]",
     "float(x.sum())": "float",
     "[t for t in x]": "list[Tensor]",
+    "nn.Linear(2, 3)(x)": "Tensor",
+    "nn.Linear(2, 3)(a)": "Tensor",
+    "nn.Conv2d(2, 3, 3).eval()(x)": "Tensor",
+    "nn.ReLU()(x)": "Tensor",
+    "nn.ReLU()(a)": "ndarray",
+    "nn.Sequential(nn.Linear(2, 3), nn.ReLU())(x)": "Tensor",
+    "nn.CrossEntropyLoss()(x, a)": "Tensor",
+    "Net().train()(x, twice=True)": "tuple[Tensor, bool]",
 }
 STATEMENTS = """
 x[0] = 3.0
@@ -76,6 +92,9 @@ WRONG = {
     "tg.add(x, 'words')": r'matches argument types "Tensor", "str"',
     "x + 'words'": r'Unsupported operand types for \+ \("Tensor" and "str"\)',
     "x.backwards()": r'"Tensor" has no attribute "backwards"; maybe "backward"',
+    "Net()(x, thrice=True)": r'Unexpected keyword argument "thrice"',
+    "nn.Linear(2, 3)(x, 'words')": r'Argument 2 .* has incompatible type "str"; expected "bool"',
+    "nn.ReLU()(y=x)": r'Unexpected keyword argument "y"',
     "x.sum(axes=1)": r'Unexpected keyword argument "axes"',
 }
 

@@ -10,12 +10,14 @@ from .. import ops
 from ..autodiff.numbers import number, whole
 from ..autodiff.sample import LayerSample as L
 from ..autodiff.sample import apart
+from ..core import Tensor
 from . import checks
+from .function import _Function
 from .module import Module
 from .parameter import Parameter
 
 
-class Identity(Module):
+class Identity(_Function):
     """x itself."""
 
     samples = [L(x=(2, 3))]
@@ -46,7 +48,7 @@ class Lambda(Module):
         return getattr(self.fn, "__name__", type(self.fn).__name__)
 
 
-class ReLU(Module):
+class ReLU(_Function):
     """max(x, 0)."""
 
     samples = [L(x=apart(2, 3))]
@@ -55,7 +57,7 @@ class ReLU(Module):
         return ops.relu(x)
 
 
-class ReLU6(Module):
+class ReLU6(_Function):
     """min(max(x, 0), 6)."""
 
     samples = [L(x=apart(2, 3))]
@@ -64,7 +66,7 @@ class ReLU6(Module):
         return ops.relu6(x)
 
 
-class LeakyReLU(Module):
+class LeakyReLU(_Function):
     """x where positive, slope * x elsewhere."""
 
     samples = [L((0.2,), x=apart(2, 3))]
@@ -89,7 +91,7 @@ class PReLU(Module):
         start = number("PReLU", "slope", slope)
         self.weight = Parameter(np.full(channels, start, np.float32), copy=False)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         if self.channels > 1 and getattr(x, "shape", ())[-1:] != (self.channels,):
             raise checks.misfit("PReLU", f"values (..., {self.channels})", x)
         return ops.prelu(x, self.weight)
@@ -98,7 +100,7 @@ class PReLU(Module):
         return f"{self.channels}"
 
 
-class ELU(Module):
+class ELU(_Function):
     """x where positive, alpha * (e**x - 1) elsewhere."""
 
     samples = [L((0.5,), x=apart(2, 3))]
@@ -113,7 +115,7 @@ class ELU(Module):
         return f"{self.alpha}"
 
 
-class SELU(Module):
+class SELU(_Function):
     """The self-normalising ELU of Klambauer et al. (2017); use with ``init="lecun_normal"``."""
 
     samples = [L(x=apart(2, 3))]
@@ -122,7 +124,7 @@ class SELU(Module):
         return ops.selu(x)
 
 
-class GELU(Module):
+class GELU(_Function):
     """x times the normal distribution function at x; ``approximate="tanh"`` for the usual shortcut."""
 
     samples = [L(x=(2, 3)), L(("tanh",), x=(2, 3))]
@@ -139,7 +141,7 @@ class GELU(Module):
         return "" if self.approximate == "none" else f"approximate={self.approximate!r}"
 
 
-class SiLU(Module):
+class SiLU(_Function):
     """x * sigmoid(x)."""
 
     samples = [L(x=(2, 3))]
@@ -148,7 +150,7 @@ class SiLU(Module):
         return ops.silu(x)
 
 
-class HardSwish(Module):
+class HardSwish(_Function):
     """x * min(max(x/6 + 1/2, 0), 1)."""
 
     samples = [L(x=apart(2, 3))]
@@ -157,7 +159,7 @@ class HardSwish(Module):
         return ops.hard_swish(x)
 
 
-class HardSigmoid(Module):
+class HardSigmoid(_Function):
     """min(max(x/6 + 1/2, 0), 1)."""
 
     samples = [L(x=apart(2, 3))]
@@ -166,7 +168,7 @@ class HardSigmoid(Module):
         return ops.hard_sigmoid(x)
 
 
-class Sigmoid(Module):
+class Sigmoid(_Function):
     """1 / (1 + e**-x)."""
 
     samples = [L(x=(2, 3))]
@@ -175,7 +177,7 @@ class Sigmoid(Module):
         return ops.sigmoid(x)
 
 
-class Tanh(Module):
+class Tanh(_Function):
     """The hyperbolic tangent."""
 
     samples = [L(x=(2, 3))]
@@ -184,7 +186,7 @@ class Tanh(Module):
         return ops.tanh(x)
 
 
-class Softplus(Module):
+class Softplus(_Function):
     """log(1 + e**x)."""
 
     samples = [L(x=(2, 3))]
@@ -193,7 +195,7 @@ class Softplus(Module):
         return ops.softplus(x)
 
 
-class Softmax(Module):
+class Softmax(_Function):
     """e**x over its sum along `axis`."""
 
     samples = [L(x=(2, 3)), L((0,), x=(2, 3))]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import index
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
+from ..core import Tensor
 from .fuse import steps
 from .module import Module, _Structure
 
@@ -108,6 +109,14 @@ class Sequential(_Row):
                 setattr(self, str(k), self._check(k, layer))
 
     _steps: tuple[int, list[Callable[[Any], Any]]] = (-1, [])
+
+    if TYPE_CHECKING:  # an array becomes a Tensor if one of the layers has weights
+
+        @overload
+        def __call__(self, x: Tensor) -> Tensor: ...
+        @overload
+        def __call__(self, x: Any) -> Any: ...
+        def __call__(self, x: Any) -> Any: ...
 
     def forward(self, x: Any) -> Any:
         version, row = self._steps

@@ -9,6 +9,7 @@ import numpy as np
 from .. import ops
 from ..autodiff.numbers import whole
 from ..autodiff.sample import LayerSample as L
+from ..core import Tensor
 from ..kernels import shapes
 from ..ops.fused import fused
 from ..ops.random import generator
@@ -105,9 +106,10 @@ class Conv2d(_Conv):
         self.weight = Parameter(draw(who, init, (*self.window, in_channels // groups, out_channels), rng), copy=False)
         self.bias = self._start(bias)
 
-    def forward(self, x: Any, relu: bool = False) -> Any:
+    def forward(self, x: Any, relu: bool = False) -> Tensor:
         op = fused(ops.conv2d_relu) if relu else ops.conv2d
-        return op(x, self.weight, self.bias, groups=self.groups, **self._options())
+        y: Tensor = op(x, self.weight, self.bias, groups=self.groups, **self._options())
+        return y
 
 
 class ConvTranspose2d(_Conv):
@@ -161,7 +163,7 @@ class ConvTranspose2d(_Conv):
         self.weight = Parameter(np.ascontiguousarray(grouped).reshape(i, j, per_out, in_channels), copy=False)
         self.bias = self._start(bias)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         return ops.conv_transpose2d(
             x, self.weight, self.bias, output_padding=self.output_padding, groups=self.groups, **self._options()
         )
@@ -199,7 +201,7 @@ class DepthwiseConv2d(_Conv):
         self.weight = Parameter(depthwise(who, self.window, channels, multiplier, rng, init), copy=False)
         self.bias = self._start(bias)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         return ops.depthwise_conv2d(x, self.weight, self.bias, **self._options())
 
 
@@ -236,7 +238,7 @@ class SeparableConv2d(_Conv):
         self.pointwise = Parameter(draw(who, init, (in_channels * multiplier, out_channels), rng), copy=False)
         self.bias = self._start(bias)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         return ops.separable_conv2d(x, self.depthwise, self.pointwise, self.bias, **self._options())
 
 
@@ -285,5 +287,5 @@ class Conv1d(_Conv):
         self.weight = Parameter(draw(who, init, (window, in_channels // groups, out_channels), rng), copy=False)
         self.bias = self._start(bias)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         return ops.conv1d(x, self.weight, self.bias, groups=self.groups, **self._options())

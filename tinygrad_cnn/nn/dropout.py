@@ -8,11 +8,11 @@ from .. import ops
 from ..autodiff.numbers import number
 from ..autodiff.sample import LayerSample as L
 from ..ops.random import generator
+from .function import _Function
 from .init import Rng
-from .module import Module
 
 
-class Dropout(Module):
+class Dropout(_Function):
     """In training, sets each value to 0 with probability `rate` and divides the others by 1 - rate; else x itself.
 
     `rng` : Generator or int seed of the draws.  `Module.generators` lists it, for whoever stops a training and

@@ -7,6 +7,7 @@ from typing import Any
 from .. import ops
 from ..autodiff.numbers import whole
 from ..autodiff.sample import LayerSample as L
+from ..core import Tensor
 from ..ops.fused import fused
 from . import checks
 from .init import Initialiser, Rng, draw, zeros
@@ -44,12 +45,13 @@ class Linear(Module):
         self.weight = Parameter(draw(who, init, (in_features, out_features), rng), copy=False)
         self.bias = Parameter(zeros((out_features,)), copy=False) if bias else None
 
-    def forward(self, x: Any, relu: bool = False) -> Any:
+    def forward(self, x: Any, relu: bool = False) -> Tensor:
         shape = getattr(x, "shape", None)
         if not shape or shape[-1] != self.in_features:
             remedy = " Put nn.Flatten() before a dense layer." if shape and len(shape) > 2 else ""
             raise checks.misfit("Linear", f"rows (..., {self.in_features})", x, remedy)
-        return fused(ops.linear_relu if relu else ops.linear)(x, self.weight, self.bias)
+        y: Tensor = fused(ops.linear_relu if relu else ops.linear)(x, self.weight, self.bias)
+        return y
 
     def extra_repr(self) -> str:
         return f"{self.in_features}, {self.out_features}" + ("" if self.bias is not None else ", bias=False")

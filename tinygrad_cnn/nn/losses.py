@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -10,11 +10,21 @@ from .. import ops
 from ..autodiff.numbers import number
 from ..autodiff.sample import LayerSample as L
 from ..autodiff.sample import integers, uniform
-from ..core.tensor import as_array
+from ..core.tensor import Tensor, as_array
 from .module import Module
 
 
 class _Loss(Module):
+    if TYPE_CHECKING:  # `forward` has one signature for both kinds, and checkers would see Any
+
+        @overload
+        def __call__(self, predictions: Tensor, targets: Any, /) -> Tensor: ...
+        @overload
+        def __call__(self, predictions: np.ndarray, targets: np.ndarray, /) -> np.ndarray: ...
+        @overload
+        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
     def __init__(self, reduction: str, **options: Any) -> None:
         if reduction not in ("mean", "sum", "none"):
             raise ValueError(f'{type(self).__name__}: reduction={reduction!r} must be "mean", "sum" or "none".')

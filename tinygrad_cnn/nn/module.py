@@ -8,7 +8,7 @@ the order of assignment.  No list is kept beside them, so nothing can get out of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,16 @@ from ..core.register import hooks
 from .hooks import Hooks
 from .loading import LoadReport, load
 from .parameter import Parameter
+
+P = ParamSpec("P")
+R = TypeVar("R", covariant=True)
+M = TypeVar("M", bound="Module")
+
+
+class _Forward(Protocol[P, R]):
+    """What a call of a module takes and returns: the same as its `forward`."""
+
+    def forward(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
 
 
 class _Structure:
@@ -72,7 +82,7 @@ class Module:
         """What the module computes."""
         raise NotImplementedError(f"{type(self).__name__}: has no forward. Define forward(self, x) in the class.")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def _call(self, *args: Any, **kwargs: Any) -> Any:
         before = current()
         below, prefix = before.below, before.prefix
         path = below.get(self)
@@ -86,6 +96,13 @@ class Module:
             raise
         finally:
             leave(before, entered)
+
+    if TYPE_CHECKING:
+
+        def __call__(self: _Forward[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    else:
+        __call__ = _call
 
     def _paths(self) -> dict[Module, str]:
         """The path of every module below this one.  Reading it off also names the parameters."""
@@ -227,7 +244,7 @@ class Module:
 
     # -- changing all of it -----------------------------------------------------------------------------------
 
-    def train(self, mode: bool = True) -> Module:
+    def train(self: M, mode: bool = True) -> M:
         """Switch everything to training behaviour (dropout draws, batch norm uses the batch); returns itself.
 
         >>> layer = nn.Dropout(0.5, rng=0).eval()  # train(False) in one word
@@ -238,7 +255,7 @@ class Module:
             object.__setattr__(module, "training", bool(mode))
         return self
 
-    def eval(self) -> Module:
+    def eval(self: M) -> M:
         """Switch everything to the behaviour of a finished network; returns itself."""
         return self.train(False)
 
@@ -255,7 +272,7 @@ class Module:
         for parameter in self.parameters():
             parameter.grad = None
 
-    def requires_grad_(self, value: bool = True) -> Module:
+    def requires_grad_(self: M, value: bool = True) -> M:
         """Train all parameters, or freeze them; returns itself."""
         for parameter in self.parameters():
             parameter.requires_grad = value
@@ -263,13 +280,13 @@ class Module:
                 parameter.grad = None
         return self
 
-    def apply(self, fn: Callable[[Module], Any]) -> Module:
+    def apply(self: M, fn: Callable[[Module], Any]) -> M:
         """Call ``fn(module)`` on every module below and last on this one; returns itself."""
         for module in reversed(list(self.modules())):
             fn(module)
         return self
 
-    def to(self, dtype: Any) -> Module:
+    def to(self: M, dtype: Any) -> M:
         """Convert parameters and floating buffers to a floating dtype, in place; drops gradients; returns itself."""
         try:
             target = np.dtype(dtype)

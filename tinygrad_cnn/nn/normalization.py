@@ -74,7 +74,7 @@ class BatchNorm2d(_Norm):
         self.register_buffer("running_mean", zeros((self.channels,)))
         self.register_buffer("running_var", ones((self.channels,)))
 
-    def forward(self, x: Any, relu: bool = False) -> Any:
+    def forward(self, x: Any, relu: bool = False) -> Tensor:
         self._check(x)
         if self.training:
             count = math.prod(x.shape[:-1])
@@ -86,10 +86,12 @@ class BatchNorm2d(_Norm):
             # A checkpoint's second pass sees the same batch again.
             observe = None if current().recomputing else partial(self._move_statistics, count)
             op = fused(ops.batch_norm_relu if relu else ops.batch_norm)
-            return op(x, self.weight, self.bias, eps=self.eps, observe=observe)
+            y: Tensor = op(x, self.weight, self.bias, eps=self.eps, observe=observe)
+            return y
         scale = self.weight / ops.sqrt(self.running_var + self.eps)
         shift = self.bias - self.running_mean * scale
-        return fused(ops.scale_shift_relu if relu else ops.scale_shift)(x, scale, shift)
+        fused_shift: Tensor = fused(ops.scale_shift_relu if relu else ops.scale_shift)(x, scale, shift)
+        return fused_shift
 
     @effect
     def _move_statistics(self, count: int, mean: np.ndarray, var: np.ndarray) -> None:
@@ -112,7 +114,7 @@ class LayerNorm(_Norm):
     def __init__(self, channels: int, *, eps: float = 1e-5) -> None:
         super().__init__(channels, eps)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         self._check(x)
         return ops.layer_norm(x, self.weight, self.bias, eps=self.eps)
 
@@ -128,7 +130,7 @@ class RMSNorm(_Norm):
         super().__init__(channels, eps)
         self.bias = None
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         self._check(x)
         return ops.rms_norm(x, self.weight, eps=self.eps)
 
@@ -146,7 +148,7 @@ class GroupNorm(_Norm):
         if self.channels % self.groups:
             raise ValueError(f"GroupNorm: channels={channels} must be divisible by groups={groups}.")
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         self._check(x)
         return ops.group_norm(x, self.groups, self.weight, self.bias, eps=self.eps)
 
@@ -165,6 +167,6 @@ class InstanceNorm2d(_Norm):
     def __init__(self, channels: int, *, eps: float = 1e-5) -> None:
         super().__init__(channels, eps)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         self._check(x)
         return ops.instance_norm(x, self.weight, self.bias, eps=self.eps)

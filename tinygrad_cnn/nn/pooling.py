@@ -11,10 +11,11 @@ from ..autodiff.sample import LayerSample as L
 from ..autodiff.sample import apart
 from ..kernels import shapes
 from . import checks
+from .function import _Function
 from .module import Module
 
 
-class _Pool(Module):
+class _Pool(_Function):
     """What max and average pooling share: the window and where it goes."""
 
     def __init__(self, window: Any, stride: Any, **options: Any) -> None:
@@ -72,7 +73,7 @@ class AvgPool2d(_Pool):
         return ops.avg_pool2d(x, self.window, stride=self.stride, **self.options)
 
 
-class GlobalAvgPool2d(Module):
+class GlobalAvgPool2d(_Function):
     """The mean of each channel over the image: x (N,H,W,C) -> (N,C)."""
 
     samples = [L(x=(2, 3, 4, 2))]
@@ -81,7 +82,7 @@ class GlobalAvgPool2d(Module):
         return ops.global_avg_pool2d(x)
 
 
-class AdaptiveAvgPool2d(Module):
+class AdaptiveAvgPool2d(_Function):
     """Means over H' x W' bins that cover the image, whatever its size: x (N,H,W,C) -> (N,H',W',C).
 
     `size` is (H', W'), or an int for both.
@@ -121,7 +122,7 @@ class MaxUnpool2d(Module):
         return f"{self.window}"
 
 
-class Flatten(Module):
+class Flatten(_Function):
     """Everything but the first axis in one row: x (N,...) -> (N,M).
 
     >>> nn.Flatten()(np.zeros((8, 7, 7, 16))).shape

@@ -8,10 +8,10 @@ from .. import ops
 from ..autodiff.sample import LayerSample as L
 from ..kernels import shapes
 from . import checks
-from .module import Module
+from .function import _Function
 
 
-class Resize(Module):
+class Resize(_Function):
     """Images of another size: x (N,H,W,C) -> (N,H',W',C).
 
     Parameters
@@ -59,7 +59,7 @@ class Upsample(Resize):
         return ops.resize(x, size, mode=self.mode, align_corners=self.align_corners)
 
 
-class ZeroPad2d(Module):
+class ZeroPad2d(_Function):
     """A border of zeros: x (N,H,W,C) -> (N,H+top+bottom,W+left+right,C).
 
     `padding` is an int, a pair (rows, columns), or ((top, bottom), (left, right)).
