@@ -85,6 +85,12 @@ class EMA:
             self._applied = False
             self.model.load_state_dict(own)
 
+    def __copy__(self) -> Any:
+        """An average of the same model that goes on by itself."""
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self), _average=self.weights())
+        return other
+
     def _outside(self, what: str) -> None:
         if self._applied:
             raise RuntimeError(f"EMA: {what}() inside `with ema.apply()`, where the model holds the averages already.")

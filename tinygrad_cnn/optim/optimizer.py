@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy, deepcopy
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from ..autodiff.effects import effect
 from ..core import Tensor
 from ..core.errors import describe, nearest
+from .saving import flat, loaded_groups, names_of, places, plain, saved_names
 from .settings import Group
 
 Slot = dict[str, Any]  # what an optimiser remembers of one parameter: arrays of its shape, and plain numbers
@@ -33,7 +35,7 @@ class Optimizer:
 
     def __init__(self, params: Any, **settings: Any) -> None:
         self.who = type(self).__name__
-        self.defaults = dict(Group(self.who, [], settings))
+        self.defaults = dict(Group(type(self), [], settings))
         del self.defaults["params"]
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, Slot] = {}
@@ -56,6 +58,7 @@ class Optimizer:
                     f"The settings are {', '.join(self.defaults)}."
                 )
         inside = group["params"]
+        _check_ordered(self.who, inside)
         params = [inside] if isinstance(inside, Tensor) else [_parameter(self.who, p) for p in inside]
         if not params:
             raise ValueError(f"{self.who}: the parameter list is empty. Pass model.parameters().")
@@ -64,7 +67,7 @@ class Optimizer:
             if id(p) in seen:
                 raise ValueError(f"{self.who}: parameter {p.name or describe(p)} was given twice; list each once.")
             seen.add(id(p))
-        added = Group(self.who, params, {**self.defaults, **settings})
+        added = Group(type(self), params, {**self.defaults, **settings})
         self._check_group(added)
         self.param_groups.append(added)
 
@@ -151,27 +154,29 @@ class Optimizer:
     # -- saving and resuming ----------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """A flat dict of arrays (copies), numbers and bools: "groups.0.lr", "state.3.exp_avg".
+        """A flat dict of arrays (copies), numbers, words and None: "groups.0.lr", "state.3.exp_avg", "names.3".
 
         Parameters are numbered in the order in which they were given, through all groups.
         """
-        flat: dict[str, Any] = {"optimizer": self.who}
+        entries: dict[str, Any] = {"optimizer": self.who}
         for k, group in enumerate(self.param_groups):
-            flat[f"groups.{k}.size"] = len(group["params"])
+            entries[f"groups.{k}.size"] = len(group["params"])
             for name in self.defaults:
-                value = group[name]
-                if isinstance(value, tuple):
-                    flat |= {f"groups.{k}.{name}.{j}": v for j, v in enumerate(value)}
-                else:
-                    flat[f"groups.{k}.{name}"] = value
-        for k, (parameter, _) in enumerate(self._parameters()):
+                entries |= flat(group[name], f"groups.{k}.{name}")
+        parameters = [parameter for parameter, _ in self._parameters()]
+        for k, name in enumerate(names_of(parameters) or ()):
+            entries[f"names.{k}"] = name
+        for k, parameter in enumerate(parameters):
             for name, value in self.state.get(parameter, {}).items():
-                flat[f"state.{k}.{name}"] = value.copy() if isinstance(value, np.ndarray) else value
-        return flat
+                entries[f"state.{k}.{name}"] = value.copy() if isinstance(value, np.ndarray) else plain(value)
+        return entries
 
     @effect
     def load_state_dict(self, values: Mapping[str, Any]) -> None:
         """Go on from a `state_dict`, settings included; nothing is loaded unless all fits.
+
+        State goes to the parameter of the same name, in whatever order they were given.  If one of the two has no
+        names, or a name twice, the position counts.
 
         Raises
         ------
@@ -180,43 +185,28 @@ class Optimizer:
         if not isinstance(values, Mapping) or values.get("optimizer") != self.who:
             got = values.get("optimizer", "something else") if isinstance(values, Mapping) else type(values).__name__
             raise ValueError(f"{self.who}.load_state_dict: needs the state_dict of a {self.who}, got that of {got}.")
-        expected = [k for k in self.state_dict() if k.startswith("groups.")]
-        given = [k for k in values if k.startswith("groups.")]
-        if odd := sorted(set(expected) ^ set(given)):
-            raise ValueError(f"{self.who}.load_state_dict: the groups differ: {', '.join(odd[:5])} on one side only.")
-        settings = []
-        for k, group in enumerate(self.param_groups):
-            if values[f"groups.{k}.size"] != len(group["params"]):
-                raise ValueError(
-                    f"{self.who}.load_state_dict: group {k} has {len(group['params'])} parameters, "
-                    f"the saved one {values[f'groups.{k}.size']}."
-                )
-            loaded = {name: self._saved(values, f"groups.{k}.{name}", group[name]) for name in self.defaults}
-            settings.append(Group(self.who, group["params"], loaded))
-        state = self._loaded_state(values)
-        self.param_groups[:] = settings
+        groups = loaded_groups(self, values)
+        sizes = [len(group["params"]) for group in groups]
+        known = saved_names(self.who, values, sizes)
+        order = places(self.who, known, [group["params"] for group in groups])
+        state = self._loaded_state(values, order)
+        self.param_groups[:] = groups
         self.state = state
 
-    @staticmethod
-    def _saved(values: Mapping[str, Any], key: str, now: Any) -> Any:
-        if isinstance(now, tuple):
-            return tuple(_plain(values[f"{key}.{j}"]) for j in range(len(now)))
-        return bool(values[key]) if isinstance(now, bool) else _plain(values[key])
-
-    def _loaded_state(self, values: Mapping[str, Any]) -> dict[Tensor, Slot]:
+    def _loaded_state(self, values: Mapping[str, Any], order: list[int]) -> dict[Tensor, Slot]:
         parameters = [parameter for parameter, _ in self._parameters()]
         state: dict[Tensor, Slot] = {}
         known = self.state_names | self.optional_state
         for key, value in values.items():
             head, _, rest = key.partition(".")
             if head != "state":
-                if head not in ("groups", "optimizer"):
+                if head not in ("groups", "optimizer", "names"):
                     raise ValueError(f"{self.who}.load_state_dict: unexpected entry {key!r}.")
                 continue
             number, _, name = rest.partition(".")
             if not number.isdigit() or int(number) >= len(parameters) or name not in known:
                 raise ValueError(f"{self.who}.load_state_dict: unexpected entry {key!r}.")
-            parameter = parameters[int(number)]
+            parameter = parameters[order[int(number)]]
             if np.ndim(value) or name not in ("step", "mu_product"):
                 array = np.asarray(value)
                 if array.shape != parameter.shape:
@@ -225,11 +215,26 @@ class Optimizer:
                         f"parameter {parameter.name or number} {parameter.shape}."
                     )
                 value = array.astype(parameter.dtype)
-            state.setdefault(parameter, {})[name] = value if isinstance(value, np.ndarray) else _plain(value)
-        for k, parameter in enumerate(parameters):
-            if lacks := self.state_names - state.get(parameter, {}).keys() if parameter in state else None:
+            state.setdefault(parameter, {})[name] = value if isinstance(value, np.ndarray) else plain(value)
+        for k, place in enumerate(order):
+            slot = state.get(parameters[place])
+            if lacks := self.state_names - slot.keys() if slot is not None else None:
                 raise ValueError(f"{self.who}.load_state_dict: state.{k} lacks {', '.join(sorted(lacks))}.")
         return state
+
+    def __copy__(self) -> Any:
+        """An optimiser of the same parameters, with settings and state of its own."""
+        other = type(self).__new__(type(self))
+        vars(other).update(self.__getstate__())
+        other.param_groups = [copy(group) for group in self.param_groups]
+        for group in other.param_groups:
+            dict.__setitem__(group, "params", list(group["params"]))
+        other.state = {parameter: deepcopy(slot) for parameter, slot in self.state.items()}
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All that copies and pickled copies take over: what is in the scratch memory counts for nothing."""
+        return {**vars(self), "_scratch": {}}
 
     def __repr__(self) -> str:
         lines = []
@@ -237,10 +242,6 @@ class Optimizer:
             settings = ", ".join(f"{name}={group[name]!r}" for name in self.defaults)
             lines.append(f"  {len(group['params'])} parameters, {settings}")
         return f"{self.who}(\n" + "\n".join(lines) + "\n)"
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else value
 
 
 def _parameter(who: str, item: Any) -> Tensor:
@@ -257,10 +258,17 @@ def _parameter(who: str, item: Any) -> Tensor:
     return item
 
 
+def _check_ordered(who: str, params: Any) -> None:
+    """Refuse a set: its order is another one in each run, and saved state would go to the wrong parameters."""
+    if isinstance(params, (set, frozenset)):
+        raise TypeError(f"{who}: parameters in a {type(params).__name__} have no order. Pass a list of them.")
+
+
 def _groups(who: str, params: Any) -> list[Mapping[str, Any]]:
     """`params` in any of its three forms, as groups."""
     if isinstance(params, (Tensor, np.ndarray, Mapping)) or not isinstance(params, Iterable):
         raise TypeError(f"{who}: needs a list of parameters, got {describe(params)}. Pass model.parameters().")
+    _check_ordered(who, params)
     items = list(params)
     if items and all(isinstance(item, Mapping) for item in items):
         return items

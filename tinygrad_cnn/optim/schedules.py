@@ -26,7 +26,7 @@ class Schedule:
         if "lr" not in optimizer.defaults:
             raise TypeError(f"{self.who}: {optimizer.who} has no learning rate to change.")
         self.optimizer = optimizer
-        self.base_lrs = [group["lr"] for group in optimizer.param_groups]
+        self._base_lrs: list[float] = []
         self.t = 0
         self._set()
 
@@ -37,6 +37,14 @@ class Schedule:
     def rate(self, base: float, t: int) -> float:
         """The learning rate of a group that began with `base`, after t steps."""
         return base * self.factor(t)
+
+    @property
+    def base_lrs(self) -> list[float]:
+        """The learning rates of all groups that factors multiply.  A group added later brings its own."""
+        new = self.optimizer.param_groups[len(self._base_lrs) :]
+        if new:
+            self._base_lrs = [*self._base_lrs, *(group["lr"] for group in new)]
+        return self._base_lrs
 
     def _set(self) -> None:
         for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
@@ -63,7 +71,7 @@ class Schedule:
         if values.keys() != self.state_dict().keys():
             got = ", ".join(values) or "nothing"
             raise ValueError(f"{self.who}.load_state_dict: needs {', '.join(self.state_dict())}; got {got}.")
-        self.base_lrs = [float(values[f"base_lrs.{k}"]) for k in range(len(self.base_lrs))]
+        self._base_lrs = [float(values[f"base_lrs.{k}"]) for k in range(len(self.base_lrs))]
         self.t = int(values["t"])
         self._set()
 

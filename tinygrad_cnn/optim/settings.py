@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -57,12 +58,16 @@ def check(who: str, name: str, value: Any) -> Any:
 class Group(dict[str, Any]):
     """Parameters that share settings: ``group["params"]``, ``group["lr"]`` and so on, checked when set."""
 
-    def __init__(self, who: str, params: list[Any], settings: dict[str, Any]) -> None:
+    def __init__(self, owner: type, params: list[Any], settings: Mapping[str, Any]) -> None:
         super().__init__()
-        self.who = who
+        self.owner, self.who = owner, owner.__name__  # the class of the optimiser
         dict.__setitem__(self, "params", params)
         for name, value in settings.items():
-            dict.__setitem__(self, name, check(who, name, value))
+            dict.__setitem__(self, name, check(self.who, name, value))
+
+    def __reduce__(self) -> Any:
+        """Copy and pickle it as what it was made from."""
+        return Group, (self.owner, self["params"], {name: value for name, value in self.items() if name != "params"})
 
     @effect
     def __setitem__(self, name: str, value: Any) -> None:

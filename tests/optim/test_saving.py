@@ -1,0 +1,100 @@
+"""What an optimiser saves goes back to the parameter it belongs to, or is refused."""
+
+import numpy as np
+import pytest
+
+from tinygrad_cnn import nn, optim
+
+
+def pair(names="ab"):
+    return [nn.Parameter(np.ones(3, np.float32), name=name) for name in names]
+
+
+def stepped(params, **settings):
+    sgd = optim.SGD(params, lr=1.0, momentum=0.5, **settings)
+    for k, p in enumerate(p for group in sgd.param_groups for p in group["params"]):
+        p.grad = np.full(3, 10.0**k, np.float32)
+    sgd.step()
+    return sgd
+
+
+def momentum(sgd, p):
+    return sgd.state[p]["momentum_buffer"].tolist()
+
+
+def test_state_goes_to_the_parameter_of_the_same_name():
+    saved = stepped(pair()).state_dict()
+    b, a = pair("ba")
+    sgd = optim.SGD([b, a], lr=0.1, momentum=0.5)
+    sgd.load_state_dict(saved)
+    assert (momentum(sgd, a), momentum(sgd, b)) == ([1, 1, 1], [10, 10, 10])
+    assert sgd.state_dict()["names.0"] == "b"
+
+
+def test_parameters_of_a_model_that_became_part_of_another_are_the_same():
+    net = nn.Sequential(nn.Linear(2, 3, rng=0), nn.Linear(3, 1, rng=0))
+    adam = optim.Adam(net.parameters())
+    for p in net.parameters():
+        p.grad = np.ones(p.shape, np.float32)
+    adam.step()
+    saved = adam.state_dict()
+    again = nn.Sequential(nn.Linear(2, 3, rng=0), nn.Linear(3, 1, rng=0))
+    whole = nn.Sequential(nn.Flatten(), again)
+    assert next(whole.named_parameters())[0] == "1.0.weight"
+    other = optim.Adam(again.parameters())
+    other.load_state_dict(saved)
+    assert other.state_dict()["names.0"] == "1.0.weight"
+
+
+@pytest.mark.parametrize("names", ["aa", [None, "a"]])
+def test_without_names_the_position_counts(names):
+    saved = stepped(pair(names)).state_dict()
+    assert "names.0" not in saved
+    a, b = pair()
+    sgd = optim.SGD([a, b], lr=0.1, momentum=0.5)
+    sgd.load_state_dict(saved)
+    assert (momentum(sgd, a), momentum(sgd, b)) == ([1, 1, 1], [10, 10, 10])
+
+
+def test_a_file_from_before_there_were_names_is_matched_by_position():
+    saved = {k: v for k, v in stepped(pair()).state_dict().items() if not k.startswith("names")}
+    sgd = optim.SGD(pair("xy"), lr=0.1, momentum=0.5)
+    sgd.load_state_dict(saved)
+    assert sgd.state_dict()["state.1.momentum_buffer"].tolist() == [10, 10, 10]
+
+
+def test_other_parameters_are_refused():
+    saved = stepped(pair()).state_dict()
+    with pytest.raises(ValueError, match="the parameters of group 0 differ: b, c on one side only"):
+        optim.SGD(pair("ac"), lr=0.1).load_state_dict(saved)
+    a, b = pair()
+    with pytest.raises(ValueError, match="the parameters of group 0 differ: a, b on one side only"):
+        optim.SGD([{"params": [b]}, {"params": [a]}], lr=0.1).load_state_dict(
+            stepped([{"params": [p]} for p in pair()]).state_dict()
+        )
+    del saved["names.1"]
+    with pytest.raises(ValueError, match="the names are incomplete: names.1"):
+        optim.SGD(pair(), lr=0.1).load_state_dict(saved)
+
+
+@pytest.mark.parametrize("kind", [set, frozenset])
+def test_a_set_of_parameters_is_refused(kind):
+    with pytest.raises(TypeError, match=f"SGD: parameters in a {kind.__name__} have no order. Pass a list"):
+        optim.SGD(kind(pair()), lr=0.1)
+    with pytest.raises(TypeError, match="have no order"):
+        optim.SGD([{"params": kind(pair())}], lr=0.1)
+
+
+def test_a_group_that_is_added_after_a_schedule_follows_it():
+    a, b = pair()
+    sgd = optim.SGD([a], lr=1.0)
+    schedule = optim.StepLR(sgd, 1, gamma=0.5)
+    schedule.step()
+    sgd.add_param_group({"params": [b], "lr": 8.0})
+    assert schedule.lrs == [0.5, 8.0]
+    schedule.step()
+    assert schedule.lrs == [0.25, 2.0]
+    assert schedule.state_dict() == {"t": 2, "base_lrs.0": 1.0, "base_lrs.1": 8.0}
+    again = optim.StepLR(optim.SGD([{"params": [p]} for p in pair()], lr=3.0), 1, gamma=0.5)
+    again.load_state_dict(schedule.state_dict())
+    assert again.lrs == [0.25, 2.0]

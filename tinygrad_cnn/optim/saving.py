@@ -1,0 +1,104 @@
+"""What an optimiser knows as a flat dict, and back.  Parameters are matched by name where they have names.
+
+A dict has "groups.0.lr" and so on, "state.3.exp_avg" for the fourth parameter, and "names.3" with its name.  Files
+that were written before there were names have none, and are matched by position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .settings import Group
+
+
+def flat(value: Any, key: str) -> dict[str, Any]:
+    """Return a setting as entries of a flat dict: one for each member of a tuple."""
+    if isinstance(value, tuple):
+        return {f"{key}.{j}": member for j, member in enumerate(value)}
+    return {key: value}
+
+
+def plain(value: Any) -> Any:
+    """Return a NumPy scalar as Python's number; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def names_of(parameters: Sequence[Any]) -> list[str] | None:
+    """Return the names of parameters if each has one of its own, otherwise None."""
+    names = [p.name for p in parameters]
+    return names if all(names) and len(set(names)) == len(names) else None
+
+
+def places(who: str, saved: Sequence[Sequence[str]] | None, own: Sequence[Sequence[Any]]) -> list[int]:
+    """Return, for each saved parameter, the number of the optimiser's own parameter that it is.
+
+    Both come group by group.  A name that grew a prefix, as of a model that became part of another, is the same name.
+    Where either side has no names, the position counts.
+
+    Raises
+    ------
+    ValueError : the names differ; the message gives the first that is on one side only.
+    """
+    count = sum(map(len, own))
+    names = names_of([p for group in own for p in group])
+    if names is None or saved is None:
+        return list(range(count))
+    before = [name for group in saved for name in group]
+    if all(_same(a, b) for a, b in zip(before, names, strict=True)):
+        return list(range(count))
+    for k, (group, mine) in enumerate(zip(saved, own, strict=True)):
+        if odd := sorted({*group} ^ {p.name for p in mine}):
+            raise ValueError(
+                f"{who}.load_state_dict: the parameters of group {k} differ: {', '.join(odd[:5])} on one side only. "
+                "Build the optimiser over the same parameters, or load into a new one what you need of the state."
+            )
+    return [names.index(name) for name in before]
+
+
+def _same(a: str, b: str) -> bool:
+    return f".{a}".endswith(f".{b}") or f".{b}".endswith(f".{a}")
+
+
+def saved_names(who: str, values: Mapping[str, Any], sizes: Sequence[int]) -> list[list[str]] | None:
+    """Return the names in a state_dict, group by group; None if it has none."""
+    given = [key for key in values if key.startswith("names.")]
+    if not given:
+        return None
+    if odd := sorted({*given} ^ {f"names.{k}" for k in range(sum(sizes))}):
+        raise ValueError(f"{who}.load_state_dict: the names are incomplete: {', '.join(odd[:5])}.")
+    listed = iter(str(values[f"names.{k}"]) for k in range(sum(sizes)))
+    return [[next(listed) for _ in range(size)] for size in sizes]
+
+
+def loaded_groups(optimizer: Any, values: Mapping[str, Any]) -> list[Group]:
+    """Return the groups of an optimiser with the settings of a state_dict."""
+    who = optimizer.who
+    expected = [k for k in optimizer.state_dict() if k.startswith("groups.")]
+    given = [k for k in values if k.startswith("groups.")]
+    if odd := sorted(set(expected) ^ set(given)):
+        raise ValueError(f"{who}.load_state_dict: the groups differ: {', '.join(odd[:5])} on one side only.")
+    groups = []
+    for k, group in enumerate(optimizer.param_groups):
+        if values[f"groups.{k}.size"] != len(group["params"]):
+            raise ValueError(
+                f"{who}.load_state_dict: group {k} has {len(group['params'])} parameters, "
+                f"the saved one {values[f'groups.{k}.size']}."
+            )
+        loaded = {name: _saved(values, f"groups.{k}.{name}", group[name]) for name in optimizer.defaults}
+        groups.append(Group(type(optimizer), group["params"], loaded))
+    return groups
+
+
+def _saved(values: Mapping[str, Any], key: str, now: Any) -> Any:
+    """Return a setting of the kind that it has now."""
+    if isinstance(now, tuple):
+        return tuple(_number(values[f"{key}.{j}"]) for j in range(len(now)))
+    return bool(values[key]) if isinstance(now, bool) else _number(values[key])
+
+
+def _number(value: Any) -> Any:
+    """Return a number without axes, whatever file it went through, as Python's; anything else as it is."""
+    return value.item() if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0 else value
