@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_cnn as tg
+from tinygrad_cnn.autodiff import transforms
 
 X = np.array([1.0, 2.0, 3.0])
 A = np.array([[2.0, 1.0, 0.5], [0.0, 3.0, -1.0], [1.0, 1.0, 1.0]])
@@ -156,3 +157,42 @@ def test_mistakes_are_worded():
         tg.value_and_grad(cubic)(np.arange(3))
     with pytest.raises(ValueError, match=r"the output has shape \(3,\)"):
         tg.value_and_grad(curve)(X)
+
+
+def tall(x):
+    return tg.sin(tg.matmul(TALL, x)) * x[0] + tg.relu(x).sum()
+
+
+TALL = np.random.default_rng(3).normal(size=(40, 3))
+
+
+def test_a_tall_jacobian_takes_one_backward_per_input(monkeypatch):
+    calls = []
+    counted = transforms.grad
+    monkeypatch.setattr(transforms, "grad", lambda *a, **k: calls.append(1) or counted(*a, **k))
+    found = tg.jacobian(tall, X)
+    assert len(calls) == 4
+    monkeypatch.setattr(transforms, "TALL", np.inf)
+    np.testing.assert_allclose(found, tg.jacobian(tall, X), rtol=1e-12)
+    assert len(calls) == 4 + 40 and found.shape == (40, 3) and isinstance(found, np.ndarray)
+
+
+def test_a_tall_jacobian_can_be_differentiated(monkeypatch):
+    second = tg.jacobian(lambda x: tg.jacobian(tall, x), X)
+    monkeypatch.setattr(transforms, "TALL", np.inf)
+    np.testing.assert_allclose(second, tg.jacobian(lambda x: tg.jacobian(tall, x), X), rtol=1e-10, atol=1e-12)
+    assert second.shape == (40, 3, 3)
+
+
+@pytest.mark.parametrize("f", [lambda x: tg.matmul(TALL, tg.stop_gradient(x)) + 0 * x[0], lambda x: x[0] * np.ones(40)])
+def test_a_tall_jacobian_with_columns_of_zeros(f):
+    found = tg.jacobian(f, X)
+    assert found.shape == (40, 3) and not found[:, 1:].any()
+
+
+def test_a_tall_jacobian_of_an_op_with_first_order_rules_only(register):
+    op = register(lambda x: np.outer(np.ones(9), x), name="spread")
+    op.vjp(x=lambda g: np.apply_along_axis(np.sum, 0, g))  # a function that no op of the package stands for
+    with pytest.raises(TypeError, match="apply_along_axis"):
+        tg.jvp(op, X, X)
+    np.testing.assert_array_equal(tg.jacobian(op, X), np.broadcast_to(np.eye(3), (9, 3, 3)))

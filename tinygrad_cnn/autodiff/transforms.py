@@ -6,17 +6,19 @@ transform can be differentiated, and nested.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ..core.engine import grad
+from ..core.errors import GraphError
 from ..core.modes import enable_grad
 from ..core.register import registry
 from ..core.tensor import Tensor, as_array
 
 Function = Callable[..., Any]
+TALL = 4  # so many times more outputs than inputs make columns cheaper than rows, whose graph is a half as long
 
 
 def _point(value: Any, who: str) -> Tensor:
@@ -136,7 +138,9 @@ def _gradient(f: Function) -> Function:
 
 
 def jacobian(f: Function, x: Any) -> Any:
-    """All derivatives of f's outputs in x's elements: shape y.shape + x.shape.  One backward per output element.
+    """All derivatives of f's outputs in x's elements: shape y.shape + x.shape.
+
+    One backward per element of the output, or per element of x if that has far fewer.
 
     >>> tg.jacobian(tg.cumsum, np.array([5.0, 6.0, 7.0]))
     array([[1., 0., 0.],
@@ -149,17 +153,41 @@ def jacobian(f: Function, x: Any) -> Any:
         y = _output(f(point), "jacobian")
         if not y.requires_grad:
             return np.zeros(y.shape + point.shape, point.dtype)
-        rows = []
-        for k in range(y.size):
-            unit = np.zeros(y.size, y.dtype)
-            unit[k] = 1
-            row = grad(
-                y, point, grad_outputs=unit.reshape(y.shape), create_graph=record, retain_graph=True, allow_unused=True
-            )
-            rows.append(np.zeros(point.shape, point.dtype) if row is None else row)
-    if not rows:
-        return np.zeros(y.shape + point.shape, point.dtype)
-    return np.stack(rows).reshape(y.shape + point.shape)
+        if not y.size or not point.size:
+            return np.zeros(y.shape + point.shape, point.dtype)
+        columns = _columns(y, point, record) if y.size >= TALL * point.size else None
+        if columns is not None:
+            return np.stack(columns, axis=-1).reshape(y.shape + point.shape)
+        return np.stack(_rows(y, point, record)).reshape(y.shape + point.shape)
+
+
+def _rows(y: Tensor, point: Tensor, record: bool) -> list[Any]:
+    """The gradient of each element of y."""
+    rows = []
+    for unit in _units(y):
+        row = grad(y, point, grad_outputs=unit, create_graph=record, retain_graph=True, allow_unused=True)
+        rows.append(np.zeros(point.shape, point.dtype) if row is None else row)
+    return rows
+
+
+def _columns(y: Tensor, point: Tensor, record: bool) -> list[Any] | None:
+    """The derivative of y along each element of the point, as in `jvp`; None if a rule serves the first order only."""
+    u = Tensor(np.zeros(y.shape, y.dtype), requires_grad=True)
+    try:
+        pulled = grad(y, point, grad_outputs=u, create_graph=True, allow_unused=True)
+        if pulled is None or not pulled.requires_grad:
+            return None
+        return [grad(pulled, u, grad_outputs=unit, create_graph=record, retain_graph=True) for unit in _units(point)]
+    except (GraphError, TypeError):
+        return None
+
+
+def _units(t: Tensor) -> Iterator[np.ndarray]:
+    """For each element of a tensor an array of its shape, 1 there and 0 elsewhere."""
+    for k in range(t.size):
+        unit = np.zeros(t.size, t.dtype)
+        unit[k] = 1
+        yield unit.reshape(t.shape)
 
 
 def hessian(f: Function, x: Any) -> Any:
