@@ -29,6 +29,9 @@ class Identity(_Function):
 class Lambda(Module):
     """Any function of one value as a layer: ``Lambda(tg.abs)``.
 
+    A model that is to be pickled, as for a pool of processes, takes an op or a function of a module here: Python cannot
+    pickle a lambda.
+
     >>> net = nn.Sequential(nn.Lambda(lambda x: x / 255), nn.Flatten())
     >>> net(np.full((1, 2, 2, 1), 51.0))
     array([[0.2, 0.2, 0.2, 0.2]])
