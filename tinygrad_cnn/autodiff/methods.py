@@ -143,16 +143,20 @@ class TensorMethods(Tensor):
         return int(self.item())
 
     def __round__(self, digits: int | None = None) -> float:
-        return round(self.item(), digits)
+        rounded: float = round(self.item(), digits)
+        return rounded
 
     def __trunc__(self) -> int:
-        return math.trunc(self.item())
+        number: float = self.item()
+        return math.trunc(number)
 
     def __floor__(self) -> int:
-        return math.floor(self.item())
+        number: float = self.item()
+        return math.floor(number)
 
     def __ceil__(self) -> int:
-        return math.ceil(self.item())
+        number: float = self.item()
+        return math.ceil(number)
 
     def __format__(self, spec: str) -> str:
         return format(self.item() if spec and self.size == 1 else repr(self) if spec == "" else self._data, spec)
@@ -312,7 +316,7 @@ class TensorMethods(Tensor):
         return ops["relu"](self)
 
 
-def _logical(name: str, *masks: Any) -> Any:
+def _logical(name: str, *masks: Any) -> Tensor:
     """``&``, ``|``, ``^`` and ``~``: logic of booleans, as of masks that comparisons gave."""
     for mask in masks:
         if as_array(mask, name).dtype != bool:

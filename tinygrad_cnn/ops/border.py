@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -37,8 +38,10 @@ def _inner(width: Any, shape: tuple[int, ...]) -> tuple[slice, ...]:
 
 
 # Borders made of x itself: of an axis of n elements, from how many a side of a border is at most made.
-BORDERS = {"edge": lambda n: None if n else 0, "reflect": lambda n: max(n - 1, 0), "symmetric": lambda n: n,
-           "wrap": lambda n: n}  # fmt: skip
+BORDERS: dict[str, Callable[[int], int | None]] = {
+    "edge": lambda n: None if n else 0, "reflect": lambda n: max(n - 1, 0), "symmetric": lambda n: n,
+    "wrap": lambda n: n,
+}  # fmt: skip
 
 
 @lru_cache(256)
@@ -122,7 +125,8 @@ def pad(x: Any, width: Any, mode: str = "constant", *, value: float = 0.0) -> An
 
 def _unpad_ref(g: np.ndarray, *, shape: Any, width: Any, mode: str) -> np.ndarray:
     units = np.eye(math.prod(shape)).reshape(-1, *shape)
-    return np.array([(_padded_ref(unit, width, mode) * g).sum() for unit in units]).reshape(shape)
+    sums: np.ndarray = np.array([(_padded_ref(unit, width, mode) * g).sum() for unit in units]).reshape(shape)
+    return sums
 
 
 @op(

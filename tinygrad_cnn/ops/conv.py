@@ -45,7 +45,7 @@ def filters_window(x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: 
     return win
 
 
-def _cost(y_shape: Any, w_shape: Any) -> int:
+def _cost(y_shape: tuple[int, ...], w_shape: tuple[int, ...]) -> int:
     return 2 * math.prod(y_shape) * math.prod(w_shape[:3])
 
 

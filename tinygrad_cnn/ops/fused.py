@@ -77,7 +77,7 @@ def _dense(who: str, x: Any, w: Any, b: Any, relu: bool) -> Any:
     return kernels.matmul(_rows(x), w, False, False, b, relu).reshape(*x.shape[:-1], w.shape[1])
 
 
-def _linear_cost(y_shape: Any, w_shape: Any) -> int:
+def _linear_cost(y_shape: tuple[int, ...], w_shape: tuple[int, ...]) -> int:
     return 2 * math.prod(y_shape) * w_shape[0]
 
 

@@ -63,7 +63,8 @@ def filled(key: Any, indices: tuple[Any, ...]) -> Any:
 def _getitem_ref(x: np.ndarray, *indices: np.ndarray, key: Any) -> np.ndarray:
     """By flat position, one element at a time."""
     places = np.arange(x.size).reshape(x.shape)[filled(key, indices)]
-    return np.array([x.flat[p] for p in np.ravel(places)], x.dtype).reshape(np.shape(places))
+    found: np.ndarray = np.array([x.flat[p] for p in np.ravel(places)], x.dtype).reshape(np.shape(places))
+    return found
 
 
 _KEYS = [
@@ -158,18 +159,20 @@ def last_at(*indices: Any, key: Any, shape: Any) -> Any:
     order = np.arange(places.size)
     winner = np.zeros(int(np.prod(shape, dtype=np.int64)), np.intp)
     np.maximum.at(winner, places.ravel(), order)
-    return (winner[places.ravel()] == order).reshape(places.shape)
+    wins: np.ndarray = (winner[places.ravel()] == order).reshape(places.shape)
+    return wins
 
 
 def _wins_ref(key: Any, shape: Any) -> np.ndarray:
     places = np.arange(int(np.prod(shape))).reshape(shape)[key]
     flat = places.ravel().tolist()
-    return np.array([p not in flat[k + 1 :] for k, p in enumerate(flat)]).reshape(places.shape)
+    wins: np.ndarray = np.array([p not in flat[k + 1 :] for k, p in enumerate(flat)]).reshape(places.shape)
+    return wins
 
 
 def _setitem_ref(x: np.ndarray, v: np.ndarray, *indices: np.ndarray, key: Any) -> np.ndarray:
     places = np.arange(x.size).reshape(x.shape)[filled(key, indices)]
-    out = x.copy()
+    out: np.ndarray = x.copy()
     values = np.broadcast_to(v, (1,) * (v.ndim - np.ndim(places)) + np.shape(places))
     for p, value in zip(np.ravel(places), np.ravel(values), strict=True):
         out.flat[p] = value

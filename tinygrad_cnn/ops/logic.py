@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import builtins
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..autodiff import Sample as S
 from ..autodiff.sample import booleans, integers
-from ..core import op
+from ..core import Op, op
 from ._axes import axes_of
 from ._reference import scalarwise
 
@@ -23,8 +24,9 @@ _ODD = [S(x=np.array([0.0, np.nan, np.inf, -np.inf])), S(x=(2, 3)), S(x=integers
 _ROWS = [S(x=booleans(2, 3)), S(x=booleans(2, 3), axis=1), S(x=booleans(2, 3, 2), axis=(0, 2), keepdims=True)]
 
 
-def _compare(**options: Any) -> Any:
-    return op(broadcasts=True, samples=_PAIRS, **options)
+def _compare(**options: Any) -> Callable[[Callable[..., Any]], Op]:
+    made: Callable[[Callable[..., Any]], Op] = op(broadcasts=True, samples=_PAIRS, **options)
+    return made
 
 
 @_compare(ref=scalarwise(lambda a, b: a < b), numpy=[np.less])

@@ -35,7 +35,7 @@ def geometry(
         return _window.__wrapped__(op_name, x_shape, window, stride, padding, dilation, ceil_mode)
 
 
-def _taps(y_shape: Any, window: Any) -> int:
+def _taps(y_shape: tuple[int, ...], window: Any) -> int:
     return math.prod(y_shape) * math.prod(shapes.pair("pool", "window", window))
 
 
