@@ -90,6 +90,7 @@ WRONG = {
     "tg.conv2d(x, x, paddign='same')": r'Unexpected keyword argument "paddign".*did you mean "padding"',
     "tg.relu('words')": r'No overload variant .* matches argument type "str"',
     "tg.add(x, 'words')": r'matches argument types "Tensor", "str"',
+    "tg.conv2g(x, x)": r'Module has no attribute "conv2g"',
     "x + 'words'": r'Unsupported operand types for \+ \("Tensor" and "str"\)',
     "x.backwards()": r'"Tensor" has no attribute "backwards"; maybe "backward"',
     "Net()(x, thrice=True)": r'Unexpected keyword argument "thrice"',

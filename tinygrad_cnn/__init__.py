@@ -42,6 +42,7 @@ from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from . import data, detection, graphs, insight, io, models, nn, optim, plots, testing, viz
+    from . import train as train
     from .graphs import draw, draw_diff
     from .insight import AnomalyError, Explanation, Profile, Summary, anomaly, doctor, explain, profile, summary
     from .io import load, save
@@ -75,12 +76,14 @@ __all__ = [
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return import_module(f".{name}", __name__)
-    if name in _LATER_NAMES:
-        return getattr(import_module(_LATER_NAMES[name], __name__), name)
-    raise AttributeError(f"module 'tinygrad_cnn' has no attribute {name!r}.{nearest(name, __all__)}")
+if not TYPE_CHECKING:  # or checkers would accept any name
+
+    def __getattr__(name: str) -> Any:
+        if name in _LATER:
+            return import_module(f".{name}", __name__)
+        if name in _LATER_NAMES:
+            return getattr(import_module(_LATER_NAMES[name], __name__), name)
+        raise AttributeError(f"module 'tinygrad_cnn' has no attribute {name!r}.{nearest(name, __all__)}")
 
 
 def __dir__() -> list[str]:
