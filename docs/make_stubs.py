@@ -135,8 +135,10 @@ def calls_of_any_number(others: list[inspect.Parameter], xs: inspect.Parameter) 
 # -- the stub of ops --------------------------------------------------------------------------------------------
 
 
-def docstring(fn: Any, indent: str) -> str:
-    text = inspect.cleandoc(fn.__doc__ or "").replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+def docstring(fn: Any, indent: str, short: bool = False) -> str:
+    text = inspect.cleandoc(fn.__doc__ or "")
+    text = text.partition("\n")[0] if short else text
+    text = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     if not text:
         return f"{indent}...\n"
     lines = [f"{indent}{line}" if line else "" for line in text.split("\n")]
@@ -152,7 +154,7 @@ def overloads(name: str, signature: inspect.Signature, inputs: set[str], fn: Any
         itself = f"self, {parameters}" if method else parameters
         result = back.format("Tensor" if tensor else "np.ndarray")
         head = f"{indent}@overload\n{indent}def {name}({itself}) -> {result}:"
-        parts.append(f"{head}\n{docstring(fn, indent + '    ')}" if k == 0 else f"{head} ...\n")
+        parts.append(f"{head}\n{docstring(fn, indent + '    ', short=k > 0)}")
     return "".join(parts)
 
 
@@ -244,7 +246,8 @@ def stub_of_def(name: str, fn: Any, indent: str) -> str:
     first, *others = signature.parameters.values()
     given = ", ".join(filter(None, ["self" if indent else listed([first]), listed(others)]))
     head = f"{indent}def {name}({given}) -> {text_of(signature.return_annotation)}:"
-    return f"{head}\n{docstring(fn, indent + '    ')}" if fn.__doc__ else f"{head} ...\n"
+    said = fn if fn.__doc__ else tg.registry.get(name)  # methods that only call an op leave it to the op
+    return f"{head}\n{docstring(said, indent + '    ')}" if said is not None else f"{head} ...\n"
 
 
 def stub_of_tensor() -> str:

@@ -1,19 +1,21 @@
 """Type checkers know what the package takes and returns; the stubs they read are up to date and travel in the wheel."""
 
 import configparser
+import inspect
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import jedi
 import pytest
 
-import tinygrad_cnn
+import tinygrad_cnn as tg
 
 pytestmark = pytest.mark.level("default")
 
-PACKAGE = Path(tinygrad_cnn.__file__).parent
+PACKAGE = Path(tg.__file__).parent
 STUBS = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.pyi"))
 ROOT = Path(__file__).parents[1]
 
@@ -133,6 +135,19 @@ def test_type_checkers_find_the_types_and_the_mistakes_of_a_user(tmp_path):
     for number, (line, message) in enumerate(WRONG.items(), start + len(right)):
         assert re.search(message, "\n".join(said.pop(number, []))), f"{line}: {said}"
     assert not said
+
+
+def test_editors_show_the_signature_and_the_docstring_of_an_op_and_the_methods_of_its_result():
+    project = jedi.Project(str(PACKAGE.parent))
+    start = "import tinygrad_cnn as tg\nx = tg.Tensor([1.0])\n"
+    shown = [s.to_string() for s in jedi.Script(f"{start}tg.conv2d(x, ", project=project).get_signatures()]
+    assert "b: _Input | None=None, *, stride: Any=1, padding: Any=0" in shown[0] and shown[0].endswith("-> Tensor")
+    assert shown[-1].endswith("-> np.ndarray")
+    (name,) = jedi.Script(f"{start}tg.conv2d", project=project).help(3, 6)
+    assert name.docstring(raw=True) == inspect.cleandoc(tg.conv2d.__doc__)
+    found = {c.name for c in jedi.Script(f"{start}tg.relu(x).", project=project).complete()}
+    public = {name for name in dir(tg.Tensor) if not name.startswith("_")}
+    assert public and public <= found
 
 
 def test_stubs_are_up_to_date():

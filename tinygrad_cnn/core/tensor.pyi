@@ -191,36 +191,149 @@ class Tensor:
         >>> x.grad  # 2x = (2, -4), clipped
         array([ 1., -1.], dtype=float32)
         """
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor: ...
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor: ...
-    def var(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Tensor: ...
-    def std(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Tensor: ...
-    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor: ...
-    def min(self, axis: Any = None, keepdims: bool = False) -> Tensor: ...
-    def any(self, axis: Any = None, keepdims: bool = False) -> Tensor: ...
-    def all(self, axis: Any = None, keepdims: bool = False) -> Tensor: ...
-    def prod(self, axis: Any = None, keepdims: bool = False) -> Tensor: ...
-    def cumsum(self, axis: Any = None) -> Tensor: ...
-    def argmax(self, axis: Any = None, keepdims: bool = False) -> Tensor: ...
-    def argmin(self, axis: Any = None, keepdims: bool = False) -> Tensor: ...
-    def reshape(self, *shape: Any) -> Tensor: ...
-    def transpose(self, *axes: Any) -> Tensor: ...
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The sum over axes.  x (...) -> (...)
+
+        >>> x = np.array([[1.0, 2.0], [3.0, 4.0]])
+        >>> float(tg.sum(x)), tg.sum(x, axis=0), tg.sum(x, axis=1, keepdims=True).shape
+        (10.0, array([4., 6.]), (2, 1))
+        """
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The mean over axes, which must not be empty.  x (...) -> (...)
+
+        >>> x = tg.Tensor([1.0, 2.0, 6.0, 3.0], requires_grad=True)
+        >>> x.mean().item(), tg.grad(x.mean(), x)
+        (3.0, array([0.25, 0.25, 0.25, 0.25], dtype=float32))
+        """
+    def var(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
+        """The variance: mean square distance from the mean, divided by count - ddof.  x (...) -> (...)
+
+        >>> float(tg.var(np.array([1.0, 3.0]))), float(tg.var(np.array([1.0, 3.0]), ddof=1))
+        (1.0, 2.0)
+        """
+    def std(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
+        """The square root of the variance; where that is 0, so is the derivative.  x (...) -> (...)
+
+        >>> float(tg.std(np.array([1.0, 3.0, 1.0, 3.0])))
+        1.0
+        """
+    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The largest element over axes; ties share the gradient equally.  x (...) -> (...)
+
+        >>> x = tg.Tensor([1.0, 7.0, 7.0], requires_grad=True)
+        >>> x.max().item(), tg.grad(x.max(), x)  # a tie is shared
+        (7.0, array([0. , 0.5, 0.5], dtype=float32))
+        """
+    def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The smallest element over axes; ties share the gradient equally.  x (...) -> (...)
+
+        >>> tg.min(np.array([[3.0, 1.0], [2.0, 5.0]]), axis=1)
+        array([1., 2.])
+        """
+    def any(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """Whether any element over axes holds (is not 0).  x (...) -> (...) bool"""
+    def all(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """Whether all elements over axes hold (are not 0).  x (...) -> (...) bool"""
+    def prod(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The product over axes; its gradient is right at zeros too.  x (...) -> (...)
+
+        >>> x = tg.Tensor([2.0, 3.0, 0.0], requires_grad=True)
+        >>> x.prod().item(), tg.grad(x.prod(), x)  # right where a factor is 0, too
+        (0.0, array([0., 0., 6.], dtype=float32))
+        """
+    def cumsum(self, axis: Any = None) -> Tensor:
+        """Running sums along an axis, of the flattened array if None.  x (...) -> (...), or (size,) for axis=None
+
+        >>> tg.cumsum(np.array([1, 2, 3, 4]))
+        array([ 1,  3,  6, 10])
+        """
+    def argmax(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """Where the largest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64
+
+        >>> tg.argmax(np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]]), axis=1)
+        array([1, 0])
+        """
+    def argmin(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """Where the smallest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64"""
+    def reshape(self, *shape: Any) -> Tensor:
+        """The same elements in another shape; one length may be -1.  x (...) -> shape
+
+        >>> tg.reshape(np.arange(6), (2, -1))
+        array([[0, 1, 2],
+               [3, 4, 5]])
+        """
+    def transpose(self, *axes: Any) -> Tensor:
+        """Axes in another order, reversed if None.  x (...) -> (...)
+
+        >>> tg.transpose(np.ones((8, 28, 28, 1)), (0, 3, 1, 2)).shape  # channels first
+        (8, 1, 28, 28)
+        """
     @property
     def T(self) -> Tensor: ...
-    def swapaxes(self, axis1: int, axis2: int) -> Tensor: ...
-    def squeeze(self, axis: Any = None) -> Tensor: ...
-    def flatten(self) -> Tensor: ...
+    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+        """Two axes exchanged.  x (...) -> (...)"""
+    def squeeze(self, axis: Any = None) -> Tensor:
+        """Without these axes of length 1, without all of them if None.  x (...) -> (...)
+
+        >>> x = np.ones((1, 28, 28, 1))
+        >>> tg.squeeze(x).shape, tg.squeeze(x, axis=0).shape
+        ((28, 28), (28, 28, 1))
+        """
+    def flatten(self) -> Tensor:
+        """All axes from `start` on as one; start=1 keeps the batch.  x (...) -> (..., size)
+
+        >>> tg.flatten(np.ones((8, 4, 4, 3)), start=1).shape
+        (8, 48)
+        """
     def ravel(self) -> Tensor: ...
-    def repeat(self, repeats: Any, axis: Any = None) -> Tensor: ...
-    def take(self, indices: Any, axis: Any = None) -> Tensor: ...
+    def repeat(self, repeats: Any, axis: Any = None) -> Tensor:
+        """Each element (or slice along an axis) several times in a row.  x (...) -> (...)
+
+        >>> tg.repeat(np.array([1, 2]), 3)
+        array([1, 1, 1, 2, 2, 2])
+        """
+    def take(self, indices: Any, axis: Any = None) -> Tensor:
+        """Elements of x along an axis (of the flattened x if None) at integer indices.  x (...) · indices (...) -> (...)
+
+        >>> x = tg.Tensor([10.0, 20.0, 30.0], requires_grad=True)
+        >>> y = tg.take(x, [2, 0, 2])
+        >>> y.data, tg.grad(y.sum(), x)  # taken twice, counted twice
+        (array([30., 10., 30.], dtype=float32), array([1., 0., 2.], dtype=float32))
+        """
     def astype(self, dtype: Any) -> Tensor: ...
-    def clip(self, low: Any = None, high: Any = None) -> Tensor: ...
-    def exp(self) -> Tensor: ...
-    def log(self) -> Tensor: ...
-    def sqrt(self) -> Tensor: ...
-    def tanh(self) -> Tensor: ...
-    def sigmoid(self) -> Tensor: ...
-    def relu(self) -> Tensor: ...
+    def clip(self, low: Any = None, high: Any = None) -> Tensor:
+        """x held within [low, high].  x (...) · low (...) · high (...) -> (...)
+
+        The gradient passes to x where x lies within, borders included, and elsewhere to the bound that took its place.
+
+        >>> x, high = tg.Tensor([-3.0, 0.5, 3.0], requires_grad=True), tg.Tensor(1.0, requires_grad=True)
+        >>> tg.grad(tg.clip(x, -1, high).sum(), [x, high])
+        [array([0., 1., 0.], dtype=float32), array(1., dtype=float32)]
+        """
+    def exp(self) -> Tensor:
+        """e ** x.  x (...) -> (...)"""
+    def log(self) -> Tensor:
+        """The natural logarithm.  x (...) -> (...)"""
+    def sqrt(self) -> Tensor:
+        """The square root; its derivative at 0 is taken as 0.  x (...) -> (...)"""
+    def tanh(self) -> Tensor:
+        """The hyperbolic tangent.  x (...) -> (...)"""
+    def sigmoid(self) -> Tensor:
+        """1 / (1 + e**-x), without overflow.  x (...) -> (...)
+
+        >>> tg.sigmoid(np.array([-1000.0, 0.0, 1000.0]))  # no overflow
+        array([0. , 0.5, 1. ])
+        """
+    def relu(self) -> Tensor:
+        """max(x, 0); its derivative at 0 is 0, NaN stays NaN.  x (...) -> (...)
+
+        >>> x = tg.Tensor([-1.0, 0.0, 2.0], requires_grad=True)
+        >>> y = tg.relu(x)
+        >>> y
+        Tensor([0., 0., 2.], dtype=float32, from=relu)
+        >>> tg.grad(y.sum(), x)  # 0 at 0
+        array([0., 0., 1.], dtype=float32)
+        """
     def _set_grad(self, value: Any) -> None:
         """Replace the gradient, or forget it with None."""
     def assign(self, value: Any) -> Tensor:

@@ -152,7 +152,8 @@ class _abs(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """The absolute value; its derivative at 0 is 0.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """The absolute value; its derivative at 0 is 0.  x (...) -> (...)"""
 
 abs: _abs
 """The absolute value; its derivative at 0 is 0.  x (...) -> (...)"""
@@ -170,7 +171,8 @@ class _adaptive_avg_pool2d(Op):
         array([1., 3.])
         """
     @overload
-    def __call__(self, x: _Array, size: Any) -> np.ndarray: ...
+    def __call__(self, x: _Array, size: Any) -> np.ndarray:
+        """Means over H' x W' bins that cover the image, whatever its size.  x (N,H,W,C) -> (N,H',W',C)"""
 
 adaptive_avg_pool2d: _adaptive_avg_pool2d
 """Means over H' x W' bins that cover the image, whatever its size.  x (N,H,W,C) -> (N,H',W',C)
@@ -188,9 +190,11 @@ class _add(Op):
     def __call__(self, a: Tensor, b: _Input) -> Tensor:
         """a + b, broadcast.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """a + b, broadcast.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+        """a + b, broadcast.  a (...) · b (...) -> (...)"""
 
 add: _add
 """a + b, broadcast.  a (...) · b (...) -> (...)"""
@@ -200,9 +204,11 @@ class _add_relu(Op):
     def __call__(self, a: Tensor, b: _Input) -> Tensor:
         """relu(a + b) in one pass; one shape, no broadcasting.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """relu(a + b) in one pass; one shape, no broadcasting.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+        """relu(a + b) in one pass; one shape, no broadcasting.  a (...) · b (...) -> (...)"""
 
 add_relu: _add_relu
 """relu(a + b) in one pass; one shape, no broadcasting.  a (...) · b (...) -> (...)"""
@@ -212,7 +218,8 @@ class _all(Op):
     def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Whether all elements over axes hold (are not 0).  x (...) -> (...) bool"""
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray: ...
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+        """Whether all elements over axes hold (are not 0).  x (...) -> (...) bool"""
 
 all: _all
 """Whether all elements over axes hold (are not 0).  x (...) -> (...) bool"""
@@ -222,7 +229,8 @@ class _any(Op):
     def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Whether any element over axes holds (is not 0).  x (...) -> (...) bool"""
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray: ...
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+        """Whether any element over axes holds (is not 0).  x (...) -> (...) bool"""
 
 any: _any
 """Whether any element over axes holds (is not 0).  x (...) -> (...) bool"""
@@ -243,7 +251,8 @@ class _argmax(Op):
         array([1, 0])
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray: ...
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+        """Where the largest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64"""
 
 argmax: _argmax
 """Where the largest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64
@@ -257,7 +266,8 @@ class _argmin(Op):
     def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Where the smallest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64"""
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray: ...
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+        """Where the smallest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64"""
 
 argmin: _argmin
 """Where the smallest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64"""
@@ -274,7 +284,8 @@ class _avg_pool2d(Op):
         array([2.5, 3. ])
         """
     @overload
-    def __call__(self, x: _Array, window: Any, *, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> np.ndarray: ...
+    def __call__(self, x: _Array, window: Any, *, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> np.ndarray:
+        """The mean of each window.  x (N,H,W,C) -> (N,H',W',C)"""
 
 avg_pool2d: _avg_pool2d
 """The mean of each window.  x (N,H,W,C) -> (N,H',W',C)
@@ -300,11 +311,14 @@ class _batch_norm(Op):
                [ 1.,  1.]])
         """
     @overload
-    def __call__(self, x: _Input, gamma: Tensor, beta: _Input, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor: ...
+    def __call__(self, x: _Input, gamma: Tensor, beta: _Input, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor:
+        """Normalise each channel over all other axes, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
     @overload
-    def __call__(self, x: _Input, gamma: _Input, beta: Tensor, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor: ...
+    def __call__(self, x: _Input, gamma: _Input, beta: Tensor, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor:
+        """Normalise each channel over all other axes, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
     @overload
-    def __call__(self, x: _Array, gamma: _Array, beta: _Array, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> np.ndarray: ...
+    def __call__(self, x: _Array, gamma: _Array, beta: _Array, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> np.ndarray:
+        """Normalise each channel over all other axes, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 
 batch_norm: _batch_norm
 """Normalise each channel over all other axes, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
@@ -323,11 +337,14 @@ class _batch_norm_relu(Op):
     def __call__(self, x: Tensor, gamma: _Input, beta: _Input, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor:
         """relu(batch_norm(x, gamma, beta)) in fewer passes.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
     @overload
-    def __call__(self, x: _Input, gamma: Tensor, beta: _Input, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor: ...
+    def __call__(self, x: _Input, gamma: Tensor, beta: _Input, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor:
+        """relu(batch_norm(x, gamma, beta)) in fewer passes.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
     @overload
-    def __call__(self, x: _Input, gamma: _Input, beta: Tensor, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor: ...
+    def __call__(self, x: _Input, gamma: _Input, beta: Tensor, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor:
+        """relu(batch_norm(x, gamma, beta)) in fewer passes.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
     @overload
-    def __call__(self, x: _Array, gamma: _Array, beta: _Array, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> np.ndarray: ...
+    def __call__(self, x: _Array, gamma: _Array, beta: _Array, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> np.ndarray:
+        """relu(batch_norm(x, gamma, beta)) in fewer passes.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 
 batch_norm_relu: _batch_norm_relu
 """relu(batch_norm(x, gamma, beta)) in fewer passes.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
@@ -343,9 +360,11 @@ def binary_cross_entropy_with_logits(logits: Tensor, targets: _Input, *, pos_wei
     array([  0.6931, 100.    ])
     """
 @overload
-def binary_cross_entropy_with_logits(logits: _Input, targets: Tensor, *, pos_weight: Any = None, reduction: str = 'mean') -> Tensor: ...
+def binary_cross_entropy_with_logits(logits: _Input, targets: Tensor, *, pos_weight: Any = None, reduction: str = 'mean') -> Tensor:
+    """-(t log s + (1-t) log(1-s)) with s = sigmoid(logits), stable; reduced.  (...) · (...) -> () or (...)"""
 @overload
-def binary_cross_entropy_with_logits(logits: _Array, targets: _Array, *, pos_weight: Any = None, reduction: str = 'mean') -> np.ndarray: ...
+def binary_cross_entropy_with_logits(logits: _Array, targets: _Array, *, pos_weight: Any = None, reduction: str = 'mean') -> np.ndarray:
+    """-(t log s + (1-t) log(1-s)) with s = sigmoid(logits), stable; reduced.  (...) · (...) -> () or (...)"""
 
 class _broadcast_to(Op):
     @overload
@@ -357,7 +376,8 @@ class _broadcast_to(Op):
         array([3., 3.], dtype=float32)
         """
     @overload
-    def __call__(self, x: _Array, shape: tuple[int, ...]) -> np.ndarray: ...
+    def __call__(self, x: _Array, shape: tuple[int, ...]) -> np.ndarray:
+        """Repeat x along axes of length 1 and new leading axes.  x (...) -> shape"""
 
 broadcast_to: _broadcast_to
 """Repeat x along axes of length 1 and new leading axes.  x (...) -> shape
@@ -372,7 +392,8 @@ class _cast(Op):
     def __call__(self, x: Tensor, *, dtype: Any) -> Tensor:
         """Convert to another dtype.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array, *, dtype: Any) -> np.ndarray: ...
+    def __call__(self, x: _Array, *, dtype: Any) -> np.ndarray:
+        """Convert to another dtype.  x (...) -> (...)"""
 
 cast: _cast
 """Convert to another dtype.  x (...) -> (...)"""
@@ -389,13 +410,17 @@ class _clip(Op):
         [array([0., 1., 0.], dtype=float32), array(1., dtype=float32)]
         """
     @overload
-    def __call__(self, x: _Input, low: Tensor, high: _Input | None = None) -> Tensor: ...
+    def __call__(self, x: _Input, low: Tensor, high: _Input | None = None) -> Tensor:
+        """x held within [low, high].  x (...) · low (...) · high (...) -> (...)"""
     @overload
-    def __call__(self, x: _Input, low: _Input | None = None, *, high: Tensor) -> Tensor: ...
+    def __call__(self, x: _Input, low: _Input | None = None, *, high: Tensor) -> Tensor:
+        """x held within [low, high].  x (...) · low (...) · high (...) -> (...)"""
     @overload
-    def __call__(self, x: _Input, low: _Input | None, high: Tensor) -> Tensor: ...
+    def __call__(self, x: _Input, low: _Input | None, high: Tensor) -> Tensor:
+        """x held within [low, high].  x (...) · low (...) · high (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array, low: _Array | None = None, high: _Array | None = None) -> np.ndarray: ...
+    def __call__(self, x: _Array, low: _Array | None = None, high: _Array | None = None) -> np.ndarray:
+        """x held within [low, high].  x (...) · low (...) · high (...) -> (...)"""
 
 clip: _clip
 """x held within [low, high].  x (...) · low (...) · high (...) -> (...)
@@ -420,11 +445,14 @@ class _concatenate(Op):
         array([[1., 2., 3., 4.]])
         """
     @overload
-    def __call__(self, first: Tensor, /, *xs: _Input, axis: int = 0) -> Tensor: ...
+    def __call__(self, first: Tensor, /, *xs: _Input, axis: int = 0) -> Tensor:
+        """Arrays joined along an axis that exists; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)"""
     @overload
-    def __call__(self, first: _Array, /, *xs: _Array, axis: int = 0) -> np.ndarray: ...
+    def __call__(self, first: _Array, /, *xs: _Array, axis: int = 0) -> np.ndarray:
+        """Arrays joined along an axis that exists; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)"""
     @overload
-    def __call__(self, first: _Array, /, *xs: _Input, axis: int = 0) -> Tensor: ...
+    def __call__(self, first: _Array, /, *xs: _Input, axis: int = 0) -> Tensor:
+        """Arrays joined along an axis that exists; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)"""
 
 concatenate: _concatenate
 """Arrays joined along an axis that exists; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)
@@ -449,11 +477,14 @@ def conv1d(x: Tensor, w: _Input, b: _Input | None = None, *, stride: int = 1, pa
     array([-1., -1., -1., -1.])
     """
 @overload
-def conv1d(x: _Input, w: Tensor, b: _Input | None = None, *, stride: int = 1, padding: Any = 0, dilation: int = 1, groups: int = 1) -> Tensor: ...
+def conv1d(x: _Input, w: Tensor, b: _Input | None = None, *, stride: int = 1, padding: Any = 0, dilation: int = 1, groups: int = 1) -> Tensor:
+    """Cross-correlate sequences with a bank of filters.  x (N,L,C) · w (K,C/groups,O) · b (O,) -> (N,L',O)"""
 @overload
-def conv1d(x: _Input, w: _Input, b: Tensor, *, stride: int = 1, padding: Any = 0, dilation: int = 1, groups: int = 1) -> Tensor: ...
+def conv1d(x: _Input, w: _Input, b: Tensor, *, stride: int = 1, padding: Any = 0, dilation: int = 1, groups: int = 1) -> Tensor:
+    """Cross-correlate sequences with a bank of filters.  x (N,L,C) · w (K,C/groups,O) · b (O,) -> (N,L',O)"""
 @overload
-def conv1d(x: _Array, w: _Array, b: _Array | None = None, *, stride: int = 1, padding: Any = 0, dilation: int = 1, groups: int = 1) -> np.ndarray: ...
+def conv1d(x: _Array, w: _Array, b: _Array | None = None, *, stride: int = 1, padding: Any = 0, dilation: int = 1, groups: int = 1) -> np.ndarray:
+    """Cross-correlate sequences with a bank of filters.  x (N,L,C) · w (K,C/groups,O) · b (O,) -> (N,L',O)"""
 
 class _conv2d(Op):
     @overload
@@ -484,11 +515,14 @@ class _conv2d(Op):
         ((8, 28, 28, 6), (8, 16, 16, 6))
         """
     @overload
-    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor: ...
+    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+        """Cross-correlate images with a bank of filters.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
     @overload
-    def __call__(self, x: _Input, w: _Input, b: Tensor, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor: ...
+    def __call__(self, x: _Input, w: _Input, b: Tensor, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+        """Cross-correlate images with a bank of filters.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
     @overload
-    def __call__(self, x: _Array, w: _Array, b: _Array | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> np.ndarray: ...
+    def __call__(self, x: _Array, w: _Array, b: _Array | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> np.ndarray:
+        """Cross-correlate images with a bank of filters.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
 
 conv2d: _conv2d
 """Cross-correlate images with a bank of filters.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)
@@ -527,9 +561,11 @@ class _conv2d_dw(Op):
         array([3., 5., 7.])
         """
     @overload
-    def __call__(self, x: _Input, dy: Tensor, *, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor: ...
+    def __call__(self, x: _Input, dy: Tensor, *, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+        """The gradient of conv2d in its filters of `window` (I, J).  x (N,H,W,C) · dy (N,H',W',O) -> (I,J,C/groups,O)"""
     @overload
-    def __call__(self, x: _Array, dy: _Array, *, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> np.ndarray: ...
+    def __call__(self, x: _Array, dy: _Array, *, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> np.ndarray:
+        """The gradient of conv2d in its filters of `window` (I, J).  x (N,H,W,C) · dy (N,H',W',O) -> (I,J,C/groups,O)"""
 
 conv2d_dw: _conv2d_dw
 """The gradient of conv2d in its filters of `window` (I, J).  x (N,H,W,C) · dy (N,H',W',O) -> (I,J,C/groups,O)
@@ -549,9 +585,11 @@ class _conv2d_dx(Op):
         array([1., 3., 5., 3.])
         """
     @overload
-    def __call__(self, dy: _Input, w: Tensor, *, size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor: ...
+    def __call__(self, dy: _Input, w: Tensor, *, size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+        """The gradient of conv2d in its images of `size` (H, W).  dy (N,H',W',O) · w (I,J,C/groups,O) -> (N,H,W,C)"""
     @overload
-    def __call__(self, dy: _Array, w: _Array, *, size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> np.ndarray: ...
+    def __call__(self, dy: _Array, w: _Array, *, size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> np.ndarray:
+        """The gradient of conv2d in its images of `size` (H, W).  dy (N,H',W',O) · w (I,J,C/groups,O) -> (N,H,W,C)"""
 
 conv2d_dx: _conv2d_dx
 """The gradient of conv2d in its images of `size` (H, W).  dy (N,H',W',O) · w (I,J,C/groups,O) -> (N,H,W,C)
@@ -566,11 +604,14 @@ class _conv2d_relu(Op):
     def __call__(self, x: Tensor, w: _Input, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
         """relu(conv2d(x, w, b)) in one pass.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
     @overload
-    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor: ...
+    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+        """relu(conv2d(x, w, b)) in one pass.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
     @overload
-    def __call__(self, x: _Input, w: _Input, b: Tensor, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor: ...
+    def __call__(self, x: _Input, w: _Input, b: Tensor, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+        """relu(conv2d(x, w, b)) in one pass.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
     @overload
-    def __call__(self, x: _Array, w: _Array, b: _Array | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> np.ndarray: ...
+    def __call__(self, x: _Array, w: _Array, b: _Array | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> np.ndarray:
+        """relu(conv2d(x, w, b)) in one pass.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
 
 conv2d_relu: _conv2d_relu
 """relu(conv2d(x, w, b)) in one pass.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
@@ -605,11 +646,14 @@ class _conv_transpose2d(Op):
         array([ 1.,  2., 10., 20.])
         """
     @overload
-    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor: ...
+    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+        """Each pixel stamps filters times its value.  x (N,H,W,C) · w (I,J,O/groups,C) · b (O,) -> (N,H',W',O)"""
     @overload
-    def __call__(self, x: _Input, w: _Input, b: Tensor, *, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor: ...
+    def __call__(self, x: _Input, w: _Input, b: Tensor, *, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+        """Each pixel stamps filters times its value.  x (N,H,W,C) · w (I,J,O/groups,C) · b (O,) -> (N,H',W',O)"""
     @overload
-    def __call__(self, x: _Array, w: _Array, b: _Array | None = None, *, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, dilation: Any = 1, groups: int = 1) -> np.ndarray: ...
+    def __call__(self, x: _Array, w: _Array, b: _Array | None = None, *, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, dilation: Any = 1, groups: int = 1) -> np.ndarray:
+        """Each pixel stamps filters times its value.  x (N,H,W,C) · w (I,J,O/groups,C) · b (O,) -> (N,H',W',O)"""
 
 conv_transpose2d: _conv_transpose2d
 """Each pixel stamps filters times its value.  x (N,H,W,C) · w (I,J,O/groups,C) · b (O,) -> (N,H',W',O)
@@ -644,7 +688,8 @@ class _cos(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """The cosine.  x (...) in radians -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """The cosine.  x (...) in radians -> (...)"""
 
 cos: _cos
 """The cosine.  x (...) in radians -> (...)"""
@@ -658,7 +703,8 @@ class _cumsum(Op):
         array([ 1,  3,  6, 10])
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None) -> np.ndarray: ...
+    def __call__(self, x: _Array, axis: Any = None) -> np.ndarray:
+        """Running sums along an axis, of the flattened array if None.  x (...) -> (...), or (size,) for axis=None"""
 
 cumsum: _cumsum
 """Running sums along an axis, of the flattened array if None.  x (...) -> (...), or (size,) for axis=None
@@ -678,20 +724,25 @@ def depthwise_conv2d(x: Tensor, w: _Input, b: _Input | None = None, *, stride: A
     (1, 8, 8, 6)
     """
 @overload
-def depthwise_conv2d(x: _Input, w: Tensor, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor: ...
+def depthwise_conv2d(x: _Input, w: Tensor, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
+    """M filters for each channel by itself.  x (N,H,W,C) · w (I,J,C,M) · b (C*M,) -> (N,H',W',C*M)"""
 @overload
-def depthwise_conv2d(x: _Input, w: _Input, b: Tensor, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor: ...
+def depthwise_conv2d(x: _Input, w: _Input, b: Tensor, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
+    """M filters for each channel by itself.  x (N,H,W,C) · w (I,J,C,M) · b (C*M,) -> (N,H',W',C*M)"""
 @overload
-def depthwise_conv2d(x: _Array, w: _Array, b: _Array | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> np.ndarray: ...
+def depthwise_conv2d(x: _Array, w: _Array, b: _Array | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> np.ndarray:
+    """M filters for each channel by itself.  x (N,H,W,C) · w (I,J,C,M) · b (C*M,) -> (N,H',W',C*M)"""
 
 class _div(Op):
     @overload
     def __call__(self, a: Tensor, b: _Input) -> Tensor:
         """a / b.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """a / b.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+        """a / b.  a (...) · b (...) -> (...)"""
 
 div: _div
 """a / b.  a (...) · b (...) -> (...)"""
@@ -711,7 +762,8 @@ class _dropout(Op):
         array([1., 1., 1.])
         """
     @overload
-    def __call__(self, x: _Array, rate: float, *, training: bool = True, rng: Any = None) -> np.ndarray: ...
+    def __call__(self, x: _Array, rate: float, *, training: bool = True, rng: Any = None) -> np.ndarray:
+        """Set a share `rate` of the elements to zero and scale the rest by 1/(1 - rate).  x (...) -> (...)"""
 
 dropout: _dropout
 """Set a share `rate` of the elements to zero and scale the rest by 1/(1 - rate).  x (...) -> (...)
@@ -737,14 +789,16 @@ def einsum(subscripts: str, *xs: _Array) -> np.ndarray:
     (5, 2, 4)
     """
 @overload
-def einsum(subscripts: str, *xs: _Input) -> Tensor: ...
+def einsum(subscripts: str, *xs: _Input) -> Tensor:
+    """Einstein's summation, as ``np.einsum`` spells it: ``einsum("ij,jk->ik", a, b)``."""
 
 class _elu(Op):
     @overload
     def __call__(self, x: Tensor, *, alpha: float = 1.0) -> Tensor:
         """x where positive, alpha * (e**x - 1) elsewhere.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array, *, alpha: float = 1.0) -> np.ndarray: ...
+    def __call__(self, x: _Array, *, alpha: float = 1.0) -> np.ndarray:
+        """x where positive, alpha * (e**x - 1) elsewhere.  x (...) -> (...)"""
 
 elu: _elu
 """x where positive, alpha * (e**x - 1) elsewhere.  x (...) -> (...)"""
@@ -754,9 +808,11 @@ class _equal(Op):
     def __call__(self, a: Tensor, b: _Input) -> Tensor:
         """a == b, element by element; `tg.testing` compares with a tolerance.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """a == b, element by element; `tg.testing` compares with a tolerance.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+        """a == b, element by element; `tg.testing` compares with a tolerance.  a (...) · b (...) -> (...) bool"""
 
 equal: _equal
 """a == b, element by element; `tg.testing` compares with a tolerance.  a (...) · b (...) -> (...) bool"""
@@ -769,7 +825,8 @@ class _erf(Op):
         NumPy has none: a table of Taylor polynomials, 1/64 apart, filled on first use.
         """
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """The error function, to the last bits of float64.  x (...) -> (...)"""
 
 erf: _erf
 """The error function, to the last bits of float64.  x (...) -> (...)
@@ -782,7 +839,8 @@ class _exp(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """e ** x.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """e ** x.  x (...) -> (...)"""
 
 exp: _exp
 """e ** x.  x (...) -> (...)"""
@@ -796,7 +854,8 @@ class _expand_dims(Op):
         (1, 28, 28, 1)
         """
     @overload
-    def __call__(self, x: _Array, axis: Any) -> np.ndarray: ...
+    def __call__(self, x: _Array, axis: Any) -> np.ndarray:
+        """New axes of length 1 at these places of the result.  x (...) -> (...)"""
 
 expand_dims: _expand_dims
 """New axes of length 1 at these places of the result.  x (...) -> (...)
@@ -810,7 +869,8 @@ class _expm1(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """e ** x - 1, exact near 0.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """e ** x - 1, exact near 0.  x (...) -> (...)"""
 
 expm1: _expm1
 """e ** x - 1, exact near 0.  x (...) -> (...)"""
@@ -832,7 +892,8 @@ class _flatten(Op):
         (8, 48)
         """
     @overload
-    def __call__(self, x: _Array, *, start: int = 0) -> np.ndarray: ...
+    def __call__(self, x: _Array, *, start: int = 0) -> np.ndarray:
+        """All axes from `start` on as one; start=1 keeps the batch.  x (...) -> (..., size)"""
 
 flatten: _flatten
 """All axes from `start` on as one; start=1 keeps the batch.  x (...) -> (..., size)
@@ -851,7 +912,8 @@ class _flip(Op):
                [3, 2]]))
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None) -> np.ndarray: ...
+    def __call__(self, x: _Array, axis: Any = None) -> np.ndarray:
+        """The order along axes reversed, along all of them if None.  x (...) -> (...)"""
 
 flip: _flip
 """The order along axes reversed, along all of them if None.  x (...) -> (...)
@@ -873,7 +935,8 @@ class _fold(Op):
         array([1., 2., 2., 1.])
         """
     @overload
-    def __call__(self, cols: _Array, *, size: Any, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> np.ndarray: ...
+    def __call__(self, cols: _Array, *, size: Any, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> np.ndarray:
+        """Windows added up at their places on images of `size` (H, W).  cols (N,H',W',I,J,C) -> (N,H,W,C)"""
 
 fold: _fold
 """Windows added up at their places on images of `size` (H, W).  cols (N,H',W',I,J,C) -> (N,H,W,C)
@@ -901,7 +964,8 @@ class _gelu(Op):
         x (...) -> (...)
         """
     @overload
-    def __call__(self, x: _Array, *, approximate: str = 'none') -> np.ndarray: ...
+    def __call__(self, x: _Array, *, approximate: str = 'none') -> np.ndarray:
+        """x times the normal distribution function at x; ``approximate="tanh"`` as Hendrycks and Gimpel."""
 
 gelu: _gelu
 """x times the normal distribution function at x; ``approximate="tanh"`` as Hendrycks and Gimpel.
@@ -925,7 +989,8 @@ class _getitem(Op):
                [0., 0., 0.]], dtype=float32)
         """
     @overload
-    def __call__(self, x: _Array, *indices: _Array, key: Any) -> np.ndarray: ...
+    def __call__(self, x: _Array, *indices: _Array, key: Any) -> np.ndarray:
+        """x[key]: ints, slices, ..., None, integer and boolean arrays, NumPy's meaning.  x (...) -> (...)"""
 
 getitem: _getitem
 """x[key]: ints, slices, ..., None, integer and boolean arrays, NumPy's meaning.  x (...) -> (...)
@@ -950,7 +1015,8 @@ class _global_avg_pool2d(Op):
         array([[3., 4.]])
         """
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """The mean of each channel over the whole image.  x (N,H,W,C) -> (N,C)"""
 
 global_avg_pool2d: _global_avg_pool2d
 """The mean of each channel over the whole image.  x (N,H,W,C) -> (N,C)
@@ -972,9 +1038,11 @@ class _greater(Op):
         (array([0., 2., 3.], dtype=float32), array([6, 7]), False)
         """
     @overload
-    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """a > b, element by element: a boolean Tensor if a or b is one.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+        """a > b, element by element: a boolean Tensor if a or b is one.  a (...) · b (...) -> (...) bool"""
 
 greater: _greater
 """a > b, element by element: a boolean Tensor if a or b is one.  a (...) · b (...) -> (...) bool
@@ -992,9 +1060,11 @@ class _greater_equal(Op):
     def __call__(self, a: Tensor, b: _Input) -> Tensor:
         """a >= b, element by element.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """a >= b, element by element.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+        """a >= b, element by element.  a (...) · b (...) -> (...) bool"""
 
 greater_equal: _greater_equal
 """a >= b, element by element.  a (...) · b (...) -> (...) bool"""
@@ -1006,20 +1076,25 @@ def group_norm(x: Tensor, groups: int, gamma: _Input | None = None, beta: _Input
     Source: Wu and He (2018).
     """
 @overload
-def group_norm(x: _Input, groups: int, gamma: Tensor, beta: _Input | None = None, *, eps: float = 1e-05) -> Tensor: ...
+def group_norm(x: _Input, groups: int, gamma: Tensor, beta: _Input | None = None, *, eps: float = 1e-05) -> Tensor:
+    """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 @overload
-def group_norm(x: _Input, groups: int, gamma: _Input | None = None, *, beta: Tensor, eps: float = 1e-05) -> Tensor: ...
+def group_norm(x: _Input, groups: int, gamma: _Input | None = None, *, beta: Tensor, eps: float = 1e-05) -> Tensor:
+    """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 @overload
-def group_norm(x: _Input, groups: int, gamma: _Input | None, beta: Tensor, *, eps: float = 1e-05) -> Tensor: ...
+def group_norm(x: _Input, groups: int, gamma: _Input | None, beta: Tensor, *, eps: float = 1e-05) -> Tensor:
+    """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 @overload
-def group_norm(x: _Array, groups: int, gamma: _Array | None = None, beta: _Array | None = None, *, eps: float = 1e-05) -> np.ndarray: ...
+def group_norm(x: _Array, groups: int, gamma: _Array | None = None, beta: _Array | None = None, *, eps: float = 1e-05) -> np.ndarray:
+    """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 
 class _hard_sigmoid(Op):
     @overload
     def __call__(self, x: Tensor) -> Tensor:
         """min(max(x/6 + 1/2, 0), 1).  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """min(max(x/6 + 1/2, 0), 1).  x (...) -> (...)"""
 
 hard_sigmoid: _hard_sigmoid
 """min(max(x/6 + 1/2, 0), 1).  x (...) -> (...)"""
@@ -1029,7 +1104,8 @@ class _hard_swish(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """x * hard_sigmoid(x).  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """x * hard_sigmoid(x).  x (...) -> (...)"""
 
 hard_swish: _hard_swish
 """x * hard_sigmoid(x).  x (...) -> (...)"""
@@ -1042,9 +1118,11 @@ def huber_loss(predictions: Tensor, targets: _Input, *, delta: float = 1.0, redu
     array([0.125, 2.5  ])
     """
 @overload
-def huber_loss(predictions: _Input, targets: Tensor, *, delta: float = 1.0, reduction: str = 'mean') -> Tensor: ...
+def huber_loss(predictions: _Input, targets: Tensor, *, delta: float = 1.0, reduction: str = 'mean') -> Tensor:
+    """``d**2 / 2`` where ``|d| <= delta``, else ``delta * (|d| - delta/2)``; reduced.  (...) · (...) -> () or (...)"""
 @overload
-def huber_loss(predictions: _Array, targets: _Array, *, delta: float = 1.0, reduction: str = 'mean') -> np.ndarray: ...
+def huber_loss(predictions: _Array, targets: _Array, *, delta: float = 1.0, reduction: str = 'mean') -> np.ndarray:
+    """``d**2 / 2`` where ``|d| <= delta``, else ``delta * (|d| - delta/2)``; reduced.  (...) · (...) -> () or (...)"""
 
 @overload
 def instance_norm(x: Tensor, gamma: _Input | None = None, beta: _Input | None = None, *, eps: float = 1e-05) -> Tensor:
@@ -1053,20 +1131,25 @@ def instance_norm(x: Tensor, gamma: _Input | None = None, beta: _Input | None = 
     Source: Ulyanov, Vedaldi and Lempitsky (2016).
     """
 @overload
-def instance_norm(x: _Input, gamma: Tensor, beta: _Input | None = None, *, eps: float = 1e-05) -> Tensor: ...
+def instance_norm(x: _Input, gamma: Tensor, beta: _Input | None = None, *, eps: float = 1e-05) -> Tensor:
+    """Normalise each channel of each sample over place.  x (N,H,W,C) · gamma, beta (C,) -> (N,H,W,C)"""
 @overload
-def instance_norm(x: _Input, gamma: _Input | None = None, *, beta: Tensor, eps: float = 1e-05) -> Tensor: ...
+def instance_norm(x: _Input, gamma: _Input | None = None, *, beta: Tensor, eps: float = 1e-05) -> Tensor:
+    """Normalise each channel of each sample over place.  x (N,H,W,C) · gamma, beta (C,) -> (N,H,W,C)"""
 @overload
-def instance_norm(x: _Input, gamma: _Input | None, beta: Tensor, *, eps: float = 1e-05) -> Tensor: ...
+def instance_norm(x: _Input, gamma: _Input | None, beta: Tensor, *, eps: float = 1e-05) -> Tensor:
+    """Normalise each channel of each sample over place.  x (N,H,W,C) · gamma, beta (C,) -> (N,H,W,C)"""
 @overload
-def instance_norm(x: _Array, gamma: _Array | None = None, beta: _Array | None = None, *, eps: float = 1e-05) -> np.ndarray: ...
+def instance_norm(x: _Array, gamma: _Array | None = None, beta: _Array | None = None, *, eps: float = 1e-05) -> np.ndarray:
+    """Normalise each channel of each sample over place.  x (N,H,W,C) · gamma, beta (C,) -> (N,H,W,C)"""
 
 class _isfinite(Op):
     @overload
     def __call__(self, x: Tensor) -> Tensor:
         """Which elements are neither infinite nor NaN.  x (...) -> (...) bool"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """Which elements are neither infinite nor NaN.  x (...) -> (...) bool"""
 
 isfinite: _isfinite
 """Which elements are neither infinite nor NaN.  x (...) -> (...) bool"""
@@ -1076,7 +1159,8 @@ class _isinf(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """Which elements are infinite, with either sign.  x (...) -> (...) bool"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """Which elements are infinite, with either sign.  x (...) -> (...) bool"""
 
 isinf: _isinf
 """Which elements are infinite, with either sign.  x (...) -> (...) bool"""
@@ -1086,7 +1170,8 @@ class _isnan(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """Which elements are NaN.  x (...) -> (...) bool"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """Which elements are NaN.  x (...) -> (...) bool"""
 
 isnan: _isnan
 """Which elements are NaN.  x (...) -> (...) bool"""
@@ -1100,9 +1185,11 @@ def l1_loss(predictions: Tensor, targets: _Input, *, reduction: str = 'mean') ->
     1.0
     """
 @overload
-def l1_loss(predictions: _Input, targets: Tensor, *, reduction: str = 'mean') -> Tensor: ...
+def l1_loss(predictions: _Input, targets: Tensor, *, reduction: str = 'mean') -> Tensor:
+    """``|predictions - targets|``, reduced.  (...) · (...) -> () or (...)"""
 @overload
-def l1_loss(predictions: _Array, targets: _Array, *, reduction: str = 'mean') -> np.ndarray: ...
+def l1_loss(predictions: _Array, targets: _Array, *, reduction: str = 'mean') -> np.ndarray:
+    """``|predictions - targets|``, reduced.  (...) · (...) -> () or (...)"""
 
 @overload
 def layer_norm(x: Tensor, gamma: _Input | None = None, beta: _Input | None = None, *, axis: Any = -1, eps: float = 1e-05) -> Tensor:
@@ -1116,13 +1203,17 @@ def layer_norm(x: Tensor, gamma: _Input | None = None, beta: _Input | None = Non
            [-1.,  1.]])
     """
 @overload
-def layer_norm(x: _Input, gamma: Tensor, beta: _Input | None = None, *, axis: Any = -1, eps: float = 1e-05) -> Tensor: ...
+def layer_norm(x: _Input, gamma: Tensor, beta: _Input | None = None, *, axis: Any = -1, eps: float = 1e-05) -> Tensor:
+    """Normalise each sample over `axis`, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 @overload
-def layer_norm(x: _Input, gamma: _Input | None = None, *, beta: Tensor, axis: Any = -1, eps: float = 1e-05) -> Tensor: ...
+def layer_norm(x: _Input, gamma: _Input | None = None, *, beta: Tensor, axis: Any = -1, eps: float = 1e-05) -> Tensor:
+    """Normalise each sample over `axis`, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 @overload
-def layer_norm(x: _Input, gamma: _Input | None, beta: Tensor, *, axis: Any = -1, eps: float = 1e-05) -> Tensor: ...
+def layer_norm(x: _Input, gamma: _Input | None, beta: Tensor, *, axis: Any = -1, eps: float = 1e-05) -> Tensor:
+    """Normalise each sample over `axis`, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 @overload
-def layer_norm(x: _Array, gamma: _Array | None = None, beta: _Array | None = None, *, axis: Any = -1, eps: float = 1e-05) -> np.ndarray: ...
+def layer_norm(x: _Array, gamma: _Array | None = None, beta: _Array | None = None, *, axis: Any = -1, eps: float = 1e-05) -> np.ndarray:
+    """Normalise each sample over `axis`, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 
 class _leaky_relu(Op):
     @overload
@@ -1133,7 +1224,8 @@ class _leaky_relu(Op):
         array([-0.1,  2. ])
         """
     @overload
-    def __call__(self, x: _Array, *, slope: float = 0.01) -> np.ndarray: ...
+    def __call__(self, x: _Array, *, slope: float = 0.01) -> np.ndarray:
+        """x where positive, slope * x elsewhere (at 0 too).  x (...) -> (...)"""
 
 leaky_relu: _leaky_relu
 """x where positive, slope * x elsewhere (at 0 too).  x (...) -> (...)
@@ -1147,9 +1239,11 @@ class _less(Op):
     def __call__(self, a: Tensor, b: _Input) -> Tensor:
         """a < b, element by element.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """a < b, element by element.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+        """a < b, element by element.  a (...) · b (...) -> (...) bool"""
 
 less: _less
 """a < b, element by element.  a (...) · b (...) -> (...) bool"""
@@ -1159,9 +1253,11 @@ class _less_equal(Op):
     def __call__(self, a: Tensor, b: _Input) -> Tensor:
         """a <= b, element by element.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """a <= b, element by element.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+        """a <= b, element by element.  a (...) · b (...) -> (...) bool"""
 
 less_equal: _less_equal
 """a <= b, element by element.  a (...) · b (...) -> (...) bool"""
@@ -1176,11 +1272,14 @@ class _linear(Op):
         array([[ 1.,  2., 13.]])
         """
     @overload
-    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None) -> Tensor: ...
+    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None) -> Tensor:
+        """x @ w + b, a dense layer.  x (..., C) · w (C, O) · b (O,) -> (..., O)"""
     @overload
-    def __call__(self, x: _Input, w: _Input, b: Tensor) -> Tensor: ...
+    def __call__(self, x: _Input, w: _Input, b: Tensor) -> Tensor:
+        """x @ w + b, a dense layer.  x (..., C) · w (C, O) · b (O,) -> (..., O)"""
     @overload
-    def __call__(self, x: _Array, w: _Array, b: _Array | None = None) -> np.ndarray: ...
+    def __call__(self, x: _Array, w: _Array, b: _Array | None = None) -> np.ndarray:
+        """x @ w + b, a dense layer.  x (..., C) · w (C, O) · b (O,) -> (..., O)"""
 
 linear: _linear
 """x @ w + b, a dense layer.  x (..., C) · w (C, O) · b (O,) -> (..., O)
@@ -1195,11 +1294,14 @@ class _linear_relu(Op):
     def __call__(self, x: Tensor, w: _Input, b: _Input | None = None) -> Tensor:
         """relu(x @ w + b) in one pass.  x (..., C) · w (C, O) · b (O,) -> (..., O)"""
     @overload
-    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None) -> Tensor: ...
+    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None) -> Tensor:
+        """relu(x @ w + b) in one pass.  x (..., C) · w (C, O) · b (O,) -> (..., O)"""
     @overload
-    def __call__(self, x: _Input, w: _Input, b: Tensor) -> Tensor: ...
+    def __call__(self, x: _Input, w: _Input, b: Tensor) -> Tensor:
+        """relu(x @ w + b) in one pass.  x (..., C) · w (C, O) · b (O,) -> (..., O)"""
     @overload
-    def __call__(self, x: _Array, w: _Array, b: _Array | None = None) -> np.ndarray: ...
+    def __call__(self, x: _Array, w: _Array, b: _Array | None = None) -> np.ndarray:
+        """relu(x @ w + b) in one pass.  x (..., C) · w (C, O) · b (O,) -> (..., O)"""
 
 linear_relu: _linear_relu
 """relu(x @ w + b) in one pass.  x (..., C) · w (C, O) · b (O,) -> (..., O)"""
@@ -1209,7 +1311,8 @@ class _log(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """The natural logarithm.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """The natural logarithm.  x (...) -> (...)"""
 
 log: _log
 """The natural logarithm.  x (...) -> (...)"""
@@ -1219,7 +1322,8 @@ class _log1p(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """log(1 + x), exact near 0.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """log(1 + x), exact near 0.  x (...) -> (...)"""
 
 log1p: _log1p
 """log(1 + x), exact near 0.  x (...) -> (...)"""
@@ -1233,7 +1337,8 @@ class _log_softmax(Op):
         array([-1000.,     0.])
         """
     @overload
-    def __call__(self, x: _Array, axis: int = -1) -> np.ndarray: ...
+    def __call__(self, x: _Array, axis: int = -1) -> np.ndarray:
+        """log(softmax(x)) along an axis, without overflow.  x (..., C) -> (..., C)"""
 
 log_softmax: _log_softmax
 """log(softmax(x)) along an axis, without overflow.  x (..., C) -> (..., C)
@@ -1247,9 +1352,11 @@ class _logical_and(Op):
     def __call__(self, a: Tensor, b: _Input) -> Tensor:
         """Whether both hold; ``a & b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """Whether both hold; ``a & b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+        """Whether both hold; ``a & b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
 
 logical_and: _logical_and
 """Whether both hold; ``a & b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
@@ -1259,7 +1366,8 @@ class _logical_not(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """Whether x does not hold; ``~x`` of a boolean Tensor.  x (...) -> (...) bool"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """Whether x does not hold; ``~x`` of a boolean Tensor.  x (...) -> (...) bool"""
 
 logical_not: _logical_not
 """Whether x does not hold; ``~x`` of a boolean Tensor.  x (...) -> (...) bool"""
@@ -1269,9 +1377,11 @@ class _logical_or(Op):
     def __call__(self, a: Tensor, b: _Input) -> Tensor:
         """Whether either holds; ``a | b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """Whether either holds; ``a | b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+        """Whether either holds; ``a | b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
 
 logical_or: _logical_or
 """Whether either holds; ``a | b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
@@ -1281,9 +1391,11 @@ class _logical_xor(Op):
     def __call__(self, a: Tensor, b: _Input) -> Tensor:
         """Whether exactly one holds; ``a ^ b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """Whether exactly one holds; ``a ^ b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+        """Whether exactly one holds; ``a ^ b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
 
 logical_xor: _logical_xor
 """Whether exactly one holds; ``a ^ b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
@@ -1298,7 +1410,8 @@ class _logsumexp(Op):
         0.6931
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray: ...
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+        """log(sum(exp(x))) without overflow.  x (...) -> (...)"""
 
 logsumexp: _logsumexp
 """log(sum(exp(x))) without overflow.  x (...) -> (...)
@@ -1320,9 +1433,11 @@ class _matmul(Op):
         (5, 2, 4)
         """
     @overload
-    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """The matrix product, by NumPy's rules for vectors and batches.  a (..., N, K) · b (..., K, M) -> (..., N, M)"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+        """The matrix product, by NumPy's rules for vectors and batches.  a (..., N, K) · b (..., K, M) -> (..., N, M)"""
 
 matmul: _matmul
 """The matrix product, by NumPy's rules for vectors and batches.  a (..., N, K) · b (..., K, M) -> (..., N, M)
@@ -1344,7 +1459,8 @@ class _max(Op):
         (7.0, array([0. , 0.5, 0.5], dtype=float32))
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray: ...
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+        """The largest element over axes; ties share the gradient equally.  x (...) -> (...)"""
 
 max: _max
 """The largest element over axes; ties share the gradient equally.  x (...) -> (...)
@@ -1381,7 +1497,8 @@ class _max_pool2d(Op):
         array([4., 5., 6.])
         """
     @overload
-    def __call__(self, x: _Array, window: Any, *, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> np.ndarray: ...
+    def __call__(self, x: _Array, window: Any, *, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> np.ndarray:
+        """The largest pixel of each window.  x (N,H,W,C) -> (N,H',W',C)"""
 
 max_pool2d: _max_pool2d
 """The largest pixel of each window.  x (N,H,W,C) -> (N,H',W',C)
@@ -1415,7 +1532,8 @@ def max_pool2d_with_indices(x: Tensor, window: Any, *, stride: Any = None, paddi
     The numbers are a plain array, to be given to `max_unpool2d`.
     """
 @overload
-def max_pool2d_with_indices(x: _Array, window: Any, *, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> tuple[np.ndarray, np.ndarray]: ...
+def max_pool2d_with_indices(x: _Array, window: Any, *, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """`max_pool2d`, and the number row*W + column of each winner.  x (N,H,W,C) -> (N,H',W',C), (N,H',W',C) int"""
 
 class _max_unpool2d(Op):
     @overload
@@ -1442,9 +1560,11 @@ class _max_unpool2d(Op):
         array([0., 3., 4., 0.])
         """
     @overload
-    def __call__(self, x: _Input, indices: Tensor, size: Any) -> Tensor: ...
+    def __call__(self, x: _Input, indices: Tensor, size: Any) -> Tensor:
+        """Zeros, with each value of x at its pixel.  x (N,H',W',C) · indices (N,H',W',C) int -> (N,H,W,C)"""
     @overload
-    def __call__(self, x: _Array, indices: _Array, size: Any) -> np.ndarray: ...
+    def __call__(self, x: _Array, indices: _Array, size: Any) -> np.ndarray:
+        """Zeros, with each value of x at its pixel.  x (N,H',W',C) · indices (N,H',W',C) int -> (N,H,W,C)"""
 
 max_unpool2d: _max_unpool2d
 """Zeros, with each value of x at its pixel.  x (N,H',W',C) · indices (N,H',W',C) int -> (N,H,W,C)
@@ -1481,9 +1601,11 @@ class _maximum(Op):
         array([0. , 1. , 0.5], dtype=float32)
         """
     @overload
-    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """The larger of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+        """The larger of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)"""
 
 maximum: _maximum
 """The larger of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)
@@ -1505,7 +1627,8 @@ class _mean(Op):
         (3.0, array([0.25, 0.25, 0.25, 0.25], dtype=float32))
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray: ...
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+        """The mean over axes, which must not be empty.  x (...) -> (...)"""
 
 mean: _mean
 """The mean over axes, which must not be empty.  x (...) -> (...)
@@ -1524,7 +1647,8 @@ class _min(Op):
         array([1., 2.])
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray: ...
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+        """The smallest element over axes; ties share the gradient equally.  x (...) -> (...)"""
 
 min: _min
 """The smallest element over axes; ties share the gradient equally.  x (...) -> (...)
@@ -1538,9 +1662,11 @@ class _minimum(Op):
     def __call__(self, a: Tensor, b: _Input) -> Tensor:
         """The smaller of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """The smaller of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+        """The smaller of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)"""
 
 minimum: _minimum
 """The smaller of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)"""
@@ -1550,7 +1676,8 @@ class _moveaxis(Op):
     def __call__(self, x: Tensor, source: Any, destination: Any) -> Tensor:
         """Axes moved to other places, the rest in order.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array, source: Any, destination: Any) -> np.ndarray: ...
+    def __call__(self, x: _Array, source: Any, destination: Any) -> np.ndarray:
+        """Axes moved to other places, the rest in order.  x (...) -> (...)"""
 
 moveaxis: _moveaxis
 """Axes moved to other places, the rest in order.  x (...) -> (...)"""
@@ -1564,18 +1691,22 @@ def mse_loss(predictions: Tensor, targets: _Input, *, reduction: str = 'mean') -
     1.6667
     """
 @overload
-def mse_loss(predictions: _Input, targets: Tensor, *, reduction: str = 'mean') -> Tensor: ...
+def mse_loss(predictions: _Input, targets: Tensor, *, reduction: str = 'mean') -> Tensor:
+    """(predictions - targets)**2, reduced.  (...) · (...) -> () or (...)"""
 @overload
-def mse_loss(predictions: _Array, targets: _Array, *, reduction: str = 'mean') -> np.ndarray: ...
+def mse_loss(predictions: _Array, targets: _Array, *, reduction: str = 'mean') -> np.ndarray:
+    """(predictions - targets)**2, reduced.  (...) · (...) -> () or (...)"""
 
 class _mul(Op):
     @overload
     def __call__(self, a: Tensor, b: _Input) -> Tensor:
         """a * b.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """a * b.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+        """a * b.  a (...) · b (...) -> (...)"""
 
 mul: _mul
 """a * b.  a (...) · b (...) -> (...)"""
@@ -1585,7 +1716,8 @@ class _neg(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """-x.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """-x.  x (...) -> (...)"""
 
 neg: _neg
 """-x.  x (...) -> (...)"""
@@ -1599,9 +1731,11 @@ def nll_loss(log_probabilities: Tensor, labels: _Input, *, weight: Any = None, i
     0.4904
     """
 @overload
-def nll_loss(log_probabilities: _Input, labels: Tensor, *, weight: Any = None, ignore_index: int | None = None, reduction: str = 'mean') -> Tensor: ...
+def nll_loss(log_probabilities: _Input, labels: Tensor, *, weight: Any = None, ignore_index: int | None = None, reduction: str = 'mean') -> Tensor:
+    """-log_probabilities[label], reduced as in `softmax_cross_entropy`.  (..., C) · (...) int -> () or (...)"""
 @overload
-def nll_loss(log_probabilities: _Array, labels: _Array, *, weight: Any = None, ignore_index: int | None = None, reduction: str = 'mean') -> np.ndarray: ...
+def nll_loss(log_probabilities: _Array, labels: _Array, *, weight: Any = None, ignore_index: int | None = None, reduction: str = 'mean') -> np.ndarray:
+    """-log_probabilities[label], reduced as in `softmax_cross_entropy`.  (..., C) · (...) int -> () or (...)"""
 
 class _norm(Op):
     @overload
@@ -1612,7 +1746,8 @@ class _norm(Op):
         5.0
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray: ...
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+        """The Euclidean norm over axes; its derivative at 0 is 0.  x (...) -> (...)"""
 
 norm: _norm
 """The Euclidean norm over axes; its derivative at 0 is 0.  x (...) -> (...)
@@ -1626,7 +1761,8 @@ class _normalize(Op):
     def __call__(self, x: Tensor, *, axis: Any, eps: float = 1e-05) -> Tensor:
         """(x - mean) / sqrt(variance + eps) over axes: mean 0, variance 1.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array, *, axis: Any, eps: float = 1e-05) -> np.ndarray: ...
+    def __call__(self, x: _Array, *, axis: Any, eps: float = 1e-05) -> np.ndarray:
+        """(x - mean) / sqrt(variance + eps) over axes: mean 0, variance 1.  x (...) -> (...)"""
 
 normalize: _normalize
 """(x - mean) / sqrt(variance + eps) over axes: mean 0, variance 1.  x (...) -> (...)"""
@@ -1636,9 +1772,11 @@ class _not_equal(Op):
     def __call__(self, a: Tensor, b: _Input) -> Tensor:
         """a != b, element by element.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """a != b, element by element.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+        """a != b, element by element.  a (...) · b (...) -> (...) bool"""
 
 not_equal: _not_equal
 """a != b, element by element.  a (...) · b (...) -> (...) bool"""
@@ -1660,9 +1798,11 @@ class _outer(Op):
                [20.,  2.]])
         """
     @overload
-    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """All products of an element of a and an element of b.  a (...) · b (...) -> (a.size, b.size)"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+        """All products of an element of a and an element of b.  a (...) · b (...) -> (a.size, b.size)"""
 
 outer: _outer
 """All products of an element of a and an element of b.  a (...) · b (...) -> (a.size, b.size)
@@ -1690,7 +1830,8 @@ class _pad(Op):
         array([3., 2., 1., 2., 3., 2., 1.])
         """
     @overload
-    def __call__(self, x: _Array, width: Any, mode: str = 'constant', *, value: float = 0.0) -> np.ndarray: ...
+    def __call__(self, x: _Array, width: Any, mode: str = 'constant', *, value: float = 0.0) -> np.ndarray:
+        """A border around x; `width` as in ``np.pad``: one int, a pair, or a pair per axis.  x (...) -> (...)"""
 
 pad: _pad
 """A border around x; `width` as in ``np.pad``: one int, a pair, or a pair per axis.  x (...) -> (...)
@@ -1716,9 +1857,11 @@ class _pow(Op):
         The gradient in a at a = 0, b = 0 is 0, and the gradient in b is 0 where a = 0.
         """
     @overload
-    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """a ** b.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+        """a ** b.  a (...) · b (...) -> (...)"""
 
 pow: _pow
 """a ** b.  a (...) · b (...) -> (...)
@@ -1731,9 +1874,11 @@ class _prelu(Op):
     def __call__(self, x: Tensor, slope: _Input) -> Tensor:
         """leaky_relu with a learned slope, one for all or one per channel.  x (..., C) · slope (C,) -> (..., C)"""
     @overload
-    def __call__(self, x: _Input, slope: Tensor) -> Tensor: ...
+    def __call__(self, x: _Input, slope: Tensor) -> Tensor:
+        """leaky_relu with a learned slope, one for all or one per channel.  x (..., C) · slope (C,) -> (..., C)"""
     @overload
-    def __call__(self, x: _Array, slope: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array, slope: _Array) -> np.ndarray:
+        """leaky_relu with a learned slope, one for all or one per channel.  x (..., C) · slope (C,) -> (..., C)"""
 
 prelu: _prelu
 """leaky_relu with a learned slope, one for all or one per channel.  x (..., C) · slope (C,) -> (..., C)"""
@@ -1748,7 +1893,8 @@ class _prod(Op):
         (0.0, array([0., 0., 6.], dtype=float32))
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray: ...
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+        """The product over axes; its gradient is right at zeros too.  x (...) -> (...)"""
 
 prod: _prod
 """The product over axes; its gradient is right at zeros too.  x (...) -> (...)
@@ -1763,7 +1909,8 @@ class _put(Op):
     def __call__(self, x: Tensor, *indices: _Input, key: Any, shape: tuple[int, ...]) -> Tensor:
         """Zeros of a shape with x added at [key], repeated places summed; the adjoint of getitem.  x (...) -> shape"""
     @overload
-    def __call__(self, x: _Array, *indices: _Array, key: Any, shape: tuple[int, ...]) -> np.ndarray: ...
+    def __call__(self, x: _Array, *indices: _Array, key: Any, shape: tuple[int, ...]) -> np.ndarray:
+        """Zeros of a shape with x added at [key], repeated places summed; the adjoint of getitem.  x (...) -> shape"""
 
 put: _put
 """Zeros of a shape with x added at [key], repeated places summed; the adjoint of getitem.  x (...) -> shape"""
@@ -1798,7 +1945,8 @@ class _relu(Op):
         array([0., 0., 1.], dtype=float32)
         """
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """max(x, 0); its derivative at 0 is 0, NaN stays NaN.  x (...) -> (...)"""
 
 relu: _relu
 """max(x, 0); its derivative at 0 is 0, NaN stays NaN.  x (...) -> (...)
@@ -1816,7 +1964,8 @@ class _relu6(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """min(max(x, 0), 6); flat at both ends.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """min(max(x, 0), 6); flat at both ends.  x (...) -> (...)"""
 
 relu6: _relu6
 """min(max(x, 0), 6); flat at both ends.  x (...) -> (...)"""
@@ -1830,7 +1979,8 @@ class _repeat(Op):
         array([1, 1, 1, 2, 2, 2])
         """
     @overload
-    def __call__(self, x: _Array, repeats: Any, axis: Any = None) -> np.ndarray: ...
+    def __call__(self, x: _Array, repeats: Any, axis: Any = None) -> np.ndarray:
+        """Each element (or slice along an axis) several times in a row.  x (...) -> (...)"""
 
 repeat: _repeat
 """Each element (or slice along an axis) several times in a row.  x (...) -> (...)
@@ -1849,7 +1999,8 @@ class _reshape(Op):
                [3, 4, 5]])
         """
     @overload
-    def __call__(self, x: _Array, shape: Any) -> np.ndarray: ...
+    def __call__(self, x: _Array, shape: Any) -> np.ndarray:
+        """The same elements in another shape; one length may be -1.  x (...) -> shape"""
 
 reshape: _reshape
 """The same elements in another shape; one length may be -1.  x (...) -> shape
@@ -1886,7 +2037,8 @@ class _resize(Op):
         array([0., 1., 3., 4.])
         """
     @overload
-    def __call__(self, x: _Array, size: Any, *, mode: str = 'nearest', align_corners: bool = False) -> np.ndarray: ...
+    def __call__(self, x: _Array, size: Any, *, mode: str = 'nearest', align_corners: bool = False) -> np.ndarray:
+        """Images of another size.  x (N,H,W,C) -> (N,H',W',C)"""
 
 resize: _resize
 """Images of another size.  x (N,H,W,C) -> (N,H',W',C)
@@ -1920,9 +2072,11 @@ def rms_norm(x: Tensor, gamma: _Input | None = None, *, axis: Any = -1, eps: flo
     Source: Zhang and Sennrich (2019).
     """
 @overload
-def rms_norm(x: _Input, gamma: Tensor, *, axis: Any = -1, eps: float = 1e-05) -> Tensor: ...
+def rms_norm(x: _Input, gamma: Tensor, *, axis: Any = -1, eps: float = 1e-05) -> Tensor:
+    """x / sqrt(mean(x**2) + eps) over `axis`, then scale.  x (N,...,C) · gamma (C,) -> (N,...,C)"""
 @overload
-def rms_norm(x: _Array, gamma: _Array | None = None, *, axis: Any = -1, eps: float = 1e-05) -> np.ndarray: ...
+def rms_norm(x: _Array, gamma: _Array | None = None, *, axis: Any = -1, eps: float = 1e-05) -> np.ndarray:
+    """x / sqrt(mean(x**2) + eps) over `axis`, then scale.  x (N,...,C) · gamma (C,) -> (N,...,C)"""
 
 class _roll(Op):
     @overload
@@ -1933,7 +2087,8 @@ class _roll(Op):
         array([3, 4, 0, 1, 2])
         """
     @overload
-    def __call__(self, x: _Array, shift: Any, axis: Any = None) -> np.ndarray: ...
+    def __call__(self, x: _Array, shift: Any, axis: Any = None) -> np.ndarray:
+        """Elements moved along axes, round the end.  x (...) -> (...)"""
 
 roll: _roll
 """Elements moved along axes, round the end.  x (...) -> (...)
@@ -1947,11 +2102,14 @@ class _scale_shift(Op):
     def __call__(self, x: Tensor, scale: _Input, shift: _Input) -> Tensor:
         """x * scale + shift, per channel: batch norm with fixed statistics.  x (...,C) · scale, shift (C,) -> (...,C)"""
     @overload
-    def __call__(self, x: _Input, scale: Tensor, shift: _Input) -> Tensor: ...
+    def __call__(self, x: _Input, scale: Tensor, shift: _Input) -> Tensor:
+        """x * scale + shift, per channel: batch norm with fixed statistics.  x (...,C) · scale, shift (C,) -> (...,C)"""
     @overload
-    def __call__(self, x: _Input, scale: _Input, shift: Tensor) -> Tensor: ...
+    def __call__(self, x: _Input, scale: _Input, shift: Tensor) -> Tensor:
+        """x * scale + shift, per channel: batch norm with fixed statistics.  x (...,C) · scale, shift (C,) -> (...,C)"""
     @overload
-    def __call__(self, x: _Array, scale: _Array, shift: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array, scale: _Array, shift: _Array) -> np.ndarray:
+        """x * scale + shift, per channel: batch norm with fixed statistics.  x (...,C) · scale, shift (C,) -> (...,C)"""
 
 scale_shift: _scale_shift
 """x * scale + shift, per channel: batch norm with fixed statistics.  x (...,C) · scale, shift (C,) -> (...,C)"""
@@ -1961,11 +2119,14 @@ class _scale_shift_relu(Op):
     def __call__(self, x: Tensor, scale: _Input, shift: _Input) -> Tensor:
         """relu(x * scale + shift), per channel, in one pass.  x (...,C) · scale, shift (C,) -> (...,C)"""
     @overload
-    def __call__(self, x: _Input, scale: Tensor, shift: _Input) -> Tensor: ...
+    def __call__(self, x: _Input, scale: Tensor, shift: _Input) -> Tensor:
+        """relu(x * scale + shift), per channel, in one pass.  x (...,C) · scale, shift (C,) -> (...,C)"""
     @overload
-    def __call__(self, x: _Input, scale: _Input, shift: Tensor) -> Tensor: ...
+    def __call__(self, x: _Input, scale: _Input, shift: Tensor) -> Tensor:
+        """relu(x * scale + shift), per channel, in one pass.  x (...,C) · scale, shift (C,) -> (...,C)"""
     @overload
-    def __call__(self, x: _Array, scale: _Array, shift: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array, scale: _Array, shift: _Array) -> np.ndarray:
+        """relu(x * scale + shift), per channel, in one pass.  x (...,C) · scale, shift (C,) -> (...,C)"""
 
 scale_shift_relu: _scale_shift_relu
 """relu(x * scale + shift), per channel, in one pass.  x (...,C) · scale, shift (C,) -> (...,C)"""
@@ -1975,7 +2136,8 @@ class _selu(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """The self-normalising elu of Klambauer et al. (2017).  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """The self-normalising elu of Klambauer et al. (2017).  x (...) -> (...)"""
 
 selu: _selu
 """The self-normalising elu of Klambauer et al. (2017).  x (...) -> (...)"""
@@ -1991,13 +2153,17 @@ def separable_conv2d(x: Tensor, depthwise: _Input, pointwise: _Input, b: _Input 
     (75, 432)
     """
 @overload
-def separable_conv2d(x: _Input, depthwise: Tensor, pointwise: _Input, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor: ...
+def separable_conv2d(x: _Input, depthwise: Tensor, pointwise: _Input, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
+    """`depthwise_conv2d`, then a mix of channels.  x (N,H,W,C) · (I,J,C,M) · (C*M,O) · b (O,) -> (N,H',W',O)"""
 @overload
-def separable_conv2d(x: _Input, depthwise: _Input, pointwise: Tensor, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor: ...
+def separable_conv2d(x: _Input, depthwise: _Input, pointwise: Tensor, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
+    """`depthwise_conv2d`, then a mix of channels.  x (N,H,W,C) · (I,J,C,M) · (C*M,O) · b (O,) -> (N,H',W',O)"""
 @overload
-def separable_conv2d(x: _Input, depthwise: _Input, pointwise: _Input, b: Tensor, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor: ...
+def separable_conv2d(x: _Input, depthwise: _Input, pointwise: _Input, b: Tensor, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
+    """`depthwise_conv2d`, then a mix of channels.  x (N,H,W,C) · (I,J,C,M) · (C*M,O) · b (O,) -> (N,H',W',O)"""
 @overload
-def separable_conv2d(x: _Array, depthwise: _Array, pointwise: _Array, b: _Array | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> np.ndarray: ...
+def separable_conv2d(x: _Array, depthwise: _Array, pointwise: _Array, b: _Array | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> np.ndarray:
+    """`depthwise_conv2d`, then a mix of channels.  x (N,H,W,C) · (I,J,C,M) · (C*M,O) · b (O,) -> (N,H',W',O)"""
 
 class _setitem(Op):
     @overload
@@ -2012,9 +2178,11 @@ class _setitem(Op):
         (array([1., 0., 2.], dtype=float32), [array([0., 1., 0.], dtype=float32), array([1., 1.], dtype=float32)])
         """
     @overload
-    def __call__(self, x: _Input, v: Tensor, *indices: _Input, key: Any) -> Tensor: ...
+    def __call__(self, x: _Input, v: Tensor, *indices: _Input, key: Any) -> Tensor:
+        """x with v written at [key]; ``x[key] = v`` of a Tensor.  x (...) · v (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array, v: _Array, *indices: _Array, key: Any) -> np.ndarray: ...
+    def __call__(self, x: _Array, v: _Array, *indices: _Array, key: Any) -> np.ndarray:
+        """x with v written at [key]; ``x[key] = v`` of a Tensor.  x (...) · v (...) -> (...)"""
 
 setitem: _setitem
 """x with v written at [key]; ``x[key] = v`` of a Tensor.  x (...) · v (...) -> (...)
@@ -2036,7 +2204,8 @@ class _sigmoid(Op):
         array([0. , 0.5, 1. ])
         """
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """1 / (1 + e**-x), without overflow.  x (...) -> (...)"""
 
 sigmoid: _sigmoid
 """1 / (1 + e**-x), without overflow.  x (...) -> (...)
@@ -2050,7 +2219,8 @@ class _silu(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """x * sigmoid(x), also called swish.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """x * sigmoid(x), also called swish.  x (...) -> (...)"""
 
 silu: _silu
 """x * sigmoid(x), also called swish.  x (...) -> (...)"""
@@ -2060,7 +2230,8 @@ class _sin(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """The sine.  x (...) in radians -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """The sine.  x (...) in radians -> (...)"""
 
 sin: _sin
 """The sine.  x (...) in radians -> (...)"""
@@ -2074,7 +2245,8 @@ class _softmax(Op):
         array([[0.125, 0.25 , 0.625]])
         """
     @overload
-    def __call__(self, x: _Array, axis: int = -1) -> np.ndarray: ...
+    def __call__(self, x: _Array, axis: int = -1) -> np.ndarray:
+        """exp(x) / sum(exp(x)) along an axis.  x (..., C) -> (..., C)"""
 
 softmax: _softmax
 """exp(x) / sum(exp(x)) along an axis.  x (..., C) -> (..., C)
@@ -2113,11 +2285,14 @@ class _softmax_cross_entropy(Op):
                [-0.25 ,  0.25 ]])
         """
     @overload
-    def __call__(self, logits: _Input, labels: Tensor, weight: _Input | None = None, *, ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: str = 'mean') -> Tensor: ...
+    def __call__(self, logits: _Input, labels: Tensor, weight: _Input | None = None, *, ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: str = 'mean') -> Tensor:
+        """-log softmax(logits)[label], reduced.  logits (..., C) · labels (...) int, or (..., C) -> () or (...)"""
     @overload
-    def __call__(self, logits: _Input, labels: _Input, weight: Tensor, *, ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: str = 'mean') -> Tensor: ...
+    def __call__(self, logits: _Input, labels: _Input, weight: Tensor, *, ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: str = 'mean') -> Tensor:
+        """-log softmax(logits)[label], reduced.  logits (..., C) · labels (...) int, or (..., C) -> () or (...)"""
     @overload
-    def __call__(self, logits: _Array, labels: _Array, weight: _Array | None = None, *, ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: str = 'mean') -> np.ndarray: ...
+    def __call__(self, logits: _Array, labels: _Array, weight: _Array | None = None, *, ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: str = 'mean') -> np.ndarray:
+        """-log softmax(logits)[label], reduced.  logits (..., C) · labels (...) int, or (..., C) -> () or (...)"""
 
 softmax_cross_entropy: _softmax_cross_entropy
 """-log softmax(logits)[label], reduced.  logits (..., C) · labels (...) int, or (..., C) -> () or (...)
@@ -2152,7 +2327,8 @@ class _softplus(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """log(1 + e**x), without overflow.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """log(1 + e**x), without overflow.  x (...) -> (...)"""
 
 softplus: _softplus
 """log(1 + e**x), without overflow.  x (...) -> (...)"""
@@ -2165,14 +2341,16 @@ def split(x: Tensor, sections: Any, *, axis: int = 0) -> list[Tensor]:
     [(2, 2), (2, 2), (2, 2)]
     """
 @overload
-def split(x: _Array, sections: Any, *, axis: int = 0) -> list[np.ndarray]: ...
+def split(x: _Array, sections: Any, *, axis: int = 0) -> list[np.ndarray]:
+    """Cut along an axis into equal parts (an int), or before each of a list of indices, as ``np.split`` does."""
 
 class _sqrt(Op):
     @overload
     def __call__(self, x: Tensor) -> Tensor:
         """The square root; its derivative at 0 is taken as 0.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """The square root; its derivative at 0 is taken as 0.  x (...) -> (...)"""
 
 sqrt: _sqrt
 """The square root; its derivative at 0 is taken as 0.  x (...) -> (...)"""
@@ -2187,7 +2365,8 @@ class _squeeze(Op):
         ((28, 28), (28, 28, 1))
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None) -> np.ndarray: ...
+    def __call__(self, x: _Array, axis: Any = None) -> np.ndarray:
+        """Without these axes of length 1, without all of them if None.  x (...) -> (...)"""
 
 squeeze: _squeeze
 """Without these axes of length 1, without all of them if None.  x (...) -> (...)
@@ -2207,11 +2386,14 @@ class _stack(Op):
                [2., 4.]])
         """
     @overload
-    def __call__(self, first: Tensor, /, *xs: _Input, axis: int = 0) -> Tensor: ...
+    def __call__(self, first: Tensor, /, *xs: _Input, axis: int = 0) -> Tensor:
+        """Arrays of one shape side by side along a new axis; ``stack([a, b], axis=0)``.  xs (...), ... -> (...)"""
     @overload
-    def __call__(self, first: _Array, /, *xs: _Array, axis: int = 0) -> np.ndarray: ...
+    def __call__(self, first: _Array, /, *xs: _Array, axis: int = 0) -> np.ndarray:
+        """Arrays of one shape side by side along a new axis; ``stack([a, b], axis=0)``.  xs (...), ... -> (...)"""
     @overload
-    def __call__(self, first: _Array, /, *xs: _Input, axis: int = 0) -> Tensor: ...
+    def __call__(self, first: _Array, /, *xs: _Input, axis: int = 0) -> Tensor:
+        """Arrays of one shape side by side along a new axis; ``stack([a, b], axis=0)``.  xs (...), ... -> (...)"""
 
 stack: _stack
 """Arrays of one shape side by side along a new axis; ``stack([a, b], axis=0)``.  xs (...), ... -> (...)
@@ -2230,7 +2412,8 @@ class _std(Op):
         1.0
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False, *, ddof: int = 0) -> np.ndarray: ...
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False, *, ddof: int = 0) -> np.ndarray:
+        """The square root of the variance; where that is 0, so is the derivative.  x (...) -> (...)"""
 
 std: _std
 """The square root of the variance; where that is 0, so is the derivative.  x (...) -> (...)
@@ -2244,9 +2427,11 @@ class _sub(Op):
     def __call__(self, a: Tensor, b: _Input) -> Tensor:
         """a - b.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Input, b: Tensor) -> Tensor: ...
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """a - b.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray: ...
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+        """a - b.  a (...) · b (...) -> (...)"""
 
 sub: _sub
 """a - b.  a (...) · b (...) -> (...)"""
@@ -2261,7 +2446,8 @@ class _sum(Op):
         (10.0, array([4., 6.]), (2, 1))
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray: ...
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+        """The sum over axes.  x (...) -> (...)"""
 
 sum: _sum
 """The sum over axes.  x (...) -> (...)
@@ -2276,7 +2462,8 @@ class _swapaxes(Op):
     def __call__(self, x: Tensor, axis1: int, axis2: int) -> Tensor:
         """Two axes exchanged.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array, axis1: int, axis2: int) -> np.ndarray: ...
+    def __call__(self, x: _Array, axis1: int, axis2: int) -> np.ndarray:
+        """Two axes exchanged.  x (...) -> (...)"""
 
 swapaxes: _swapaxes
 """Two axes exchanged.  x (...) -> (...)"""
@@ -2292,9 +2479,11 @@ class _take(Op):
         (array([30., 10., 30.], dtype=float32), array([1., 0., 2.], dtype=float32))
         """
     @overload
-    def __call__(self, x: _Input, indices: Tensor, axis: Any = None) -> Tensor: ...
+    def __call__(self, x: _Input, indices: Tensor, axis: Any = None) -> Tensor:
+        """Elements of x along an axis (of the flattened x if None) at integer indices.  x (...) · indices (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array, indices: _Array, axis: Any = None) -> np.ndarray: ...
+    def __call__(self, x: _Array, indices: _Array, axis: Any = None) -> np.ndarray:
+        """Elements of x along an axis (of the flattened x if None) at integer indices.  x (...) · indices (...) -> (...)"""
 
 take: _take
 """Elements of x along an axis (of the flattened x if None) at integer indices.  x (...) · indices (...) -> (...)
@@ -2310,7 +2499,8 @@ class _tanh(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """The hyperbolic tangent.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray: ...
+    def __call__(self, x: _Array) -> np.ndarray:
+        """The hyperbolic tangent.  x (...) -> (...)"""
 
 tanh: _tanh
 """The hyperbolic tangent.  x (...) -> (...)"""
@@ -2333,9 +2523,11 @@ class _tensordot(Op):
         (2, 5)
         """
     @overload
-    def __call__(self, a: _Input, b: Tensor, axes: Any = 2) -> Tensor: ...
+    def __call__(self, a: _Input, b: Tensor, axes: Any = 2) -> Tensor:
+        """Products summed over the last `axes` axes of a and first of b, or over two lists of axes."""
     @overload
-    def __call__(self, a: _Array, b: _Array, axes: Any = 2) -> np.ndarray: ...
+    def __call__(self, a: _Array, b: _Array, axes: Any = 2) -> np.ndarray:
+        """Products summed over the last `axes` axes of a and first of b, or over two lists of axes."""
 
 tensordot: _tensordot
 """Products summed over the last `axes` axes of a and first of b, or over two lists of axes.
@@ -2355,7 +2547,8 @@ class _transpose(Op):
         (8, 1, 28, 28)
         """
     @overload
-    def __call__(self, x: _Array, axes: Any = None) -> np.ndarray: ...
+    def __call__(self, x: _Array, axes: Any = None) -> np.ndarray:
+        """Axes in another order, reversed if None.  x (...) -> (...)"""
 
 transpose: _transpose
 """Axes in another order, reversed if None.  x (...) -> (...)
@@ -2377,7 +2570,8 @@ class _unfold(Op):
                [1., 2., 3.]])
         """
     @overload
-    def __call__(self, x: _Array, window: Any, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> np.ndarray: ...
+    def __call__(self, x: _Array, window: Any, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> np.ndarray:
+        """The pixels under each place of a window; padding is zeros.  x (N,H,W,C) -> (N,H',W',I,J,C)"""
 
 unfold: _unfold
 """The pixels under each place of a window; padding is zeros.  x (N,H,W,C) -> (N,H',W',I,J,C)
@@ -2399,7 +2593,8 @@ class _var(Op):
         (1.0, 2.0)
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False, *, ddof: int = 0) -> np.ndarray: ...
+    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False, *, ddof: int = 0) -> np.ndarray:
+        """The variance: mean square distance from the mean, divided by count - ddof.  x (...) -> (...)"""
 
 var: _var
 """The variance: mean square distance from the mean, divided by count - ddof.  x (...) -> (...)
@@ -2418,11 +2613,14 @@ class _where(Op):
         array([-10.,   2., -30.])
         """
     @overload
-    def __call__(self, condition: _Input, a: Tensor, b: _Input) -> Tensor: ...
+    def __call__(self, condition: _Input, a: Tensor, b: _Input) -> Tensor:
+        """a where the condition holds, else b.  condition (...) bool · a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, condition: _Input, a: _Input, b: Tensor) -> Tensor: ...
+    def __call__(self, condition: _Input, a: _Input, b: Tensor) -> Tensor:
+        """a where the condition holds, else b.  condition (...) bool · a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, condition: _Array, a: _Array, b: _Array) -> np.ndarray: ...
+    def __call__(self, condition: _Array, a: _Array, b: _Array) -> np.ndarray:
+        """a where the condition holds, else b.  condition (...) bool · a (...) · b (...) -> (...)"""
 
 where: _where
 """a where the condition holds, else b.  condition (...) bool · a (...) · b (...) -> (...)
