@@ -10,8 +10,8 @@ class Plain(optim.Optimizer):
     def __init__(self, params, lr, weight_decay):
         super().__init__(params, lr=lr, weight_decay=weight_decay)
 
-    def _change(self, parameter, gradient, slot, group):
-        return group["lr"] * self._decayed(parameter, gradient, group)
+    def change(self, parameter, gradient, state, settings):
+        return -settings["lr"] * self.decayed(parameter, gradient, settings), state
 
 
 class Decoupled(Plain):

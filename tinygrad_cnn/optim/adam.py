@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ..core import Tensor
-from ..ops import updates
-from .optimizer import Optimizer, Slot
-from .settings import Group
+from ..ops import maximum, sqrt, updates
+from .formulas import average, held, sign, zeros
+from .optimizer import Optimizer, State
 
 Betas = tuple[float, float]
-
-
-def average(running: np.ndarray, rate: float, new: np.ndarray, scratch: np.ndarray) -> None:
-    """running = rate * running + (1 - rate) * new, in place; `scratch` may be `new`."""
-    running *= rate
-    running += np.multiply(new, 1 - rate, out=scratch)
 
 
 class Adam(Optimizer):
@@ -35,7 +29,6 @@ class Adam(Optimizer):
     array([   2.9, -499.9], dtype=float32)
     """
 
-    state_names = frozenset({"step", "exp_avg", "exp_avg_sq"})
     optional_state = frozenset({"max_exp_avg_sq"})
 
     def __init__(
@@ -50,44 +43,36 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)
 
-    def _stepped_at_once(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> bool:
-        if group["amsgrad"]:
+    def start(self, parameter: Any, settings: Mapping[str, Any]) -> State:
+        state: State = {"step": 0, "exp_avg": zeros(parameter), "exp_avg_sq": zeros(parameter)}
+        return {**state, "max_exp_avg_sq": zeros(parameter)} if settings["amsgrad"] else state
+
+    def change(self, parameter: Any, gradient: Any, state: State, settings: Mapping[str, Any]) -> tuple[Any, State]:
+        after = _moments(self.decayed(parameter, gradient, settings), state, settings)
+        (beta1, beta2), t, second = settings["betas"], after["step"], after["exp_avg_sq"]
+        if settings["amsgrad"]:
+            second = after["max_exp_avg_sq"] = maximum(held(state, "max_exp_avg_sq", parameter), second)
+        scale = sqrt(second) * (1 / math.sqrt(1 - beta2**t)) + settings["eps"]
+        return after["exp_avg"] / scale * (-settings["lr"] / (1 - beta1**t)), after
+
+    def plan(self, parameter: np.ndarray, gradient: np.ndarray, state: State, settings: Mapping[str, Any]) -> bool:
+        if settings["amsgrad"]:
             return False
-        step, moments = self._next_step(slot, gradient), (slot["exp_avg"], slot["exp_avg_sq"])
-        settings = group["lr"], *group["betas"], group["eps"], group["weight_decay"], self.decoupled, step
-        parameter.update(lambda p: updates.adam_(p, gradient, *moments, *settings))
+        state["step"] += 1
+        updates.adam_(
+            parameter, gradient, state["exp_avg"], state["exp_avg_sq"], settings["lr"], *settings["betas"],
+            settings["eps"], settings["weight_decay"], self.decoupled, state["step"],
+        )  # fmt: skip
         return True
 
-    @staticmethod
-    def _next_step(slot: Slot, g: np.ndarray) -> int:
-        """The number of this step, from 1; the first starts both running means at zero."""
-        if not slot:
-            slot.update(step=0, exp_avg=np.zeros_like(g), exp_avg_sq=np.zeros_like(g))
-        slot["step"] += 1
-        step: int = slot["step"]
-        return step
 
-    def _moments(self, parameter: Tensor, g: np.ndarray, slot: Slot, group: Group) -> int:
-        """Move both running means; the number of this step."""
-        step = self._next_step(slot, g)
-        scratch, (beta1, beta2) = self._buffer(parameter, 1), group["betas"]
-        average(slot["exp_avg"], beta1, g, scratch)
-        average(slot["exp_avg_sq"], beta2, np.multiply(g, g, out=scratch), scratch)
-        return step
-
-    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> Any:
-        t = self._moments(parameter, self._decayed(parameter, gradient, group), slot, group)
-        second = slot["exp_avg_sq"]
-        if group["amsgrad"]:
-            largest = self._zeros(slot, "max_exp_avg_sq", second)
-            second = np.maximum(largest, second, out=largest)
-        beta1, beta2 = group["betas"]
-        out = np.sqrt(second, out=self._buffer(parameter, 1))
-        out *= 1 / math.sqrt(1 - beta2**t)
-        out += group["eps"]
-        np.divide(slot["exp_avg"], out, out=out)
-        out *= group["lr"] / (1 - beta1**t)
-        return out
+def _moments(g: Any, state: State, settings: Mapping[str, Any]) -> State:
+    """The state after one more step, with both running means moved."""
+    beta1, beta2 = settings["betas"]
+    return {
+        **state, "step": state["step"] + 1, "exp_avg": average(state["exp_avg"], beta1, g),
+        "exp_avg_sq": average(state["exp_avg_sq"], beta2, g * g),
+    }  # fmt: skip
 
 
 class AdamW(Adam):
@@ -117,14 +102,11 @@ class AdamW(Adam):
         super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)
 
 
-class NAdam(Adam):
+class NAdam(Optimizer):
     """Adam that looks ahead as Nesterov's momentum does, with a momentum that grows by a schedule.
 
     The momentum of step t is u(t) = beta1 * (1 - 0.96**(t * momentum_decay) / 2).  Source: Dozat (2016).
     """
-
-    state_names = frozenset({"step", "mu_product", "exp_avg", "exp_avg_sq"})
-    optional_state = frozenset()
 
     def __init__(
         self,
@@ -136,25 +118,22 @@ class NAdam(Adam):
         weight_decay: float = 0.0,
         momentum_decay: float = 4e-3,
     ) -> None:
-        Optimizer.__init__(
-            self, params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, momentum_decay=momentum_decay
+        super().__init__(
+            params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, momentum_decay=momentum_decay
         )
 
-    def _stepped_at_once(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> bool:
-        return False
+    def start(self, parameter: Any, settings: Mapping[str, Any]) -> State:
+        return {"step": 0, "mu_product": 1.0, "exp_avg": zeros(parameter), "exp_avg_sq": zeros(parameter)}
 
-    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> Any:
-        g = self._decayed(parameter, gradient, group)
-        t = self._moments(parameter, g, slot, group)
-        (beta1, beta2), lr = group["betas"], group["lr"]
-        now, following = (beta1 * (1 - 0.5 * 0.96 ** (k * group["momentum_decay"])) for k in (t, t + 1))
-        product = slot["mu_product"] = slot.get("mu_product", 1.0) * now
-        scale = np.sqrt(slot["exp_avg_sq"], out=self._buffer(parameter, 1))
-        scale *= 1 / math.sqrt(1 - beta2**t)
-        scale += group["eps"]
-        ahead = np.multiply(slot["exp_avg"], lr * following / (1 - product * following), out=self._buffer(parameter, 2))
-        ahead += np.multiply(g, lr * (1 - now) / (1 - product), out=self._buffer(parameter, 0))
-        return np.divide(ahead, scale, out=scale)
+    def change(self, parameter: Any, gradient: Any, state: State, settings: Mapping[str, Any]) -> tuple[Any, State]:
+        g = self.decayed(parameter, gradient, settings)
+        after = _moments(g, state, settings)
+        (beta1, beta2), t, lr = settings["betas"], after["step"], settings["lr"]
+        now, following = (beta1 * (1 - 0.5 * 0.96 ** (k * settings["momentum_decay"])) for k in (t, t + 1))
+        product = after["mu_product"] = state["mu_product"] * now
+        scale = sqrt(after["exp_avg_sq"]) * (1 / math.sqrt(1 - beta2**t)) + settings["eps"]
+        ahead = after["exp_avg"] * (-lr * following / (1 - product * following))
+        return (ahead + g * (-lr * (1 - now) / (1 - product))) / scale, after
 
 
 class Lion(Optimizer):
@@ -163,7 +142,6 @@ class Lion(Optimizer):
     Source: Chen et al. (2023).
     """
 
-    state_names = frozenset({"exp_avg"})
     decoupled = True
 
     def __init__(
@@ -171,12 +149,22 @@ class Lion(Optimizer):
     ) -> None:
         super().__init__(params, lr=lr, betas=betas, weight_decay=weight_decay)
 
-    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> Any:
-        (beta1, beta2), out = group["betas"], self._buffer(parameter, 1)
-        mean = self._zeros(slot, "exp_avg", gradient)
-        np.multiply(mean, beta1, out=out)
-        out += np.multiply(gradient, 1 - beta1, out=self._buffer(parameter, 0))
-        average(mean, beta2, gradient, self._buffer(parameter, 0))
-        np.sign(out, out=out)
-        out *= group["lr"]
-        return out
+    def start(self, parameter: Any, settings: Mapping[str, Any]) -> State:
+        return {"exp_avg": zeros(parameter)}
+
+    def change(self, parameter: Any, gradient: Any, state: State, settings: Mapping[str, Any]) -> tuple[Any, State]:
+        (beta1, beta2), mean = settings["betas"], state["exp_avg"]
+        delta = sign(average(mean, beta1, gradient)) * -settings["lr"]
+        return delta, {"exp_avg": average(mean, beta2, gradient)}
+
+    def plan(self, parameter: np.ndarray, gradient: np.ndarray, state: State, settings: Mapping[str, Any]) -> bool:
+        (beta1, beta2), mean = settings["betas"], state["exp_avg"]
+        delta = average(mean, beta1, gradient)
+        np.sign(delta, out=delta)  # in one pass, where `sign` needs four
+        delta *= -settings["lr"]
+        mean *= beta2
+        mean += gradient * (1 - beta2)
+        if settings["weight_decay"]:
+            parameter *= 1.0 - settings["lr"] * settings["weight_decay"]
+        parameter += delta
+        return True

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ..core import Tensor
-from .adam import average
-from .optimizer import Optimizer, Slot
-from .settings import Group
+from ..ops import sqrt
+from .formulas import average, held, zeros
+from .optimizer import Optimizer, State
 
 
 class RMSprop(Optimizer):
@@ -18,7 +18,6 @@ class RMSprop(Optimizer):
     `centered` subtracts the square of the running mean of g from v.  Source: Tieleman and Hinton (2012).
     """
 
-    state_names = frozenset({"square_avg"})
     optional_state = frozenset({"grad_avg", "momentum_buffer"})
 
     def __init__(
@@ -36,25 +35,22 @@ class RMSprop(Optimizer):
             params, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum, centered=centered
         )
 
-    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> Any:
-        g, out = self._decayed(parameter, gradient, group), self._buffer(parameter, 1)
-        variance = self._zeros(slot, "square_avg", g)
-        average(variance, group["alpha"], np.multiply(g, g, out=out), out)
-        if group["centered"]:
-            mean = self._zeros(slot, "grad_avg", g)
-            average(mean, group["alpha"], g, out)
-            np.multiply(mean, mean, out=out)
-            variance = np.subtract(variance, out, out=out)
-        np.sqrt(variance, out=out)
-        out += group["eps"]
-        np.divide(g, out, out=out)
-        if group["momentum"]:
-            buffer = self._zeros(slot, "momentum_buffer", g)
-            buffer *= group["momentum"]
-            buffer += out
-            return np.multiply(buffer, group["lr"], out=out)
-        out *= group["lr"]
-        return out
+    def start(self, parameter: Any, settings: Mapping[str, Any]) -> State:
+        optional = {"grad_avg": settings["centered"], "momentum_buffer": settings["momentum"]}
+        return {name: zeros(parameter) for name, used in {"square_avg": True, **optional}.items() if used}
+
+    def change(self, parameter: Any, gradient: Any, state: State, settings: Mapping[str, Any]) -> tuple[Any, State]:
+        g, alpha = self.decayed(parameter, gradient, settings), settings["alpha"]
+        variance = average(state["square_avg"], alpha, g * g)
+        after = {**state, "square_avg": variance}
+        if settings["centered"]:
+            mean = after["grad_avg"] = average(held(state, "grad_avg", parameter), alpha, g)
+            variance = variance - mean * mean
+        step = g / (sqrt(variance) + settings["eps"])
+        if settings["momentum"]:
+            buffer = held(state, "momentum_buffer", parameter)
+            step = after["momentum_buffer"] = buffer * settings["momentum"] + step
+        return step * -settings["lr"], after
 
 
 class Adagrad(Optimizer):
@@ -63,7 +59,6 @@ class Adagrad(Optimizer):
     Source: Duchi, Hazan and Singer (2011).
     """
 
-    state_names = frozenset({"step", "sum"})
 
     def __init__(
         self,
@@ -80,17 +75,14 @@ class Adagrad(Optimizer):
             initial_accumulator_value=initial_accumulator_value, eps=eps,
         )  # fmt: skip
 
-    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> Any:
-        g, out = self._decayed(parameter, gradient, group), self._buffer(parameter, 1)
-        if not slot:
-            slot.update(step=0, sum=np.full_like(g, group["initial_accumulator_value"]))
-        slot["step"] += 1
-        slot["sum"] += np.multiply(g, g, out=out)
-        np.sqrt(slot["sum"], out=out)
-        out += group["eps"]
-        np.divide(g, out, out=out)
-        out *= group["lr"] / (1 + (slot["step"] - 1) * group["lr_decay"])
-        return out
+    def start(self, parameter: Any, settings: Mapping[str, Any]) -> State:
+        return {"step": 0, "sum": np.full_like(zeros(parameter), settings["initial_accumulator_value"])}
+
+    def change(self, parameter: Any, gradient: Any, state: State, settings: Mapping[str, Any]) -> tuple[Any, State]:
+        g, step = self.decayed(parameter, gradient, settings), state["step"] + 1
+        total = state["sum"] + g * g
+        rate = settings["lr"] / (1 + (step - 1) * settings["lr_decay"])
+        return g / (sqrt(total) + settings["eps"]) * -rate, {"step": step, "sum": total}
 
 
 class Adadelta(Optimizer):
@@ -99,22 +91,18 @@ class Adadelta(Optimizer):
     Source: Zeiler (2012).
     """
 
-    state_names = frozenset({"square_avg", "acc_delta"})
 
     def __init__(
         self, params: Any, lr: float = 1.0, *, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0.0
     ) -> None:
         super().__init__(params, lr=lr, rho=rho, eps=eps, weight_decay=weight_decay)
 
-    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> Any:
-        g, out, more = self._decayed(parameter, gradient, group), self._buffer(parameter, 1), self._buffer(parameter, 2)
-        if not slot:
-            slot.update(square_avg=np.zeros_like(g), acc_delta=np.zeros_like(g))
-        average(slot["square_avg"], group["rho"], np.multiply(g, g, out=out), out)
-        np.add(slot["acc_delta"], group["eps"], out=out)
-        out /= np.add(slot["square_avg"], group["eps"], out=more)
-        np.sqrt(out, out=out)
-        out *= g
-        average(slot["acc_delta"], group["rho"], np.multiply(out, out, out=more), more)
-        out *= group["lr"]
-        return out
+    def start(self, parameter: Any, settings: Mapping[str, Any]) -> State:
+        return {"square_avg": zeros(parameter), "acc_delta": zeros(parameter)}
+
+    def change(self, parameter: Any, gradient: Any, state: State, settings: Mapping[str, Any]) -> tuple[Any, State]:
+        g, rho, eps = self.decayed(parameter, gradient, settings), settings["rho"], settings["eps"]
+        squares = average(state["square_avg"], rho, g * g)
+        step = sqrt((state["acc_delta"] + eps) / (squares + eps)) * g
+        after = {"square_avg": squares, "acc_delta": average(state["acc_delta"], rho, step * step)}
+        return step * -settings["lr"], after

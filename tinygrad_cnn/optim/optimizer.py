@@ -11,14 +11,14 @@ import numpy as np
 from ..autodiff.effects import effect
 from ..core import Tensor
 from ..core.errors import describe, nearest
-from .saving import flat, loaded_groups, names_of, places, plain, saved_names
-from .settings import Group
+from .saving import flat, loaded_groups, loaded_state, names_of, places, plain, saved_names
+from .settings import Check, Group
 
-Slot = dict[str, Any]  # what an optimiser remembers of one parameter: arrays of its shape, and plain numbers
+State = dict[str, Any]  # what is remembered of one parameter: arrays of any shape, plain numbers, words, None
 
 
 class Optimizer:
-    """Base of all optimisers.  Subclasses say how far one parameter moves, in `_change`.
+    """Base of all optimisers.  Subclasses say how one parameter moves, in `change`.
 
     Parameters
     ----------
@@ -27,10 +27,22 @@ class Optimizer:
     settings : the defaults of all groups.
 
     `param_groups` lists the groups; their settings may be changed between steps, as schedules do.
+
+    Examples
+    --------
+    >>> class Plain(optim.Optimizer):
+    ...     def change(self, parameter, gradient, state, settings):
+    ...         return gradient * -settings["lr"], {"steps": state.get("steps", 0) + 1}
+    >>> w = nn.Parameter([1.0])
+    >>> plain = Plain([w], lr=0.5)
+    >>> (4 * w).sum().backward()
+    >>> plain.step()
+    >>> w.item(), plain.state_dict()["state.0.steps"]
+    (-1.0, 1)
     """
 
-    state_names: ClassVar[frozenset[str]] = frozenset()  # what every slot in use holds
-    optional_state: ClassVar[frozenset[str]] = frozenset()  # what some settings add
+    checks: ClassVar[Mapping[str, Check]] = {}  # of a setting: (name of the class, its name, value) -> value, or raises
+    optional_state: ClassVar[frozenset[str]] = frozenset()  # what `start` leaves out under some settings
     decoupled: ClassVar[bool] = False  # whether weight decay shrinks parameters instead of adding to their gradients
 
     def __init__(self, params: Any, **settings: Any) -> None:
@@ -38,8 +50,7 @@ class Optimizer:
         self.defaults = dict(Group(type(self), [], settings))
         del self.defaults["params"]
         self.param_groups: list[Group] = []
-        self.state: dict[Tensor, Slot] = {}
-        self._scratch: dict[tuple[np.dtype[Any], int], np.ndarray] = {}
+        self.state: dict[Tensor, State] = {}
         for group in _groups(self.who, params):
             self.add_param_group(group)
         if not self.param_groups:
@@ -68,11 +79,8 @@ class Optimizer:
                 raise ValueError(f"{self.who}: parameter {p.name or describe(p)} was given twice; list each once.")
             seen.add(id(p))
         added = Group(type(self), params, {**self.defaults, **settings})
-        self._check_group(added)
+        self.check_group(added)
         self.param_groups.append(added)
-
-    def _check_group(self, group: Group) -> None:
-        """Refuse settings that do not go together."""
 
     def _parameters(self) -> Iterator[tuple[Tensor, Group]]:
         for group in self.param_groups:
@@ -100,56 +108,71 @@ class Optimizer:
         return loss
 
     @effect
+    def prepare(self) -> None:
+        """Start the state of every parameter now, instead of in its first step."""
+        for parameter, group in self._parameters():
+            if parameter not in self.state:
+                self.state[parameter] = self.start(parameter, group)
+
+    @effect
     def _update(self, parameter: Tensor, gradient: np.ndarray, group: Group) -> None:
-        """Move one parameter by ``- change``, after shrinking it where the decay of weights is decoupled.
+        """Move one parameter by its `plan`, or by its `change`: the only place where steps write to parameters."""
+        state = self.state.get(parameter)
+        if state is None:
+            state = self.state[parameter] = self.start(parameter, group)
 
-        The only place where an optimiser writes to parameters, but for those that do it in one pass.
+        def write(array: np.ndarray) -> None:
+            if self.plan(array, gradient, state, group):
+                return
+            delta, after = self.change(array, gradient, state, group)
+            if np.shape(delta) != array.shape:
+                raise ValueError(f"{self.who}.change: returned a delta of shape {np.shape(delta)} for {array.shape}.")
+            self.state[parameter] = {name: _kept(value) for name, value in after.items()}
+            keep = self._keep(group)
+            np.add(array if keep == 1.0 else array * keep, delta, out=array)
+
+        parameter.update(write)
+
+    def _keep(self, settings: Mapping[str, Any]) -> float:
+        """What a parameter is multiplied by before its delta is added."""
+        return 1.0 - settings["lr"] * settings["weight_decay"] if self.decoupled else 1.0
+
+    # -- what subclasses say ----------------------------------------------------------------------------------
+
+    def change(self, parameter: Any, gradient: Any, state: State, settings: Mapping[str, Any]) -> tuple[Any, State]:
+        """What is added to a parameter in one step, and what is remembered after it.
+
+        It changes none of its arguments.  Parameter, gradient and arrays of the state are arrays, or Tensors where the
+        step is recorded, so it uses operators and functions of `tinygrad_cnn`, which take both.  A state is a dict of
+        arrays of any shape, plain numbers, words and None.
         """
-        slot = self.state.get(parameter)
-        if slot is None:
-            slot = self.state[parameter] = {}
-        if self._stepped_at_once(parameter, gradient, slot, group):
-            return
-        change = self._change(parameter, gradient, slot, group)  # an array of ours, to be overwritten
-        keep = 1.0 - group["lr"] * group["weight_decay"] if self.decoupled else 1.0
-        if keep == 1.0:
-            np.subtract(parameter.data, change, out=change)
-        else:
-            shrunk = np.multiply(parameter.data, keep, out=self._buffer(parameter, 2))
-            np.subtract(shrunk, change, out=change)
-        parameter.assign(change)
+        raise NotImplementedError(f"{self.who}: does not say how parameters change. Define change.")
 
-    def _stepped_at_once(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> bool:
-        """Move the parameter and its slot in one pass over memory; False if there is no such kernel."""
+    def start(self, parameter: Any, settings: Mapping[str, Any]) -> State:
+        """What is remembered of a parameter before its first step: arrays in its dtype, plain numbers."""
+        return {}
+
+    def plan(self, parameter: np.ndarray, gradient: np.ndarray, state: State, settings: Mapping[str, Any]) -> bool:
+        """Do what `change` says, but faster: write to the arrays of parameter and state in place.
+
+        False, and nothing written, where there is no faster way.
+        """
         return False
 
-    def _change(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> Any:
-        """What to subtract from the parameter, in one of the scratch buffers."""
-        raise NotImplementedError(f"{self.who}: does not say how parameters change. Define _change.")
+    def check_group(self, group: Mapping[str, Any]) -> None:
+        """Refuse a new group whose settings or parameters do not go together."""
 
-    def _buffer(self, parameter: Tensor, which: int) -> np.ndarray:
-        """Scratch memory of the parameter's shape and dtype, shared by all parameters; three of them."""
-        key = (parameter.dtype, which)
-        flat = self._scratch.get(key)
-        if flat is None or flat.size < parameter.size:
-            flat = self._scratch[key] = np.empty(parameter.size, parameter.dtype)
-        return flat[: parameter.size].reshape(parameter.shape)
+    def moved(self, parameter: Any, gradient: Any, state: State, settings: Mapping[str, Any]) -> tuple[Any, State]:
+        """A parameter after one step of `change`, as a new value, and the state after it; writes to nothing."""
+        delta, after = self.change(parameter, gradient, state, settings)
+        keep = self._keep(settings)
+        return (parameter if keep == 1.0 else parameter * keep) + delta, after
 
-    @staticmethod
-    def _zeros(slot: Slot, name: str, like: np.ndarray) -> np.ndarray:
-        """The array of that name in a slot, zero at first."""
-        array: np.ndarray | None = slot.get(name)
-        if array is None:
-            array = slot[name] = np.zeros_like(like)
-        return array
-
-    def _decayed(self, parameter: Tensor, gradient: np.ndarray, group: Group) -> Any:
-        """The gradient with that of weight_decay/2 * |p|**2 added, in scratch buffer 0; itself without decay."""
-        if self.decoupled or not group["weight_decay"]:
+    def decayed(self, parameter: Any, gradient: Any, settings: Mapping[str, Any]) -> Any:
+        """The gradient with that of weight_decay/2 * |p|**2 added; itself without decay, or if that is decoupled."""
+        if self.decoupled or not settings["weight_decay"]:
             return gradient
-        out = np.multiply(parameter.data, group["weight_decay"], out=self._buffer(parameter, 0))
-        out += gradient
-        return out
+        return parameter * settings["weight_decay"] + gradient
 
     # -- saving and resuming ----------------------------------------------------------------------------------
 
@@ -189,52 +212,19 @@ class Optimizer:
         sizes = [len(group["params"]) for group in groups]
         known = saved_names(self.who, values, sizes)
         order = places(self.who, known, [group["params"] for group in groups])
-        state = self._loaded_state(values, order)
+        state = loaded_state(self, values, groups, order)
         self.param_groups[:] = groups
         self.state = state
-
-    def _loaded_state(self, values: Mapping[str, Any], order: list[int]) -> dict[Tensor, Slot]:
-        parameters = [parameter for parameter, _ in self._parameters()]
-        state: dict[Tensor, Slot] = {}
-        known = self.state_names | self.optional_state
-        for key, value in values.items():
-            head, _, rest = key.partition(".")
-            if head != "state":
-                if head not in ("groups", "optimizer", "names"):
-                    raise ValueError(f"{self.who}.load_state_dict: unexpected entry {key!r}.")
-                continue
-            number, _, name = rest.partition(".")
-            if not number.isdigit() or int(number) >= len(parameters) or name not in known:
-                raise ValueError(f"{self.who}.load_state_dict: unexpected entry {key!r}.")
-            parameter = parameters[order[int(number)]]
-            if np.ndim(value) or name not in ("step", "mu_product"):
-                array = np.asarray(value)
-                if array.shape != parameter.shape:
-                    raise ValueError(
-                        f"{self.who}.load_state_dict: {key} has shape {array.shape}, "
-                        f"parameter {parameter.name or number} {parameter.shape}."
-                    )
-                value = array.astype(parameter.dtype)
-            state.setdefault(parameter, {})[name] = value if isinstance(value, np.ndarray) else plain(value)
-        for k, place in enumerate(order):
-            slot = state.get(parameters[place])
-            if lacks := self.state_names - slot.keys() if slot is not None else None:
-                raise ValueError(f"{self.who}.load_state_dict: state.{k} lacks {', '.join(sorted(lacks))}.")
-        return state
 
     def __copy__(self) -> Any:
         """An optimiser of the same parameters, with settings and state of its own."""
         other = type(self).__new__(type(self))
-        vars(other).update(self.__getstate__())
+        vars(other).update(vars(self))
         other.param_groups = [copy(group) for group in self.param_groups]
         for group in other.param_groups:
             dict.__setitem__(group, "params", list(group["params"]))
         other.state = {parameter: deepcopy(slot) for parameter, slot in self.state.items()}
         return other
-
-    def __getstate__(self) -> dict[str, Any]:
-        """All that copies and pickled copies take over: what is in the scratch memory counts for nothing."""
-        return {**vars(self), "_scratch": {}}
 
     def __repr__(self) -> str:
         lines = []
@@ -242,6 +232,11 @@ class Optimizer:
             settings = ", ".join(f"{name}={group[name]!r}" for name in self.defaults)
             lines.append(f"  {len(group['params'])} parameters, {settings}")
         return f"{self.who}(\n" + "\n".join(lines) + "\n)"
+
+
+def _kept(value: Any) -> Any:
+    """A value of a state; what NumPy made a scalar of is an array without axes again."""
+    return np.asarray(value) if isinstance(value, np.generic) else value
 
 
 def _parameter(who: str, item: Any) -> Tensor:

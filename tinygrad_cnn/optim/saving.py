@@ -92,6 +92,54 @@ def loaded_groups(optimizer: Any, values: Mapping[str, Any]) -> list[Group]:
     return groups
 
 
+def loaded_state(
+    optimizer: Any, values: Mapping[str, Any], groups: Sequence[Group], order: Sequence[int]
+) -> dict[Any, dict[str, Any]]:
+    """Return what a state_dict remembers of each parameter; `order` says which one each number stands for.
+
+    What an optimiser starts a state with has to be there, in that shape, and gets that dtype.
+    """
+    who = f"{optimizer.who}.load_state_dict"
+    owners = [(parameter, group) for group in groups for parameter in group["params"]]
+    entries: dict[int, dict[str, Any]] = {}
+    for key, value in values.items():
+        head, _, rest = key.partition(".")
+        if head in ("groups", "optimizer", "names"):
+            continue
+        number, _, name = rest.partition(".")
+        if head != "state" or not number.isdigit() or int(number) >= len(owners):
+            raise ValueError(f"{who}: unexpected entry {key!r}.")
+        entries.setdefault(int(number), {})[name] = value
+    state = {}
+    for k, given in entries.items():
+        parameter, group = owners[order[k]]
+        state[parameter] = _slot(optimizer, f"state.{k}", given, parameter, group)
+    return state
+
+
+def _slot(optimizer: Any, where: str, given: dict[str, Any], parameter: Any, group: Group) -> dict[str, Any]:
+    """Return what is remembered of one parameter, checked."""
+    who, expected = f"{optimizer.who}.load_state_dict", optimizer.start(parameter, group)
+    known = expected.keys() | optimizer.optional_state
+    if known and (odd := sorted(given.keys() - known)):  # an optimiser that starts with nothing may remember anything
+        raise ValueError(f"{who}: unexpected entry {f'{where}.{odd[0]}'!r}.")
+    if lacks := sorted(expected.keys() - given.keys() - optimizer.optional_state):
+        raise ValueError(f"{who}: {where} lacks {', '.join(lacks)}.")
+    slot = {}
+    for name, value in given.items():
+        start = expected.get(name)
+        if not isinstance(start, np.ndarray):
+            slot[name] = value.copy() if isinstance(value, np.ndarray) else plain(value)
+        elif np.shape(value) != start.shape:
+            raise ValueError(
+                f"{who}: {where}.{name} has shape {np.shape(value)}, parameter {parameter.name or where[6:]} of shape "
+                f"{parameter.shape} needs {start.shape}."
+            )
+        else:
+            slot[name] = np.array(value, start.dtype)
+    return slot
+
+
 def _saved(values: Mapping[str, Any], key: str, now: Any) -> Any:
     """Return a setting of the kind that it has now."""
     if isinstance(now, tuple):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..autodiff.effects import effect
-from ..autodiff.numbers import number, whole
+from ..autodiff.numbers import is_number, number, whole
 
-# The bounds of each number, as `autodiff.numbers.number` takes them.  Any other setting, which only an optimiser of a
-# user's own has, must be a finite number.
+# The bounds of each number, as `autodiff.numbers.number` takes them.  Other numbers must be finite; other settings may
+# be of any type.
 RULES: dict[str, dict[str, Any]] = {
     "lr": {"low": 0},
     "momentum": {"low": 0},
@@ -33,6 +33,9 @@ FLAGS = frozenset({"nesterov", "amsgrad", "centered", "warmup"})
 COUNTS = {"max_iter": False, "history_size": False, "max_eval": True}  # whether None will do
 
 
+Check = Callable[[str, str, Any], Any]
+
+
 def check(who: str, name: str, value: Any) -> Any:
     """Return a setting as a plain number, pair or bool; refuse a wrong one with the value and the rule."""
     if name in FLAGS:
@@ -50,8 +53,8 @@ def check(who: str, name: str, value: Any) -> Any:
         if len(value) != 2:
             raise ValueError(f"{who}: betas={value!r} must be two numbers of at least 0 and below 1.")
         return tuple(number(who, f"betas[{k}]", beta, 0, below=1) for k, beta in enumerate(value))
-    if name not in RULES and isinstance(value, bool):  # a flag of an optimiser of a user's own
-        return value
+    if name not in RULES and not is_number(value):
+        return tuple(value) if isinstance(value, list) else value
     return number(who, name, value, **RULES.get(name, {}))
 
 
@@ -63,7 +66,12 @@ class Group(dict[str, Any]):
         self.owner, self.who = owner, owner.__name__  # the class of the optimiser
         dict.__setitem__(self, "params", params)
         for name, value in settings.items():
-            dict.__setitem__(self, name, check(self.who, name, value))
+            dict.__setitem__(self, name, self._checked(name, value))
+
+    def _checked(self, name: str, value: Any) -> Any:
+        """A setting, checked as its optimiser says, or else by the rules of this file."""
+        checks: Mapping[str, Check] = getattr(self.owner, "checks", {})
+        return checks.get(name, check)(self.who, name, value)
 
     def __reduce__(self) -> Any:
         """Copy and pickle it as what it was made from."""
@@ -75,4 +83,4 @@ class Group(dict[str, Any]):
         if name not in self or name == "params":
             settings = ", ".join(k for k in self if k != "params")
             raise KeyError(f"{self.who}: {name!r} cannot be set; the settings are {settings}.")
-        dict.__setitem__(self, name, check(self.who, name, value))
+        dict.__setitem__(self, name, self._checked(name, value))

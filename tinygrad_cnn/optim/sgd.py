@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ..core import Tensor
 from ..ops import updates
-from .optimizer import Optimizer, Slot
-from .settings import Group
+from .formulas import held, zeros
+from .optimizer import Optimizer, State
 
 
 class SGD(Optimizer):
@@ -27,7 +27,7 @@ class SGD(Optimizer):
     -4.0
     """
 
-    optional_state = frozenset({"momentum_buffer"})
+    optional_state = frozenset({"momentum_buffer", "step"})
 
     def __init__(
         self,
@@ -43,18 +43,38 @@ class SGD(Optimizer):
             params, lr=lr, momentum=momentum, dampening=dampening, nesterov=nesterov, weight_decay=weight_decay
         )
 
-    def _check_group(self, group: Group) -> None:
+    def check_group(self, group: Mapping[str, Any]) -> None:
         if group["nesterov"] and (not group["momentum"] or group["dampening"]):
             raise ValueError(
                 f"SGD: nesterov=True needs momentum above 0 and dampening=0, "
                 f"got momentum={group['momentum']}, dampening={group['dampening']}."
             )
 
-    def _stepped_at_once(self, parameter: Tensor, gradient: np.ndarray, slot: Slot, group: Group) -> bool:
-        momentum, dampening = group["momentum"], group["dampening"]
-        if momentum and "momentum_buffer" not in slot:
-            dampening = 0.0  # the first gradient is taken whole
-        buffer = self._zeros(slot, "momentum_buffer", gradient) if momentum else None
-        settings = group["lr"], momentum, dampening, group["weight_decay"], group["nesterov"]
-        parameter.update(lambda p: updates.sgd_(p, gradient, buffer, *settings))
+    def start(self, parameter: Any, settings: Mapping[str, Any]) -> State:
+        if not settings["momentum"]:
+            return {}
+        buffer = {"momentum_buffer": zeros(parameter)}
+        return {**buffer, "step": 0} if settings["dampening"] else buffer
+
+    def change(self, parameter: Any, gradient: Any, state: State, settings: Mapping[str, Any]) -> tuple[Any, State]:
+        g, momentum = self.decayed(parameter, gradient, settings), settings["momentum"]
+        if not momentum:
+            return g * -settings["lr"], state
+        damp = settings["dampening"] if state.get("step", 1) else 0.0  # the first gradient is taken whole
+        buffer = held(state, "momentum_buffer", parameter) * momentum + (g * (1 - damp) if damp else g)
+        after = {**state, "momentum_buffer": buffer}
+        if "step" in state:
+            after["step"] = state["step"] + 1
+        return (g + buffer * momentum if settings["nesterov"] else buffer) * -settings["lr"], after
+
+    def plan(self, parameter: np.ndarray, gradient: np.ndarray, state: State, settings: Mapping[str, Any]) -> bool:
+        momentum, buffer = settings["momentum"], None
+        damp = settings["dampening"] if state.get("step", 1) else 0.0
+        if momentum:
+            buffer = state["momentum_buffer"] = held(state, "momentum_buffer", parameter)
+            if "step" in state:
+                state["step"] += 1
+        updates.sgd_(
+            parameter, gradient, buffer, settings["lr"], momentum, damp, settings["weight_decay"], settings["nesterov"]
+        )
         return True
