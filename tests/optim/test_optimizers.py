@@ -95,6 +95,35 @@ def adadelta(p, grads, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0.0):
     return p
 
 
+def rms(x):
+    return np.sqrt(np.mean(x**2))
+
+
+def adafactor(p, grads, lr, beta2_decay=-0.8, eps=(None, 1e-3), d=1.0, weight_decay=0.0):
+    least = eps[0] or 1e-7
+    r = c = 0.0
+    for t, g in enumerate(grads, 1):
+        new, size = t**beta2_decay, max(eps[1], rms(p)) * min(lr, t**-0.5)
+        r = (1 - new) * r + new * np.mean(g**2, axis=1)
+        c = (1 - new) * c + new * np.mean(g**2, axis=0)
+        u = g / np.maximum(np.sqrt(np.outer(r, c) / r.mean()), least)
+        p = p * (1 - lr * weight_decay) - size * u / max(1, rms(u) / d)
+    return p
+
+
+def muon(p, grads, lr, weight_decay=0.1, momentum=0.95, nesterov=True, ns_steps=5, adjust_lr_fn=None):
+    m, (rows, columns) = np.zeros_like(p), p.shape
+    scale = 0.2 * max(rows, columns) ** 0.5 if adjust_lr_fn == "match_rms_adamw" else max(1, columns / rows) ** 0.5
+    for g in grads:
+        m = momentum * m + (1 - momentum) * g
+        u, s, v = np.linalg.svd(momentum * m + (1 - momentum) * g if nesterov else m, full_matrices=False)
+        s = s / np.sqrt(np.sum(s**2))
+        for _ in range(ns_steps):
+            s = 3.4445 * s - 4.775 * s**3 + 2.0315 * s**5
+        p = p * (1 - lr * weight_decay) - lr * scale * (u * s) @ v
+    return p
+
+
 CASES = [
     (optim.SGD, sgd, {"lr": 0.1}),
     (optim.SGD, sgd, {"lr": 0.1, "weight_decay": 0.2}),
@@ -112,6 +141,11 @@ CASES = [
     (optim.Adagrad, adagrad, {"lr": 0.1}),
     (optim.Adagrad, adagrad, {"lr": 0.1, "lr_decay": 0.1, "initial_accumulator_value": 0.3, "weight_decay": 0.2}),
     (optim.Adadelta, adadelta, {"lr": 0.7, "weight_decay": 0.2}),
+    (optim.Adafactor, adafactor, {"lr": 0.1}),
+    (optim.Adafactor, adafactor, {"lr": 0.3, "beta2_decay": -0.5, "eps": (1e-3, 0.9), "d": 1.1, "weight_decay": 0.2}),
+    (optim.Muon, muon, {"lr": 0.1}),
+    (optim.Muon, muon, {"lr": 0.1, "momentum": 0.5, "nesterov": False, "ns_steps": 3, "weight_decay": 0.2}),
+    (optim.Muon, muon, {"lr": 0.1, "adjust_lr_fn": "match_rms_adamw"}),
 ]
 IDS = [f"{c[0].__name__}-{len(c[2])}-{k}" for k, c in enumerate(CASES)]
 
@@ -267,6 +301,14 @@ WRONG = [
     (lambda: optim.Adam([P], eps=-1e-8), "Adam: eps=-1e-08"),
     (lambda: optim.RMSprop([P], alpha=1.5), "RMSprop: alpha=1.5 must be"),
     (lambda: optim.Adadelta([P], rho=1.5), "Adadelta: rho=1.5 must be"),
+    (lambda: optim.Adafactor([P], eps=1e-3), "Adafactor: eps=0.001 must be two numbers of at least 0"),
+    (lambda: optim.Adafactor([P], eps=(None, None)), r"Adafactor: eps\[1\]=None must be"),
+    (lambda: optim.Adafactor([P], beta2_decay=0.8), "Adafactor: beta2_decay=0.8 must be"),
+    (lambda: optim.Adafactor([P], d=0), "Adafactor: d=0 must be"),
+    (lambda: optim.Muon([P]), r"Muon: parameter p has shape \(2,\); only matrices.*such as AdamW"),
+    (lambda: optim.Muon([P], ns_coefficients=(1, 2)), r"Muon: ns_coefficients=\(1, 2\) must be three numbers"),
+    (lambda: optim.Muon([P], ns_steps=0), "Muon: ns_steps=0 must be"),
+    (lambda: optim.Muon([P], adjust_lr_fn="best"), "Muon: adjust_lr_fn='best' must be None"),
     (lambda: optim.SGD([], lr=0.1), r"SGD: the parameter list is empty. Pass model.parameters\(\)"),
     (lambda: optim.SGD([{"params": []}], lr=0.1), "SGD: the parameter list is empty"),
     (lambda: optim.SGD([P, P], lr=0.1), "SGD: parameter p was given twice"),
@@ -327,6 +369,24 @@ class TestLoading:
         optimiser, values = self.saved()
         values["state.0.exp_avg"][:] = 7
         assert not np.array_equal(optimiser.state_dict()["state.0.exp_avg"], values["state.0.exp_avg"])
+
+
+def test_adafactor_keeps_a_row_and_a_column_and_all_of_a_vector():
+    filters, bias = (Tensor(np.ones(s), requires_grad=True) for s in [(5, 5, 3, 8), (8,)])
+    adafactor = optim.Adafactor([filters, bias])
+    adafactor.prepare()
+    shapes = [{k: np.shape(v) for k, v in slot.items()} for slot in adafactor.state.values()]
+    assert shapes == [{"step": (), "row_var": (5, 5, 3, 1), "col_var": (5, 5, 1, 8)}, {"step": (), "variance": (8,)}]
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (4, 6), (2, 2, 3, 5)])
+def test_a_step_of_muon_is_nearly_orthogonal(shape):
+    p = Tensor(np.zeros(shape), requires_grad=True)
+    run(optim.Muon([p], lr=1.0, adjust_lr_fn="match_rms_adamw"), p, [np.random.default_rng(0).normal(size=shape)])
+    matrix = p.data.reshape(-1, shape[-1]) / (0.2 * math.sqrt(max(math.prod(shape[:-1]), shape[-1])))
+    values = np.linalg.svd(matrix, compute_uv=False)
+    assert (values > 0.6).all()
+    assert (values < 1.3).all()
 
 
 def test_an_optimiser_without_a_formula_says_so():

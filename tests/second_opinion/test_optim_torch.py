@@ -26,6 +26,8 @@ OPTIMISERS = [
     ("Adagrad", {"lr": 0.05, "lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.2, "eps": 1e-3}),
     ("Adadelta", {"lr": 0.5}),
     ("Adadelta", {"rho": 0.8, "eps": 1e-3, "weight_decay": 0.1}),
+    ("Adafactor", {}),
+    ("Adafactor", {"lr": 0.3, "beta2_decay": -0.5, "eps": (1e-4, 0.5), "d": 1.2, "weight_decay": 0.1}),
 ]
 
 
@@ -44,6 +46,38 @@ def test_twenty_steps_agree(name, settings, dtype):
         a.step()
         b.step()
         np.testing.assert_allclose(ours.data, theirs.detach().numpy(), rtol=0, atol=close)
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 3, 4)])
+def test_adafactor_agrees_on_a_vector_and_on_more_axes(shape):
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=shape)
+    ours, theirs = Tensor(start, requires_grad=True), torch.tensor(start, requires_grad=True)
+    a, b = optim.Adafactor([ours], 0.2), torch.optim.Adafactor([theirs], 0.2)
+    for _ in range(STEPS):
+        ours.grad = rng.normal(size=shape)
+        theirs.grad = torch.tensor(ours.grad)
+        a.step()
+        b.step()
+        np.testing.assert_allclose(ours.data, theirs.detach().numpy(), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (6, 4)])
+@pytest.mark.parametrize("settings", [{}, {"nesterov": False, "adjust_lr_fn": "match_rms_adamw", "momentum": 0.5}])
+def test_muon_agrees_as_far_as_torch_computes(shape, settings):
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=shape).astype(np.float32)
+    ours, theirs = Tensor(start, requires_grad=True), torch.tensor(start.T.copy(), requires_grad=True)  # (out, in)
+    a, b = optim.Muon([ours], 0.05, **settings), torch.optim.Muon([theirs], 0.05, **settings)
+    for _ in range(3):
+        gradient = rng.normal(size=shape).astype(np.float32)
+        before = ours.data
+        ours.grad, theirs.grad = gradient, torch.tensor(gradient.T.copy())
+        a.step()
+        b.step()
+        close = 0.05 * np.abs(ours.data - before).max()  # torch computes the step in bfloat16
+        np.testing.assert_allclose(ours.data, theirs.detach().numpy().T, rtol=0, atol=close)
+        theirs.data = torch.tensor(ours.data.T.copy())
 
 
 SCHEDULES = [

@@ -97,7 +97,8 @@ class Watch:
 def train(optimizer=optim.Adam, schedule=optim.StepLR, on=MORE, epochs=2, stray=None):
     """A training in a loop of one's own, with all that it may have; what the observer saw."""
     net = Net()
-    sgd = made(optimizer, net.parameters(), **on)
+    params = [p for p in net.parameters() if optimizer is not optim.Muon or p.ndim > 1]
+    sgd = made(optimizer, params, **on)
     loader = data.DataLoader(data.ArrayDataset(IMAGES, LABELS), 6, shuffle=True)
     ema, rates = optim.EMA(net, 0.9, warmup=True), made(schedule, sgd, **on) if "lr" in sgd.defaults else None
     watch = Watch(net, sgd, loader=loader, ema=ema, **({"schedule": rates} if rates else {}))

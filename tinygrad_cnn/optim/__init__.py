@@ -1,5 +1,6 @@
 """Optimisers, schedules of their learning rates, and bounds on gradients; settings are spelled as PyTorch's."""
 
+from .adafactor import Adafactor as Adafactor
 from .adam import Adam as Adam
 from .adam import AdamW as AdamW
 from .adam import Lion as Lion
@@ -11,6 +12,7 @@ from .clip import clip_grad_norm as clip_grad_norm
 from .clip import clip_grad_value as clip_grad_value
 from .ema import EMA as EMA
 from .lbfgs import LBFGS as LBFGS
+from .muon import Muon as Muon
 from .optimizer import Optimizer as Optimizer
 from .schedules import ConstantLR as ConstantLR
 from .schedules import CosineLR as CosineLR
