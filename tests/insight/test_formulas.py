@@ -159,6 +159,9 @@ class Meaning(dict):
 
     def f_split(self, g):
         axis = self.params["axis"]
+        if axis is None:
+            parts = np.split(g, np.cumsum([x.size for x in self.inputs["xs"]])[:-1])
+            return [part.reshape(x.shape) for part, x in zip(parts, self.inputs["xs"], strict=True)]
         return np.split(g, np.cumsum([x.shape[axis] for x in self.inputs["xs"]])[:-1], axis=axis)
 
     def f_take(self, g, index):

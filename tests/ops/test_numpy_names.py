@@ -32,3 +32,12 @@ def test_call(name):
 def test_other_norms_are_refused_in_words():
     with pytest.raises(ValueError, match=r"np.linalg.norm: ord=1 has no op; tg.norm"):
         np.linalg.norm(tg.Tensor(A), ord=1)
+
+
+def test_concatenate_takes_the_axis_by_position_and_none():
+    x = tg.Tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
+    assert np.concatenate([x, x], 1).shape == (2, 6)
+    y = np.concatenate([x, x], axis=None)
+    assert y.tolist() == np.concatenate([x.data, x.data], axis=None).tolist()
+    assert tg.grad(y.sum(), x).tolist() == np.full((2, 3), 2.0).tolist()
+    assert np.sum(x, axis=None).item() == 15.0 and np.flip(x, axis=None)[0, 0].item() == 5.0

@@ -208,7 +208,8 @@ class TensorMethods(Tensor):
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if func in QUERIES:
             return func(*without_tensors(args), **without_tensors(kwargs))
-        return _op_of(func)(*args, **{k: v for k, v in kwargs.items() if v is not None})
+        given = {k: v for k, v in kwargs.items() if v is not None or k == "axis"}  # out=None: as if not given
+        return _op_of(func)(*args, **given)
 
     def register_hook(self, fn: Callable[[Any], Any]) -> Handle:
         """Have `fn(gradient)` called with this tensor's gradient, once all that uses the tensor has added to it.

@@ -434,8 +434,8 @@ The gradient passes to x where x lies within, borders included, and elsewhere to
 
 class _concatenate(Op):
     @overload
-    def __call__(self, first: list[Tensor] | tuple[Tensor, ...], /, *, axis: int = 0) -> Tensor:
-        """Arrays joined along an axis that exists; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)
+    def __call__(self, first: list[Tensor] | tuple[Tensor, ...], /, *, axis: int | None = 0) -> Tensor:
+        """Arrays joined along an axis that exists, flat if None; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)
 
         >>> a, b = np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])
         >>> tg.concatenate([a, b])
@@ -445,17 +445,17 @@ class _concatenate(Op):
         array([[1., 2., 3., 4.]])
         """
     @overload
-    def __call__(self, first: Tensor, /, *xs: _Input, axis: int = 0) -> Tensor:
-        """Arrays joined along an axis that exists; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)"""
+    def __call__(self, first: Tensor, /, *xs: _Input, axis: int | None = 0) -> Tensor:
+        """Arrays joined along an axis that exists, flat if None; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)"""
     @overload
-    def __call__(self, first: _Array, /, *xs: _Array, axis: int = 0) -> np.ndarray:
-        """Arrays joined along an axis that exists; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)"""
+    def __call__(self, first: _Array, /, *xs: _Array, axis: int | None = 0) -> np.ndarray:
+        """Arrays joined along an axis that exists, flat if None; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)"""
     @overload
-    def __call__(self, first: _Array, /, *xs: _Input, axis: int = 0) -> Tensor:
-        """Arrays joined along an axis that exists; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)"""
+    def __call__(self, first: _Array, /, *xs: _Input, axis: int | None = 0) -> Tensor:
+        """Arrays joined along an axis that exists, flat if None; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)"""
 
 concatenate: _concatenate
-"""Arrays joined along an axis that exists; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)
+"""Arrays joined along an axis that exists, flat if None; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)
 
 >>> a, b = np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])
 >>> tg.concatenate([a, b])

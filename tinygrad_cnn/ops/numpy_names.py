@@ -43,6 +43,7 @@ def _vstack(xs: Any) -> Any:
 
 registry.of_numpy.update(
     {
+        np.concatenate: lambda xs, axis=0: concatenate(xs, axis=axis),
         np.einsum: lambda subscripts, *xs, optimize=None: einsum(subscripts, *xs),
         np.split: lambda x, sections, axis=0: split(x, sections, axis=axis),
         np.square: lambda x: mul(x, x),

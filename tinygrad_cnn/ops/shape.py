@@ -175,13 +175,13 @@ for _op in (expand_dims, squeeze, flatten):
 
 
 @op(
-    samples=[S(xs=[(2, 3), (1, 3)]), S(xs=[(2, 3), (2, 1), (2, 2)], axis=-1), S(xs=[(2,)])],
+    samples=[S(xs=[(2, 3), (1, 3)]), S(xs=[(2, 3), (2, 1), (2, 2)], axis=-1), S(xs=[(2,)]),
+             S(xs=[(2, 3), (2,)], axis=None)],
     ref=lambda *xs, axis=0: _concatenate_ref(xs, axis),
     cost=free,
-    numpy=[np.concatenate],
-)
-def concatenate(*xs: Any, axis: int = 0) -> Any:
-    """Arrays joined along an axis that exists; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)
+)  # fmt: skip
+def concatenate(*xs: Any, axis: int | None = 0) -> Any:
+    """Arrays joined along an axis that exists, flat if None; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)
 
     >>> a, b = np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])
     >>> tg.concatenate([a, b])
@@ -193,19 +193,23 @@ def concatenate(*xs: Any, axis: int = 0) -> Any:
     return np.concatenate(xs, axis=axis)
 
 
-def _concatenate_ref(xs: Any, axis: int) -> np.ndarray:
+def _concatenate_ref(xs: Any, axis: int | None) -> np.ndarray:
+    if axis is None:
+        return np.array([v for x in xs for v in x.ravel()])
     axis %= xs[0].ndim
     rows = [np.take(x, k, axis) for x in xs for k in range(x.shape[axis])]
     return np.moveaxis(np.array(rows), 0, axis)
 
 
-def _with_ends(g: Any, xs_shape: Any, axis: int) -> Any:
+def _with_ends(g: Any, xs_shape: Any, axis: int | None) -> Any:
     """The gradient and where each piece of it ends, added up once for all pieces."""
-    return g, list(accumulate(s[axis] for s in xs_shape))
+    return g, list(accumulate(math.prod(s) if axis is None else s[axis] for s in xs_shape))
 
 
-def _piece(g: Any, xs_shape: Any, i: int, axis: int) -> Any:
+def _piece(g: Any, xs_shape: Any, i: int, axis: int | None) -> Any:
     whole, ends = g
+    if axis is None:  # joined flat
+        return reshape(getitem(whole, key=slice(ends[i] - math.prod(xs_shape[i]), ends[i])), xs_shape[i])
     pieces = (slice(None),) * (axis % len(xs_shape[i])) + (slice(ends[i] - xs_shape[i][axis], ends[i]),)
     return getitem(whole, key=pieces)
 
