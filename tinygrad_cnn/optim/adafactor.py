@@ -36,6 +36,7 @@ class Adafactor(Optimizer):
     {'row_var': (500, 1), 'col_var': (1, 500)}
     """
 
+    samples = ({}, {"eps": (1e-4, 0.5), "weight_decay": 0.1})
     checks = {
         "eps": _check_eps,
         "beta2_decay": lambda who, name, value: number(who, name, value, high=0),

@@ -29,6 +29,7 @@ class Adam(Optimizer):
     array([   2.9, -499.9], dtype=float32)
     """
 
+    samples = ({}, {"lr": 0.1, "weight_decay": 0.1}, {"lr": 0.1, "weight_decay": 0.1, "amsgrad": True})
     optional_state = frozenset({"max_exp_avg_sq"})
 
     def __init__(
@@ -108,6 +109,8 @@ class NAdam(Optimizer):
     The momentum of step t is u(t) = beta1 * (1 - 0.96**(t * momentum_decay) / 2).  Source: Dozat (2016).
     """
 
+    samples = ({}, {"lr": 0.1, "weight_decay": 0.1})
+
     def __init__(
         self,
         params: Any,
@@ -142,6 +145,7 @@ class Lion(Optimizer):
     Source: Chen et al. (2023).
     """
 
+    samples = ({}, {"lr": 0.1, "weight_decay": 0.1})
     decoupled = True
 
     def __init__(
@@ -159,7 +163,7 @@ class Lion(Optimizer):
 
     def plan(self, parameter: np.ndarray, gradient: np.ndarray, state: State, settings: Mapping[str, Any]) -> bool:
         (beta1, beta2), mean = settings["betas"], state["exp_avg"]
-        delta = average(mean, beta1, gradient)
+        delta = np.asarray(average(mean, beta1, gradient))  # not a scalar, where there are no axes
         np.sign(delta, out=delta)  # in one pass, where `sign` needs four
         delta *= -settings["lr"]
         mean *= beta2

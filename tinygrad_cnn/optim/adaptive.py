@@ -18,6 +18,7 @@ class RMSprop(Optimizer):
     `centered` subtracts the square of the running mean of g from v.  Source: Tieleman and Hinton (2012).
     """
 
+    samples = ({}, {"momentum": 0.9, "weight_decay": 0.1}, {"centered": True, "momentum": 0.9})
     optional_state = frozenset({"grad_avg", "momentum_buffer"})
 
     def __init__(
@@ -60,6 +61,8 @@ class Adagrad(Optimizer):
     """
 
 
+    samples = ({}, {"lr_decay": 0.1, "initial_accumulator_value": 0.1, "weight_decay": 0.1})
+
     def __init__(
         self,
         params: Any,
@@ -91,6 +94,8 @@ class Adadelta(Optimizer):
     Source: Zeiler (2012).
     """
 
+
+    samples = ({}, {"weight_decay": 0.1})
 
     def __init__(
         self, params: Any, lr: float = 1.0, *, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0.0

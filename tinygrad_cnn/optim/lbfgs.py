@@ -46,6 +46,8 @@ class LBFGS(Optimizer):
     array([1., 2.])
     """
 
+    samples = ({"max_iter": 3}, {"max_iter": 2, "max_eval": 3})
+
     def __init__(
         self,
         params: Any,

@@ -49,6 +49,7 @@ class Muon(Optimizer):
     >>> muon, adam = optim.Muon(hidden, lr=0.02), optim.AdamW(others)
     """
 
+    samples = ({}, {"nesterov": False, "weight_decay": 0.0, "adjust_lr_fn": "match_rms_adamw"})
     checks = {
         "ns_coefficients": _check_coefficients,
         "ns_steps": lambda who, name, value: whole(who, name, value, high=99),

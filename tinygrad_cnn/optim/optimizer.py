@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy, deepcopy
 from typing import Any, ClassVar
 
@@ -41,6 +41,7 @@ class Optimizer:
     (-1.0, 1)
     """
 
+    samples: ClassVar[Sequence[Mapping[str, Any]]] = ()  # settings with which `tg.testing.check_optimizer` checks it
     checks: ClassVar[Mapping[str, Check]] = {}  # of a setting: (name of the class, its name, value) -> value, or raises
     optional_state: ClassVar[frozenset[str]] = frozenset()  # what `start` leaves out under some settings
     decoupled: ClassVar[bool] = False  # whether weight decay shrinks parameters instead of adding to their gradients

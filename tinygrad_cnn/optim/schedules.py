@@ -8,8 +8,8 @@ have no memory, so nothing drifts, and the state to save is a count.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from ..autodiff.effects import effect
 from ..autodiff.numbers import number, whole
@@ -18,6 +18,8 @@ from .optimizer import Optimizer
 
 class Schedule:
     """Base of all schedules.  Subclasses define `factor(t)` for t = 0, 1, 2, ... steps taken."""
+
+    samples: ClassVar[Sequence[Mapping[str, Any]]] = ()  # settings with which `tg.testing.check_schedule` checks it
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.who = type(self).__name__
@@ -79,6 +81,8 @@ class Schedule:
 class ConstantLR(Schedule):
     """The learning rate stays as it is."""
 
+    samples = ({},)
+
     def factor(self, t: int) -> float:
         return 1.0
 
@@ -96,6 +100,8 @@ class StepLR(Schedule):
     [1.0, 1.0, 0.5, 0.5, 0.25]
     """
 
+    samples = ({"step_size": 2, "gamma": 0.5},)
+
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
         self.step_size = whole("StepLR", "step_size", step_size)
         self.gamma = number("StepLR", "gamma", gamma, 0)
@@ -112,6 +118,8 @@ class ExponentialLR(Schedule):
     >>> [schedule.rate(8.0, t) for t in range(4)]
     [8.0, 4.0, 2.0, 1.0]
     """
+
+    samples = ({"gamma": 0.9},)
 
     def __init__(self, optimizer: Optimizer, gamma: float) -> None:
         self.gamma = number("ExponentialLR", "gamma", gamma, 0)
@@ -132,6 +140,8 @@ class CosineLR(Schedule):
     >>> [round(schedule.rate(1.0, t), 3) for t in range(6)]
     [1.0, 0.854, 0.5, 0.146, 0.0, 0.0]
     """
+
+    samples = ({"steps": 5}, {"steps": 2, "eta_min": 0.1, "restarts": True, "stretch": 2})
 
     def __init__(
         self, optimizer: Optimizer, steps: int, *, eta_min: float = 0.0, restarts: bool = False, stretch: int = 1
@@ -166,6 +176,8 @@ class WarmupLR(Schedule):
     [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
     """
 
+    samples = ({"steps": 3, "start": 0.1},)
+
     def __init__(self, after: Optimizer | Schedule, steps: int, *, start: float = 0.0) -> None:
         self.steps = whole("WarmupLR", "steps", steps)
         self.start = number("WarmupLR", "start", start, 0, 1)
@@ -193,6 +205,8 @@ class OneCycleLR(Schedule):
     >>> [round(schedule.rate(1.0, t), 2) for t in range(10)]
     [0.04, 0.52, 1.0, 0.95, 0.81, 0.61, 0.39, 0.19, 0.05, 0.0]
     """
+
+    samples = ({"max_lr": 0.5, "total_steps": 8},)
 
     def __init__(
         self,
@@ -242,6 +256,8 @@ class ReduceLROnPlateau(Schedule):
     >>> schedule.lrs
     [0.1]
     """
+
+    samples = ({"patience": 0}, {"mode": "max", "patience": 1, "cooldown": 1, "min_lr": 0.01})
 
     def __init__(
         self,

@@ -27,6 +27,10 @@ class SGD(Optimizer):
     -4.0
     """
 
+    samples = (
+        {"lr": 0.1}, {"lr": 0.1, "momentum": 0.9, "dampening": 0.5, "weight_decay": 0.1},
+        {"lr": 0.1, "momentum": 0.9, "nesterov": True},
+    )  # fmt: skip
     optional_state = frozenset({"momentum_buffer", "step"})
 
     def __init__(

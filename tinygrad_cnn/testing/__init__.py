@@ -16,4 +16,6 @@ from .gradient_report import GradcheckError as GradcheckError
 from .gradient_report import GradReport as GradReport
 from .layers import LayerReport as LayerReport
 from .layers import check_layer as check_layer
+from .optimizers import check_optimizer as check_optimizer
 from .pictures import check_picture as check_picture
+from .schedules import check_schedule as check_schedule
