@@ -98,3 +98,84 @@ def test_a_group_that_is_added_after_a_schedule_follows_it():
     again = optim.StepLR(optim.SGD([{"params": [p]} for p in pair()], lr=3.0), 1, gamma=0.5)
     again.load_state_dict(schedule.state_dict())
     assert again.lrs == [0.25, 2.0]
+
+
+def check_mode(who, name, value):
+    if value not in ("slow", "fast", None):
+        raise ValueError(f"{who}: {name}={value!r} must be slow or fast.")
+    return value
+
+
+class Free(optim.Optimizer):
+    """Settings of any type, and a state of any shape without a start."""
+
+    checks = {"mode": check_mode}
+
+    def __init__(self, params, **settings):
+        super().__init__(params, **{"lr": 0.5, "mode": None, "sizes": (1, None, "x"), "flag": True, **settings})
+
+    def change(self, parameter, gradient, state, settings):
+        after = {
+            "grid": np.full((2, 5), 7), "count": state.get("count", 0) + 1, "word": "w", "nothing": None,
+            "bits": gradient > 0,
+        }  # fmt: skip
+        return gradient * -settings["lr"], after
+
+
+def test_settings_of_any_type_and_a_state_of_any_shape():
+    def made(**settings):
+        (p,) = params = [nn.Parameter(np.ones(3, np.float32), name="p")]
+        return p, Free(params, **settings)
+
+    p, free = made(mode="fast", sizes=[2, None, "y"], flag=False)
+    p.grad = np.ones(3, np.float32)
+    free.step()
+    q, other = made()
+    other.load_state_dict(free.state_dict())
+    assert other.param_groups[0]["sizes"] == (2, None, "y")
+    assert (other.param_groups[0]["mode"], other.param_groups[0]["flag"]) == ("fast", False)
+    slot = other.state[q]
+    assert (slot["grid"].shape, slot["grid"].dtype, slot["bits"].dtype) == ((2, 5), np.dtype(int), np.dtype(bool))
+    assert (slot["count"], slot["word"], slot["nothing"]) == (1, "w", None)
+    with pytest.raises(ValueError, match="Free: mode='best' must be slow or fast"):
+        made(mode="best")
+    with pytest.raises(ValueError, match="Free: mode='best'"):
+        other.param_groups[0]["mode"] = "best"
+    with pytest.raises(ValueError, match="Free: other=nan must be a finite number"):
+        made(other=float("nan"))
+
+
+def test_a_delta_of_another_shape_is_refused_and_nothing_moves():
+    class Narrow(Free):
+        def change(self, parameter, gradient, state, settings):
+            return gradient[:1], {"count": 1}
+
+    (p,) = params = [nn.Parameter(np.ones(3, np.float32))]
+    narrow = Narrow(params)
+    p.grad = np.ones(3, np.float32)
+    with pytest.raises(ValueError, match=r"Narrow.change: returned a delta of shape \(1,\) for \(3,\)"):
+        narrow.step()
+    assert p.data.tolist() == [1, 1, 1]
+    assert narrow.state[p] == {}
+
+
+@pytest.mark.parametrize(("before", "after"), [({}, {"momentum": 0.9}), ({"momentum": 0.9}, {"momentum": 0.0})])
+def test_momentum_turned_on_or_off_between_steps_can_be_resumed(before, after):
+    def made():
+        (p,) = params = [nn.Parameter(np.ones(3, np.float32), name="p")]
+        return p, optim.SGD(params, lr=0.1, **before)
+
+    def step(p, sgd):
+        p.grad = np.arange(3, dtype=np.float32)
+        sgd.step()
+
+    p, sgd = made()
+    step(p, sgd)
+    sgd.param_groups[0]["momentum"] = after["momentum"]
+    step(p, sgd)
+    q, again = made()
+    q.assign(p.data)
+    again.load_state_dict(sgd.state_dict())
+    step(p, sgd)
+    step(q, again)
+    assert np.array_equal(p.data, q.data)
