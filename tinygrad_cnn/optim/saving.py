@@ -46,10 +46,10 @@ def places(who: str, saved: Sequence[Sequence[str]] | None, own: Sequence[Sequen
     names = names_of([p for group in own for p in group])
     if names is None or saved is None:
         return list(range(count))
-    before = [name for group in saved for name in group]
-    if all(_same(a, b) for a, b in zip(before, names, strict=True)):
-        return list(range(count))
-    for k, (group, mine) in enumerate(zip(saved, own, strict=True)):
+    before = _renamed([name for group in saved for name in group], names)
+    listed = iter(before)
+    for k, mine in enumerate(own):
+        group = [next(listed) for _ in mine]
         if odd := sorted({*group} ^ {p.name for p in mine}):
             raise ValueError(
                 f"{who}.load_state_dict: the parameters of group {k} differ: {', '.join(odd[:5])} on one side only. "
@@ -58,8 +58,20 @@ def places(who: str, saved: Sequence[Sequence[str]] | None, own: Sequence[Sequen
     return [names.index(name) for name in before]
 
 
-def _same(a: str, b: str) -> bool:
-    return f".{a}".endswith(f".{b}") or f".{b}".endswith(f".{a}")
+def _renamed(before: list[str], names: list[str]) -> list[str]:
+    """Return saved names as they are now, if all of them grew or lost one prefix; otherwise as they are."""
+    if {*before} == {*names} or not before:
+        return before
+    first = before[0]
+    for name in names:
+        renamed = before
+        if name.endswith(f".{first}"):
+            renamed = [name[: -len(first)] + other for other in before]
+        elif first.endswith(f".{name}"):
+            renamed = [other.removeprefix(first[: -len(name)]) for other in before]
+        if {*renamed} == {*names}:
+            return renamed
+    return before
 
 
 def saved_names(who: str, values: Mapping[str, Any], sizes: Sequence[int]) -> list[list[str]] | None:
