@@ -524,3 +524,16 @@ def test_a_schedule_that_follows_the_loss_is_stepped_by_epochs():
 def test_a_schedule_may_be_made_when_the_steps_are_known():
     history = fit(Net(), images(), epochs=2, lr=0.1, batch_size=10, schedule=optim.CosineLR, progress=False)
     assert history["lr"] == pytest.approx([0.05 * (1 + math.cos(math.pi * t / 8)) for t in (3, 7)])
+
+
+def test_a_layer_in_eval_mode_stays_there_unless_the_whole_model_was():
+    images, labels = tg.data.digits()[0].batch(range(32))
+    few = tg.data.ArrayDataset(images, labels)
+    net = nn.Sequential(nn.Conv2d(1, 2, 3, rng=0), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(72, 10, rng=1))
+    net[1].eval()
+    before = net[1].running_mean.data.copy()
+    tg.fit(net, few, validation=few, epochs=1, progress=False)
+    assert np.array_equal(net[1].running_mean.data, before) and not net[1].training and net[0].training
+    net.eval()
+    tg.fit(net, few, epochs=1, progress=False)
+    assert net[1].training and not np.array_equal(net[1].running_mean.data, before)

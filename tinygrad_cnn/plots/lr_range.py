@@ -116,7 +116,8 @@ def lr_finder(
     where, state = loader.state_dict(), optimizer.state_dict()
     try:
         with preserved(model), enable_grad(), np.errstate(all="ignore"):
-            model.train()
+            if not model.training:
+                model.train()
             losses = _climb(model, _endless(loader), optimizer, loss or ops.softmax_cross_entropy, lrs)
     finally:
         optimizer.load_state_dict(state)

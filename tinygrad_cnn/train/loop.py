@@ -65,6 +65,9 @@ def fit(
     progress : a bar on a terminal (if tqdm is installed), a line an epoch elsewhere; False for silence.
     run : a `tg.Run` that keeps a checkpoint after each epoch; if it holds one already, training goes on from there.
 
+    A model in eval mode is put into train mode.  Of a model in train mode every layer keeps its mode, so a
+    `BatchNorm2d` in eval mode keeps its statistics.
+
     Returns
     -------
     The `History`; its `.stopped` says why training ended.  The first Ctrl-C ends it after the update under way,
@@ -137,7 +140,8 @@ class Trainer:
             self.load_state_dict(state)
             if self.history.stopped != "early stop":
                 self.history.stopped = ""  # what ended it then was a wish of then
-        self.model.train()  # evaluation in between leaves every layer as it found it
+        if not self.model.training:  # else as it is: a layer in eval mode may be frozen on purpose
+            self.model.train()
         bar = Progress(show, epochs, len(self.loader))
         with Interrupt() as interrupt:
             while self.epoch < epochs and not self.history.stopped:
