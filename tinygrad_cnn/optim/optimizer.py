@@ -170,7 +170,7 @@ class Optimizer:
         return (parameter if keep == 1.0 else parameter * keep) + delta, after
 
     def decayed(self, parameter: Any, gradient: Any, settings: Mapping[str, Any]) -> Any:
-        """The gradient with that of weight_decay/2 * |p|**2 added; itself without decay, or if that is decoupled."""
+        """The gradient with that of the decay of weights added; itself without decay, or if that is decoupled."""
         if self.decoupled or not settings["weight_decay"]:
             return gradient
         return parameter * settings["weight_decay"] + gradient
