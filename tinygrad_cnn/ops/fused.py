@@ -19,7 +19,7 @@ from ..core import op
 from . import normalization
 from ._arguments import promoted, values
 from ._reference import scalarwise
-from .activation import relu
+from .activation import relu, relu_dx
 from .conv import _SAMPLES, _conv2d_ref, _cost, conv2d, conv2d_dw, conv2d_dx, filters_window
 from .linalg import matmul
 
@@ -49,7 +49,7 @@ def conv2d_relu(
 
 
 conv2d_relu.vjp(
-    g=lambda g, y: kernels.relu_dx(g, y),
+    g=lambda g, y: relu_dx(g, y),
     x=lambda g, w, x_shape, **p: conv2d_dx(g, w, size=x_shape[1:3], **p),
     w=lambda g, x, w_shape, **p: conv2d_dw(x, g, window=w_shape[:2], **p),
     b=lambda g: kernels.column_sum(g),
@@ -117,7 +117,7 @@ for _op in (linear, linear_relu):
         w=lambda g, x: kernels.matmul(_rows(x), _rows(g), True, False, None, False),
         b=lambda g: kernels.column_sum(g),
     )
-linear_relu.vjp(g=lambda g, y: kernels.relu_dx(g, y))
+linear_relu.vjp(g=lambda g, y: relu_dx(g, y))
 for _op in (linear, linear_relu):
     _op.formula(x="g @ w.T", w="x.T @ g")
 linear.formula(y="x @ w + b")
@@ -137,7 +137,7 @@ def add_relu(a: Any, b: Any) -> Any:
     return kernels.add_relu(*promoted(a, b))
 
 
-add_relu.vjp(g=lambda g, y: kernels.relu_dx(g, y), a=lambda g: g, b=lambda g: g)
+add_relu.vjp(g=lambda g, y: relu_dx(g, y), a=lambda g: g, b=lambda g: g)
 add_relu.formula(y="maximum(a + b, 0)")
 
 
@@ -205,7 +205,7 @@ def scale_shift_relu(x: Any, scale: Any, shift: Any) -> Any:
     return _per_channel(x, scale, shift, relu=True)
 
 
-scale_shift_relu.vjp(g=lambda g, y: kernels.relu_dx(g, y))
+scale_shift_relu.vjp(g=lambda g, y: relu_dx(g, y))
 for _op in (scale_shift, scale_shift_relu):
     _op.vjp(
         x=lambda g, scale: g * scale,
