@@ -30,6 +30,12 @@ def test_they_are_the_registered_ones():
     assert set(DRAWN) <= plots.examples.PICTURES.keys() and len(DRAWN) >= 9
 
 
+def test_every_public_function_says_what_it_returns():
+    functions = {name: value for name, value in vars(plots).items() if inspect.isfunction(value)}
+    silent = sorted(name for name, value in functions.items() if "return" not in value.__annotations__)
+    assert not silent, f"annotate what {', '.join(silent)} returns; a picture, which is checked here, returns a Figure"
+
+
 def good(model, x, *, ax=None):
     figure, axes = one_axis(ax, 4, 3)
     axes.plot(x.ravel())
