@@ -398,3 +398,21 @@ def test_an_optimiser_without_a_formula_says_so():
     p.grad = np.ones(2)
     with pytest.raises(NotImplementedError, match="Lazy: does not say how parameters change"):
         lazy.step()
+
+
+def test_an_optimiser_may_have_no_decay_of_weights():
+    class Plain(optim.Optimizer):
+        """Gradient descent with a decay that would be decoupled."""
+
+        decoupled = True
+
+        def __init__(self, params, lr=0.5):
+            super().__init__(params, lr=lr)
+
+        def change(self, parameter, gradient, state, settings):
+            return gradient * -settings["lr"], state
+
+    p = nn.Parameter(np.ones(2, np.float32))
+    p.grad = np.ones(2, np.float32)
+    Plain([p]).step()
+    assert p.tolist() == [0.5, 0.5]

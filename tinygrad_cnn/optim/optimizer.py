@@ -136,7 +136,7 @@ class Optimizer:
 
     def _keep(self, settings: Mapping[str, Any]) -> float:
         """What a parameter is multiplied by before its delta is added."""
-        return 1.0 - settings["lr"] * settings["weight_decay"] if self.decoupled else 1.0
+        return 1.0 - settings["lr"] * settings.get("weight_decay", 0.0) if self.decoupled else 1.0
 
     # -- what subclasses say ----------------------------------------------------------------------------------
 
@@ -171,7 +171,7 @@ class Optimizer:
 
     def decayed(self, parameter: Any, gradient: Any, settings: Mapping[str, Any]) -> Any:
         """The gradient with that of the decay of weights added; itself without decay, or if that is decoupled."""
-        if self.decoupled or not settings["weight_decay"]:
+        if self.decoupled or not settings.get("weight_decay"):
             return gradient
         return parameter * settings["weight_decay"] + gradient
 
