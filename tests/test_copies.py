@@ -210,12 +210,16 @@ def described(value):
     return type(value), {name: settled(v) for name, v in state.items()}
 
 
+LARGE = {"models.HED", "models.UNet", "models.VGG16Features"}  # of millions of weights
+SLOW = pytest.mark.level("thorough")
+
+
 def settled(v):
     return (v.dtype, v.tolist()) if isinstance(v, np.ndarray) else repr(v) if " at 0x" not in repr(v) else type(v)
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=SLOW) if n in LARGE else n for n in CLASSES])
 def test_an_instance_of_each_public_class_survives(name, way, tmp_path):
     value = make(name, tmp_path)
     assert isinstance(value, CLASSES[name]), f"MAKERS[{name!r}] made a {type(value).__name__}"
