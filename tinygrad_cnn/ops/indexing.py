@@ -19,12 +19,14 @@ from .algebra import sum_to
 from .arithmetic import where
 
 INDEX = "index"
-_BASIC = (int, slice, type(None), type(Ellipsis))
+_BASIC = frozenset([int, slice, type(None), type(Ellipsis)])
+_BOUNDS = frozenset([int, type(None)])
 
 
 def _arranged(*inputs: Any, key: Any, **params: Any) -> Any:
     """The inputs and parameters of a call whose key may hold arrays: they become inputs."""
-    if type(key) in _BASIC and not isinstance(key, slice):
+    kind = type(key)
+    if kind in _BASIC and (kind is not slice or _BOUNDS.issuperset(map(type, (key.start, key.stop, key.step)))):
         return inputs, {"key": key, **params}
     arrays: list[Any] = []
     parts = [_part(k, arrays) for k in key] if isinstance(key, tuple) else _part(key, arrays)
@@ -46,6 +48,8 @@ def _part(k: Any, arrays: list[Any]) -> Any:
 
 def filled(key: Any, indices: tuple[Any, ...]) -> Any:
     """A key as NumPy takes it, with the arrays in their places."""
+    if not indices and type(key) in _BASIC:
+        return key
     parts = key if isinstance(key, tuple) else (key,)
     if (count := sum([isinstance(k, str) for k in parts])) != len(indices):
         raise TypeError(f"the key {key!r} has {count} places for arrays of indices, got {len(indices)} arrays.")
