@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from ..optim import Optimizer
-from .broken import ContractError, held
+from .broken import ContractError, run_all
 from .case import require, same
 
 STEPS = 5
@@ -293,12 +293,4 @@ def check_optimizer(cls: type[Optimizer], samples: Sequence[Mapping[str, Any]] |
             f"{name}: there are no settings to check it with. Write in the class, for example, "
             'samples = [{"lr": 0.1}]: one dict for each choice of settings that takes another way through `change`.'
         )
-    counts: Counter[str] = Counter()
-    for settings in chosen:
-        for contract, run in CONTRACTS.items():
-            counts[contract] += held(name, contract, settings, partial(_run, run, cls, settings))
-    return counts
-
-
-def _run(contract: Callable[[_Case], int], cls: type[Optimizer], settings: Mapping[str, Any]) -> int:
-    return contract(_Case(cls, settings))
+    return run_all(name, CONTRACTS, chosen, partial(_Case, cls))

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from ..optim import SGD, Optimizer, Schedule
-from .broken import ContractError, held
+from .broken import ContractError, run_all
 from .case import require
 from .optimizers import through_json
 
@@ -129,12 +129,4 @@ def check_schedule(cls: type[Schedule], samples: Sequence[Mapping[str, Any]] | N
             f"{name}: there are no settings to check it with. Write in the class, for example, "
             'samples = [{"steps": 3}]: one dict for each choice of settings, without the optimiser.'
         )
-    counts: Counter[str] = Counter()
-    for settings in chosen:
-        for contract, run in CONTRACTS.items():
-            counts[contract] += held(name, contract, settings, partial(_run, run, cls, settings))
-    return counts
-
-
-def _run(contract: Callable[[_Case], int], cls: type[Schedule], settings: Mapping[str, Any]) -> int:
-    return contract(_Case(cls, settings))
+    return run_all(name, CONTRACTS, chosen, partial(_Case, cls))
