@@ -101,7 +101,6 @@ def test_the_scratch_memory_is_left_out():
 
 
 def test_lbfgs_and_plateau():
-    pytest.importorskip("scipy")
     model = nn.Linear(3, 1, rng=0)
     search = optim.LBFGS(model.parameters(), max_iter=2)
 

@@ -15,8 +15,6 @@ def exported(base):
 
 @pytest.mark.parametrize("cls", exported(optim.Optimizer))
 def test_an_exported_optimiser_keeps_the_contracts(cls):
-    if cls is optim.LBFGS:
-        pytest.importorskip("scipy")
     assert check_optimizer(cls)["resumes"]
 
 

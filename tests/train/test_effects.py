@@ -132,8 +132,6 @@ def train(optimizer=optim.Adam, schedule=optim.StepLR, on=MORE, epochs=2, stray=
 @pytest.mark.parametrize("on", [MORE, {}], ids=["all settings", "plain"])
 @pytest.mark.parametrize("optimizer", OPTIMISERS)
 def test_an_optimiser_changes_nothing_outside_of_effects(optimizer, on):
-    if optimizer is optim.LBFGS:
-        pytest.importorskip("scipy")
     watch = train(optimizer, on=on)
     assert watch.stray == []
     assert {"ops.random.draw_from", "autodiff.checkpointing.set_generators", "core.engine.add_gradients",

@@ -68,7 +68,7 @@ def observing(observer: Observer) -> Iterator[None]:
 
 @contextmanager
 def observing_effects(observer: Observer) -> Iterator[None]:
-    """A context in which `observer` is told twice of each effect of this thread: before it begins, and when it is over.
+    """A context that calls `observer` twice for each effect of this thread: before it begins, and when it is over.
 
     `autodiff.effects.effects` lists them all.  Their calls have ``call.over``; an effect that raises is never over.
 

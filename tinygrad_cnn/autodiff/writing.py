@@ -85,7 +85,7 @@ def _check_kind(who: str, dtype: np.dtype[Any], t: Tensor) -> None:
 
 
 def _whole_as(who: str, value: Any, t: Tensor) -> Any:
-    """Python's whole numbers as those of t, which say if they do not fit: 5 is no int64 where t is uint8."""
+    """Convert Python's whole numbers to the dtype of t, and refuse those that do not fit: 5 is uint8 where t is."""
     if hasattr(value, "dtype") or t.dtype.kind not in "iu" or np.asarray(value).dtype.kind not in "iu":
         return value
     try:

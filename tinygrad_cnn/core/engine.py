@@ -43,7 +43,7 @@ def sweep(
     `site` is where the saved arrays are released, None to keep them.  `partial` says that `order` is not the whole
     graph: inputs outside it get no gradient, and nothing is computed for them.  Nodes in `stop` pass nothing on.
     `pull` takes one node's cotangent to its inputs: `pull_back`, or what observers put around it.  ``after(node, g)``
-    is told of each node whose gradient is complete.
+    is called for each node whose gradient is complete.
     """
     pull = pull or (hooks["observed_step"] if observers else pull_back)
     copy, add, add_into = glue["copy"], glue["add"], glue["add_into"]
