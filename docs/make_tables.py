@@ -66,7 +66,7 @@ def expression(fn: Callable[..., Any]) -> str:
     for node in ast.walk(tree(code.co_filename)):
         body: ast.expr | None = None
         if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno and arguments(node) == names:
-            body = node.body
+            body = node.body if same_words(node, code) else None  # two may stand in one line
         elif isinstance(node, ast.FunctionDef) and node.name == name and node.lineno == code.co_firstlineno:
             last = node.body[-1]
             if len(node.body) == 1 and isinstance(last, ast.Return):
@@ -76,6 +76,16 @@ def expression(fn: Callable[..., Any]) -> str:
             text = re.sub(r"for \(([\w, ]+)\) in", r"for \1 in", text)  # as Python from 3.11 on writes it
             return text if len(text) <= 100 or name == "<lambda>" else name
     return name
+
+
+def same_words(node: ast.Lambda, code: CodeType) -> bool:
+    """Whether a lambda uses the names that some code uses, and the same constants."""
+    inner = compile(ast.unparse(node), "", "eval").co_consts
+    alone = next(c for c in inner if isinstance(c, CodeType))
+    same_names = {*alone.co_names} == {*code.co_names, *code.co_freevars}
+    return same_names and [c for c in alone.co_consts if not isinstance(c, (CodeType, str))] == [
+        c for c in code.co_consts if not isinstance(c, (CodeType, str))
+    ]
 
 
 def arguments(node: ast.Lambda) -> list[str]:
@@ -127,6 +137,10 @@ def describe(op: tg.Op) -> str:
     facts = [*rule_lines(op), f"- FLOP: {cost} · reference: {reference(op)}"]
     if op.broadcasts:
         facts.append("- broadcasts its inputs")
+    if op.branches is not None:
+        facts.append(f"- has pieces, by `{expression(op.branches)}`")
+    if op.linear:
+        facts.append(f"- linear in {', '.join(op.linear)}: `gradcheck(exact=True)` has no tolerance there")
     if op.numpy:
         facts.append(f"- NumPy functions that mean it: {', '.join(f'`np.{name}`' for name in numpy_names(op))}")
     return f"### {op.name}\n\n`{signature(op)}`\n\n{prose(op.__doc__ or '')}\n\n" + "\n".join(facts) + "\n"

@@ -1,5 +1,6 @@
 """Layers on the engine: transforms, checkpoints, hooks, observers, the reader, explanations, methods, samples."""
 
+from .branching import deciding as deciding
 from .checkpointing import checkpoint as checkpoint
 from .composing import composed as composed
 from .decorating import decorated as decorated

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -28,4 +29,4 @@ def cost_of(
         *shapes, rest = *shapes[: op.last], tuple(shapes[op.last :])
         shapes.append(rest)
     known |= {f"{name}_shape": s for name, s in zip(op.inputs, shapes, strict=True)}
-    return Cost(int(op.cost_rule(**{k: known[k] for k in op.cost_names})), traffic)
+    return Cost(int(op.cost_rule(**{k: known[k] for k in inspect.signature(op.cost_rule).parameters})), traffic)

@@ -7,13 +7,13 @@ other parameters.  The signature is read once, at registration; a node saves exa
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from .binding import bind, signature_of
+from .errors import nearest
 from .graph import Leaf, Node, clock, constant
 from .modes import current
 from .register import hooks, observers, registry
@@ -22,6 +22,7 @@ from .site import here
 from .tensor import Tensor, as_array, new, wrap
 
 ndarray = np.ndarray
+FACTS: dict[str, Any] = {"samples": (), "ref": None, "numpy": ()}  # other options, with defaults; more in autodiff
 READY = (ndarray, bool, int, float, type(None))  # inputs that are taken as they are
 
 
@@ -40,18 +41,19 @@ class Op:
         broadcasts: bool = False,
         selectors: Sequence[str] = (),
         arrange: Callable[..., Any] | None = None,
-        samples: Sequence[Any] = (),
-        ref: Callable[..., Any] | None = None,
-        cost: Callable[..., Any] | None = None,
-        numpy: Sequence[Callable[..., Any]] = (),
         composition: Callable[..., Any] | None = None,
         effects: Sequence[str] = (),
+        cost: Callable[..., Any] | None = None,
+        **facts: Any,
     ) -> None:
         self.fn, self.name, self.aux, self.broadcasts, self.effects = fn, name, tuple(aux), broadcasts, tuple(effects)
-        self.samples, self.ref, self.cost_rule, self.numpy = tuple(samples), ref or composition, cost, tuple(numpy)
-        self.cost_names = tuple(inspect.signature(cost).parameters) if cost is not None else ()
         self.composition, self.arrange, self.selectors = composition, arrange, tuple(selectors)
+        self.cost_rule = cost
+        if odd := facts.keys() - FACTS.keys():
+            raise TypeError(f"op {name}: unknown option {min(odd)!r}.{nearest(min(odd), FACTS)}")
+        vars(self).update({**FACTS, "ref": composition, **facts})
         self.rules: dict[str, Callable[..., Any]] = {}
+        self.surrogates: set[str] = set()  # inputs whose rules stand in for a derivative, on purpose
         self.formulas: dict[str, tuple[Any, str]] = {}  # what a rule computes, with the rule; under "y", the result
         self.plans: dict[Any, Plan] = {}
         self.__name__ = self.__qualname__ = name
@@ -136,13 +138,18 @@ class Op:
         name: str = self.inputs[min(k, self.last)]
         return name
 
-    def vjp(self, **rules: Callable[..., Any]) -> Op:
-        """Register (or replace) the rule of one or more inputs: ``my_op.vjp(x=lambda g, x: g * cos(x))``."""
+    def vjp(self, *, surrogate: Any = False, **rules: Callable[..., Any]) -> Op:
+        """Register (or replace) the rule of one or more inputs: ``my_op.vjp(x=lambda g, x: g * cos(x))``.
+
+        With ``surrogate=True`` a rule is not the derivative, on purpose, as in a straight-through estimator: checks do
+        not compare it with differences, but ask all else of it.
+        """
         for name, rule in rules.items():
             if name not in self.inputs and name != "g":
                 raise TypeError(f"{self.name}.vjp: {name!r} is not an input; the inputs are {', '.join(self.inputs)}.")
             read(self, name, 0, rule)  # a misspelt name fails here, not in the first backward
         self.rules.update(rules)
+        self.surrogates = self.surrogates | {*rules} if surrogate else self.surrogates - {*rules}
         self.plans.clear()
         return self
 
@@ -172,6 +179,11 @@ def op(fn: Callable[..., Any] | None = None, *, name: str | None = None, **optio
     numpy : NumPy functions that mean this op, so that ``np.exp(tensor)`` reaches it.
     composition : for a fused op, the function of other ops that it equals.  Its rules then serve the first order
         only, on plain arrays, and may use floating side results; higher orders differentiate the composition.
+    linear : names of inputs in which the op is linear, piece by piece, with no more rounding than its numbers need:
+        for whole numbers, the check of its gradients then has no tolerance.  See `tg.testing.gradcheck(exact=True)`.
+    branches : a function of inputs, y, parameters or side results, by name, that says which piece of the op each
+        element is on, as ``lambda x: x > 0``: an array of booleans or whole numbers, or a tuple of some.  Checks of
+        gradients then stay on one piece.
     effects : names of parameters that the function calls or changes, such as a random generator.  The function gets
         them; nodes, rules and the composition at higher orders do not, so nothing is called or changed a second time.
 

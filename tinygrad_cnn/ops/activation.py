@@ -19,7 +19,7 @@ _APART = [S(x=apart(2, 3)), S(x=apart(1, 5))]
 _WIDE = [S(x=uniform(-5, 5, 4, 5))]
 
 
-@op(samples=_APART, ref=scalarwise(lambda x: max(x, 0.0)))
+@op(branches=lambda x: x > 0, samples=_APART, ref=scalarwise(lambda x: max(x, 0.0)))
 def relu(x: Any) -> Any:
     """max(x, 0); its derivative at 0 is 0, NaN stays NaN.  x (...) -> (...)
 
@@ -34,6 +34,7 @@ def relu(x: Any) -> Any:
 
 
 @op(
+    branches=lambda x: x > 0,
     selectors=["x"],
     samples=[S(dy=(4,), x=np.array([0.5, -1.0, 0.0, 2.0]))],
     ref=lambda dy, x: np.array([g if v > 0 else 0.0 for g, v in zip(dy, x, strict=True)]),
@@ -49,7 +50,11 @@ relu.formula(y="maximum(x, 0)")
 relu_dx.formula(y="dy * (x > 0)")
 
 
-@op(samples=[*_APART, S(x=apart(6), slope=0.3)], ref=scalarwise(lambda x, slope=0.01: x if x > 0 else slope * x))
+@op(
+    branches=lambda x: x > 0,
+    samples=[*_APART, S(x=apart(6), slope=0.3)],
+    ref=scalarwise(lambda x, slope=0.01: x if x > 0 else slope * x),
+)
 def leaky_relu(x: Any, *, slope: float = 0.01) -> Any:
     """x where positive, slope * x elsewhere (at 0 too).  x (...) -> (...)
 
@@ -63,6 +68,7 @@ leaky_relu.vjp(x=lambda g, x, slope: where(x > 0, g, g * slope))
 
 
 @op(
+    branches=lambda x: x > 0,
     broadcasts=True,
     samples=[S(x=apart(2, 3), slope=uniform(0.1, 0.4, 3)), S(x=apart(4), slope=uniform(0.1, 0.4))],
     ref=scalarwise(lambda x, slope: x if x > 0 else slope * x),
@@ -75,7 +81,7 @@ def prelu(x: Any, slope: Any) -> Any:
 prelu.vjp(x=lambda g, x, slope: where(x > 0, g, g * slope), slope=lambda g, x: where(x > 0, 0, g * x))
 
 
-@op(samples=_WIDE, ref=scalarwise(lambda x: min(max(x, 0.0), 6.0)))
+@op(branches=lambda x: np.digitize(x, [0, 6]), samples=_WIDE, ref=scalarwise(lambda x: min(max(x, 0.0), 6.0)))
 def relu6(x: Any) -> Any:
     """min(max(x, 0), 6); flat at both ends.  x (...) -> (...)"""
     return np.minimum(np.maximum(x, 0), 6)
@@ -84,7 +90,9 @@ def relu6(x: Any) -> Any:
 relu6.vjp(x=lambda g, y: where((y > 0) & (y < 6), g, 0))
 
 
-@op(samples=_WIDE, ref=scalarwise(lambda x: min(max(x / 6 + 0.5, 0.0), 1.0)))
+@op(
+    branches=lambda x: np.digitize(x, [-3, 3]), samples=_WIDE, ref=scalarwise(lambda x: min(max(x / 6 + 0.5, 0.0), 1.0))
+)
 def hard_sigmoid(x: Any) -> Any:
     """min(max(x/6 + 1/2, 0), 1).  x (...) -> (...)"""
     return np.clip(x / 6 + 0.5, 0, 1)
@@ -93,7 +101,11 @@ def hard_sigmoid(x: Any) -> Any:
 hard_sigmoid.vjp(x=lambda g, y: where((y > 0) & (y < 1), g * (1 / 6), 0))
 
 
-@op(samples=_WIDE, ref=scalarwise(lambda x: x * min(max(x / 6 + 0.5, 0.0), 1.0)))
+@op(
+    branches=lambda x: np.digitize(x, [-3, 3]),
+    samples=_WIDE,
+    ref=scalarwise(lambda x: x * min(max(x / 6 + 0.5, 0.0), 1.0)),
+)
 def hard_swish(x: Any) -> Any:
     """x * hard_sigmoid(x).  x (...) -> (...)"""
     return x * np.clip(x / 6 + 0.5, 0, 1)
@@ -103,6 +115,7 @@ hard_swish.vjp(x=lambda g, x: where(x >= 3, g, where(x <= -3, 0, g * (x / 3 + 0.
 
 
 @op(
+    branches=lambda x: x > 0,
     samples=[*_APART, S(x=apart(6), alpha=0.5)],
     ref=scalarwise(lambda x, alpha=1.0: x if x > 0 else alpha * math.expm1(x)),
 )
@@ -117,7 +130,11 @@ elu.formula(y="where(x > 0, x, alpha * (exp(x) - 1))", x="where(x > 0, g, alpha 
 _ALPHA, _SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et al. 2017: fixed point of mean 0, variance 1
 
 
-@op(samples=_APART, ref=scalarwise(lambda x: _SCALE * (x if x > 0 else _ALPHA * math.expm1(x))))
+@op(
+    branches=lambda x: x > 0,
+    samples=_APART,
+    ref=scalarwise(lambda x: _SCALE * (x if x > 0 else _ALPHA * math.expm1(x))),
+)
 def selu(x: Any) -> Any:
     """The self-normalising elu of Klambauer et al. (2017).  x (...) -> (...)"""
     return _SCALE * np.where(x > 0, x, _ALPHA * np.expm1(np.minimum(x, 0)))
@@ -180,6 +197,7 @@ gelu.formula(y="x * Phi(x)", x="g * (Phi(x) + x * phi(x))")
 
 
 @op(
+    branches=lambda x, low, high: _beyond(x, low, high),
     broadcasts=True,
     samples=[
         S(x=uniform(-2, 2, 4, 5), low=-1.0, high=0.5), S(x=(5,), low=0.1), S(x=(5,), high=0.1),
@@ -202,6 +220,12 @@ def clip(x: Any, low: Any = None, high: Any = None) -> Any:
     if low is not None and high is not None and np.any(np.asarray(low) > np.asarray(high)):
         raise ValueError(f"clip: low={low} is above high={high}; swap them.")
     return np.clip(x, low, high)
+
+
+def _beyond(x: Any, low: Any, high: Any) -> Any:
+    """-1 where x is below its bounds, 1 above, 0 within."""
+    below = 0 if low is None else np.less(x, low).astype(np.int8)
+    return (0 if high is None else np.greater(x, high).astype(np.int8)) - below
 
 
 def _within(x: Any, low: Any, high: Any) -> Any:

@@ -126,6 +126,7 @@ def _larger(g: Any, mine: Any, other: Any) -> Any:
 
 
 @op(
+    branches=lambda a, b: np.sign(np.subtract(a, b)).astype(np.int8),
     broadcasts=True,
     samples=[S(a=apart(2, 3), b=0.01), S(a=(2, 1, 3), b=(4, 1)), S(a=apart(4), b=uniform(0.01, 0.03, 1))],
     ref=scalarwise(max),
@@ -147,6 +148,7 @@ maximum.vjp(a=lambda g, a, b: _larger(g, a, b), b=lambda g, a, b: _larger(g, b, 
 
 
 @op(
+    branches=lambda a, b: np.sign(np.subtract(a, b)).astype(np.int8),
     broadcasts=True,
     samples=[S(a=apart(2, 3), b=0.01), S(a=(2, 1, 3), b=(4, 1)), S(a=apart(4), b=uniform(0.01, 0.03, 1))],
     ref=scalarwise(min),

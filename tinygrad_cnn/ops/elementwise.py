@@ -70,7 +70,12 @@ sqrt.vjp(x=lambda g, y: over(g * 0.5, y))
 sqrt.formula(x="g / (2 * y)")
 
 
-@op(samples=[S(x=apart(2, 3))], ref=scalarwise(math.fabs), numpy=[np.abs, np.absolute, np.fabs])
+@op(
+    branches=lambda x: np.sign(x).astype(np.int8),
+    samples=[S(x=apart(2, 3))],
+    ref=scalarwise(math.fabs),
+    numpy=[np.abs, np.absolute, np.fabs],
+)
 def abs(x: Any) -> Any:
     """The absolute value; its derivative at 0 is 0.  x (...) -> (...)"""
     return np.absolute(x)

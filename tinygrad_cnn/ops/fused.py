@@ -36,6 +36,7 @@ def _conv_relu(x: Any, w: Any, b: Any = None, **options: Any) -> Any:
 
 
 @op(
+    branches=lambda y: y > 0,
     samples=_SAMPLES[:5],
     ref=lambda x, w, b=None, **options: np.maximum(_conv2d_ref(x, w, b, **options), 0),
     composition=_conv_relu,
@@ -101,6 +102,7 @@ def linear(x: Any, w: Any, b: Any = None) -> Any:
 
 
 @op(
+    branches=lambda y: y > 0,
     samples=_DENSE,
     ref=lambda x, w, b=None: np.maximum(_linear_ref(x, w, b), 0),
     composition=lambda x, w, b=None: relu(_linear(x, w, b)),
@@ -125,6 +127,7 @@ linear_relu.formula(y="maximum(x @ w + b, 0)")
 
 
 @op(
+    branches=lambda y: y > 0,
     samples=[S(a=(2, 3), b=apart(2, 3)), S(a=(2, 2, 2, 3), b=apart(2, 2, 2, 3))],
     ref=scalarwise(lambda a, b: max(a + b, 0.0)),
     composition=lambda a, b: relu(a + b),
@@ -196,6 +199,7 @@ def scale_shift(x: Any, scale: Any, shift: Any) -> Any:
 
 
 @op(
+    branches=lambda y: y > 0,
     samples=_SCALED,
     ref=scalarwise(lambda x, scale, shift: max(x * scale + shift, 0.0)),
     composition=lambda x, scale, shift: relu(_scale_shift(x, scale, shift)),
@@ -250,6 +254,7 @@ def batch_norm(
 
 
 @op(
+    branches=lambda y: y > 0,
     samples=_NORMS,
     aux=["mean", "var"],
     ref=lambda *a, **p: np.maximum(_norm_ref(*a, **p), 0),

@@ -145,15 +145,26 @@ std.vjp(x=lambda g, x, y, x_shape, axis, ddof: _var_x(over(g * 0.5, y), x, x_sha
 std.formula(x="spread(g / y) * (x - mean(x)) / (count - ddof)")
 
 
+def _winners(x: Any, y: Any, axis: Any) -> Any:
+    """Where x is the extreme of its row, which y holds."""
+    return x == y.reshape(kept(x.shape, axes_of("max", axis, x.ndim)))
+
+
 def _share(g: Any, x: Any, y: Any, axis: Any) -> Any:
     """g for the winner of each row, in equal parts where several tie."""
-    axes = axes_of("max", axis, x.ndim)
-    won = x == y.reshape(kept(x.shape, axes))
-    count = won.sum(axis=axes).reshape(g.shape).astype(x.dtype)
+    won = _winners(x, y, axis)
+    count = won.sum(axis=axes_of("max", axis, x.ndim)).reshape(g.shape).astype(x.dtype)
     return where(won, spread(g / count, x.shape, axis), 0)
 
 
-@op(params=["axis", "keepdims"], samples=_APART, ref=_by_rows(builtins.max), cost=_elements, numpy=[np.max, np.amax])
+@op(
+    branches=lambda x, y, axis: _winners(x, y, axis),
+    params=["axis", "keepdims"],
+    samples=_APART,
+    ref=_by_rows(builtins.max),
+    cost=_elements,
+    numpy=[np.max, np.amax],
+)
 def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The largest element over axes; ties share the gradient equally.  x (...) -> (...)
 
@@ -168,7 +179,14 @@ max.vjp(x=_share)
 max.formula(x="spread(g) * (x == spread(y)) / sum(x == spread(y))")
 
 
-@op(params=["axis", "keepdims"], samples=_APART, ref=_by_rows(builtins.min), cost=_elements, numpy=[np.min, np.amin])
+@op(
+    branches=lambda x, y, axis: _winners(x, y, axis),
+    params=["axis", "keepdims"],
+    samples=_APART,
+    ref=_by_rows(builtins.min),
+    cost=_elements,
+    numpy=[np.min, np.amin],
+)
 def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The smallest element over axes; ties share the gradient equally.  x (...) -> (...)
 
