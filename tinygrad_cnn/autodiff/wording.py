@@ -82,6 +82,10 @@ def plain_parameters(op: Any, params: dict[str, Any]) -> dict[str, Any]:
                     f"which is positional: def {op.name}({', '.join((*op.inputs, name))})."
                 )
             plain[name] = value.item() if not value.ndim else tuple(value.tolist())
+        elif isinstance(value, np.generic):  # a NumPy float64 would make a result of float32 float64
+            plain[name] = value.item()
+        elif isinstance(value, type):  # a dtype
+            continue
         elif (callable(value) or isinstance(value, np.random.Generator)) and name not in op.effects:
             raise TypeError(
                 f"{op.name}: {name} is a {type(value).__name__}, which a graph that is replayed or exported cannot "
