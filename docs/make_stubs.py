@@ -20,10 +20,12 @@ sys.path.insert(0, str(HERE.parent))
 
 import tinygrad_cnn as tg  # noqa: E402
 from tinygrad_cnn import ops  # noqa: E402
+from tinygrad_cnn.autodiff import kinds  # noqa: E402
 from tinygrad_cnn.core import tensor as core_tensor  # noqa: E402
 
 PACKAGE = HERE.parent / "tinygrad_cnn"
 WRITTEN = "Written by `python docs/make_stubs.py` from {source}; do not edit."
+KINDS = f"from ..autodiff.kinds import {', '.join(sorted(kinds.__annotations__))}"  # which signatures name
 INPUT = "Input"  # the annotation of what may be a Tensor, in functions that are made of ops
 
 OPS_HEAD = f'''"""The ops for type checkers and editors: a Tensor among the inputs gives a Tensor, arrays give arrays.
@@ -38,10 +40,10 @@ from typing import Any, TypeAlias, overload
 
 import numpy as np
 
+{KINDS}
 from ..core import Op, Tensor
 
-_Array: TypeAlias = np.ndarray | np.generic | float | list[Any] | tuple[Any, ...]
-_Input: TypeAlias = Tensor | _Array
+_Input: TypeAlias = Tensor | Array
 
 '''
 
@@ -95,7 +97,7 @@ def calls(signature: inspect.Signature, inputs: set[str]) -> Iterator[tuple[str,
         yield from calls_of_any_number(given[1:], variadic)
         return
     if variadic is not None and not inputs & {p.name for p in given[: given.index(variadic)]}:
-        for kind in ("_Array", "_Input"):
+        for kind in ("Array", "_Input"):
             yield listed([p.replace(annotation=kind) if p is variadic else p for p in given]), kind == "_Input"
         return
     names = [p.name for p in given if p.name in inputs and p is not variadic]
@@ -107,7 +109,7 @@ def calls(signature: inspect.Signature, inputs: set[str]) -> Iterator[tuple[str,
             yield listed([by_name(p) if p.name == tensor else p for p in in_order(chosen, tensor)]), True
             chosen = [p.replace(default=p.empty) if p in optional else p for p in chosen]
         yield listed(chosen), True
-    yield listed([as_input(p, "_Array") if p.name in inputs else p for p in given]), False
+    yield listed([as_input(p, "Array") if p.name in inputs else p for p in given]), False
 
 
 def by_name(p: inspect.Parameter) -> inspect.Parameter:
@@ -125,8 +127,8 @@ def calls_of_any_number(others: list[inspect.Parameter], xs: inspect.Parameter) 
     for one, rest, tensor in [
         ("list[Tensor] | tuple[Tensor, ...]", None, True),
         ("Tensor", "_Input", True),
-        ("_Array", "_Array", False),
-        ("_Array", "_Input", True),
+        ("Array", "Array", False),
+        ("Array", "_Input", True),
     ]:
         more = [] if rest is None else [xs.replace(annotation=rest)]
         yield listed([first.replace(annotation=one), *more, *others]), tensor
@@ -199,9 +201,10 @@ import numpy as np
 from typing_extensions import Self
 
 from ..autodiff.hooks import Handle
+{KINDS}
 from .graph import Leaf, Node
 
-_Operand: TypeAlias = Tensor | np.ndarray | np.generic | float | list[Any] | tuple[Any, ...]
+_Operand: TypeAlias = Tensor | Array
 
 ARRAYS: tuple[type, ...]
 

@@ -23,6 +23,7 @@ from ..core.site import here
 from ..core.tensor import Tensor, as_array, wrap
 from .cost import Cost, cost_of
 from .hooks import Handle, on_gradient, on_op
+from .kinds import Array, Axis, Counts, Dtype, Shape, Whole
 from .pickling import CopiedLeaf, CopiedNode, CopiedOp, CopiedTensor
 from .writing import WritingMethods, without_tensors
 
@@ -228,56 +229,56 @@ class TensorMethods(Tensor):
 
     # -- ops ------------------------------------------------------------------------------------------------
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return ops["sum"](self, axis=axis, keepdims=keepdims)
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return ops["mean"](self, axis=axis, keepdims=keepdims)
 
-    def var(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
+    def var(self, axis: Axis = None, keepdims: bool = False, ddof: Whole = 0) -> Tensor:
         return ops["var"](self, axis=axis, keepdims=keepdims, ddof=ddof)
 
-    def std(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
+    def std(self, axis: Axis = None, keepdims: bool = False, ddof: Whole = 0) -> Tensor:
         return ops["std"](self, axis=axis, keepdims=keepdims, ddof=ddof)
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return ops["max"](self, axis=axis, keepdims=keepdims)
 
-    def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return ops["min"](self, axis=axis, keepdims=keepdims)
 
-    def any(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def any(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return ops["any"](self, axis=axis, keepdims=keepdims)
 
-    def all(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def all(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return ops["all"](self, axis=axis, keepdims=keepdims)
 
-    def prod(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def prod(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return ops["prod"](self, axis=axis, keepdims=keepdims)
 
-    def cumsum(self, axis: Any = None) -> Tensor:
+    def cumsum(self, axis: Whole | None = None) -> Tensor:
         return ops["cumsum"](self, axis=axis)
 
-    def argmax(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def argmax(self, axis: Whole | None = None, keepdims: bool = False) -> Tensor:
         return ops["argmax"](self, axis=axis, keepdims=keepdims)
 
-    def argmin(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def argmin(self, axis: Whole | None = None, keepdims: bool = False) -> Tensor:
         return ops["argmin"](self, axis=axis, keepdims=keepdims)
 
-    def reshape(self, *shape: Any) -> Tensor:
+    def reshape(self, *shape: Shape) -> Tensor:
         return ops["reshape"](self, shape=_shape_of(shape))
 
-    def transpose(self, *axes: Any) -> Tensor:
+    def transpose(self, *axes: Shape | None) -> Tensor:
         return ops["transpose"](self, axes=_shape_of(axes) or None)
 
     @property
     def T(self) -> Tensor:
         return ops["transpose"](self, axes=None)
 
-    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+    def swapaxes(self, axis1: Whole, axis2: Whole) -> Tensor:
         return ops["swapaxes"](self, axis1=axis1, axis2=axis2)
 
-    def squeeze(self, axis: Any = None) -> Tensor:
+    def squeeze(self, axis: Whole | tuple[Whole, ...] | None = None) -> Tensor:
         return ops["squeeze"](self, axis=axis)
 
     def flatten(self) -> Tensor:
@@ -286,16 +287,16 @@ class TensorMethods(Tensor):
     def ravel(self) -> Tensor:
         return ops["reshape"](self, shape=(-1,))
 
-    def repeat(self, repeats: Any, axis: Any = None) -> Tensor:
+    def repeat(self, repeats: Counts, axis: Whole | None = None) -> Tensor:
         return ops["repeat"](self, repeats=repeats, axis=axis)
 
-    def take(self, indices: Any, axis: Any = None) -> Tensor:
+    def take(self, indices: Tensor | Array, axis: Whole | None = None) -> Tensor:
         return ops["take"](self, indices, axis=axis)
 
-    def astype(self, dtype: Any) -> Tensor:
+    def astype(self, dtype: Dtype) -> Tensor:
         return ops["cast"](self, dtype=dtype)
 
-    def clip(self, low: Any = None, high: Any = None) -> Tensor:
+    def clip(self, low: Tensor | Array | None = None, high: Tensor | Array | None = None) -> Tensor:
         return ops["clip"](self, low, high)
 
     def exp(self) -> Tensor:

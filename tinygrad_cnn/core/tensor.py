@@ -93,8 +93,9 @@ class Tensor:
     __eq__, __ne__ = _compared("equal"), _compared("not_equal")
 
     def __init__(
-        self, data: Any, *, dtype: Any = None, requires_grad: bool = False, name: str | None = None, copy: bool = True
-    ) -> None:
+        self, data: Any, *, dtype: np.typing.DTypeLike | None = None, requires_grad: bool = False,
+        name: str | None = None, copy: bool = True,
+    ) -> None:  # fmt: skip
         array = as_array(data)
         self._data = np.array(array, dtype=dtype, copy=True if copy else None, subok=False)
         self.node = leaf = Leaf(self._data.shape, self._data.dtype, given=True)

@@ -11,9 +11,10 @@ import numpy as np
 from typing_extensions import Self
 
 from ..autodiff.hooks import Handle
+from ..autodiff.kinds import Approximation, Array, Axis, Counts, Dtype, Number, PadMode, Padding, Places, Reduction, ResizeMode, Rng, Shape, Sides, Size2d, Whole, Wholes, Width
 from .graph import Leaf, Node
 
-_Operand: TypeAlias = Tensor | np.ndarray | np.generic | float | list[Any] | tuple[Any, ...]
+_Operand: TypeAlias = Tensor | Array
 
 ARRAYS: tuple[type, ...]
 
@@ -65,7 +66,7 @@ class Tensor:
     def __ge__(self, other: _Operand, /) -> Tensor: ...
     def __eq__(self, other: Any, /) -> Tensor: ...  # type: ignore[override]
     def __ne__(self, other: Any, /) -> Tensor: ...  # type: ignore[override]
-    def __init__(self, data: Any, *, dtype: Any = None, requires_grad: bool = False, name: str | None = None, copy: bool = True) -> None: ...
+    def __init__(self, data: Any, *, dtype: np.typing.DTypeLike | None = None, requires_grad: bool = False, name: str | None = None, copy: bool = True) -> None: ...
     @property
     def data(self) -> np.ndarray:
         """The values, as a read-only view; `assign` is the way to change them.
@@ -191,78 +192,78 @@ class Tensor:
         >>> x.grad  # 2x = (2, -4), clipped
         array([ 1., -1.], dtype=float32)
         """
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """The sum over axes.  x (...) -> (...)
 
         >>> x = np.array([[1.0, 2.0], [3.0, 4.0]])
         >>> float(tg.sum(x)), tg.sum(x, axis=0), tg.sum(x, axis=1, keepdims=True).shape
         (10.0, array([4., 6.]), (2, 1))
         """
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """The mean over axes, which must not be empty.  x (...) -> (...)
 
         >>> x = tg.Tensor([1.0, 2.0, 6.0, 3.0], requires_grad=True)
         >>> x.mean().item(), tg.grad(x.mean(), x)
         (3.0, array([0.25, 0.25, 0.25, 0.25], dtype=float32))
         """
-    def var(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
+    def var(self, axis: Axis = None, keepdims: bool = False, ddof: Whole = 0) -> Tensor:
         """The variance: mean square distance from the mean, divided by count - ddof.  x (...) -> (...)
 
         >>> float(tg.var(np.array([1.0, 3.0]))), float(tg.var(np.array([1.0, 3.0]), ddof=1))
         (1.0, 2.0)
         """
-    def std(self, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
+    def std(self, axis: Axis = None, keepdims: bool = False, ddof: Whole = 0) -> Tensor:
         """The square root of the variance; where that is 0, so is the derivative.  x (...) -> (...)
 
         >>> float(tg.std(np.array([1.0, 3.0, 1.0, 3.0])))
         1.0
         """
-    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """The largest element over axes; ties share the gradient equally.  x (...) -> (...)
 
         >>> x = tg.Tensor([1.0, 7.0, 7.0], requires_grad=True)
         >>> x.max().item(), tg.grad(x.max(), x)  # a tie is shared
         (7.0, array([0. , 0.5, 0.5], dtype=float32))
         """
-    def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """The smallest element over axes; ties share the gradient equally.  x (...) -> (...)
 
         >>> tg.min(np.array([[3.0, 1.0], [2.0, 5.0]]), axis=1)
         array([1., 2.])
         """
-    def any(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def any(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Whether any element over axes holds (is not 0).  x (...) -> (...) bool"""
-    def all(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def all(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Whether all elements over axes hold (are not 0).  x (...) -> (...) bool"""
-    def prod(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def prod(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """The product over axes; its gradient is right at zeros too.  x (...) -> (...)
 
         >>> x = tg.Tensor([2.0, 3.0, 0.0], requires_grad=True)
         >>> x.prod().item(), tg.grad(x.prod(), x)  # right where a factor is 0, too
         (0.0, array([0., 0., 6.], dtype=float32))
         """
-    def cumsum(self, axis: Any = None) -> Tensor:
+    def cumsum(self, axis: Whole | None = None) -> Tensor:
         """Running sums along an axis, of the flattened array if None.  x (...) -> (...), or (size,) for axis=None
 
         >>> tg.cumsum(np.array([1, 2, 3, 4]))
         array([ 1,  3,  6, 10])
         """
-    def argmax(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def argmax(self, axis: Whole | None = None, keepdims: bool = False) -> Tensor:
         """Where the largest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64
 
         >>> tg.argmax(np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]]), axis=1)
         array([1, 0])
         """
-    def argmin(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def argmin(self, axis: Whole | None = None, keepdims: bool = False) -> Tensor:
         """Where the smallest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64"""
-    def reshape(self, *shape: Any) -> Tensor:
+    def reshape(self, *shape: Shape) -> Tensor:
         """The same elements in another shape; one length may be -1.  x (...) -> shape
 
         >>> tg.reshape(np.arange(6), (2, -1))
         array([[0, 1, 2],
                [3, 4, 5]])
         """
-    def transpose(self, *axes: Any) -> Tensor:
+    def transpose(self, *axes: Shape | None) -> Tensor:
         """Axes in another order, reversed if None.  x (...) -> (...)
 
         >>> tg.transpose(np.ones((8, 28, 28, 1)), (0, 3, 1, 2)).shape  # channels first
@@ -270,9 +271,9 @@ class Tensor:
         """
     @property
     def T(self) -> Tensor: ...
-    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+    def swapaxes(self, axis1: Whole, axis2: Whole) -> Tensor:
         """Two axes exchanged.  x (...) -> (...)"""
-    def squeeze(self, axis: Any = None) -> Tensor:
+    def squeeze(self, axis: Whole | tuple[Whole, ...] | None = None) -> Tensor:
         """Without these axes of length 1, without all of them if None.  x (...) -> (...)
 
         >>> x = np.ones((1, 28, 28, 1))
@@ -286,13 +287,13 @@ class Tensor:
         (8, 48)
         """
     def ravel(self) -> Tensor: ...
-    def repeat(self, repeats: Any, axis: Any = None) -> Tensor:
+    def repeat(self, repeats: Counts, axis: Whole | None = None) -> Tensor:
         """Each element (or slice along an axis) several times in a row.  x (...) -> (...)
 
         >>> tg.repeat(np.array([1, 2]), 3)
         array([1, 1, 1, 2, 2, 2])
         """
-    def take(self, indices: Any, axis: Any = None) -> Tensor:
+    def take(self, indices: Tensor | Array, axis: Whole | None = None) -> Tensor:
         """Elements of x along an axis (of the flattened x if None) at integer indices.  x (...) · indices (...) -> (...)
 
         >>> x = tg.Tensor([10.0, 20.0, 30.0], requires_grad=True)
@@ -300,8 +301,8 @@ class Tensor:
         >>> y.data, tg.grad(y.sum(), x)  # taken twice, counted twice
         (array([30., 10., 30.], dtype=float32), array([1., 0., 2.], dtype=float32))
         """
-    def astype(self, dtype: Any) -> Tensor: ...
-    def clip(self, low: Any = None, high: Any = None) -> Tensor:
+    def astype(self, dtype: Dtype) -> Tensor: ...
+    def clip(self, low: Tensor | Array | None = None, high: Tensor | Array | None = None) -> Tensor:
         """x held within [low, high].  x (...) · low (...) · high (...) -> (...)
 
         The gradient passes to x where x lies within, borders included, and elsewhere to the bound that took its place.

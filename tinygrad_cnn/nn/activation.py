@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..autodiff.kinds import Approximation, Number, Whole
 from ..autodiff.numbers import number, whole
 from ..autodiff.sample import LayerSample as L
 from ..autodiff.sample import apart
@@ -74,7 +75,7 @@ class LeakyReLU(_Function):
 
     samples = [L((0.2,), x=apart(2, 3))]
 
-    def __init__(self, slope: float = 0.01) -> None:
+    def __init__(self, slope: Number = 0.01) -> None:
         self.slope = number("LeakyReLU", "slope", slope)
 
     def forward(self, x: Any) -> Any:
@@ -89,7 +90,7 @@ class PReLU(Module):
 
     samples = [L(x=apart(2, 3)), L((3,), x=apart(2, 3))]
 
-    def __init__(self, channels: int = 1, *, slope: float = 0.25) -> None:
+    def __init__(self, channels: Whole = 1, *, slope: Number = 0.25) -> None:
         self.channels = whole("PReLU", "channels", channels)
         start = number("PReLU", "slope", slope)
         self.weight = Parameter(np.full(channels, start, np.float32), copy=False)
@@ -108,7 +109,7 @@ class ELU(_Function):
 
     samples = [L((0.5,), x=apart(2, 3))]
 
-    def __init__(self, alpha: float = 1.0) -> None:
+    def __init__(self, alpha: Number = 1.0) -> None:
         self.alpha = number("ELU", "alpha", alpha)
 
     def forward(self, x: Any) -> Any:
@@ -132,10 +133,10 @@ class GELU(_Function):
 
     samples = [L(x=(2, 3)), L(("tanh",), x=(2, 3))]
 
-    def __init__(self, approximate: str = "none") -> None:
+    def __init__(self, approximate: Approximation = "none") -> None:
         if approximate not in ("none", "tanh"):
             raise ValueError(f'GELU: approximate={approximate!r} must be "none" or "tanh".')
-        self.approximate = approximate
+        self.approximate: Approximation = approximate
 
     def forward(self, x: Any) -> Any:
         return ops.gelu(x, approximate=self.approximate)
@@ -203,7 +204,7 @@ class Softmax(_Function):
 
     samples = [L(x=(2, 3)), L((0,), x=(2, 3))]
 
-    def __init__(self, axis: int = -1) -> None:
+    def __init__(self, axis: Whole = -1) -> None:
         self.axis = whole(type(self).__name__, "axis", axis, low=-32)
 
     def forward(self, x: Any) -> Any:

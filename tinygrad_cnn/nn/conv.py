@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..autodiff.kinds import Padding, Size2d, Whole
 from ..autodiff.numbers import whole
 from ..autodiff.sample import LayerSample as L
 from ..core import Tensor
@@ -26,7 +27,7 @@ class _Conv(Module):
     bias: Any
 
     def __init__(
-        self, in_channels: int, out_channels: int, groups: int, stride: Any, padding: Any, dilation: Any
+        self, in_channels: Whole, out_channels: Whole, groups: Whole, stride: Size2d, padding: Padding, dilation: Size2d
     ) -> None:
         who = type(self).__name__
         self.in_channels = whole(who, "in_channels", in_channels)
@@ -88,14 +89,14 @@ class Conv2d(_Conv):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
-        window: Any,
+        in_channels: Whole,
+        out_channels: Whole,
+        window: Size2d,
         *,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
+        stride: Size2d = 1,
+        padding: Padding = 0,
+        dilation: Size2d = 1,
+        groups: Whole = 1,
         bias: bool = True,
         rng: Rng = None,
         init: str | Initialiser = "he_uniform",
@@ -135,15 +136,15 @@ class ConvTranspose2d(_Conv):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
-        window: Any,
+        in_channels: Whole,
+        out_channels: Whole,
+        window: Size2d,
         *,
-        stride: Any = 1,
-        padding: Any = 0,
-        output_padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
+        stride: Size2d = 1,
+        padding: Padding = 0,
+        output_padding: Size2d = 0,
+        dilation: Size2d = 1,
+        groups: Whole = 1,
         bias: bool = True,
         rng: Rng = None,
         init: str | Initialiser = "he_uniform",
@@ -182,13 +183,13 @@ class DepthwiseConv2d(_Conv):
 
     def __init__(
         self,
-        channels: int,
-        window: Any,
+        channels: Whole,
+        window: Size2d,
         *,
-        multiplier: int = 1,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
+        multiplier: Whole = 1,
+        stride: Size2d = 1,
+        padding: Padding = 0,
+        dilation: Size2d = 1,
         bias: bool = True,
         rng: Rng = None,
         init: str | Initialiser = "he_uniform",
@@ -217,14 +218,14 @@ class SeparableConv2d(_Conv):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
-        window: Any,
+        in_channels: Whole,
+        out_channels: Whole,
+        window: Size2d,
         *,
-        multiplier: int = 1,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
+        multiplier: Whole = 1,
+        stride: Size2d = 1,
+        padding: Padding = 0,
+        dilation: Size2d = 1,
         bias: bool = True,
         rng: Rng = None,
         init: str | Initialiser = "he_uniform",
@@ -243,7 +244,7 @@ class SeparableConv2d(_Conv):
 
 
 def depthwise(
-    who: str, window: shapes.Pair, channels: int, multiplier: int, rng: Rng, init: str | Initialiser
+    who: str, window: shapes.Pair, channels: Whole, multiplier: Whole, rng: Rng, init: str | Initialiser
 ) -> np.ndarray:
     """Starting filters (I, J, C, M), drawn as grouped ones: each sees one channel."""
     return draw(who, init, (*window, 1, channels * multiplier), rng).reshape(*window, channels, multiplier)
@@ -265,14 +266,14 @@ class Conv1d(_Conv):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
-        window: int,
+        in_channels: Whole,
+        out_channels: Whole,
+        window: Whole,
         *,
-        stride: int = 1,
-        padding: Any = 0,
-        dilation: int = 1,
-        groups: int = 1,
+        stride: Whole = 1,
+        padding: Padding = 0,
+        dilation: Whole = 1,
+        groups: Whole = 1,
         bias: bool = True,
         rng: Rng = None,
         init: str | Initialiser = "he_uniform",

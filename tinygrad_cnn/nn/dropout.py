@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
+from ..autodiff.kinds import Number
 from ..autodiff.numbers import number
 from ..autodiff.sample import LayerSample as L
 from ..ops.random import generator
@@ -25,7 +26,7 @@ class Dropout(_Function):
 
     samples = [L((0.5,), x=(4, 5))]
 
-    def __init__(self, rate: float = 0.5, *, rng: Rng = None) -> None:
+    def __init__(self, rate: Number = 0.5, *, rng: Rng = None) -> None:
         self.rate = number("Dropout", "rate", rate, 0, below=1)
         self.rng = generator(rng, "Dropout")
 

@@ -21,16 +21,17 @@ A uniform distribution over [-a, a] has variance a*a / 3.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..autodiff.kinds import Number, Wholes
+from ..autodiff.kinds import Rng as Rng
+from ..autodiff.kinds import Shape as Shape
 from ..autodiff.numbers import number, wholes
 from ..ops.random import draw_from, generator
 
-Rng = np.random.Generator | int | None
-Shape = Sequence[int]
 Initialiser = Callable[..., np.ndarray]
 
 
@@ -50,7 +51,7 @@ def fans(shape: Shape, who: str = "fans") -> tuple[int, int]:
     return max(window * sizes[-2], 1), max(window * sizes[-1], 1)
 
 
-def constant(shape: Shape, value: float, *, rng: Rng = None) -> np.ndarray:
+def constant(shape: Shape, value: Number, *, rng: Rng = None) -> np.ndarray:
     """Every element is `value`."""
     return np.full(_shape("constant", shape), number("constant", "value", value), np.float32)
 
@@ -65,14 +66,14 @@ def ones(shape: Shape, *, rng: Rng = None) -> np.ndarray:
     return np.ones(_shape("ones", shape), np.float32)
 
 
-def normal(shape: Shape, mean: float = 0.0, std: float = 1.0, *, rng: Rng = None) -> np.ndarray:
+def normal(shape: Shape, mean: Number = 0.0, std: Number = 1.0, *, rng: Rng = None) -> np.ndarray:
     """Normal with the given mean and standard deviation."""
     mean, std = number("normal", "mean", mean), number("normal", "std", std, 0)
     values = draw_from(generator(rng, "normal"), "normal", mean, std, _shape("normal", shape))
     return np.asarray(values, np.float32)
 
 
-def uniform(shape: Shape, low: float = 0.0, high: float = 1.0, *, rng: Rng = None) -> np.ndarray:
+def uniform(shape: Shape, low: Number = 0.0, high: Number = 1.0, *, rng: Rng = None) -> np.ndarray:
     """Uniform in [low, high)."""
     low, high = number("uniform", "low", low), number("uniform", "high", high)
     if high < low:
@@ -123,7 +124,7 @@ def glorot_uniform(shape: Shape, *, rng: Rng = None) -> np.ndarray:
     return _scaled("glorot_uniform", shape, rng, lambda i, o: 2.0 / (i + o))
 
 
-def orthogonal(shape: Shape, gain: float = 1.0, *, rng: Rng = None) -> np.ndarray:
+def orthogonal(shape: Shape, gain: Number = 1.0, *, rng: Rng = None) -> np.ndarray:
     """Orthonormal columns (or rows, if those are fewer) times `gain`, of the matrix (fan_in, out)."""
     sizes = _shape("orthogonal", shape)
     rows, _ = fans(sizes, "orthogonal")
@@ -150,7 +151,7 @@ BY_NAME: dict[str, Initialiser] = {
 }  # fmt: skip
 
 
-def draw(who: str, init: str | Initialiser, shape: Shape, rng: Rng) -> np.ndarray:
+def draw(who: str, init: str | Initialiser, shape: Wholes, rng: Rng) -> np.ndarray:
     """Starting values for a layer: `init` is a name from this module, or a function of (shape, rng=...)."""
     if isinstance(init, str):
         if init not in BY_NAME:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
+from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
 from ..autodiff.sample import LayerSample as L
 from ..core import Tensor
@@ -32,8 +33,8 @@ class Linear(Module):
 
     def __init__(
         self,
-        in_features: int,
-        out_features: int,
+        in_features: Whole,
+        out_features: Whole,
         *,
         bias: bool = True,
         rng: Rng = None,

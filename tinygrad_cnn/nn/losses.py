@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from .. import ops
+from ..autodiff.kinds import Number, Reduction, Whole
 from ..autodiff.numbers import number
 from ..autodiff.sample import LayerSample as L
 from ..autodiff.sample import integers, uniform
@@ -25,7 +26,7 @@ class _Loss(Module):
         def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
         def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
-    def __init__(self, reduction: str, **options: Any) -> None:
+    def __init__(self, reduction: Reduction, **options: Any) -> None:
         if reduction not in ("mean", "sum", "none"):
             raise ValueError(f'{type(self).__name__}: reduction={reduction!r} must be "mean", "sum" or "none".')
         self.options = {"reduction": reduction, **options}
@@ -62,9 +63,9 @@ class CrossEntropyLoss(_Loss):
         self,
         *,
         weight: Any = None,
-        ignore_index: int | None = None,
-        label_smoothing: float = 0.0,
-        reduction: str = "mean",
+        ignore_index: Whole | None = None,
+        label_smoothing: Number = 0.0,
+        reduction: Reduction = "mean",
     ) -> None:
         who = type(self).__name__
         smoothing = number(who, "label_smoothing", label_smoothing, 0.0, 1.0)
@@ -80,7 +81,7 @@ class NLLLoss(_Loss):
 
     samples = [L(log_probabilities=(4, 3), labels=integers(3, 4))]
 
-    def __init__(self, *, weight: Any = None, ignore_index: int | None = None, reduction: str = "mean") -> None:
+    def __init__(self, *, weight: Any = None, ignore_index: Whole | None = None, reduction: Reduction = "mean") -> None:
         super().__init__(reduction, weight=_weights("NLLLoss", weight), ignore_index=ignore_index)
 
     def forward(self, log_probabilities: Any, labels: Any) -> Any:
@@ -92,7 +93,7 @@ class MSELoss(_Loss):
 
     samples = [L(predictions=(4, 3), targets=(4, 3))]
 
-    def __init__(self, *, reduction: str = "mean") -> None:
+    def __init__(self, *, reduction: Reduction = "mean") -> None:
         super().__init__(reduction)
 
     def forward(self, predictions: Any, targets: Any) -> Any:
@@ -104,7 +105,7 @@ class L1Loss(_Loss):
 
     samples = [L(predictions=(4, 3), targets=(4, 3))]
 
-    def __init__(self, *, reduction: str = "mean") -> None:
+    def __init__(self, *, reduction: Reduction = "mean") -> None:
         super().__init__(reduction)
 
     def forward(self, predictions: Any, targets: Any) -> Any:
@@ -116,7 +117,7 @@ class HuberLoss(_Loss):
 
     samples = [L((), {"delta": 0.5}, predictions=(4, 3), targets=(4, 3))]
 
-    def __init__(self, *, delta: float = 1.0, reduction: str = "mean") -> None:
+    def __init__(self, *, delta: Number = 1.0, reduction: Reduction = "mean") -> None:
         super().__init__(reduction, delta=number("HuberLoss", "delta", delta, above=0))
 
     def forward(self, predictions: Any, targets: Any) -> Any:
@@ -128,7 +129,7 @@ class BCEWithLogitsLoss(_Loss):
 
     samples = [L(logits=(4, 3), targets=uniform(0, 1, 4, 3))]
 
-    def __init__(self, *, pos_weight: Any = None, reduction: str = "mean") -> None:
+    def __init__(self, *, pos_weight: Any = None, reduction: Reduction = "mean") -> None:
         plain = pos_weight is None or isinstance(pos_weight, (int, float))  # a Python number is no dtype's
         super().__init__(reduction, pos_weight=pos_weight if plain else as_array(pos_weight, "BCEWithLogitsLoss"))
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..autodiff.effects import effect
 from ..autodiff.hooks import Handle, Hook
+from ..autodiff.kinds import Dtype
 from ..core import Tensor
 from ..core.errors import interrupts
 from ..core.modes import current, enter, leave
@@ -286,7 +287,7 @@ class Module:
             fn(module)
         return self
 
-    def to(self: M, dtype: Any) -> M:
+    def to(self: M, dtype: Dtype) -> M:
         """Convert parameters and floating buffers to a floating dtype, in place; drops gradients; returns itself."""
         try:
             target = np.dtype(dtype)

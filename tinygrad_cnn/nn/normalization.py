@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import ops
 from ..autodiff.effects import effect
+from ..autodiff.kinds import Number, Whole
 from ..autodiff.numbers import number, whole
 from ..autodiff.sample import LayerSample as L
 from ..core import Tensor
@@ -28,7 +29,7 @@ class _Norm(Module):
 
     axes: int = 4  # of its inputs; 0 for any number
 
-    def __init__(self, channels: int, eps: float) -> None:
+    def __init__(self, channels: Whole, eps: Number) -> None:
         who = type(self).__name__
         self.channels = whole(who, "channels", channels)
         self.eps = number(who, "eps", eps, 0.0)
@@ -68,7 +69,7 @@ class BatchNorm2d(_Norm):
     running_mean: Tensor
     running_var: Tensor
 
-    def __init__(self, channels: int, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
+    def __init__(self, channels: Whole, *, eps: Number = 1e-5, momentum: Number = 0.1) -> None:
         super().__init__(channels, eps)
         self.momentum = number("BatchNorm2d", "momentum", momentum, 0.0, 1.0)
         self.register_buffer("running_mean", zeros((self.channels,)))
@@ -111,7 +112,7 @@ class LayerNorm(_Norm):
 
     axes = 0
 
-    def __init__(self, channels: int, *, eps: float = 1e-5) -> None:
+    def __init__(self, channels: Whole, *, eps: Number = 1e-5) -> None:
         super().__init__(channels, eps)
 
     def forward(self, x: Any) -> Tensor:
@@ -126,7 +127,7 @@ class RMSNorm(_Norm):
 
     axes = 0
 
-    def __init__(self, channels: int, *, eps: float = 1e-5) -> None:
+    def __init__(self, channels: Whole, *, eps: Number = 1e-5) -> None:
         super().__init__(channels, eps)
         self.bias = None
 
@@ -142,7 +143,7 @@ class GroupNorm(_Norm):
 
     axes = 0
 
-    def __init__(self, groups: int, channels: int, *, eps: float = 1e-5) -> None:
+    def __init__(self, groups: Whole, channels: Whole, *, eps: Number = 1e-5) -> None:
         super().__init__(channels, eps)
         self.groups = whole("GroupNorm", "groups", groups)
         if self.channels % self.groups:
@@ -164,7 +165,7 @@ class InstanceNorm2d(_Norm):
 
     samples = [L((2,), x=(3, 3, 2, 2))]
 
-    def __init__(self, channels: int, *, eps: float = 1e-5) -> None:
+    def __init__(self, channels: Whole, *, eps: Number = 1e-5) -> None:
         super().__init__(channels, eps)
 
     def forward(self, x: Any) -> Tensor:

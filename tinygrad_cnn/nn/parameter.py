@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..autodiff.effects import effect
+from ..autodiff.kinds import Dtype
 from ..core import Tensor
 
 
@@ -27,7 +28,7 @@ class Parameter(Tensor):
     __slots__ = ("_auto_named",)
 
     def __init__(
-        self, data: Any, *, dtype: Any = None, requires_grad: bool = True, name: str | None = None, copy: bool = True
+        self, data: Any, *, dtype: Dtype = None, requires_grad: bool = True, name: str | None = None, copy: bool = True
     ) -> None:
         super().__init__(data, dtype=dtype, requires_grad=requires_grad, name=name, copy=copy)
         self._auto_named = name is None
@@ -38,7 +39,7 @@ class Parameter(Tensor):
             self.name = path
 
     @effect
-    def convert(self, dtype: Any) -> None:
+    def convert(self, dtype: Dtype) -> None:
         """Change the dtype, in place: optimisers and modules keep the same object.  The gradient is dropped."""
         auto, note = self._auto_named, self.node.note
         self.__init__(self.data, dtype=dtype, requires_grad=self.requires_grad, name=self.name)  # type: ignore[misc]

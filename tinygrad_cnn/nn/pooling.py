@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..autodiff.kinds import Padding, Size2d
 from ..autodiff.sample import LayerSample as L
 from ..autodiff.sample import apart
 from ..kernels import shapes
@@ -18,7 +19,7 @@ from .module import Module
 class _Pool(_Function):
     """What max and average pooling share: the window and where it goes."""
 
-    def __init__(self, window: Any, stride: Any, **options: Any) -> None:
+    def __init__(self, window: Size2d, stride: Size2d | None, **options: Any) -> None:
         self.window, self.stride = checks.plain(window), checks.plain(stride)
         self.options = {name: checks.plain(value) for name, value in options.items()}
         placed = {k: v for k, v in options.items() if k != "count_include_pad"}
@@ -40,8 +41,9 @@ class MaxPool2d(_Pool):
     samples = [L((2,), x=apart(2, 4, 4, 2)), L((3,), {"stride": 2, "padding": 1}, x=apart(1, 5, 4, 2))]
 
     def __init__(
-        self, window: Any, *, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
-    ) -> None:
+        self, window: Size2d, *, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1,
+        ceil_mode: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(window, stride, padding=padding, dilation=dilation, ceil_mode=bool(ceil_mode))
 
     def forward(self, x: Any) -> Any:
@@ -58,10 +60,10 @@ class AvgPool2d(_Pool):
 
     def __init__(
         self,
-        window: Any,
+        window: Size2d,
         *,
-        stride: Any = None,
-        padding: Any = 0,
+        stride: Size2d | None = None,
+        padding: Padding = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
     ) -> None:
@@ -90,7 +92,7 @@ class AdaptiveAvgPool2d(_Function):
 
     samples = [L((2,), x=(2, 5, 4, 3))]
 
-    def __init__(self, size: Any) -> None:
+    def __init__(self, size: Size2d) -> None:
         self.size = shapes.pair("AdaptiveAvgPool2d", "size", size)
 
     def forward(self, x: Any) -> Any:
@@ -109,7 +111,7 @@ class MaxUnpool2d(Module):
 
     samples = [L((2,), x=(1, 1, 2, 1), indices=np.array([[[[0], [3]]]]))]
 
-    def __init__(self, window: Any) -> None:
+    def __init__(self, window: Size2d) -> None:
         self.window = shapes.pair("MaxUnpool2d", "window", window)
 
     def forward(self, x: Any, indices: Any, size: Any = None) -> Any:

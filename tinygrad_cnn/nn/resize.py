@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
+from ..autodiff.kinds import PadMode, ResizeMode, Sides, Size2d
 from ..autodiff.sample import LayerSample as L
 from ..kernels import shapes
 from . import checks
@@ -23,10 +24,11 @@ class Resize(_Function):
 
     samples = [L((4,), x=(2, 3, 2, 2)), L(((5, 4),), {"mode": "bilinear"}, x=(1, 3, 2, 2))]
 
-    def __init__(self, size: Any, *, mode: str = "nearest", align_corners: bool = False) -> None:
+    def __init__(self, size: Size2d, *, mode: ResizeMode = "nearest", align_corners: bool = False) -> None:
         who = type(self).__name__
         self.size = shapes.pair(who, "size", size)
-        self.mode, self.align_corners = mode, bool(align_corners)
+        self.mode: ResizeMode = mode
+        self.align_corners = bool(align_corners)
         if mode not in ("nearest", "bilinear") or (mode == "nearest" and align_corners):
             raise ValueError(
                 f'{who}: mode={mode!r} must be "nearest" or "bilinear", and align_corners={align_corners!r} goes with '
@@ -49,7 +51,7 @@ class Upsample(Resize):
 
     samples = [L((2,), x=(1, 3, 2, 2))]
 
-    def __init__(self, scale: Any, *, mode: str = "nearest", align_corners: bool = False) -> None:
+    def __init__(self, scale: Size2d, *, mode: ResizeMode = "nearest", align_corners: bool = False) -> None:
         super().__init__(shapes.pair("Upsample", "scale", scale), mode=mode, align_corners=align_corners)
 
     def forward(self, x: Any) -> Any:
@@ -67,9 +69,9 @@ class ZeroPad2d(_Function):
 
     samples = [L((1,), x=(1, 3, 3, 2))]
 
-    mode = "constant"
+    mode: PadMode = "constant"
 
-    def __init__(self, padding: Any) -> None:
+    def __init__(self, padding: Sides) -> None:
         who = type(self).__name__
         if isinstance(padding, str):
             raise ValueError(f"{who}: padding={padding!r} must be an int, a pair or ((top, bottom), (left, right)).")
@@ -87,16 +89,16 @@ class ZeroPad2d(_Function):
 class ReflectionPad2d(ZeroPad2d):
     """A border that mirrors the image in its outermost pixels, narrower than it.  `padding` as in `ZeroPad2d`."""
 
-    mode = "reflect"
+    mode: PadMode = "reflect"
 
 
 class ReplicationPad2d(ZeroPad2d):
     """A border that repeats the outermost pixels.  `padding` as in `ZeroPad2d`."""
 
-    mode = "edge"
+    mode: PadMode = "edge"
 
 
 class CircularPad2d(ZeroPad2d):
     """A border from the other side of the image, as on a torus.  `padding` as in `ZeroPad2d`."""
 
-    mode = "wrap"
+    mode: PadMode = "wrap"

@@ -10,10 +10,10 @@ from typing import Any, TypeAlias, overload
 
 import numpy as np
 
+from ..autodiff.kinds import Approximation, Array, Axis, Counts, Dtype, Number, PadMode, Padding, Places, Reduction, ResizeMode, Rng, Shape, Sides, Size2d, Whole, Wholes, Width
 from ..core import Op, Tensor
 
-_Array: TypeAlias = np.ndarray | np.generic | float | list[Any] | tuple[Any, ...]
-_Input: TypeAlias = Tensor | _Array
+_Input: TypeAlias = Tensor | Array
 
 __all__ = [
     "abs",
@@ -152,7 +152,7 @@ class _abs(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """The absolute value; its derivative at 0 is 0.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """The absolute value; its derivative at 0 is 0.  x (...) -> (...)"""
 
 abs: _abs
@@ -160,7 +160,7 @@ abs: _abs
 
 class _adaptive_avg_pool2d(Op):
     @overload
-    def __call__(self, x: Tensor, size: Any) -> Tensor:
+    def __call__(self, x: Tensor, size: Size2d) -> Tensor:
         """Means over H' x W' bins that cover the image, whatever its size.  x (N,H,W,C) -> (N,H',W',C)
 
         Bin k holds rows floor(k * H/H') to ceil((k + 1) * H/H') (excluded), columns alike: PyTorch's bins, which overlap
@@ -171,7 +171,7 @@ class _adaptive_avg_pool2d(Op):
         array([1., 3.])
         """
     @overload
-    def __call__(self, x: _Array, size: Any) -> np.ndarray:
+    def __call__(self, x: Array, size: Size2d) -> np.ndarray:
         """Means over H' x W' bins that cover the image, whatever its size.  x (N,H,W,C) -> (N,H',W',C)"""
 
 adaptive_avg_pool2d: _adaptive_avg_pool2d
@@ -193,7 +193,7 @@ class _add(Op):
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
         """a + b, broadcast.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
         """a + b, broadcast.  a (...) · b (...) -> (...)"""
 
 add: _add
@@ -207,7 +207,7 @@ class _add_relu(Op):
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
         """relu(a + b) in one pass; one shape, no broadcasting.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
         """relu(a + b) in one pass; one shape, no broadcasting.  a (...) · b (...) -> (...)"""
 
 add_relu: _add_relu
@@ -215,10 +215,10 @@ add_relu: _add_relu
 
 class _all(Op):
     @overload
-    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def __call__(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Whether all elements over axes hold (are not 0).  x (...) -> (...) bool"""
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+    def __call__(self, x: Array, axis: Axis = None, keepdims: bool = False) -> np.ndarray:
         """Whether all elements over axes hold (are not 0).  x (...) -> (...) bool"""
 
 all: _all
@@ -226,16 +226,16 @@ all: _all
 
 class _any(Op):
     @overload
-    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def __call__(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Whether any element over axes holds (is not 0).  x (...) -> (...) bool"""
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+    def __call__(self, x: Array, axis: Axis = None, keepdims: bool = False) -> np.ndarray:
         """Whether any element over axes holds (is not 0).  x (...) -> (...) bool"""
 
 any: _any
 """Whether any element over axes holds (is not 0).  x (...) -> (...) bool"""
 
-def arange(*bounds: Any, dtype: Any = None, **options: Any) -> Tensor:
+def arange(*bounds: Number, dtype: Dtype = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
     """``arange(stop)`` or ``arange(start, stop, step)``; whole numbers unless a bound or dtype is floating.
 
     >>> tg.arange(2, 8, 2)
@@ -244,14 +244,14 @@ def arange(*bounds: Any, dtype: Any = None, **options: Any) -> Tensor:
 
 class _argmax(Op):
     @overload
-    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def __call__(self, x: Tensor, axis: Whole | None = None, keepdims: bool = False) -> Tensor:
         """Where the largest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64
 
         >>> tg.argmax(np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]]), axis=1)
         array([1, 0])
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+    def __call__(self, x: Array, axis: Whole | None = None, keepdims: bool = False) -> np.ndarray:
         """Where the largest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64"""
 
 argmax: _argmax
@@ -263,10 +263,10 @@ array([1, 0])
 
 class _argmin(Op):
     @overload
-    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def __call__(self, x: Tensor, axis: Whole | None = None, keepdims: bool = False) -> Tensor:
         """Where the smallest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64"""
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+    def __call__(self, x: Array, axis: Whole | None = None, keepdims: bool = False) -> np.ndarray:
         """Where the smallest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64"""
 
 argmin: _argmin
@@ -274,7 +274,7 @@ argmin: _argmin
 
 class _avg_pool2d(Op):
     @overload
-    def __call__(self, x: Tensor, window: Any, *, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> Tensor:
+    def __call__(self, x: Tensor, window: Size2d, *, stride: Size2d | None = None, padding: Padding = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> Tensor:
         """The mean of each window.  x (N,H,W,C) -> (N,H',W',C)
 
         Options as in `max_pool2d`; `count_include_pad` says whether padding counts in the mean (as zeros).
@@ -284,7 +284,7 @@ class _avg_pool2d(Op):
         array([2.5, 3. ])
         """
     @overload
-    def __call__(self, x: _Array, window: Any, *, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> np.ndarray:
+    def __call__(self, x: Array, window: Size2d, *, stride: Size2d | None = None, padding: Padding = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> np.ndarray:
         """The mean of each window.  x (N,H,W,C) -> (N,H',W',C)"""
 
 avg_pool2d: _avg_pool2d
@@ -299,7 +299,7 @@ array([2.5, 3. ])
 
 class _batch_norm(Op):
     @overload
-    def __call__(self, x: Tensor, gamma: _Input, beta: _Input, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor:
+    def __call__(self, x: Tensor, gamma: _Input, beta: _Input, *, eps: Number = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor:
         """Normalise each channel over all other axes, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
 
         Training statistics.  `observe` is called with the batch's mean and (biased) variance, (C,) each: a layer moves
@@ -311,13 +311,13 @@ class _batch_norm(Op):
                [ 1.,  1.]])
         """
     @overload
-    def __call__(self, x: _Input, gamma: Tensor, beta: _Input, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor:
+    def __call__(self, x: _Input, gamma: Tensor, beta: _Input, *, eps: Number = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor:
         """Normalise each channel over all other axes, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
     @overload
-    def __call__(self, x: _Input, gamma: _Input, beta: Tensor, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor:
+    def __call__(self, x: _Input, gamma: _Input, beta: Tensor, *, eps: Number = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor:
         """Normalise each channel over all other axes, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
     @overload
-    def __call__(self, x: _Array, gamma: _Array, beta: _Array, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> np.ndarray:
+    def __call__(self, x: Array, gamma: Array, beta: Array, *, eps: Number = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> np.ndarray:
         """Normalise each channel over all other axes, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 
 batch_norm: _batch_norm
@@ -334,23 +334,23 @@ array([[-1., -1.],
 
 class _batch_norm_relu(Op):
     @overload
-    def __call__(self, x: Tensor, gamma: _Input, beta: _Input, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor:
+    def __call__(self, x: Tensor, gamma: _Input, beta: _Input, *, eps: Number = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor:
         """relu(batch_norm(x, gamma, beta)) in fewer passes.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
     @overload
-    def __call__(self, x: _Input, gamma: Tensor, beta: _Input, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor:
+    def __call__(self, x: _Input, gamma: Tensor, beta: _Input, *, eps: Number = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor:
         """relu(batch_norm(x, gamma, beta)) in fewer passes.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
     @overload
-    def __call__(self, x: _Input, gamma: _Input, beta: Tensor, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor:
+    def __call__(self, x: _Input, gamma: _Input, beta: Tensor, *, eps: Number = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> Tensor:
         """relu(batch_norm(x, gamma, beta)) in fewer passes.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
     @overload
-    def __call__(self, x: _Array, gamma: _Array, beta: _Array, *, eps: float = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> np.ndarray:
+    def __call__(self, x: Array, gamma: Array, beta: Array, *, eps: Number = 1e-05, observe: Callable[[Any, Any], Any] | None = None) -> np.ndarray:
         """relu(batch_norm(x, gamma, beta)) in fewer passes.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 
 batch_norm_relu: _batch_norm_relu
 """relu(batch_norm(x, gamma, beta)) in fewer passes.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 
 @overload
-def binary_cross_entropy_with_logits(logits: Tensor, targets: _Input, *, pos_weight: Any = None, reduction: str = 'mean') -> Tensor:
+def binary_cross_entropy_with_logits(logits: Tensor, targets: _Input, *, pos_weight: Any = None, reduction: Reduction = 'mean') -> Tensor:
     """-(t log s + (1-t) log(1-s)) with s = sigmoid(logits), stable; reduced.  (...) · (...) -> () or (...)
 
     `pos_weight` multiplies the first term.
@@ -360,15 +360,15 @@ def binary_cross_entropy_with_logits(logits: Tensor, targets: _Input, *, pos_wei
     array([  0.6931, 100.    ])
     """
 @overload
-def binary_cross_entropy_with_logits(logits: _Input, targets: Tensor, *, pos_weight: Any = None, reduction: str = 'mean') -> Tensor:
+def binary_cross_entropy_with_logits(logits: _Input, targets: Tensor, *, pos_weight: Any = None, reduction: Reduction = 'mean') -> Tensor:
     """-(t log s + (1-t) log(1-s)) with s = sigmoid(logits), stable; reduced.  (...) · (...) -> () or (...)"""
 @overload
-def binary_cross_entropy_with_logits(logits: _Array, targets: _Array, *, pos_weight: Any = None, reduction: str = 'mean') -> np.ndarray:
+def binary_cross_entropy_with_logits(logits: Array, targets: Array, *, pos_weight: Any = None, reduction: Reduction = 'mean') -> np.ndarray:
     """-(t log s + (1-t) log(1-s)) with s = sigmoid(logits), stable; reduced.  (...) · (...) -> () or (...)"""
 
 class _broadcast_to(Op):
     @overload
-    def __call__(self, x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    def __call__(self, x: Tensor, shape: Shape) -> Tensor:
         """Repeat x along axes of length 1 and new leading axes.  x (...) -> shape
 
         >>> x = tg.Tensor([1.0, 2.0], requires_grad=True)
@@ -376,7 +376,7 @@ class _broadcast_to(Op):
         array([3., 3.], dtype=float32)
         """
     @overload
-    def __call__(self, x: _Array, shape: tuple[int, ...]) -> np.ndarray:
+    def __call__(self, x: Array, shape: Shape) -> np.ndarray:
         """Repeat x along axes of length 1 and new leading axes.  x (...) -> shape"""
 
 broadcast_to: _broadcast_to
@@ -389,10 +389,10 @@ array([3., 3.], dtype=float32)
 
 class _cast(Op):
     @overload
-    def __call__(self, x: Tensor, *, dtype: Any) -> Tensor:
+    def __call__(self, x: Tensor, *, dtype: Dtype) -> Tensor:
         """Convert to another dtype.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array, *, dtype: Any) -> np.ndarray:
+    def __call__(self, x: Array, *, dtype: Dtype) -> np.ndarray:
         """Convert to another dtype.  x (...) -> (...)"""
 
 cast: _cast
@@ -419,7 +419,7 @@ class _clip(Op):
     def __call__(self, x: _Input, low: _Input | None, high: Tensor) -> Tensor:
         """x held within [low, high].  x (...) · low (...) · high (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array, low: _Array | None = None, high: _Array | None = None) -> np.ndarray:
+    def __call__(self, x: Array, low: Array | None = None, high: Array | None = None) -> np.ndarray:
         """x held within [low, high].  x (...) · low (...) · high (...) -> (...)"""
 
 clip: _clip
@@ -434,7 +434,7 @@ The gradient passes to x where x lies within, borders included, and elsewhere to
 
 class _concatenate(Op):
     @overload
-    def __call__(self, first: list[Tensor] | tuple[Tensor, ...], /, *, axis: int | None = 0) -> Tensor:
+    def __call__(self, first: list[Tensor] | tuple[Tensor, ...], /, *, axis: Whole | None = 0) -> Tensor:
         """Arrays joined along an axis that exists, flat if None; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)
 
         >>> a, b = np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])
@@ -445,13 +445,13 @@ class _concatenate(Op):
         array([[1., 2., 3., 4.]])
         """
     @overload
-    def __call__(self, first: Tensor, /, *xs: _Input, axis: int | None = 0) -> Tensor:
+    def __call__(self, first: Tensor, /, *xs: _Input, axis: Whole | None = 0) -> Tensor:
         """Arrays joined along an axis that exists, flat if None; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)"""
     @overload
-    def __call__(self, first: _Array, /, *xs: _Array, axis: int | None = 0) -> np.ndarray:
+    def __call__(self, first: Array, /, *xs: Array, axis: Whole | None = 0) -> np.ndarray:
         """Arrays joined along an axis that exists, flat if None; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)"""
     @overload
-    def __call__(self, first: _Array, /, *xs: _Input, axis: int | None = 0) -> Tensor:
+    def __call__(self, first: Array, /, *xs: _Input, axis: Whole | None = 0) -> Tensor:
         """Arrays joined along an axis that exists, flat if None; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)"""
 
 concatenate: _concatenate
@@ -466,7 +466,7 @@ array([[1., 2., 3., 4.]])
 """
 
 @overload
-def conv1d(x: Tensor, w: _Input, b: _Input | None = None, *, stride: int = 1, padding: Any = 0, dilation: int = 1, groups: int = 1) -> Tensor:
+def conv1d(x: Tensor, w: _Input, b: _Input | None = None, *, stride: Whole = 1, padding: Padding = 0, dilation: Whole = 1, groups: Whole = 1) -> Tensor:
     """Cross-correlate sequences with a bank of filters.  x (N,L,C) · w (K,C/groups,O) · b (O,) -> (N,L',O)
 
     L' = floor((L + before + after - dilation*(K - 1) - 1) / stride) + 1.  Options as in `conv2d`, of one axis;
@@ -477,18 +477,18 @@ def conv1d(x: Tensor, w: _Input, b: _Input | None = None, *, stride: int = 1, pa
     array([-1., -1., -1., -1.])
     """
 @overload
-def conv1d(x: _Input, w: Tensor, b: _Input | None = None, *, stride: int = 1, padding: Any = 0, dilation: int = 1, groups: int = 1) -> Tensor:
+def conv1d(x: _Input, w: Tensor, b: _Input | None = None, *, stride: Whole = 1, padding: Padding = 0, dilation: Whole = 1, groups: Whole = 1) -> Tensor:
     """Cross-correlate sequences with a bank of filters.  x (N,L,C) · w (K,C/groups,O) · b (O,) -> (N,L',O)"""
 @overload
-def conv1d(x: _Input, w: _Input, b: Tensor, *, stride: int = 1, padding: Any = 0, dilation: int = 1, groups: int = 1) -> Tensor:
+def conv1d(x: _Input, w: _Input, b: Tensor, *, stride: Whole = 1, padding: Padding = 0, dilation: Whole = 1, groups: Whole = 1) -> Tensor:
     """Cross-correlate sequences with a bank of filters.  x (N,L,C) · w (K,C/groups,O) · b (O,) -> (N,L',O)"""
 @overload
-def conv1d(x: _Array, w: _Array, b: _Array | None = None, *, stride: int = 1, padding: Any = 0, dilation: int = 1, groups: int = 1) -> np.ndarray:
+def conv1d(x: Array, w: Array, b: Array | None = None, *, stride: Whole = 1, padding: Padding = 0, dilation: Whole = 1, groups: Whole = 1) -> np.ndarray:
     """Cross-correlate sequences with a bank of filters.  x (N,L,C) · w (K,C/groups,O) · b (O,) -> (N,L',O)"""
 
 class _conv2d(Op):
     @overload
-    def __call__(self, x: Tensor, w: _Input, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+    def __call__(self, x: Tensor, w: _Input, b: _Input | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1) -> Tensor:
         """Cross-correlate images with a bank of filters.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)
 
         H' = floor((H + top + bottom - dilation*(I - 1) - 1) / stride) + 1, and W' alike.
@@ -515,13 +515,13 @@ class _conv2d(Op):
         ((8, 28, 28, 6), (8, 16, 16, 6))
         """
     @overload
-    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1) -> Tensor:
         """Cross-correlate images with a bank of filters.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
     @overload
-    def __call__(self, x: _Input, w: _Input, b: Tensor, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+    def __call__(self, x: _Input, w: _Input, b: Tensor, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1) -> Tensor:
         """Cross-correlate images with a bank of filters.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
     @overload
-    def __call__(self, x: _Array, w: _Array, b: _Array | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> np.ndarray:
+    def __call__(self, x: Array, w: Array, b: Array | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1) -> np.ndarray:
         """Cross-correlate images with a bank of filters.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
 
 conv2d: _conv2d
@@ -553,7 +553,7 @@ array([ 0., 10., 10.,  0.], dtype=float32)
 
 class _conv2d_dw(Op):
     @overload
-    def __call__(self, x: Tensor, dy: _Input, *, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+    def __call__(self, x: Tensor, dy: _Input, *, window: Wholes, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1) -> Tensor:
         """The gradient of conv2d in its filters of `window` (I, J).  x (N,H,W,C) · dy (N,H',W',O) -> (I,J,C/groups,O)
 
         >>> x, dy = np.array([1.0, 2.0, 3.0, 4.0]).reshape(1, 1, 4, 1), np.ones((1, 1, 2, 1))
@@ -561,10 +561,10 @@ class _conv2d_dw(Op):
         array([3., 5., 7.])
         """
     @overload
-    def __call__(self, x: _Input, dy: Tensor, *, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+    def __call__(self, x: _Input, dy: Tensor, *, window: Wholes, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1) -> Tensor:
         """The gradient of conv2d in its filters of `window` (I, J).  x (N,H,W,C) · dy (N,H',W',O) -> (I,J,C/groups,O)"""
     @overload
-    def __call__(self, x: _Array, dy: _Array, *, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> np.ndarray:
+    def __call__(self, x: Array, dy: Array, *, window: Wholes, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1) -> np.ndarray:
         """The gradient of conv2d in its filters of `window` (I, J).  x (N,H,W,C) · dy (N,H',W',O) -> (I,J,C/groups,O)"""
 
 conv2d_dw: _conv2d_dw
@@ -577,7 +577,7 @@ array([3., 5., 7.])
 
 class _conv2d_dx(Op):
     @overload
-    def __call__(self, dy: Tensor, w: _Input, *, size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+    def __call__(self, dy: Tensor, w: _Input, *, size: Wholes, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1) -> Tensor:
         """The gradient of conv2d in its images of `size` (H, W).  dy (N,H',W',O) · w (I,J,C/groups,O) -> (N,H,W,C)
 
         >>> dy, w = np.ones((1, 1, 2, 1)), np.array([1.0, 2.0, 3.0]).reshape(1, 3, 1, 1)
@@ -585,10 +585,10 @@ class _conv2d_dx(Op):
         array([1., 3., 5., 3.])
         """
     @overload
-    def __call__(self, dy: _Input, w: Tensor, *, size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+    def __call__(self, dy: _Input, w: Tensor, *, size: Wholes, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1) -> Tensor:
         """The gradient of conv2d in its images of `size` (H, W).  dy (N,H',W',O) · w (I,J,C/groups,O) -> (N,H,W,C)"""
     @overload
-    def __call__(self, dy: _Array, w: _Array, *, size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> np.ndarray:
+    def __call__(self, dy: Array, w: Array, *, size: Wholes, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1) -> np.ndarray:
         """The gradient of conv2d in its images of `size` (H, W).  dy (N,H',W',O) · w (I,J,C/groups,O) -> (N,H,W,C)"""
 
 conv2d_dx: _conv2d_dx
@@ -601,16 +601,16 @@ array([1., 3., 5., 3.])
 
 class _conv2d_relu(Op):
     @overload
-    def __call__(self, x: Tensor, w: _Input, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+    def __call__(self, x: Tensor, w: _Input, b: _Input | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1) -> Tensor:
         """relu(conv2d(x, w, b)) in one pass.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
     @overload
-    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1) -> Tensor:
         """relu(conv2d(x, w, b)) in one pass.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
     @overload
-    def __call__(self, x: _Input, w: _Input, b: Tensor, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+    def __call__(self, x: _Input, w: _Input, b: Tensor, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1) -> Tensor:
         """relu(conv2d(x, w, b)) in one pass.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
     @overload
-    def __call__(self, x: _Array, w: _Array, b: _Array | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> np.ndarray:
+    def __call__(self, x: Array, w: Array, b: Array | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1) -> np.ndarray:
         """relu(conv2d(x, w, b)) in one pass.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
 
 conv2d_relu: _conv2d_relu
@@ -618,7 +618,7 @@ conv2d_relu: _conv2d_relu
 
 class _conv_transpose2d(Op):
     @overload
-    def __call__(self, x: Tensor, w: _Input, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+    def __call__(self, x: Tensor, w: _Input, b: _Input | None = None, *, stride: Size2d = 1, padding: Padding = 0, output_padding: Size2d = 0, dilation: Size2d = 1, groups: Whole = 1) -> Tensor:
         """Each pixel stamps filters times its value.  x (N,H,W,C) · w (I,J,O/groups,C) · b (O,) -> (N,H',W',O)
 
         The gradient of a convolution from O to C channels with the same filters, as an op of its own.
@@ -646,13 +646,13 @@ class _conv_transpose2d(Op):
         array([ 1.,  2., 10., 20.])
         """
     @overload
-    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None, *, stride: Size2d = 1, padding: Padding = 0, output_padding: Size2d = 0, dilation: Size2d = 1, groups: Whole = 1) -> Tensor:
         """Each pixel stamps filters times its value.  x (N,H,W,C) · w (I,J,O/groups,C) · b (O,) -> (N,H',W',O)"""
     @overload
-    def __call__(self, x: _Input, w: _Input, b: Tensor, *, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Tensor:
+    def __call__(self, x: _Input, w: _Input, b: Tensor, *, stride: Size2d = 1, padding: Padding = 0, output_padding: Size2d = 0, dilation: Size2d = 1, groups: Whole = 1) -> Tensor:
         """Each pixel stamps filters times its value.  x (N,H,W,C) · w (I,J,O/groups,C) · b (O,) -> (N,H',W',O)"""
     @overload
-    def __call__(self, x: _Array, w: _Array, b: _Array | None = None, *, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, dilation: Any = 1, groups: int = 1) -> np.ndarray:
+    def __call__(self, x: Array, w: Array, b: Array | None = None, *, stride: Size2d = 1, padding: Padding = 0, output_padding: Size2d = 0, dilation: Size2d = 1, groups: Whole = 1) -> np.ndarray:
         """Each pixel stamps filters times its value.  x (N,H,W,C) · w (I,J,O/groups,C) · b (O,) -> (N,H',W',O)"""
 
 conv_transpose2d: _conv_transpose2d
@@ -688,7 +688,7 @@ class _cos(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """The cosine.  x (...) in radians -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """The cosine.  x (...) in radians -> (...)"""
 
 cos: _cos
@@ -696,14 +696,14 @@ cos: _cos
 
 class _cumsum(Op):
     @overload
-    def __call__(self, x: Tensor, axis: Any = None) -> Tensor:
+    def __call__(self, x: Tensor, axis: Whole | None = None) -> Tensor:
         """Running sums along an axis, of the flattened array if None.  x (...) -> (...), or (size,) for axis=None
 
         >>> tg.cumsum(np.array([1, 2, 3, 4]))
         array([ 1,  3,  6, 10])
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None) -> np.ndarray:
+    def __call__(self, x: Array, axis: Whole | None = None) -> np.ndarray:
         """Running sums along an axis, of the flattened array if None.  x (...) -> (...), or (size,) for axis=None"""
 
 cumsum: _cumsum
@@ -714,7 +714,7 @@ array([ 1,  3,  6, 10])
 """
 
 @overload
-def depthwise_conv2d(x: Tensor, w: _Input, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
+def depthwise_conv2d(x: Tensor, w: _Input, b: _Input | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
     """M filters for each channel by itself.  x (N,H,W,C) · w (I,J,C,M) · b (C*M,) -> (N,H',W',C*M)
 
     Channel c of x gives channels c*M to (c + 1)*M of the result.  Options as in `conv2d`.
@@ -724,13 +724,13 @@ def depthwise_conv2d(x: Tensor, w: _Input, b: _Input | None = None, *, stride: A
     (1, 8, 8, 6)
     """
 @overload
-def depthwise_conv2d(x: _Input, w: Tensor, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
+def depthwise_conv2d(x: _Input, w: Tensor, b: _Input | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
     """M filters for each channel by itself.  x (N,H,W,C) · w (I,J,C,M) · b (C*M,) -> (N,H',W',C*M)"""
 @overload
-def depthwise_conv2d(x: _Input, w: _Input, b: Tensor, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
+def depthwise_conv2d(x: _Input, w: _Input, b: Tensor, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
     """M filters for each channel by itself.  x (N,H,W,C) · w (I,J,C,M) · b (C*M,) -> (N,H',W',C*M)"""
 @overload
-def depthwise_conv2d(x: _Array, w: _Array, b: _Array | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> np.ndarray:
+def depthwise_conv2d(x: Array, w: Array, b: Array | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> np.ndarray:
     """M filters for each channel by itself.  x (N,H,W,C) · w (I,J,C,M) · b (C*M,) -> (N,H',W',C*M)"""
 
 class _div(Op):
@@ -741,7 +741,7 @@ class _div(Op):
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
         """a / b.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
         """a / b.  a (...) · b (...) -> (...)"""
 
 div: _div
@@ -749,7 +749,7 @@ div: _div
 
 class _dropout(Op):
     @overload
-    def __call__(self, x: Tensor, rate: float, *, training: bool = True, rng: Any = None) -> Tensor:
+    def __call__(self, x: Tensor, rate: Number, *, training: bool = True, rng: Rng = None) -> Tensor:
         """Set a share `rate` of the elements to zero and scale the rest by 1/(1 - rate).  x (...) -> (...)
 
         Nothing happens unless `training`.  `rng`: a ``np.random.Generator`` or an int seed.
@@ -762,7 +762,7 @@ class _dropout(Op):
         array([1., 1., 1.])
         """
     @overload
-    def __call__(self, x: _Array, rate: float, *, training: bool = True, rng: Any = None) -> np.ndarray:
+    def __call__(self, x: Array, rate: Number, *, training: bool = True, rng: Rng = None) -> np.ndarray:
         """Set a share `rate` of the elements to zero and scale the rest by 1/(1 - rate).  x (...) -> (...)"""
 
 dropout: _dropout
@@ -779,7 +779,7 @@ array([1., 1., 1.])
 """
 
 @overload
-def einsum(subscripts: str, *xs: _Array) -> np.ndarray:
+def einsum(subscripts: str, *xs: Array) -> np.ndarray:
     """Einstein's summation, as ``np.einsum`` spells it: ``einsum("ij,jk->ik", a, b)``.
 
     >>> x = np.array([[1.0, 2.0], [3.0, 4.0]])
@@ -794,10 +794,10 @@ def einsum(subscripts: str, *xs: _Input) -> Tensor:
 
 class _elu(Op):
     @overload
-    def __call__(self, x: Tensor, *, alpha: float = 1.0) -> Tensor:
+    def __call__(self, x: Tensor, *, alpha: Number = 1.0) -> Tensor:
         """x where positive, alpha * (e**x - 1) elsewhere.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array, *, alpha: float = 1.0) -> np.ndarray:
+    def __call__(self, x: Array, *, alpha: Number = 1.0) -> np.ndarray:
         """x where positive, alpha * (e**x - 1) elsewhere.  x (...) -> (...)"""
 
 elu: _elu
@@ -811,7 +811,7 @@ class _equal(Op):
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
         """a == b, element by element; `tg.testing` compares with a tolerance.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
         """a == b, element by element; `tg.testing` compares with a tolerance.  a (...) · b (...) -> (...) bool"""
 
 equal: _equal
@@ -825,7 +825,7 @@ class _erf(Op):
         NumPy has none: a table of Taylor polynomials, 1/64 apart, filled on first use.
         """
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """The error function, to the last bits of float64.  x (...) -> (...)"""
 
 erf: _erf
@@ -839,7 +839,7 @@ class _exp(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """e ** x.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """e ** x.  x (...) -> (...)"""
 
 exp: _exp
@@ -847,14 +847,14 @@ exp: _exp
 
 class _expand_dims(Op):
     @overload
-    def __call__(self, x: Tensor, axis: Any) -> Tensor:
+    def __call__(self, x: Tensor, axis: Shape) -> Tensor:
         """New axes of length 1 at these places of the result.  x (...) -> (...)
 
         >>> tg.expand_dims(np.ones((28, 28)), (0, -1)).shape  # one grey image
         (1, 28, 28, 1)
         """
     @overload
-    def __call__(self, x: _Array, axis: Any) -> np.ndarray:
+    def __call__(self, x: Array, axis: Shape) -> np.ndarray:
         """New axes of length 1 at these places of the result.  x (...) -> (...)"""
 
 expand_dims: _expand_dims
@@ -869,13 +869,13 @@ class _expm1(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """e ** x - 1, exact near 0.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """e ** x - 1, exact near 0.  x (...) -> (...)"""
 
 expm1: _expm1
 """e ** x - 1, exact near 0.  x (...) -> (...)"""
 
-def eye(n: int, m: int | None = None, *, dtype: Any = ..., **options: Any) -> Tensor:
+def eye(n: Whole, m: Whole | None = None, *, dtype: Dtype = ..., requires_grad: bool = False, name: str | None = None) -> Tensor:
     """Ones on the diagonal of an (n, m) matrix, zeros elsewhere.
 
     >>> tg.eye(2)
@@ -885,14 +885,14 @@ def eye(n: int, m: int | None = None, *, dtype: Any = ..., **options: Any) -> Te
 
 class _flatten(Op):
     @overload
-    def __call__(self, x: Tensor, *, start: int = 0) -> Tensor:
+    def __call__(self, x: Tensor, *, start: Whole = 0) -> Tensor:
         """All axes from `start` on as one; start=1 keeps the batch.  x (...) -> (..., size)
 
         >>> tg.flatten(np.ones((8, 4, 4, 3)), start=1).shape
         (8, 48)
         """
     @overload
-    def __call__(self, x: _Array, *, start: int = 0) -> np.ndarray:
+    def __call__(self, x: Array, *, start: Whole = 0) -> np.ndarray:
         """All axes from `start` on as one; start=1 keeps the batch.  x (...) -> (..., size)"""
 
 flatten: _flatten
@@ -904,7 +904,7 @@ flatten: _flatten
 
 class _flip(Op):
     @overload
-    def __call__(self, x: Tensor, axis: Any = None) -> Tensor:
+    def __call__(self, x: Tensor, axis: Axis = None) -> Tensor:
         """The order along axes reversed, along all of them if None.  x (...) -> (...)
 
         >>> tg.flip(np.arange(4)), tg.flip(np.arange(4).reshape(2, 2), axis=1)
@@ -912,7 +912,7 @@ class _flip(Op):
                [3, 2]]))
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None) -> np.ndarray:
+    def __call__(self, x: Array, axis: Axis = None) -> np.ndarray:
         """The order along axes reversed, along all of them if None.  x (...) -> (...)"""
 
 flip: _flip
@@ -925,7 +925,7 @@ flip: _flip
 
 class _fold(Op):
     @overload
-    def __call__(self, cols: Tensor, *, size: Any, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
+    def __call__(self, cols: Tensor, *, size: Size2d, window: Size2d, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
         """Windows added up at their places on images of `size` (H, W).  cols (N,H',W',I,J,C) -> (N,H,W,C)
 
         The adjoint of `unfold`: a pixel under k windows is the sum of k numbers.
@@ -935,7 +935,7 @@ class _fold(Op):
         array([1., 2., 2., 1.])
         """
     @overload
-    def __call__(self, cols: _Array, *, size: Any, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> np.ndarray:
+    def __call__(self, cols: Array, *, size: Size2d, window: Size2d, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> np.ndarray:
         """Windows added up at their places on images of `size` (H, W).  cols (N,H',W',I,J,C) -> (N,H,W,C)"""
 
 fold: _fold
@@ -948,7 +948,7 @@ The adjoint of `unfold`: a pixel under k windows is the sum of k numbers.
 array([1., 2., 2., 1.])
 """
 
-def full(shape: Any, value: Any, *, dtype: Any = ..., **options: Any) -> Tensor:
+def full(shape: Shape, value: Array, *, dtype: Dtype = ..., requires_grad: bool = False, name: str | None = None) -> Tensor:
     """`value` everywhere.
 
     >>> tg.full((2, 2), 7)
@@ -958,13 +958,13 @@ def full(shape: Any, value: Any, *, dtype: Any = ..., **options: Any) -> Tensor:
 
 class _gelu(Op):
     @overload
-    def __call__(self, x: Tensor, *, approximate: str = 'none') -> Tensor:
+    def __call__(self, x: Tensor, *, approximate: Approximation = 'none') -> Tensor:
         """x times the normal distribution function at x; ``approximate="tanh"`` as Hendrycks and Gimpel.
 
         x (...) -> (...)
         """
     @overload
-    def __call__(self, x: _Array, *, approximate: str = 'none') -> np.ndarray:
+    def __call__(self, x: Array, *, approximate: Approximation = 'none') -> np.ndarray:
         """x times the normal distribution function at x; ``approximate="tanh"`` as Hendrycks and Gimpel."""
 
 gelu: _gelu
@@ -989,7 +989,7 @@ class _getitem(Op):
                [0., 0., 0.]], dtype=float32)
         """
     @overload
-    def __call__(self, x: _Array, *indices: _Array, key: Any) -> np.ndarray:
+    def __call__(self, x: Array, *indices: Array, key: Any) -> np.ndarray:
         """x[key]: ints, slices, ..., None, integer and boolean arrays, NumPy's meaning.  x (...) -> (...)"""
 
 getitem: _getitem
@@ -1015,7 +1015,7 @@ class _global_avg_pool2d(Op):
         array([[3., 4.]])
         """
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """The mean of each channel over the whole image.  x (N,H,W,C) -> (N,C)"""
 
 global_avg_pool2d: _global_avg_pool2d
@@ -1041,7 +1041,7 @@ class _greater(Op):
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
         """a > b, element by element: a boolean Tensor if a or b is one.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
         """a > b, element by element: a boolean Tensor if a or b is one.  a (...) · b (...) -> (...) bool"""
 
 greater: _greater
@@ -1063,29 +1063,29 @@ class _greater_equal(Op):
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
         """a >= b, element by element.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
         """a >= b, element by element.  a (...) · b (...) -> (...) bool"""
 
 greater_equal: _greater_equal
 """a >= b, element by element.  a (...) · b (...) -> (...) bool"""
 
 @overload
-def group_norm(x: Tensor, groups: int, gamma: _Input | None = None, beta: _Input | None = None, *, eps: float = 1e-05) -> Tensor:
+def group_norm(x: Tensor, groups: Whole, gamma: _Input | None = None, beta: _Input | None = None, *, eps: Number = 1e-05) -> Tensor:
     """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
 
     Source: Wu and He (2018).
     """
 @overload
-def group_norm(x: _Input, groups: int, gamma: Tensor, beta: _Input | None = None, *, eps: float = 1e-05) -> Tensor:
+def group_norm(x: _Input, groups: Whole, gamma: Tensor, beta: _Input | None = None, *, eps: Number = 1e-05) -> Tensor:
     """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 @overload
-def group_norm(x: _Input, groups: int, gamma: _Input | None = None, *, beta: Tensor, eps: float = 1e-05) -> Tensor:
+def group_norm(x: _Input, groups: Whole, gamma: _Input | None = None, *, beta: Tensor, eps: Number = 1e-05) -> Tensor:
     """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 @overload
-def group_norm(x: _Input, groups: int, gamma: _Input | None, beta: Tensor, *, eps: float = 1e-05) -> Tensor:
+def group_norm(x: _Input, groups: Whole, gamma: _Input | None, beta: Tensor, *, eps: Number = 1e-05) -> Tensor:
     """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 @overload
-def group_norm(x: _Array, groups: int, gamma: _Array | None = None, beta: _Array | None = None, *, eps: float = 1e-05) -> np.ndarray:
+def group_norm(x: Array, groups: Whole, gamma: Array | None = None, beta: Array | None = None, *, eps: Number = 1e-05) -> np.ndarray:
     """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 
 class _hard_sigmoid(Op):
@@ -1093,7 +1093,7 @@ class _hard_sigmoid(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """min(max(x/6 + 1/2, 0), 1).  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """min(max(x/6 + 1/2, 0), 1).  x (...) -> (...)"""
 
 hard_sigmoid: _hard_sigmoid
@@ -1104,43 +1104,43 @@ class _hard_swish(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """x * hard_sigmoid(x).  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """x * hard_sigmoid(x).  x (...) -> (...)"""
 
 hard_swish: _hard_swish
 """x * hard_sigmoid(x).  x (...) -> (...)"""
 
 @overload
-def huber_loss(predictions: Tensor, targets: _Input, *, delta: float = 1.0, reduction: str = 'mean') -> Tensor:
+def huber_loss(predictions: Tensor, targets: _Input, *, delta: Number = 1.0, reduction: Reduction = 'mean') -> Tensor:
     """``d**2 / 2`` where ``|d| <= delta``, else ``delta * (|d| - delta/2)``; reduced.  (...) · (...) -> () or (...)
 
     >>> tg.huber_loss(np.array([0.5, 3.0]), np.zeros(2), reduction="none")
     array([0.125, 2.5  ])
     """
 @overload
-def huber_loss(predictions: _Input, targets: Tensor, *, delta: float = 1.0, reduction: str = 'mean') -> Tensor:
+def huber_loss(predictions: _Input, targets: Tensor, *, delta: Number = 1.0, reduction: Reduction = 'mean') -> Tensor:
     """``d**2 / 2`` where ``|d| <= delta``, else ``delta * (|d| - delta/2)``; reduced.  (...) · (...) -> () or (...)"""
 @overload
-def huber_loss(predictions: _Array, targets: _Array, *, delta: float = 1.0, reduction: str = 'mean') -> np.ndarray:
+def huber_loss(predictions: Array, targets: Array, *, delta: Number = 1.0, reduction: Reduction = 'mean') -> np.ndarray:
     """``d**2 / 2`` where ``|d| <= delta``, else ``delta * (|d| - delta/2)``; reduced.  (...) · (...) -> () or (...)"""
 
 @overload
-def instance_norm(x: Tensor, gamma: _Input | None = None, beta: _Input | None = None, *, eps: float = 1e-05) -> Tensor:
+def instance_norm(x: Tensor, gamma: _Input | None = None, beta: _Input | None = None, *, eps: Number = 1e-05) -> Tensor:
     """Normalise each channel of each sample over place.  x (N,H,W,C) · gamma, beta (C,) -> (N,H,W,C)
 
     Source: Ulyanov, Vedaldi and Lempitsky (2016).
     """
 @overload
-def instance_norm(x: _Input, gamma: Tensor, beta: _Input | None = None, *, eps: float = 1e-05) -> Tensor:
+def instance_norm(x: _Input, gamma: Tensor, beta: _Input | None = None, *, eps: Number = 1e-05) -> Tensor:
     """Normalise each channel of each sample over place.  x (N,H,W,C) · gamma, beta (C,) -> (N,H,W,C)"""
 @overload
-def instance_norm(x: _Input, gamma: _Input | None = None, *, beta: Tensor, eps: float = 1e-05) -> Tensor:
+def instance_norm(x: _Input, gamma: _Input | None = None, *, beta: Tensor, eps: Number = 1e-05) -> Tensor:
     """Normalise each channel of each sample over place.  x (N,H,W,C) · gamma, beta (C,) -> (N,H,W,C)"""
 @overload
-def instance_norm(x: _Input, gamma: _Input | None, beta: Tensor, *, eps: float = 1e-05) -> Tensor:
+def instance_norm(x: _Input, gamma: _Input | None, beta: Tensor, *, eps: Number = 1e-05) -> Tensor:
     """Normalise each channel of each sample over place.  x (N,H,W,C) · gamma, beta (C,) -> (N,H,W,C)"""
 @overload
-def instance_norm(x: _Array, gamma: _Array | None = None, beta: _Array | None = None, *, eps: float = 1e-05) -> np.ndarray:
+def instance_norm(x: Array, gamma: Array | None = None, beta: Array | None = None, *, eps: Number = 1e-05) -> np.ndarray:
     """Normalise each channel of each sample over place.  x (N,H,W,C) · gamma, beta (C,) -> (N,H,W,C)"""
 
 class _isfinite(Op):
@@ -1148,7 +1148,7 @@ class _isfinite(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """Which elements are neither infinite nor NaN.  x (...) -> (...) bool"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """Which elements are neither infinite nor NaN.  x (...) -> (...) bool"""
 
 isfinite: _isfinite
@@ -1159,7 +1159,7 @@ class _isinf(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """Which elements are infinite, with either sign.  x (...) -> (...) bool"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """Which elements are infinite, with either sign.  x (...) -> (...) bool"""
 
 isinf: _isinf
@@ -1170,14 +1170,14 @@ class _isnan(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """Which elements are NaN.  x (...) -> (...) bool"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """Which elements are NaN.  x (...) -> (...) bool"""
 
 isnan: _isnan
 """Which elements are NaN.  x (...) -> (...) bool"""
 
 @overload
-def l1_loss(predictions: Tensor, targets: _Input, *, reduction: str = 'mean') -> Tensor:
+def l1_loss(predictions: Tensor, targets: _Input, *, reduction: Reduction = 'mean') -> Tensor:
     """``|predictions - targets|``, reduced.  (...) · (...) -> () or (...)
 
     >>> predictions, targets = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 4.0])
@@ -1185,14 +1185,14 @@ def l1_loss(predictions: Tensor, targets: _Input, *, reduction: str = 'mean') ->
     1.0
     """
 @overload
-def l1_loss(predictions: _Input, targets: Tensor, *, reduction: str = 'mean') -> Tensor:
+def l1_loss(predictions: _Input, targets: Tensor, *, reduction: Reduction = 'mean') -> Tensor:
     """``|predictions - targets|``, reduced.  (...) · (...) -> () or (...)"""
 @overload
-def l1_loss(predictions: _Array, targets: _Array, *, reduction: str = 'mean') -> np.ndarray:
+def l1_loss(predictions: Array, targets: Array, *, reduction: Reduction = 'mean') -> np.ndarray:
     """``|predictions - targets|``, reduced.  (...) · (...) -> () or (...)"""
 
 @overload
-def layer_norm(x: Tensor, gamma: _Input | None = None, beta: _Input | None = None, *, axis: Any = -1, eps: float = 1e-05) -> Tensor:
+def layer_norm(x: Tensor, gamma: _Input | None = None, beta: _Input | None = None, *, axis: Axis = -1, eps: Number = 1e-05) -> Tensor:
     """Normalise each sample over `axis`, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
 
     Source: Ba, Kiros and Hinton (2016).
@@ -1203,28 +1203,28 @@ def layer_norm(x: Tensor, gamma: _Input | None = None, beta: _Input | None = Non
            [-1.,  1.]])
     """
 @overload
-def layer_norm(x: _Input, gamma: Tensor, beta: _Input | None = None, *, axis: Any = -1, eps: float = 1e-05) -> Tensor:
+def layer_norm(x: _Input, gamma: Tensor, beta: _Input | None = None, *, axis: Axis = -1, eps: Number = 1e-05) -> Tensor:
     """Normalise each sample over `axis`, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 @overload
-def layer_norm(x: _Input, gamma: _Input | None = None, *, beta: Tensor, axis: Any = -1, eps: float = 1e-05) -> Tensor:
+def layer_norm(x: _Input, gamma: _Input | None = None, *, beta: Tensor, axis: Axis = -1, eps: Number = 1e-05) -> Tensor:
     """Normalise each sample over `axis`, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 @overload
-def layer_norm(x: _Input, gamma: _Input | None, beta: Tensor, *, axis: Any = -1, eps: float = 1e-05) -> Tensor:
+def layer_norm(x: _Input, gamma: _Input | None, beta: Tensor, *, axis: Axis = -1, eps: Number = 1e-05) -> Tensor:
     """Normalise each sample over `axis`, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 @overload
-def layer_norm(x: _Array, gamma: _Array | None = None, beta: _Array | None = None, *, axis: Any = -1, eps: float = 1e-05) -> np.ndarray:
+def layer_norm(x: Array, gamma: Array | None = None, beta: Array | None = None, *, axis: Axis = -1, eps: Number = 1e-05) -> np.ndarray:
     """Normalise each sample over `axis`, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 
 class _leaky_relu(Op):
     @overload
-    def __call__(self, x: Tensor, *, slope: float = 0.01) -> Tensor:
+    def __call__(self, x: Tensor, *, slope: Number = 0.01) -> Tensor:
         """x where positive, slope * x elsewhere (at 0 too).  x (...) -> (...)
 
         >>> tg.leaky_relu(np.array([-1.0, 2.0]), slope=0.1)
         array([-0.1,  2. ])
         """
     @overload
-    def __call__(self, x: _Array, *, slope: float = 0.01) -> np.ndarray:
+    def __call__(self, x: Array, *, slope: Number = 0.01) -> np.ndarray:
         """x where positive, slope * x elsewhere (at 0 too).  x (...) -> (...)"""
 
 leaky_relu: _leaky_relu
@@ -1242,7 +1242,7 @@ class _less(Op):
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
         """a < b, element by element.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
         """a < b, element by element.  a (...) · b (...) -> (...) bool"""
 
 less: _less
@@ -1256,7 +1256,7 @@ class _less_equal(Op):
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
         """a <= b, element by element.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
         """a <= b, element by element.  a (...) · b (...) -> (...) bool"""
 
 less_equal: _less_equal
@@ -1278,7 +1278,7 @@ class _linear(Op):
     def __call__(self, x: _Input, w: _Input, b: Tensor) -> Tensor:
         """x @ w + b, a dense layer.  x (..., C) · w (C, O) · b (O,) -> (..., O)"""
     @overload
-    def __call__(self, x: _Array, w: _Array, b: _Array | None = None) -> np.ndarray:
+    def __call__(self, x: Array, w: Array, b: Array | None = None) -> np.ndarray:
         """x @ w + b, a dense layer.  x (..., C) · w (C, O) · b (O,) -> (..., O)"""
 
 linear: _linear
@@ -1300,7 +1300,7 @@ class _linear_relu(Op):
     def __call__(self, x: _Input, w: _Input, b: Tensor) -> Tensor:
         """relu(x @ w + b) in one pass.  x (..., C) · w (C, O) · b (O,) -> (..., O)"""
     @overload
-    def __call__(self, x: _Array, w: _Array, b: _Array | None = None) -> np.ndarray:
+    def __call__(self, x: Array, w: Array, b: Array | None = None) -> np.ndarray:
         """relu(x @ w + b) in one pass.  x (..., C) · w (C, O) · b (O,) -> (..., O)"""
 
 linear_relu: _linear_relu
@@ -1311,7 +1311,7 @@ class _log(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """The natural logarithm.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """The natural logarithm.  x (...) -> (...)"""
 
 log: _log
@@ -1322,7 +1322,7 @@ class _log1p(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """log(1 + x), exact near 0.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """log(1 + x), exact near 0.  x (...) -> (...)"""
 
 log1p: _log1p
@@ -1330,14 +1330,14 @@ log1p: _log1p
 
 class _log_softmax(Op):
     @overload
-    def __call__(self, x: Tensor, axis: int = -1) -> Tensor:
+    def __call__(self, x: Tensor, axis: Whole = -1) -> Tensor:
         """log(softmax(x)) along an axis, without overflow.  x (..., C) -> (..., C)
 
         >>> tg.log_softmax(np.array([0.0, 1000.0]))  # log(softmax(x)) gives -inf
         array([-1000.,     0.])
         """
     @overload
-    def __call__(self, x: _Array, axis: int = -1) -> np.ndarray:
+    def __call__(self, x: Array, axis: Whole = -1) -> np.ndarray:
         """log(softmax(x)) along an axis, without overflow.  x (..., C) -> (..., C)"""
 
 log_softmax: _log_softmax
@@ -1355,7 +1355,7 @@ class _logical_and(Op):
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
         """Whether both hold; ``a & b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
         """Whether both hold; ``a & b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
 
 logical_and: _logical_and
@@ -1366,7 +1366,7 @@ class _logical_not(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """Whether x does not hold; ``~x`` of a boolean Tensor.  x (...) -> (...) bool"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """Whether x does not hold; ``~x`` of a boolean Tensor.  x (...) -> (...) bool"""
 
 logical_not: _logical_not
@@ -1380,7 +1380,7 @@ class _logical_or(Op):
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
         """Whether either holds; ``a | b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
         """Whether either holds; ``a | b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
 
 logical_or: _logical_or
@@ -1394,7 +1394,7 @@ class _logical_xor(Op):
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
         """Whether exactly one holds; ``a ^ b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
         """Whether exactly one holds; ``a ^ b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
 
 logical_xor: _logical_xor
@@ -1402,7 +1402,7 @@ logical_xor: _logical_xor
 
 class _logsumexp(Op):
     @overload
-    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def __call__(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """log(sum(exp(x))) without overflow.  x (...) -> (...)
 
         >>> y = tg.logsumexp(np.array([1000.0, 1000.0]))  # where exp overflows
@@ -1410,7 +1410,7 @@ class _logsumexp(Op):
         0.6931
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+    def __call__(self, x: Array, axis: Axis = None, keepdims: bool = False) -> np.ndarray:
         """log(sum(exp(x))) without overflow.  x (...) -> (...)"""
 
 logsumexp: _logsumexp
@@ -1436,7 +1436,7 @@ class _matmul(Op):
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
         """The matrix product, by NumPy's rules for vectors and batches.  a (..., N, K) · b (..., K, M) -> (..., N, M)"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
         """The matrix product, by NumPy's rules for vectors and batches.  a (..., N, K) · b (..., K, M) -> (..., N, M)"""
 
 matmul: _matmul
@@ -1451,7 +1451,7 @@ array([12., 34.])
 
 class _max(Op):
     @overload
-    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def __call__(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """The largest element over axes; ties share the gradient equally.  x (...) -> (...)
 
         >>> x = tg.Tensor([1.0, 7.0, 7.0], requires_grad=True)
@@ -1459,7 +1459,7 @@ class _max(Op):
         (7.0, array([0. , 0.5, 0.5], dtype=float32))
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+    def __call__(self, x: Array, axis: Axis = None, keepdims: bool = False) -> np.ndarray:
         """The largest element over axes; ties share the gradient equally.  x (...) -> (...)"""
 
 max: _max
@@ -1472,7 +1472,7 @@ max: _max
 
 class _max_pool2d(Op):
     @overload
-    def __call__(self, x: Tensor, window: Any, *, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> Tensor:
+    def __call__(self, x: Tensor, window: Size2d, *, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1, ceil_mode: bool = False) -> Tensor:
         """The largest pixel of each window.  x (N,H,W,C) -> (N,H',W',C)
 
         Padding is minus infinity: it never wins.  A tie goes to the first pixel in row order, NaN wins.
@@ -1497,7 +1497,7 @@ class _max_pool2d(Op):
         array([4., 5., 6.])
         """
     @overload
-    def __call__(self, x: _Array, window: Any, *, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> np.ndarray:
+    def __call__(self, x: Array, window: Size2d, *, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1, ceil_mode: bool = False) -> np.ndarray:
         """The largest pixel of each window.  x (N,H,W,C) -> (N,H',W',C)"""
 
 max_pool2d: _max_pool2d
@@ -1526,18 +1526,18 @@ array([4., 5., 6.])
 """
 
 @overload
-def max_pool2d_with_indices(x: Tensor, window: Any, *, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> tuple[Tensor, np.ndarray]:
+def max_pool2d_with_indices(x: Tensor, window: Size2d, *, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1, ceil_mode: bool = False) -> tuple[Tensor, np.ndarray]:
     """`max_pool2d`, and the number row*W + column of each winner.  x (N,H,W,C) -> (N,H',W',C), (N,H',W',C) int
 
     The numbers are a plain array, to be given to `max_unpool2d`.
     """
 @overload
-def max_pool2d_with_indices(x: _Array, window: Any, *, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def max_pool2d_with_indices(x: Array, window: Size2d, *, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1, ceil_mode: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """`max_pool2d`, and the number row*W + column of each winner.  x (N,H,W,C) -> (N,H',W',C), (N,H',W',C) int"""
 
 class _max_unpool2d(Op):
     @overload
-    def __call__(self, x: Tensor, indices: _Input, size: Any) -> Tensor:
+    def __call__(self, x: Tensor, indices: _Input, size: Size2d) -> Tensor:
         """Zeros, with each value of x at its pixel.  x (N,H',W',C) · indices (N,H',W',C) int -> (N,H,W,C)
 
         Undoes what max pooling did, as far as that can be: ``y, k = max_pool2d_with_indices(x, 2)``, then
@@ -1560,10 +1560,10 @@ class _max_unpool2d(Op):
         array([0., 3., 4., 0.])
         """
     @overload
-    def __call__(self, x: _Input, indices: Tensor, size: Any) -> Tensor:
+    def __call__(self, x: _Input, indices: Tensor, size: Size2d) -> Tensor:
         """Zeros, with each value of x at its pixel.  x (N,H',W',C) · indices (N,H',W',C) int -> (N,H,W,C)"""
     @overload
-    def __call__(self, x: _Array, indices: _Array, size: Any) -> np.ndarray:
+    def __call__(self, x: Array, indices: Array, size: Size2d) -> np.ndarray:
         """Zeros, with each value of x at its pixel.  x (N,H',W',C) · indices (N,H',W',C) int -> (N,H,W,C)"""
 
 max_unpool2d: _max_unpool2d
@@ -1604,7 +1604,7 @@ class _maximum(Op):
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
         """The larger of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
         """The larger of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)"""
 
 maximum: _maximum
@@ -1619,7 +1619,7 @@ array([0. , 1. , 0.5], dtype=float32)
 
 class _mean(Op):
     @overload
-    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def __call__(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """The mean over axes, which must not be empty.  x (...) -> (...)
 
         >>> x = tg.Tensor([1.0, 2.0, 6.0, 3.0], requires_grad=True)
@@ -1627,7 +1627,7 @@ class _mean(Op):
         (3.0, array([0.25, 0.25, 0.25, 0.25], dtype=float32))
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+    def __call__(self, x: Array, axis: Axis = None, keepdims: bool = False) -> np.ndarray:
         """The mean over axes, which must not be empty.  x (...) -> (...)"""
 
 mean: _mean
@@ -1640,14 +1640,14 @@ mean: _mean
 
 class _min(Op):
     @overload
-    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def __call__(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """The smallest element over axes; ties share the gradient equally.  x (...) -> (...)
 
         >>> tg.min(np.array([[3.0, 1.0], [2.0, 5.0]]), axis=1)
         array([1., 2.])
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+    def __call__(self, x: Array, axis: Axis = None, keepdims: bool = False) -> np.ndarray:
         """The smallest element over axes; ties share the gradient equally.  x (...) -> (...)"""
 
 min: _min
@@ -1665,7 +1665,7 @@ class _minimum(Op):
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
         """The smaller of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
         """The smaller of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)"""
 
 minimum: _minimum
@@ -1673,17 +1673,17 @@ minimum: _minimum
 
 class _moveaxis(Op):
     @overload
-    def __call__(self, x: Tensor, source: Any, destination: Any) -> Tensor:
+    def __call__(self, x: Tensor, source: Shape, destination: Shape) -> Tensor:
         """Axes moved to other places, the rest in order.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array, source: Any, destination: Any) -> np.ndarray:
+    def __call__(self, x: Array, source: Shape, destination: Shape) -> np.ndarray:
         """Axes moved to other places, the rest in order.  x (...) -> (...)"""
 
 moveaxis: _moveaxis
 """Axes moved to other places, the rest in order.  x (...) -> (...)"""
 
 @overload
-def mse_loss(predictions: Tensor, targets: _Input, *, reduction: str = 'mean') -> Tensor:
+def mse_loss(predictions: Tensor, targets: _Input, *, reduction: Reduction = 'mean') -> Tensor:
     """(predictions - targets)**2, reduced.  (...) · (...) -> () or (...)
 
     >>> predictions, targets = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 4.0])
@@ -1691,10 +1691,10 @@ def mse_loss(predictions: Tensor, targets: _Input, *, reduction: str = 'mean') -
     1.6667
     """
 @overload
-def mse_loss(predictions: _Input, targets: Tensor, *, reduction: str = 'mean') -> Tensor:
+def mse_loss(predictions: _Input, targets: Tensor, *, reduction: Reduction = 'mean') -> Tensor:
     """(predictions - targets)**2, reduced.  (...) · (...) -> () or (...)"""
 @overload
-def mse_loss(predictions: _Array, targets: _Array, *, reduction: str = 'mean') -> np.ndarray:
+def mse_loss(predictions: Array, targets: Array, *, reduction: Reduction = 'mean') -> np.ndarray:
     """(predictions - targets)**2, reduced.  (...) · (...) -> () or (...)"""
 
 class _mul(Op):
@@ -1705,7 +1705,7 @@ class _mul(Op):
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
         """a * b.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
         """a * b.  a (...) · b (...) -> (...)"""
 
 mul: _mul
@@ -1716,14 +1716,14 @@ class _neg(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """-x.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """-x.  x (...) -> (...)"""
 
 neg: _neg
 """-x.  x (...) -> (...)"""
 
 @overload
-def nll_loss(log_probabilities: Tensor, labels: _Input, *, weight: Any = None, ignore_index: int | None = None, reduction: str = 'mean') -> Tensor:
+def nll_loss(log_probabilities: Tensor, labels: _Input, *, weight: Any = None, ignore_index: Whole | None = None, reduction: Reduction = 'mean') -> Tensor:
     """-log_probabilities[label], reduced as in `softmax_cross_entropy`.  (..., C) · (...) int -> () or (...)
 
     >>> log_p = np.log([[0.5, 0.5], [0.25, 0.75]])
@@ -1731,22 +1731,22 @@ def nll_loss(log_probabilities: Tensor, labels: _Input, *, weight: Any = None, i
     0.4904
     """
 @overload
-def nll_loss(log_probabilities: _Input, labels: Tensor, *, weight: Any = None, ignore_index: int | None = None, reduction: str = 'mean') -> Tensor:
+def nll_loss(log_probabilities: _Input, labels: Tensor, *, weight: Any = None, ignore_index: Whole | None = None, reduction: Reduction = 'mean') -> Tensor:
     """-log_probabilities[label], reduced as in `softmax_cross_entropy`.  (..., C) · (...) int -> () or (...)"""
 @overload
-def nll_loss(log_probabilities: _Array, labels: _Array, *, weight: Any = None, ignore_index: int | None = None, reduction: str = 'mean') -> np.ndarray:
+def nll_loss(log_probabilities: Array, labels: Array, *, weight: Any = None, ignore_index: Whole | None = None, reduction: Reduction = 'mean') -> np.ndarray:
     """-log_probabilities[label], reduced as in `softmax_cross_entropy`.  (..., C) · (...) int -> () or (...)"""
 
 class _norm(Op):
     @overload
-    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def __call__(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """The Euclidean norm over axes; its derivative at 0 is 0.  x (...) -> (...)
 
         >>> float(tg.norm(np.array([3.0, 4.0])))
         5.0
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+    def __call__(self, x: Array, axis: Axis = None, keepdims: bool = False) -> np.ndarray:
         """The Euclidean norm over axes; its derivative at 0 is 0.  x (...) -> (...)"""
 
 norm: _norm
@@ -1758,10 +1758,10 @@ norm: _norm
 
 class _normalize(Op):
     @overload
-    def __call__(self, x: Tensor, *, axis: Any, eps: float = 1e-05) -> Tensor:
+    def __call__(self, x: Tensor, *, axis: Axis, eps: Number = 1e-05) -> Tensor:
         """(x - mean) / sqrt(variance + eps) over axes: mean 0, variance 1.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array, *, axis: Any, eps: float = 1e-05) -> np.ndarray:
+    def __call__(self, x: Array, *, axis: Axis, eps: Number = 1e-05) -> np.ndarray:
         """(x - mean) / sqrt(variance + eps) over axes: mean 0, variance 1.  x (...) -> (...)"""
 
 normalize: _normalize
@@ -1775,13 +1775,13 @@ class _not_equal(Op):
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
         """a != b, element by element.  a (...) · b (...) -> (...) bool"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
         """a != b, element by element.  a (...) · b (...) -> (...) bool"""
 
 not_equal: _not_equal
 """a != b, element by element.  a (...) · b (...) -> (...) bool"""
 
-def ones(shape: Any, *, dtype: Any = ..., **options: Any) -> Tensor:
+def ones(shape: Shape, *, dtype: Dtype = ..., requires_grad: bool = False, name: str | None = None) -> Tensor:
     """1 everywhere.
 
     >>> tg.ones(3)
@@ -1801,7 +1801,7 @@ class _outer(Op):
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
         """All products of an element of a and an element of b.  a (...) · b (...) -> (a.size, b.size)"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
         """All products of an element of a and an element of b.  a (...) · b (...) -> (a.size, b.size)"""
 
 outer: _outer
@@ -1814,7 +1814,7 @@ array([[10.,  1.],
 
 class _pad(Op):
     @overload
-    def __call__(self, x: Tensor, width: Any, mode: str = 'constant', *, value: float = 0.0) -> Tensor:
+    def __call__(self, x: Tensor, width: Width, mode: PadMode = 'constant', *, value: Number = 0.0) -> Tensor:
         """A border around x; `width` as in ``np.pad``: one int, a pair, or a pair per axis.  x (...) -> (...)
 
         Parameters
@@ -1830,7 +1830,7 @@ class _pad(Op):
         array([3., 2., 1., 2., 3., 2., 1.])
         """
     @overload
-    def __call__(self, x: _Array, width: Any, mode: str = 'constant', *, value: float = 0.0) -> np.ndarray:
+    def __call__(self, x: Array, width: Width, mode: PadMode = 'constant', *, value: Number = 0.0) -> np.ndarray:
         """A border around x; `width` as in ``np.pad``: one int, a pair, or a pair per axis.  x (...) -> (...)"""
 
 pad: _pad
@@ -1860,7 +1860,7 @@ class _pow(Op):
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
         """a ** b.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
         """a ** b.  a (...) · b (...) -> (...)"""
 
 pow: _pow
@@ -1877,7 +1877,7 @@ class _prelu(Op):
     def __call__(self, x: _Input, slope: Tensor) -> Tensor:
         """leaky_relu with a learned slope, one for all or one per channel.  x (..., C) · slope (C,) -> (..., C)"""
     @overload
-    def __call__(self, x: _Array, slope: _Array) -> np.ndarray:
+    def __call__(self, x: Array, slope: Array) -> np.ndarray:
         """leaky_relu with a learned slope, one for all or one per channel.  x (..., C) · slope (C,) -> (..., C)"""
 
 prelu: _prelu
@@ -1885,7 +1885,7 @@ prelu: _prelu
 
 class _prod(Op):
     @overload
-    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def __call__(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """The product over axes; its gradient is right at zeros too.  x (...) -> (...)
 
         >>> x = tg.Tensor([2.0, 3.0, 0.0], requires_grad=True)
@@ -1893,7 +1893,7 @@ class _prod(Op):
         (0.0, array([0., 0., 6.], dtype=float32))
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+    def __call__(self, x: Array, axis: Axis = None, keepdims: bool = False) -> np.ndarray:
         """The product over axes; its gradient is right at zeros too.  x (...) -> (...)"""
 
 prod: _prod
@@ -1909,13 +1909,13 @@ class _put(Op):
     def __call__(self, x: Tensor, *indices: _Input, key: Any, shape: tuple[int, ...]) -> Tensor:
         """Zeros of a shape with x added at [key], repeated places summed; the adjoint of getitem.  x (...) -> shape"""
     @overload
-    def __call__(self, x: _Array, *indices: _Array, key: Any, shape: tuple[int, ...]) -> np.ndarray:
+    def __call__(self, x: Array, *indices: Array, key: Any, shape: tuple[int, ...]) -> np.ndarray:
         """Zeros of a shape with x added at [key], repeated places summed; the adjoint of getitem.  x (...) -> shape"""
 
 put: _put
 """Zeros of a shape with x added at [key], repeated places summed; the adjoint of getitem.  x (...) -> shape"""
 
-def rand(*shape: int, rng: Any = None, dtype: Any = ..., **options: Any) -> Tensor:
+def rand(*shape: Shape, rng: Rng = None, dtype: Dtype = ..., requires_grad: bool = False, name: str | None = None) -> Tensor:
     """Uniform random numbers in [0, 1).  `rng`: a ``np.random.Generator`` or an int seed.
 
     >>> x = tg.rand(1000, rng=0)
@@ -1923,7 +1923,7 @@ def rand(*shape: int, rng: Any = None, dtype: Any = ..., **options: Any) -> Tens
     (True, True)
     """
 
-def randn(*shape: int, rng: Any = None, dtype: Any = ..., **options: Any) -> Tensor:
+def randn(*shape: Shape, rng: Rng = None, dtype: Dtype = ..., requires_grad: bool = False, name: str | None = None) -> Tensor:
     """Normal random numbers of mean 0, variance 1.  `rng`: a ``np.random.Generator`` or an int seed.
 
     >>> tg.randn(2, 3, rng=0).shape
@@ -1945,7 +1945,7 @@ class _relu(Op):
         array([0., 0., 1.], dtype=float32)
         """
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """max(x, 0); its derivative at 0 is 0, NaN stays NaN.  x (...) -> (...)"""
 
 relu: _relu
@@ -1964,7 +1964,7 @@ class _relu6(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """min(max(x, 0), 6); flat at both ends.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """min(max(x, 0), 6); flat at both ends.  x (...) -> (...)"""
 
 relu6: _relu6
@@ -1972,14 +1972,14 @@ relu6: _relu6
 
 class _repeat(Op):
     @overload
-    def __call__(self, x: Tensor, repeats: Any, axis: Any = None) -> Tensor:
+    def __call__(self, x: Tensor, repeats: Counts, axis: Whole | None = None) -> Tensor:
         """Each element (or slice along an axis) several times in a row.  x (...) -> (...)
 
         >>> tg.repeat(np.array([1, 2]), 3)
         array([1, 1, 1, 2, 2, 2])
         """
     @overload
-    def __call__(self, x: _Array, repeats: Any, axis: Any = None) -> np.ndarray:
+    def __call__(self, x: Array, repeats: Counts, axis: Whole | None = None) -> np.ndarray:
         """Each element (or slice along an axis) several times in a row.  x (...) -> (...)"""
 
 repeat: _repeat
@@ -1991,7 +1991,7 @@ array([1, 1, 1, 2, 2, 2])
 
 class _reshape(Op):
     @overload
-    def __call__(self, x: Tensor, shape: Any) -> Tensor:
+    def __call__(self, x: Tensor, shape: Shape) -> Tensor:
         """The same elements in another shape; one length may be -1.  x (...) -> shape
 
         >>> tg.reshape(np.arange(6), (2, -1))
@@ -1999,7 +1999,7 @@ class _reshape(Op):
                [3, 4, 5]])
         """
     @overload
-    def __call__(self, x: _Array, shape: Any) -> np.ndarray:
+    def __call__(self, x: Array, shape: Shape) -> np.ndarray:
         """The same elements in another shape; one length may be -1.  x (...) -> shape"""
 
 reshape: _reshape
@@ -2012,7 +2012,7 @@ array([[0, 1, 2],
 
 class _resize(Op):
     @overload
-    def __call__(self, x: Tensor, size: Any, *, mode: str = 'nearest', align_corners: bool = False) -> Tensor:
+    def __call__(self, x: Tensor, size: Size2d, *, mode: ResizeMode = 'nearest', align_corners: bool = False) -> Tensor:
         """Images of another size.  x (N,H,W,C) -> (N,H',W',C)
 
         Pixels are areas, whose centres lie at k + 1/2: what PyTorch calls "nearest-exact" and ``align_corners=False``.
@@ -2037,7 +2037,7 @@ class _resize(Op):
         array([0., 1., 3., 4.])
         """
     @overload
-    def __call__(self, x: _Array, size: Any, *, mode: str = 'nearest', align_corners: bool = False) -> np.ndarray:
+    def __call__(self, x: Array, size: Size2d, *, mode: ResizeMode = 'nearest', align_corners: bool = False) -> np.ndarray:
         """Images of another size.  x (N,H,W,C) -> (N,H',W',C)"""
 
 resize: _resize
@@ -2066,28 +2066,28 @@ array([0., 1., 3., 4.])
 """
 
 @overload
-def rms_norm(x: Tensor, gamma: _Input | None = None, *, axis: Any = -1, eps: float = 1e-05) -> Tensor:
+def rms_norm(x: Tensor, gamma: _Input | None = None, *, axis: Axis = -1, eps: Number = 1e-05) -> Tensor:
     """x / sqrt(mean(x**2) + eps) over `axis`, then scale.  x (N,...,C) · gamma (C,) -> (N,...,C)
 
     Source: Zhang and Sennrich (2019).
     """
 @overload
-def rms_norm(x: _Input, gamma: Tensor, *, axis: Any = -1, eps: float = 1e-05) -> Tensor:
+def rms_norm(x: _Input, gamma: Tensor, *, axis: Axis = -1, eps: Number = 1e-05) -> Tensor:
     """x / sqrt(mean(x**2) + eps) over `axis`, then scale.  x (N,...,C) · gamma (C,) -> (N,...,C)"""
 @overload
-def rms_norm(x: _Array, gamma: _Array | None = None, *, axis: Any = -1, eps: float = 1e-05) -> np.ndarray:
+def rms_norm(x: Array, gamma: Array | None = None, *, axis: Axis = -1, eps: Number = 1e-05) -> np.ndarray:
     """x / sqrt(mean(x**2) + eps) over `axis`, then scale.  x (N,...,C) · gamma (C,) -> (N,...,C)"""
 
 class _roll(Op):
     @overload
-    def __call__(self, x: Tensor, shift: Any, axis: Any = None) -> Tensor:
+    def __call__(self, x: Tensor, shift: Shape, axis: Axis = None) -> Tensor:
         """Elements moved along axes, round the end.  x (...) -> (...)
 
         >>> tg.roll(np.arange(5), 2)
         array([3, 4, 0, 1, 2])
         """
     @overload
-    def __call__(self, x: _Array, shift: Any, axis: Any = None) -> np.ndarray:
+    def __call__(self, x: Array, shift: Shape, axis: Axis = None) -> np.ndarray:
         """Elements moved along axes, round the end.  x (...) -> (...)"""
 
 roll: _roll
@@ -2108,7 +2108,7 @@ class _scale_shift(Op):
     def __call__(self, x: _Input, scale: _Input, shift: Tensor) -> Tensor:
         """x * scale + shift, per channel: batch norm with fixed statistics.  x (...,C) · scale, shift (C,) -> (...,C)"""
     @overload
-    def __call__(self, x: _Array, scale: _Array, shift: _Array) -> np.ndarray:
+    def __call__(self, x: Array, scale: Array, shift: Array) -> np.ndarray:
         """x * scale + shift, per channel: batch norm with fixed statistics.  x (...,C) · scale, shift (C,) -> (...,C)"""
 
 scale_shift: _scale_shift
@@ -2125,7 +2125,7 @@ class _scale_shift_relu(Op):
     def __call__(self, x: _Input, scale: _Input, shift: Tensor) -> Tensor:
         """relu(x * scale + shift), per channel, in one pass.  x (...,C) · scale, shift (C,) -> (...,C)"""
     @overload
-    def __call__(self, x: _Array, scale: _Array, shift: _Array) -> np.ndarray:
+    def __call__(self, x: Array, scale: Array, shift: Array) -> np.ndarray:
         """relu(x * scale + shift), per channel, in one pass.  x (...,C) · scale, shift (C,) -> (...,C)"""
 
 scale_shift_relu: _scale_shift_relu
@@ -2136,14 +2136,14 @@ class _selu(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """The self-normalising elu of Klambauer et al. (2017).  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """The self-normalising elu of Klambauer et al. (2017).  x (...) -> (...)"""
 
 selu: _selu
 """The self-normalising elu of Klambauer et al. (2017).  x (...) -> (...)"""
 
 @overload
-def separable_conv2d(x: Tensor, depthwise: _Input, pointwise: _Input, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
+def separable_conv2d(x: Tensor, depthwise: _Input, pointwise: _Input, b: _Input | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
     """`depthwise_conv2d`, then a mix of channels.  x (N,H,W,C) · (I,J,C,M) · (C*M,O) · b (O,) -> (N,H',W',O)
 
     >>> depthwise, pointwise = np.ones((3, 3, 3, 1)), np.ones((3, 16))
@@ -2153,16 +2153,16 @@ def separable_conv2d(x: Tensor, depthwise: _Input, pointwise: _Input, b: _Input 
     (75, 432)
     """
 @overload
-def separable_conv2d(x: _Input, depthwise: Tensor, pointwise: _Input, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
+def separable_conv2d(x: _Input, depthwise: Tensor, pointwise: _Input, b: _Input | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
     """`depthwise_conv2d`, then a mix of channels.  x (N,H,W,C) · (I,J,C,M) · (C*M,O) · b (O,) -> (N,H',W',O)"""
 @overload
-def separable_conv2d(x: _Input, depthwise: _Input, pointwise: Tensor, b: _Input | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
+def separable_conv2d(x: _Input, depthwise: _Input, pointwise: Tensor, b: _Input | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
     """`depthwise_conv2d`, then a mix of channels.  x (N,H,W,C) · (I,J,C,M) · (C*M,O) · b (O,) -> (N,H',W',O)"""
 @overload
-def separable_conv2d(x: _Input, depthwise: _Input, pointwise: _Input, b: Tensor, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
+def separable_conv2d(x: _Input, depthwise: _Input, pointwise: _Input, b: Tensor, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
     """`depthwise_conv2d`, then a mix of channels.  x (N,H,W,C) · (I,J,C,M) · (C*M,O) · b (O,) -> (N,H',W',O)"""
 @overload
-def separable_conv2d(x: _Array, depthwise: _Array, pointwise: _Array, b: _Array | None = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> np.ndarray:
+def separable_conv2d(x: Array, depthwise: Array, pointwise: Array, b: Array | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> np.ndarray:
     """`depthwise_conv2d`, then a mix of channels.  x (N,H,W,C) · (I,J,C,M) · (C*M,O) · b (O,) -> (N,H',W',O)"""
 
 class _setitem(Op):
@@ -2181,7 +2181,7 @@ class _setitem(Op):
     def __call__(self, x: _Input, v: Tensor, *indices: _Input, key: Any) -> Tensor:
         """x with v written at [key]; ``x[key] = v`` of a Tensor.  x (...) · v (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array, v: _Array, *indices: _Array, key: Any) -> np.ndarray:
+    def __call__(self, x: Array, v: Array, *indices: Array, key: Any) -> np.ndarray:
         """x with v written at [key]; ``x[key] = v`` of a Tensor.  x (...) · v (...) -> (...)"""
 
 setitem: _setitem
@@ -2204,7 +2204,7 @@ class _sigmoid(Op):
         array([0. , 0.5, 1. ])
         """
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """1 / (1 + e**-x), without overflow.  x (...) -> (...)"""
 
 sigmoid: _sigmoid
@@ -2219,7 +2219,7 @@ class _silu(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """x * sigmoid(x), also called swish.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """x * sigmoid(x), also called swish.  x (...) -> (...)"""
 
 silu: _silu
@@ -2230,7 +2230,7 @@ class _sin(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """The sine.  x (...) in radians -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """The sine.  x (...) in radians -> (...)"""
 
 sin: _sin
@@ -2238,14 +2238,14 @@ sin: _sin
 
 class _softmax(Op):
     @overload
-    def __call__(self, x: Tensor, axis: int = -1) -> Tensor:
+    def __call__(self, x: Tensor, axis: Whole = -1) -> Tensor:
         """exp(x) / sum(exp(x)) along an axis.  x (..., C) -> (..., C)
 
         >>> tg.softmax(np.log([[1.0, 2.0, 5.0]])).round(3)
         array([[0.125, 0.25 , 0.625]])
         """
     @overload
-    def __call__(self, x: _Array, axis: int = -1) -> np.ndarray:
+    def __call__(self, x: Array, axis: Whole = -1) -> np.ndarray:
         """exp(x) / sum(exp(x)) along an axis.  x (..., C) -> (..., C)"""
 
 softmax: _softmax
@@ -2257,7 +2257,7 @@ array([[0.125, 0.25 , 0.625]])
 
 class _softmax_cross_entropy(Op):
     @overload
-    def __call__(self, logits: Tensor, labels: _Input, weight: _Input | None = None, *, ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: str = 'mean') -> Tensor:
+    def __call__(self, logits: Tensor, labels: _Input, weight: _Input | None = None, *, ignore_index: Whole | None = None, label_smoothing: Number = 0.0, reduction: Reduction = 'mean') -> Tensor:
         """-log softmax(logits)[label], reduced.  logits (..., C) · labels (...) int, or (..., C) -> () or (...)
 
         Parameters
@@ -2285,13 +2285,13 @@ class _softmax_cross_entropy(Op):
                [-0.25 ,  0.25 ]])
         """
     @overload
-    def __call__(self, logits: _Input, labels: Tensor, weight: _Input | None = None, *, ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: str = 'mean') -> Tensor:
+    def __call__(self, logits: _Input, labels: Tensor, weight: _Input | None = None, *, ignore_index: Whole | None = None, label_smoothing: Number = 0.0, reduction: Reduction = 'mean') -> Tensor:
         """-log softmax(logits)[label], reduced.  logits (..., C) · labels (...) int, or (..., C) -> () or (...)"""
     @overload
-    def __call__(self, logits: _Input, labels: _Input, weight: Tensor, *, ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: str = 'mean') -> Tensor:
+    def __call__(self, logits: _Input, labels: _Input, weight: Tensor, *, ignore_index: Whole | None = None, label_smoothing: Number = 0.0, reduction: Reduction = 'mean') -> Tensor:
         """-log softmax(logits)[label], reduced.  logits (..., C) · labels (...) int, or (..., C) -> () or (...)"""
     @overload
-    def __call__(self, logits: _Array, labels: _Array, weight: _Array | None = None, *, ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: str = 'mean') -> np.ndarray:
+    def __call__(self, logits: Array, labels: Array, weight: Array | None = None, *, ignore_index: Whole | None = None, label_smoothing: Number = 0.0, reduction: Reduction = 'mean') -> np.ndarray:
         """-log softmax(logits)[label], reduced.  logits (..., C) · labels (...) int, or (..., C) -> () or (...)"""
 
 softmax_cross_entropy: _softmax_cross_entropy
@@ -2327,21 +2327,21 @@ class _softplus(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """log(1 + e**x), without overflow.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """log(1 + e**x), without overflow.  x (...) -> (...)"""
 
 softplus: _softplus
 """log(1 + e**x), without overflow.  x (...) -> (...)"""
 
 @overload
-def split(x: Tensor, sections: Any, *, axis: int = 0) -> list[Tensor]:
+def split(x: Tensor, sections: Counts, *, axis: Whole = 0) -> list[Tensor]:
     """Cut along an axis into equal parts (an int), or before each of a list of indices, as ``np.split`` does.
 
     >>> [part.shape for part in tg.split(np.ones((6, 2)), 3)]
     [(2, 2), (2, 2), (2, 2)]
     """
 @overload
-def split(x: _Array, sections: Any, *, axis: int = 0) -> list[np.ndarray]:
+def split(x: Array, sections: Counts, *, axis: Whole = 0) -> list[np.ndarray]:
     """Cut along an axis into equal parts (an int), or before each of a list of indices, as ``np.split`` does."""
 
 class _sqrt(Op):
@@ -2349,7 +2349,7 @@ class _sqrt(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """The square root; its derivative at 0 is taken as 0.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """The square root; its derivative at 0 is taken as 0.  x (...) -> (...)"""
 
 sqrt: _sqrt
@@ -2357,7 +2357,7 @@ sqrt: _sqrt
 
 class _squeeze(Op):
     @overload
-    def __call__(self, x: Tensor, axis: Any = None) -> Tensor:
+    def __call__(self, x: Tensor, axis: Whole | tuple[Whole, ...] | None = None) -> Tensor:
         """Without these axes of length 1, without all of them if None.  x (...) -> (...)
 
         >>> x = np.ones((1, 28, 28, 1))
@@ -2365,7 +2365,7 @@ class _squeeze(Op):
         ((28, 28), (28, 28, 1))
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None) -> np.ndarray:
+    def __call__(self, x: Array, axis: Whole | tuple[Whole, ...] | None = None) -> np.ndarray:
         """Without these axes of length 1, without all of them if None.  x (...) -> (...)"""
 
 squeeze: _squeeze
@@ -2378,7 +2378,7 @@ squeeze: _squeeze
 
 class _stack(Op):
     @overload
-    def __call__(self, first: list[Tensor] | tuple[Tensor, ...], /, *, axis: int = 0) -> Tensor:
+    def __call__(self, first: list[Tensor] | tuple[Tensor, ...], /, *, axis: Whole = 0) -> Tensor:
         """Arrays of one shape side by side along a new axis; ``stack([a, b], axis=0)``.  xs (...), ... -> (...)
 
         >>> tg.stack([np.array([1.0, 2.0]), np.array([3.0, 4.0])], axis=1)
@@ -2386,13 +2386,13 @@ class _stack(Op):
                [2., 4.]])
         """
     @overload
-    def __call__(self, first: Tensor, /, *xs: _Input, axis: int = 0) -> Tensor:
+    def __call__(self, first: Tensor, /, *xs: _Input, axis: Whole = 0) -> Tensor:
         """Arrays of one shape side by side along a new axis; ``stack([a, b], axis=0)``.  xs (...), ... -> (...)"""
     @overload
-    def __call__(self, first: _Array, /, *xs: _Array, axis: int = 0) -> np.ndarray:
+    def __call__(self, first: Array, /, *xs: Array, axis: Whole = 0) -> np.ndarray:
         """Arrays of one shape side by side along a new axis; ``stack([a, b], axis=0)``.  xs (...), ... -> (...)"""
     @overload
-    def __call__(self, first: _Array, /, *xs: _Input, axis: int = 0) -> Tensor:
+    def __call__(self, first: Array, /, *xs: _Input, axis: Whole = 0) -> Tensor:
         """Arrays of one shape side by side along a new axis; ``stack([a, b], axis=0)``.  xs (...), ... -> (...)"""
 
 stack: _stack
@@ -2405,14 +2405,14 @@ array([[1., 3.],
 
 class _std(Op):
     @overload
-    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False, *, ddof: int = 0) -> Tensor:
+    def __call__(self, x: Tensor, axis: Axis = None, keepdims: bool = False, *, ddof: Whole = 0) -> Tensor:
         """The square root of the variance; where that is 0, so is the derivative.  x (...) -> (...)
 
         >>> float(tg.std(np.array([1.0, 3.0, 1.0, 3.0])))
         1.0
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False, *, ddof: int = 0) -> np.ndarray:
+    def __call__(self, x: Array, axis: Axis = None, keepdims: bool = False, *, ddof: Whole = 0) -> np.ndarray:
         """The square root of the variance; where that is 0, so is the derivative.  x (...) -> (...)"""
 
 std: _std
@@ -2430,7 +2430,7 @@ class _sub(Op):
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
         """a - b.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
         """a - b.  a (...) · b (...) -> (...)"""
 
 sub: _sub
@@ -2438,7 +2438,7 @@ sub: _sub
 
 class _sum(Op):
     @overload
-    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+    def __call__(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """The sum over axes.  x (...) -> (...)
 
         >>> x = np.array([[1.0, 2.0], [3.0, 4.0]])
@@ -2446,7 +2446,7 @@ class _sum(Op):
         (10.0, array([4., 6.]), (2, 1))
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False) -> np.ndarray:
+    def __call__(self, x: Array, axis: Axis = None, keepdims: bool = False) -> np.ndarray:
         """The sum over axes.  x (...) -> (...)"""
 
 sum: _sum
@@ -2459,10 +2459,10 @@ sum: _sum
 
 class _swapaxes(Op):
     @overload
-    def __call__(self, x: Tensor, axis1: int, axis2: int) -> Tensor:
+    def __call__(self, x: Tensor, axis1: Whole, axis2: Whole) -> Tensor:
         """Two axes exchanged.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array, axis1: int, axis2: int) -> np.ndarray:
+    def __call__(self, x: Array, axis1: Whole, axis2: Whole) -> np.ndarray:
         """Two axes exchanged.  x (...) -> (...)"""
 
 swapaxes: _swapaxes
@@ -2470,7 +2470,7 @@ swapaxes: _swapaxes
 
 class _take(Op):
     @overload
-    def __call__(self, x: Tensor, indices: _Input, axis: Any = None) -> Tensor:
+    def __call__(self, x: Tensor, indices: _Input, axis: Whole | None = None) -> Tensor:
         """Elements of x along an axis (of the flattened x if None) at integer indices.  x (...) · indices (...) -> (...)
 
         >>> x = tg.Tensor([10.0, 20.0, 30.0], requires_grad=True)
@@ -2479,10 +2479,10 @@ class _take(Op):
         (array([30., 10., 30.], dtype=float32), array([1., 0., 2.], dtype=float32))
         """
     @overload
-    def __call__(self, x: _Input, indices: Tensor, axis: Any = None) -> Tensor:
+    def __call__(self, x: _Input, indices: Tensor, axis: Whole | None = None) -> Tensor:
         """Elements of x along an axis (of the flattened x if None) at integer indices.  x (...) · indices (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array, indices: _Array, axis: Any = None) -> np.ndarray:
+    def __call__(self, x: Array, indices: Array, axis: Whole | None = None) -> np.ndarray:
         """Elements of x along an axis (of the flattened x if None) at integer indices.  x (...) · indices (...) -> (...)"""
 
 take: _take
@@ -2499,13 +2499,13 @@ class _tanh(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """The hyperbolic tangent.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """The hyperbolic tangent.  x (...) -> (...)"""
 
 tanh: _tanh
 """The hyperbolic tangent.  x (...) -> (...)"""
 
-def tensor(data: Any, *, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+def tensor(data: Any, *, dtype: Dtype = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
     """A Tensor of a copy of `data`; Python floats become float32.
 
     >>> tg.tensor([1, 2, 3], dtype=np.float32, requires_grad=True)
@@ -2514,7 +2514,7 @@ def tensor(data: Any, *, dtype: Any = None, requires_grad: bool = False, name: s
 
 class _tensordot(Op):
     @overload
-    def __call__(self, a: Tensor, b: _Input, axes: Any = 2) -> Tensor:
+    def __call__(self, a: Tensor, b: _Input, axes: Places = 2) -> Tensor:
         """Products summed over the last `axes` axes of a and first of b, or over two lists of axes.
 
         a (...) · b (...) -> (...)
@@ -2523,10 +2523,10 @@ class _tensordot(Op):
         (2, 5)
         """
     @overload
-    def __call__(self, a: _Input, b: Tensor, axes: Any = 2) -> Tensor:
+    def __call__(self, a: _Input, b: Tensor, axes: Places = 2) -> Tensor:
         """Products summed over the last `axes` axes of a and first of b, or over two lists of axes."""
     @overload
-    def __call__(self, a: _Array, b: _Array, axes: Any = 2) -> np.ndarray:
+    def __call__(self, a: Array, b: Array, axes: Places = 2) -> np.ndarray:
         """Products summed over the last `axes` axes of a and first of b, or over two lists of axes."""
 
 tensordot: _tensordot
@@ -2540,14 +2540,14 @@ a (...) · b (...) -> (...)
 
 class _transpose(Op):
     @overload
-    def __call__(self, x: Tensor, axes: Any = None) -> Tensor:
+    def __call__(self, x: Tensor, axes: Wholes | None = None) -> Tensor:
         """Axes in another order, reversed if None.  x (...) -> (...)
 
         >>> tg.transpose(np.ones((8, 28, 28, 1)), (0, 3, 1, 2)).shape  # channels first
         (8, 1, 28, 28)
         """
     @overload
-    def __call__(self, x: _Array, axes: Any = None) -> np.ndarray:
+    def __call__(self, x: Array, axes: Wholes | None = None) -> np.ndarray:
         """Axes in another order, reversed if None.  x (...) -> (...)"""
 
 transpose: _transpose
@@ -2559,7 +2559,7 @@ transpose: _transpose
 
 class _unfold(Op):
     @overload
-    def __call__(self, x: Tensor, window: Any, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Tensor:
+    def __call__(self, x: Tensor, window: Size2d, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
         """The pixels under each place of a window; padding is zeros.  x (N,H,W,C) -> (N,H',W',I,J,C)
 
         Options as in `conv2d`, which is ``tensordot(unfold(x, (I, J)), w, 3)``.
@@ -2570,7 +2570,7 @@ class _unfold(Op):
                [1., 2., 3.]])
         """
     @overload
-    def __call__(self, x: _Array, window: Any, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> np.ndarray:
+    def __call__(self, x: Array, window: Size2d, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> np.ndarray:
         """The pixels under each place of a window; padding is zeros.  x (N,H,W,C) -> (N,H',W',I,J,C)"""
 
 unfold: _unfold
@@ -2586,14 +2586,14 @@ array([[0., 1., 2.],
 
 class _var(Op):
     @overload
-    def __call__(self, x: Tensor, axis: Any = None, keepdims: bool = False, *, ddof: int = 0) -> Tensor:
+    def __call__(self, x: Tensor, axis: Axis = None, keepdims: bool = False, *, ddof: Whole = 0) -> Tensor:
         """The variance: mean square distance from the mean, divided by count - ddof.  x (...) -> (...)
 
         >>> float(tg.var(np.array([1.0, 3.0]))), float(tg.var(np.array([1.0, 3.0]), ddof=1))
         (1.0, 2.0)
         """
     @overload
-    def __call__(self, x: _Array, axis: Any = None, keepdims: bool = False, *, ddof: int = 0) -> np.ndarray:
+    def __call__(self, x: Array, axis: Axis = None, keepdims: bool = False, *, ddof: Whole = 0) -> np.ndarray:
         """The variance: mean square distance from the mean, divided by count - ddof.  x (...) -> (...)"""
 
 var: _var
@@ -2619,7 +2619,7 @@ class _where(Op):
     def __call__(self, condition: _Input, a: _Input, b: Tensor) -> Tensor:
         """a where the condition holds, else b.  condition (...) bool · a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, condition: _Array, a: _Array, b: _Array) -> np.ndarray:
+    def __call__(self, condition: Array, a: Array, b: Array) -> np.ndarray:
         """a where the condition holds, else b.  condition (...) bool · a (...) · b (...) -> (...)"""
 
 where: _where
@@ -2630,7 +2630,7 @@ where: _where
 array([-10.,   2., -30.])
 """
 
-def zeros(shape: Any, *, dtype: Any = ..., **options: Any) -> Tensor:
+def zeros(shape: Shape, *, dtype: Dtype = ..., requires_grad: bool = False, name: str | None = None) -> Tensor:
     """0 everywhere.
 
     >>> tg.zeros((2, 3), name="z")

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import kernels
 from ..autodiff import Sample as S
+from ..autodiff.kinds import Approximation, Number
 from ..autodiff.sample import apart, uniform
 from ..core import op
 from ._reference import scalarwise
@@ -55,7 +56,7 @@ relu_dx.formula(y="dy * (x > 0)")
     samples=[*_APART, S(x=apart(6), slope=0.3)],
     ref=scalarwise(lambda x, slope=0.01: x if x > 0 else slope * x),
 )
-def leaky_relu(x: Any, *, slope: float = 0.01) -> Any:
+def leaky_relu(x: Any, *, slope: Number = 0.01) -> Any:
     """x where positive, slope * x elsewhere (at 0 too).  x (...) -> (...)
 
     >>> tg.leaky_relu(np.array([-1.0, 2.0]), slope=0.1)
@@ -119,7 +120,7 @@ hard_swish.vjp(x=lambda g, x: where(x >= 3, g, where(x <= -3, 0, g * (x / 3 + 0.
     samples=[*_APART, S(x=apart(6), alpha=0.5)],
     ref=scalarwise(lambda x, alpha=1.0: x if x > 0 else alpha * math.expm1(x)),
 )
-def elu(x: Any, *, alpha: float = 1.0) -> Any:
+def elu(x: Any, *, alpha: Number = 1.0) -> Any:
     """x where positive, alpha * (e**x - 1) elsewhere.  x (...) -> (...)"""
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
@@ -168,7 +169,7 @@ def _gelu_ref(x: float, approximate: str = "none") -> float:
 
 
 @op(samples=[S(x=(2, 3)), S(x=(2, 3), approximate="tanh")], ref=scalarwise(_gelu_ref))
-def gelu(x: Any, *, approximate: str = "none") -> Any:
+def gelu(x: Any, *, approximate: Approximation = "none") -> Any:
     """x times the normal distribution function at x; ``approximate="tanh"`` as Hendrycks and Gimpel.
 
     x (...) -> (...)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.kinds import Dtype, Shape
 from ..autodiff.sample import Sample as S
 from ..core.operation import op
 
@@ -43,14 +44,14 @@ def sum_to(x: Any, *, shape: tuple[int, ...]) -> Any:
     ref=lambda x, shape: x + np.zeros(shape),
     numpy=[np.broadcast_to],
 )
-def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
+def broadcast_to(x: Any, shape: Shape) -> Any:
     """Repeat x along axes of length 1 and new leading axes.  x (...) -> shape
 
     >>> x = tg.Tensor([1.0, 2.0], requires_grad=True)
     >>> tg.grad(tg.broadcast_to(x, (3, 2)).sum(), x)  # a number used three times
     array([3., 3.], dtype=float32)
     """
-    return np.broadcast_to(x, shape)
+    return np.broadcast_to(x, shape)  # type: ignore[arg-type]  # NumPy's stubs lack its own integers
 
 
 sum_to.vjp(x=lambda g, x_shape: broadcast_to(g, x_shape))
@@ -58,7 +59,7 @@ broadcast_to.vjp(x=lambda g, x_shape: sum_to(g, shape=x_shape))
 
 
 @op(samples=[S(x=(2, 3), dtype=np.float64)], ref=lambda x, *, dtype: x * np.ones((), dtype))
-def cast(x: Any, *, dtype: Any) -> Any:
+def cast(x: Any, *, dtype: Dtype) -> Any:
     """Convert to another dtype.  x (...) -> (...)"""
     return x.astype(dtype)
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import Sample as S
+from ..autodiff.kinds import Number, PadMode, Width
 from ..core import Tensor, op
 from ._taps import Taps, gather, taps
 from .indexing import _put_ref, getitem
@@ -96,7 +97,7 @@ def _padded_ref(x: np.ndarray, width: Any, mode: str = "constant", *, value: flo
     cost=lambda: 0,
     numpy=[np.pad],
 )  # fmt: skip
-def pad(x: Any, width: Any, mode: str = "constant", *, value: float = 0.0) -> Any:
+def pad(x: Any, width: Width, mode: PadMode = "constant", *, value: Number = 0.0) -> Any:
     """A border around x; `width` as in ``np.pad``: one int, a pair, or a pair per axis.  x (...) -> (...)
 
     Parameters

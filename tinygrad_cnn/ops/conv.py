@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import kernels
 from ..autodiff import Sample as S
+from ..autodiff.kinds import Padding, Size2d, Whole, Wholes
 from ..autodiff.numbers import whole
 from ..core import op
 from ..kernels import shapes, slow
@@ -37,7 +38,7 @@ def geometry(x_shape: Any, w_shape: Any, stride: Any, padding: Any, dilation: An
         return _window.__wrapped__(x_shape, w_shape, stride, padding, dilation, groups)
 
 
-def filters_window(x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> shapes.Window:
+def filters_window(x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, groups: Whole) -> shapes.Window:
     """The window of images, filters and bias that go together."""
     win = geometry(x.shape, w.shape, stride, padding, dilation, groups)
     if b is not None and b.shape != w.shape[3:]:
@@ -69,7 +70,7 @@ _SAMPLES = [
 
 @op(samples=_SAMPLES, ref=_conv2d_ref, cost=_cost)
 def conv2d(
-    x: Any, w: Any, b: Any = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+    x: Any, w: Any, b: Any = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1
 ) -> Any:
     """Cross-correlate images with a bank of filters.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)
 
@@ -111,7 +112,7 @@ def conv2d(
     cost=lambda dy_shape, w_shape: _cost(dy_shape, w_shape),
 )  # fmt: skip
 def conv2d_dx(
-    dy: Any, w: Any, *, size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+    dy: Any, w: Any, *, size: Wholes, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1
 ) -> Any:
     """The gradient of conv2d in its images of `size` (H, W).  dy (N,H',W',O) · w (I,J,C/groups,O) -> (N,H,W,C)
 
@@ -142,8 +143,9 @@ def _check_dy(who: str, got: Any, expected: Any) -> None:
     cost=lambda x_shape, dy_shape, window, groups: _cost(dy_shape, (*window, x_shape[3] // groups)),
 )  # fmt: skip
 def conv2d_dw(
-    x: Any, dy: Any, *, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
-) -> Any:
+    x: Any, dy: Any, *, window: Wholes, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1,
+    groups: Whole = 1,
+) -> Any:  # fmt: skip
     """The gradient of conv2d in its filters of `window` (I, J).  x (N,H,W,C) · dy (N,H',W',O) -> (I,J,C/groups,O)
 
     >>> x, dy = np.array([1.0, 2.0, 3.0, 4.0]).reshape(1, 1, 4, 1), np.ones((1, 1, 2, 1))
@@ -251,8 +253,8 @@ def _conv_transpose2d_ref(
     cost=lambda x_shape, w_shape: _cost(x_shape, w_shape),
 )  # fmt: skip
 def conv_transpose2d(
-    x: Any, w: Any, b: Any = None, *, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, dilation: Any = 1,
-    groups: int = 1,
+    x: Any, w: Any, b: Any = None, *, stride: Size2d = 1, padding: Padding = 0, output_padding: Size2d = 0,
+    dilation: Size2d = 1, groups: Whole = 1,
 ) -> Any:  # fmt: skip
     """Each pixel stamps filters times its value.  x (N,H,W,C) · w (I,J,O/groups,C) · b (O,) -> (N,H',W',O)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.kinds import Padding, Size2d, Whole
 from ._arguments import Input, placed, shape_of
 from .conv import conv2d
 from .shape import reshape
@@ -19,8 +20,9 @@ def _sides(padding: Any) -> Any:
 
 
 def conv1d(
-    x: Input, w: Input, b: Input = None, *, stride: int = 1, padding: Any = 0, dilation: int = 1, groups: int = 1
-) -> Any:
+    x: Input, w: Input, b: Input = None, *, stride: Whole = 1, padding: Padding = 0, dilation: Whole = 1,
+    groups: Whole = 1,
+) -> Any:  # fmt: skip
     """Cross-correlate sequences with a bank of filters.  x (N,L,C) · w (K,C/groups,O) · b (O,) -> (N,L',O)
 
     L' = floor((L + before + after - dilation*(K - 1) - 1) / stride) + 1.  Options as in `conv2d`, of one axis;
@@ -49,7 +51,7 @@ def conv1d(
 
 
 def depthwise_conv2d(
-    x: Input, w: Input, b: Input = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1
+    x: Input, w: Input, b: Input = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1
 ) -> Any:
     """M filters for each channel by itself.  x (N,H,W,C) · w (I,J,C,M) · b (C*M,) -> (N,H',W',C*M)
 
@@ -77,9 +79,9 @@ def separable_conv2d(
     pointwise: Input,
     b: Input = None,
     *,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
+    stride: Size2d = 1,
+    padding: Padding = 0,
+    dilation: Size2d = 1,
 ) -> Any:
     """`depthwise_conv2d`, then a mix of channels.  x (N,H,W,C) · (I,J,C,M) · (C*M,O) · b (O,) -> (N,H',W',O)
 

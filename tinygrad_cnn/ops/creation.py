@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 import numpy as np
 
+from ..autodiff.kinds import Array, Dtype, Number, Rng, Shape, Whole
 from ..core import Tensor
 from .random import draw_from, generator
 
 
-def tensor(data: Any, *, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+def tensor(data: Any, *, dtype: Dtype = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
     """A Tensor of a copy of `data`; Python floats become float32.
 
     >>> tg.tensor([1, 2, 3], dtype=np.float32, requires_grad=True)
@@ -19,36 +21,38 @@ def tensor(data: Any, *, dtype: Any = None, requires_grad: bool = False, name: s
     return Tensor(data, dtype=dtype, requires_grad=requires_grad, name=name)
 
 
-def full(shape: Any, value: Any, *, dtype: Any = np.float32, **options: Any) -> Tensor:
+def full(
+    shape: Shape, value: Array, *, dtype: Dtype = np.float32, requires_grad: bool = False, name: str | None = None
+) -> Tensor:
     """`value` everywhere.
 
     >>> tg.full((2, 2), 7)
     Tensor([[7., 7.],
             [7., 7.]], dtype=float32)
     """
-    return Tensor(np.full(shape, value, dtype), copy=False, **options)
+    return Tensor(np.full(shape, value, dtype), requires_grad=requires_grad, name=name, copy=False)
 
 
-def zeros(shape: Any, *, dtype: Any = np.float32, **options: Any) -> Tensor:
+def zeros(shape: Shape, *, dtype: Dtype = np.float32, requires_grad: bool = False, name: str | None = None) -> Tensor:
     """0 everywhere.
 
     >>> tg.zeros((2, 3), name="z")
     Tensor([[0., 0., 0.],
             [0., 0., 0.]], dtype=float32, name='z')
     """
-    return full(shape, 0, dtype=dtype, **options)
+    return full(shape, 0, dtype=dtype, requires_grad=requires_grad, name=name)
 
 
-def ones(shape: Any, *, dtype: Any = np.float32, **options: Any) -> Tensor:
+def ones(shape: Shape, *, dtype: Dtype = np.float32, requires_grad: bool = False, name: str | None = None) -> Tensor:
     """1 everywhere.
 
     >>> tg.ones(3)
     Tensor([1., 1., 1.], dtype=float32)
     """
-    return full(shape, 1, dtype=dtype, **options)
+    return full(shape, 1, dtype=dtype, requires_grad=requires_grad, name=name)
 
 
-def arange(*bounds: Any, dtype: Any = None, **options: Any) -> Tensor:
+def arange(*bounds: Number, dtype: Dtype = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
     """``arange(stop)`` or ``arange(start, stop, step)``; whole numbers unless a bound or dtype is floating.
 
     >>> tg.arange(2, 8, 2)
@@ -57,20 +61,25 @@ def arange(*bounds: Any, dtype: Any = None, **options: Any) -> Tensor:
     array = np.arange(*bounds, dtype=dtype)
     if dtype is None and array.dtype == np.float64:
         array = array.astype(np.float32)
-    return Tensor(array, copy=False, **options)
+    return Tensor(array, requires_grad=requires_grad, name=name, copy=False)
 
 
-def eye(n: int, m: int | None = None, *, dtype: Any = np.float32, **options: Any) -> Tensor:
+def eye(
+    n: Whole, m: Whole | None = None, *, dtype: Dtype = np.float32, requires_grad: bool = False, name: str | None = None
+) -> Tensor:
     """Ones on the diagonal of an (n, m) matrix, zeros elsewhere.
 
     >>> tg.eye(2)
     Tensor([[1., 0.],
             [0., 1.]], dtype=float32)
     """
-    return Tensor(np.eye(n, m, dtype=dtype), copy=False, **options)
+    array = np.eye(index(n), m if m is None else index(m), dtype=dtype)
+    return Tensor(array, requires_grad=requires_grad, name=name, copy=False)
 
 
-def randn(*shape: int, rng: Any = None, dtype: Any = np.float32, **options: Any) -> Tensor:
+def randn(
+    *shape: Shape, rng: Rng = None, dtype: Dtype = np.float32, requires_grad: bool = False, name: str | None = None
+) -> Tensor:
     """Normal random numbers of mean 0, variance 1.  `rng`: a ``np.random.Generator`` or an int seed.
 
     >>> tg.randn(2, 3, rng=0).shape
@@ -79,10 +88,12 @@ def randn(*shape: int, rng: Any = None, dtype: Any = np.float32, **options: Any)
     True
     """
     values = draw_from(generator(rng, "randn"), "standard_normal", _shape(shape))
-    return Tensor(values.astype(dtype), copy=False, **options)
+    return Tensor(values.astype(dtype), requires_grad=requires_grad, name=name, copy=False)
 
 
-def rand(*shape: int, rng: Any = None, dtype: Any = np.float32, **options: Any) -> Tensor:
+def rand(
+    *shape: Shape, rng: Rng = None, dtype: Dtype = np.float32, requires_grad: bool = False, name: str | None = None
+) -> Tensor:
     """Uniform random numbers in [0, 1).  `rng`: a ``np.random.Generator`` or an int seed.
 
     >>> x = tg.rand(1000, rng=0)
@@ -90,7 +101,7 @@ def rand(*shape: int, rng: Any = None, dtype: Any = np.float32, **options: Any) 
     (True, True)
     """
     values = draw_from(generator(rng, "rand"), "random", _shape(shape))
-    return Tensor(values.astype(dtype), copy=False, **options)
+    return Tensor(values.astype(dtype), requires_grad=requires_grad, name=name, copy=False)
 
 
 def _shape(shape: tuple[Any, ...]) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import kernels
 from ..autodiff import Sample as S
+from ..autodiff.kinds import Number, Padding, Size2d, Whole
 from ..autodiff.sample import apart, positive
 from ..core import op
 from . import normalization
@@ -43,7 +44,7 @@ def _conv_relu(x: Any, w: Any, b: Any = None, **options: Any) -> Any:
     cost=_cost,
 )
 def conv2d_relu(
-    x: Any, w: Any, b: Any = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+    x: Any, w: Any, b: Any = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1
 ) -> Any:
     """relu(conv2d(x, w, b)) in one pass.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
     return kernels.conv2d_relu(*promoted(x, w, b), filters_window(x, w, b, stride, padding, dilation, groups), groups)
@@ -144,7 +145,7 @@ add_relu.vjp(g=lambda g, y: relu_dx(g, y), a=lambda g: g, b=lambda g: g)
 add_relu.formula(y="maximum(a + b, 0)")
 
 
-def _norm_forward(x: Any, gamma: Any, beta: Any, eps: float, observe: Any, relu: bool) -> Any:
+def _norm_forward(x: Any, gamma: Any, beta: Any, eps: Number, observe: Any, relu: bool) -> Any:
     """y, and the statistics that the first-order rule shares."""
     if x.ndim < 2 or gamma.shape != x.shape[-1:] or beta.shape != x.shape[-1:]:
         raise ValueError(
@@ -238,7 +239,7 @@ _NORMS = [S(x=(2, 3, 2, 2), gamma=positive(2), beta=(2,), eps=1e-2), S(x=(5, 3),
     effects=["observe"],
 )
 def batch_norm(
-    x: Any, gamma: Any, beta: Any, *, eps: float = 1e-5, observe: Callable[[Any, Any], Any] | None = None
+    x: Any, gamma: Any, beta: Any, *, eps: Number = 1e-5, observe: Callable[[Any, Any], Any] | None = None
 ) -> Any:
     """Normalise each channel over all other axes, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
 
@@ -263,7 +264,7 @@ def batch_norm(
     effects=["observe"],
 )
 def batch_norm_relu(
-    x: Any, gamma: Any, beta: Any, *, eps: float = 1e-5, observe: Callable[[Any, Any], Any] | None = None
+    x: Any, gamma: Any, beta: Any, *, eps: Number = 1e-5, observe: Callable[[Any, Any], Any] | None = None
 ) -> Any:
     """relu(batch_norm(x, gamma, beta)) in fewer passes.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
     return _norm_forward(x, gamma, beta, eps, observe, relu=True)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import Sample as S
+from ..autodiff.kinds import Whole
 from ..core import op
 from ..core.tensor import Tensor
 from .algebra import sum_to
@@ -247,7 +248,7 @@ def along(axis: int, ndim: int) -> Any:
     cost=lambda: 0,
     numpy=[np.take],
 )  # fmt: skip
-def take(x: Any, indices: Any, axis: Any = None) -> Any:
+def take(x: Any, indices: Any, axis: Whole | None = None) -> Any:
     """Elements of x along an axis (of the flattened x if None) at integer indices.  x (...) · indices (...) -> (...)
 
     >>> x = tg.Tensor([10.0, 20.0, 30.0], requires_grad=True)

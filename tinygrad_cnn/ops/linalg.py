@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import kernels
 from ..autodiff import Sample as S
+from ..autodiff.kinds import Places
 from ..core import op
 from ._arguments import Input
 from .algebra import sum_to
@@ -256,7 +257,7 @@ def _letters(a_ndim: int, b_ndim: int, axes: Any) -> str:
     cost=lambda a_shape, b_shape, axes: _einsum_cost([a_shape, b_shape], _letters(len(a_shape), len(b_shape), axes)),
     numpy=[np.tensordot],
 )
-def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+def tensordot(a: Any, b: Any, axes: Places = 2) -> Any:
     """Products summed over the last `axes` axes of a and first of b, or over two lists of axes.
 
     a (...) · b (...) -> (...)
@@ -264,7 +265,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     >>> tg.tensordot(np.ones((2, 3, 4)), np.ones((3, 4, 5))).shape  # sums over 3 and 4
     (2, 5)
     """
-    return np.tensordot(a, b, axes)
+    return np.tensordot(a, b, axes)  # type: ignore[arg-type]  # NumPy's stubs lack its own integers
 
 
 def _tensordot_rule(g: Any, other: Any, i: int, a_shape: Any, b_shape: Any, axes: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import Sample as S
+from ..autodiff.kinds import Axis
 from ..autodiff.sample import booleans, integers
 from ..core import Op, op
 from ._axes import axes_of
@@ -130,12 +131,12 @@ def _by_rows(each: Any) -> Any:
 
 
 @op(params=["axis", "keepdims"], samples=_ROWS, ref=_by_rows(builtins.any), numpy=[np.any])
-def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Whether any element over axes holds (is not 0).  x (...) -> (...) bool"""
     return np.any(x, axis=axes_of("any", axis, x.ndim), keepdims=keepdims)
 
 
 @op(params=["axis", "keepdims"], samples=_ROWS, ref=_by_rows(builtins.all), numpy=[np.all])
-def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Whether all elements over axes hold (are not 0).  x (...) -> (...) bool"""
     return np.all(x, axis=axes_of("all", axis, x.ndim), keepdims=keepdims)

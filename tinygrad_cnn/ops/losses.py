@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import Sample as S
+from ..autodiff.kinds import Number, Reduction, Whole
 from ..autodiff.numbers import number
 from ..autodiff.sample import positive, probabilities
 from ..core import Tensor, op
@@ -30,7 +31,7 @@ def _softmax_ref(x: np.ndarray, *, axis: int = -1, log: bool = False) -> np.ndar
 
 
 @op(params=["axis"], samples=_ROWS, ref=_softmax_ref, cost=lambda x_shape: 4 * math.prod(x_shape))
-def softmax(x: Any, axis: int = -1) -> Any:
+def softmax(x: Any, axis: Whole = -1) -> Any:
     """exp(x) / sum(exp(x)) along an axis.  x (..., C) -> (..., C)
 
     >>> tg.softmax(np.log([[1.0, 2.0, 5.0]])).round(3)
@@ -50,7 +51,7 @@ softmax.formula(y="exp(x) / sum(exp(x))")
     ref=lambda x, axis=-1: _softmax_ref(x, axis=axis, log=True),
     cost=lambda x_shape: 4 * math.prod(x_shape),
 )
-def log_softmax(x: Any, axis: int = -1) -> Any:
+def log_softmax(x: Any, axis: Whole = -1) -> Any:
     """log(softmax(x)) along an axis, without overflow.  x (..., C) -> (..., C)
 
     >>> tg.log_softmax(np.array([0.0, 1000.0]))  # log(softmax(x)) gives -inf
@@ -71,7 +72,7 @@ def check_reduction(who: str, reduction: str) -> None:
         raise ValueError(f'{who}: reduction={reduction!r} must be "mean", "sum" or "none".')
 
 
-def _classes(who: str, shape: Any, weight: Any, smoothing: float) -> int:
+def _classes(who: str, shape: Any, weight: Any, smoothing: Number) -> int:
     """How many classes the logits have, after checking the settings that go by it."""
     classes = shape[-1] if shape else 0
     if not classes:
@@ -101,7 +102,7 @@ def _indices(who: str, shape: Any, labels: Any, ignore_index: Any) -> tuple[np.n
 
 
 def _targets(
-    who: str, shape: Any, labels: Any, dtype: Any, weight: Any, ignore_index: Any, smoothing: float
+    who: str, shape: Any, labels: Any, dtype: Any, weight: Any, ignore_index: Any, smoothing: Number
 ) -> tuple[np.ndarray, np.ndarray]:
     """The weight of every log-probability, (rows, C), and what a mean divides by, per row (rows,)."""
     classes = _classes(who, shape, weight, smoothing)
@@ -122,7 +123,7 @@ def _scale(counts: np.ndarray, reduction: str) -> Any:
 
 
 def _cross_entropy_ref(
-    logits: np.ndarray, labels: Any, weight: Any = None, *, ignore_index: Any = None, label_smoothing: float = 0.0,
+    logits: np.ndarray, labels: Any, weight: Any = None, *, ignore_index: Any = None, label_smoothing: Number = 0.0,
     reduction: str = "mean",
 ) -> np.ndarray:  # fmt: skip
     """The definition, in Python numbers, row by row."""
@@ -159,7 +160,7 @@ def one_hot_rows(labels: Any, *, classes: int, dtype: Any, ignore_index: int | N
 
 
 def _weighed(
-    who: str, logp: Any, labels: Any, weight: Any, ignore_index: Any, label_smoothing: float, reduction: str
+    who: str, logp: Any, labels: Any, weight: Any, ignore_index: Any, label_smoothing: Number, reduction: str
 ) -> Any:  # fmt: skip
     """The loss of log-probabilities (..., C) in terms of ops."""
     shape, classes = logp.shape, _classes(who, logp.shape, weight, label_smoothing)
@@ -184,7 +185,7 @@ def _weighed(
 
 
 def _cross_entropy(
-    logits: Any, labels: Any, weight: Any = None, *, ignore_index: int | None = None, label_smoothing: float = 0.0,
+    logits: Any, labels: Any, weight: Any = None, *, ignore_index: int | None = None, label_smoothing: Number = 0.0,
     reduction: str = "mean",
 ) -> Any:  # fmt: skip
     """The same in terms of other ops."""
@@ -206,8 +207,8 @@ def _cross_entropy(
     cost=lambda logits_shape: 5 * math.prod(logits_shape),
 )  # fmt: skip
 def softmax_cross_entropy(
-    logits: Any, labels: Any, weight: Any = None, *, ignore_index: int | None = None, label_smoothing: float = 0.0,
-    reduction: str = "mean",
+    logits: Any, labels: Any, weight: Any = None, *, ignore_index: Whole | None = None, label_smoothing: Number = 0.0,
+    reduction: Reduction = "mean",
 ) -> Any:  # fmt: skip
     """-log softmax(logits)[label], reduced.  logits (..., C) · labels (...) int, or (..., C) -> () or (...)
 
@@ -253,7 +254,7 @@ def softmax_cross_entropy(
     return np.asarray(losses.sum() * _scale(counts, reduction), logits.dtype), p
 
 
-def _one_each(shape: Any, labels: Any, weight: Any, smoothing: float) -> bool:
+def _one_each(shape: Any, labels: Any, weight: Any, smoothing: Number) -> bool:
     """Whether every row has one class and all count alike: then no (rows, C) array of targets is needed."""
     return labels.shape != shape and weight is None and not smoothing
 
@@ -264,7 +265,7 @@ def _by_row(g: Any, counts: Any, reduction: str) -> Any:
 
 
 def _logits_rule(
-    g: Any, p: Any, labels: Any, weight: Any, ignore_index: Any, label_smoothing: float, reduction: str,
+    g: Any, p: Any, labels: Any, weight: Any, ignore_index: Any, label_smoothing: Number, reduction: str,
     logits_shape: Any,
 ) -> Any:  # fmt: skip
     if not _one_each(logits_shape, labels, weight, label_smoothing):
@@ -278,7 +279,7 @@ def _logits_rule(
     return dx.reshape(logits_shape)
 
 
-def _labels_rule(g: Any, logits: Any, weight: Any, label_smoothing: float, reduction: str) -> Any:
+def _labels_rule(g: Any, logits: Any, weight: Any, label_smoothing: Number, reduction: str) -> Any:
     logp = log_softmax(logits.reshape(-1, logits.shape[-1]))
     if weight is not None:
         logp = logp * weight.astype(logits.dtype, copy=False)
@@ -287,7 +288,7 @@ def _labels_rule(g: Any, logits: Any, weight: Any, label_smoothing: float, reduc
 
 
 def _weight_rule(
-    g: Any, y: Any, logits: Any, labels: Any, weight: Any, ignore_index: Any, label_smoothing: float, reduction: str
+    g: Any, y: Any, logits: Any, labels: Any, weight: Any, ignore_index: Any, label_smoothing: Number, reduction: str
 ) -> Any:  # fmt: skip
     flat = (len(logits.reshape(-1, logits.shape[-1])), logits.shape[-1])
     ones = np.ones(flat[1], logits.dtype)
@@ -323,8 +324,8 @@ def nll_loss(
     labels: Input,
     *,
     weight: Any = None,
-    ignore_index: int | None = None,
-    reduction: str = "mean",
+    ignore_index: Whole | None = None,
+    reduction: Reduction = "mean",
 ) -> Any:
     """-log_probabilities[label], reduced as in `softmax_cross_entropy`.  (..., C) · (...) int -> () or (...)
 
@@ -339,7 +340,7 @@ def nll_loss(
     return _weighed("nll_loss", log_probabilities, labels, weight, ignore_index, 0.0, reduction)
 
 
-def mse_loss(predictions: Input, targets: Input, *, reduction: str = "mean") -> Any:
+def mse_loss(predictions: Input, targets: Input, *, reduction: Reduction = "mean") -> Any:
     """(predictions - targets)**2, reduced.  (...) · (...) -> () or (...)
 
     >>> predictions, targets = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 4.0])
@@ -351,7 +352,7 @@ def mse_loss(predictions: Input, targets: Input, *, reduction: str = "mean") -> 
     return _reduce("mse_loss", d * d, reduction)
 
 
-def l1_loss(predictions: Input, targets: Input, *, reduction: str = "mean") -> Any:
+def l1_loss(predictions: Input, targets: Input, *, reduction: Reduction = "mean") -> Any:
     """``|predictions - targets|``, reduced.  (...) · (...) -> () or (...)
 
     >>> predictions, targets = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 4.0])
@@ -362,7 +363,7 @@ def l1_loss(predictions: Input, targets: Input, *, reduction: str = "mean") -> A
     return _reduce("l1_loss", abs(predictions - targets), reduction)
 
 
-def huber_loss(predictions: Input, targets: Input, *, delta: float = 1.0, reduction: str = "mean") -> Any:
+def huber_loss(predictions: Input, targets: Input, *, delta: Number = 1.0, reduction: Reduction = "mean") -> Any:
     """``d**2 / 2`` where ``|d| <= delta``, else ``delta * (|d| - delta/2)``; reduced.  (...) · (...) -> () or (...)
 
     >>> tg.huber_loss(np.array([0.5, 3.0]), np.zeros(2), reduction="none")
@@ -376,7 +377,7 @@ def huber_loss(predictions: Input, targets: Input, *, delta: float = 1.0, reduct
 
 
 def binary_cross_entropy_with_logits(
-    logits: Input, targets: Input, *, pos_weight: Any = None, reduction: str = "mean"
+    logits: Input, targets: Input, *, pos_weight: Any = None, reduction: Reduction = "mean"
 ) -> Any:
     """-(t log s + (1-t) log(1-s)) with s = sigmoid(logits), stable; reduced.  (...) · (...) -> () or (...)
 

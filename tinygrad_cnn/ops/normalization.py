@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import Sample as S
-from ..autodiff.numbers import whole
+from ..autodiff.kinds import Axis, Number, Whole
+from ..autodiff.numbers import number, whole
 from ..core import op
 from ._arguments import Input
 from ._axes import axes_of
@@ -23,7 +24,7 @@ from .shape import reshape
         ((x - x.mean(axis, keepdims=True)) ** 2).mean(axis, keepdims=True) + eps),
     cost=lambda x_shape: 6 * math.prod(x_shape),
 )  # fmt: skip
-def normalize(x: Any, *, axis: Any, eps: float = 1e-5) -> Any:
+def normalize(x: Any, *, axis: Axis, eps: Number = 1e-5) -> Any:
     """(x - mean) / sqrt(variance + eps) over axes: mean 0, variance 1.  x (...) -> (...)"""
     axes = axes_of("normalize", axis, x.ndim)
     if not math.prod(x.shape[k] for k in axes):
@@ -49,7 +50,7 @@ def affine(y: Any, gamma: Any, beta: Any) -> Any:
     return y if beta is None else y + beta
 
 
-def layer_norm(x: Input, gamma: Input = None, beta: Input = None, *, axis: Any = -1, eps: float = 1e-5) -> Any:
+def layer_norm(x: Input, gamma: Input = None, beta: Input = None, *, axis: Axis = -1, eps: Number = 1e-5) -> Any:
     """Normalise each sample over `axis`, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
 
     Source: Ba, Kiros and Hinton (2016).
@@ -62,7 +63,7 @@ def layer_norm(x: Input, gamma: Input = None, beta: Input = None, *, axis: Any =
     return affine(normalize(x, axis=axis, eps=eps), gamma, beta)
 
 
-def group_norm(x: Input, groups: int, gamma: Input = None, beta: Input = None, *, eps: float = 1e-5) -> Any:
+def group_norm(x: Input, groups: Whole, gamma: Input = None, beta: Input = None, *, eps: Number = 1e-5) -> Any:
     """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
 
     Source: Wu and He (2018).
@@ -76,7 +77,7 @@ def group_norm(x: Input, groups: int, gamma: Input = None, beta: Input = None, *
     return affine(reshape(normalize(split, axis=axes, eps=eps), shape), gamma, beta)
 
 
-def instance_norm(x: Input, gamma: Input = None, beta: Input = None, *, eps: float = 1e-5) -> Any:
+def instance_norm(x: Input, gamma: Input = None, beta: Input = None, *, eps: Number = 1e-5) -> Any:
     """Normalise each channel of each sample over place.  x (N,H,W,C) · gamma, beta (C,) -> (N,H,W,C)
 
     Source: Ulyanov, Vedaldi and Lempitsky (2016).
@@ -84,9 +85,10 @@ def instance_norm(x: Input, gamma: Input = None, beta: Input = None, *, eps: flo
     return affine(normalize(x, axis=tuple(range(1, len(x.shape) - 1)), eps=eps), gamma, beta)
 
 
-def rms_norm(x: Input, gamma: Input = None, *, axis: Any = -1, eps: float = 1e-5) -> Any:
+def rms_norm(x: Input, gamma: Input = None, *, axis: Axis = -1, eps: Number = 1e-5) -> Any:
     """x / sqrt(mean(x**2) + eps) over `axis`, then scale.  x (N,...,C) · gamma (C,) -> (N,...,C)
 
     Source: Zhang and Sennrich (2019).
     """
+    eps = number("rms_norm", "eps", eps, 0)
     return affine(x * pow(mean(x * x, axis=axis, keepdims=True) + eps, -0.5), gamma, None)

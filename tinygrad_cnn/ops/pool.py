@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import kernels
 from ..autodiff import Sample as S
+from ..autodiff.kinds import Padding, Size2d
 from ..autodiff.sample import apart, integers
 from ..core import op
 from ..kernels import shapes, slow
@@ -69,8 +70,9 @@ def _ref(kernel: Any, op_name: str) -> Any:
     cost=_cost,
 )  # fmt: skip
 def max_pool2d(
-    x: Any, window: Any, *, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
-) -> Any:
+    x: Any, window: Size2d, *, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1,
+    ceil_mode: bool = False,
+) -> Any:  # fmt: skip
     """The largest pixel of each window.  x (N,H,W,C) -> (N,H',W',C)
 
     Padding is minus infinity: it never wins.  A tie goes to the first pixel in row order, NaN wins.
@@ -154,10 +156,10 @@ max_pool2d_take.vjp(x=lambda g, tap, x_shape, **p: max_pool2d_put(g, tap, size=x
 )  # fmt: skip
 def avg_pool2d(
     x: Any,
-    window: Any,
+    window: Size2d,
     *,
-    stride: Any = None,
-    padding: Any = 0,
+    stride: Size2d | None = None,
+    padding: Padding = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..autodiff import Sample as S
 from ..autodiff.effects import effect
+from ..autodiff.kinds import Number, Rng
 from ..autodiff.numbers import is_whole, number, whole
 from ..core import op
 from ..core.modes import current
@@ -44,7 +45,7 @@ def draw_from(rng: np.random.Generator, method: str, *settings: Any, **named: An
         x if not training else np.where(np.random.default_rng(rng).random(x.shape) >= rate, x / (1 - rate), 0)
     ),
 )
-def dropout(x: Any, rate: float, *, training: bool = True, rng: Any = None) -> Any:
+def dropout(x: Any, rate: Number, *, training: bool = True, rng: Rng = None) -> Any:
     """Set a share `rate` of the elements to zero and scale the rest by 1/(1 - rate).  x (...) -> (...)
 
     Nothing happens unless `training`.  `rng`: a ``np.random.Generator`` or an int seed.

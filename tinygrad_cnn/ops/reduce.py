@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import kernels
 from ..autodiff import Sample as S
+from ..autodiff.kinds import Axis, Whole
 from ..autodiff.sample import apart
 from ..core import op
 from ._axes import axes_of, kept, spread
@@ -48,7 +49,7 @@ def _elements(x_shape: tuple[int, ...]) -> int:
 
 
 @op(params=["axis", "keepdims"], samples=_AXES, ref=_by_rows(math.fsum), cost=_elements, numpy=[np.sum])
-def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The sum over axes.  x (...) -> (...)
 
     >>> x = np.array([[1.0, 2.0], [3.0, 4.0]])
@@ -72,7 +73,7 @@ sum.formula(x="spread(g)")
     cost=_elements,
     numpy=[np.mean],
 )
-def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The mean over axes, which must not be empty.  x (...) -> (...)
 
     >>> x = tg.Tensor([1.0, 2.0, 6.0, 3.0], requires_grad=True)
@@ -100,22 +101,23 @@ def _var_ref(v: list[float], ddof: int = 0) -> float:
     cost=lambda x_shape: 3 * _elements(x_shape),
     numpy=[np.var],
 )
-def var(x: Any, axis: Any = None, keepdims: bool = False, *, ddof: int = 0) -> Any:
+def var(x: Any, axis: Axis = None, keepdims: bool = False, *, ddof: Whole = 0) -> Any:
     """The variance: mean square distance from the mean, divided by count - ddof.  x (...) -> (...)
 
     >>> float(tg.var(np.array([1.0, 3.0]))), float(tg.var(np.array([1.0, 3.0]), ddof=1))
     (1.0, 2.0)
     """
     _check_ddof("var", x.shape, axis, ddof)
-    return np.var(x, axis=axes_of("var", axis, x.ndim), keepdims=keepdims, ddof=ddof)
+    axes = axes_of("var", axis, x.ndim)
+    return np.var(x, axis=axes, keepdims=keepdims, ddof=ddof)  # type: ignore[arg-type]  # a Python number here
 
 
-def _check_ddof(who: str, shape: tuple[int, ...], axis: Any, ddof: int) -> None:
+def _check_ddof(who: str, shape: tuple[int, ...], axis: Any, ddof: Whole) -> None:
     if _count(shape, axis) - ddof <= 0:
         raise ValueError(f"{who}: {_count(shape, axis)} elements with ddof={ddof} leave nothing to divide by.")
 
 
-def _var_x(g: Any, x: Any, x_shape: Any, axis: Any, ddof: int) -> Any:
+def _var_x(g: Any, x: Any, x_shape: Any, axis: Any, ddof: Whole) -> Any:
     scale = 2 / (_count(x_shape, axis) - ddof)
     return spread(g * scale, x_shape, axis) * (x - mean(x, axis=axis if axis is not None else None, keepdims=True))
 
@@ -131,14 +133,15 @@ var.formula(x="2 * spread(g) * (x - mean(x)) / (count - ddof)")
     cost=lambda x_shape: 3 * _elements(x_shape),
     numpy=[np.std],
 )
-def std(x: Any, axis: Any = None, keepdims: bool = False, *, ddof: int = 0) -> Any:
+def std(x: Any, axis: Axis = None, keepdims: bool = False, *, ddof: Whole = 0) -> Any:
     """The square root of the variance; where that is 0, so is the derivative.  x (...) -> (...)
 
     >>> float(tg.std(np.array([1.0, 3.0, 1.0, 3.0])))
     1.0
     """
     _check_ddof("std", x.shape, axis, ddof)
-    return np.std(x, axis=axes_of("std", axis, x.ndim), keepdims=keepdims, ddof=ddof)
+    axes = axes_of("std", axis, x.ndim)
+    return np.std(x, axis=axes, keepdims=keepdims, ddof=ddof)  # type: ignore[arg-type]  # a Python number here
 
 
 std.vjp(x=lambda g, x, y, x_shape, axis, ddof: _var_x(over(g * 0.5, y), x, x_shape, axis, ddof))
@@ -165,7 +168,7 @@ def _share(g: Any, x: Any, y: Any, axis: Any) -> Any:
     cost=_elements,
     numpy=[np.max, np.amax],
 )
-def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The largest element over axes; ties share the gradient equally.  x (...) -> (...)
 
     >>> x = tg.Tensor([1.0, 7.0, 7.0], requires_grad=True)
@@ -187,7 +190,7 @@ max.formula(x="spread(g) * (x == spread(y)) / sum(x == spread(y))")
     cost=_elements,
     numpy=[np.min, np.amin],
 )
-def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The smallest element over axes; ties share the gradient equally.  x (...) -> (...)
 
     >>> tg.min(np.array([[3.0, 1.0], [2.0, 5.0]]), axis=1)
@@ -201,7 +204,7 @@ min.formula(x="spread(g) * (x == spread(y)) / sum(x == spread(y))")
 
 
 @op(params=["axis", "keepdims"], samples=_AXES, ref=_by_rows(math.prod), cost=_elements, numpy=[np.prod])
-def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The product over axes; its gradient is right at zeros too.  x (...) -> (...)
 
     >>> x = tg.Tensor([2.0, 3.0, 0.0], requires_grad=True)
@@ -246,7 +249,7 @@ prod.formula(x="spread(g) * prod_of_others(x)")
         x.ravel() if axis is None else x),
     numpy=[np.cumsum],
 )  # fmt: skip
-def cumsum(x: Any, axis: Any = None) -> Any:
+def cumsum(x: Any, axis: Whole | None = None) -> Any:
     """Running sums along an axis, of the flattened array if None.  x (...) -> (...), or (size,) for axis=None
 
     >>> tg.cumsum(np.array([1, 2, 3, 4]))
@@ -265,7 +268,7 @@ cumsum.formula(x="reshape(flip(cumsum(flip(g))), x_shape)")
 
 
 @op(params=["axis", "keepdims"], samples=_APART[:2], ref=lambda x, axis=None: np.argmax(x, axis), numpy=[np.argmax])
-def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def argmax(x: Any, axis: Whole | None = None, keepdims: bool = False) -> Any:
     """Where the largest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64
 
     >>> tg.argmax(np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]]), axis=1)
@@ -275,7 +278,7 @@ def argmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @op(params=["axis", "keepdims"], samples=_APART[:2], ref=lambda x, axis=None: np.argmin(x, axis), numpy=[np.argmin])
-def argmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def argmin(x: Any, axis: Whole | None = None, keepdims: bool = False) -> Any:
     """Where the smallest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64"""
     return np.argmin(x, axis=axis, keepdims=keepdims)
 
@@ -286,7 +289,7 @@ def argmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     ref=_by_rows(lambda v: math.log(math.fsum(math.exp(e) for e in v))),
     cost=lambda x_shape: 4 * _elements(x_shape),
 )
-def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """log(sum(exp(x))) without overflow.  x (...) -> (...)
 
     >>> y = tg.logsumexp(np.array([1000.0, 1000.0]))  # where exp overflows
@@ -316,7 +319,7 @@ logsumexp.formula(y="log(sum(exp(x)))", x="spread(g) * exp(x - spread(y))")
     ref=_by_rows(lambda v: math.hypot(*v)),
     cost=lambda x_shape: 2 * _elements(x_shape),
 )
-def norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def norm(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The Euclidean norm over axes; its derivative at 0 is 0.  x (...) -> (...)
 
     >>> float(tg.norm(np.array([3.0, 4.0])))

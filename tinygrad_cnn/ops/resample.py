@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import Sample as S
+from ..autodiff.kinds import ResizeMode, Size2d
 from ..core import op
 from ..kernels import shapes
 from ._taps import Taps, gather, taps
@@ -109,7 +110,7 @@ def _resize_ref(x: np.ndarray, size: Any, mode: str = "nearest", align_corners: 
     ref=_resize_ref,
     cost=lambda y_shape, mode: math.prod(y_shape) * (0 if mode == "nearest" else 6),
 )  # fmt: skip
-def resize(x: Any, size: Any, *, mode: str = "nearest", align_corners: bool = False) -> Any:
+def resize(x: Any, size: Size2d, *, mode: ResizeMode = "nearest", align_corners: bool = False) -> Any:
     """Images of another size.  x (N,H,W,C) -> (N,H',W',C)
 
     Pixels are areas, whose centres lie at k + 1/2: what PyTorch calls "nearest-exact" and ``align_corners=False``.
@@ -172,7 +173,7 @@ def _adaptive_ref(x: np.ndarray, size: Any) -> np.ndarray:
     ref=_adaptive_ref,
     cost=lambda x_shape: 2 * math.prod(x_shape),
 )  # fmt: skip
-def adaptive_avg_pool2d(x: Any, size: Any) -> Any:
+def adaptive_avg_pool2d(x: Any, size: Size2d) -> Any:
     """Means over H' x W' bins that cover the image, whatever its size.  x (N,H,W,C) -> (N,H',W',C)
 
     Bin k holds rows floor(k * H/H') to ceil((k + 1) * H/H') (excluded), columns alike: PyTorch's bins, which overlap

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import Sample as S
+from ..autodiff.kinds import Axis, Counts, Shape, Whole, Wholes
 from ..autodiff.numbers import is_whole, whole, wholes
 from ..core import op
 from ._arguments import Input, shape_of
@@ -48,7 +49,7 @@ def _reshape_ref(shape: tuple[int, ...], to: Any) -> Any:
     cost=free,
     numpy=[np.reshape],
 )
-def reshape(x: Any, shape: Any) -> Any:
+def reshape(x: Any, shape: Shape) -> Any:
     """The same elements in another shape; one length may be -1.  x (...) -> shape
 
     >>> tg.reshape(np.arange(6), (2, -1))
@@ -68,7 +69,7 @@ reshape.vjp(x=lambda g, x_shape: reshape(g, x_shape))
     cost=free,
     numpy=[np.transpose, np.permute_dims] if hasattr(np, "permute_dims") else [np.transpose],
 )
-def transpose(x: Any, axes: Any = None) -> Any:
+def transpose(x: Any, axes: Wholes | None = None) -> Any:
     """Axes in another order, reversed if None.  x (...) -> (...)
 
     >>> tg.transpose(np.ones((8, 28, 28, 1)), (0, 3, 1, 2)).shape  # channels first
@@ -98,7 +99,7 @@ transpose.formula(x="transpose(g, inverse(axes))")
     cost=free,
     numpy=[np.swapaxes],
 )  # fmt: skip
-def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+def swapaxes(x: Any, axis1: Whole, axis2: Whole) -> Any:
     """Two axes exchanged.  x (...) -> (...)"""
     return np.swapaxes(x, axis1, axis2)
 
@@ -113,7 +114,7 @@ swapaxes.vjp(x=lambda g, axis1, axis2: swapaxes(g, axis1, axis2))
     cost=free,
     numpy=[np.moveaxis],
 )
-def moveaxis(x: Any, source: Any, destination: Any) -> Any:
+def moveaxis(x: Any, source: Shape, destination: Shape) -> Any:
     """Axes moved to other places, the rest in order.  x (...) -> (...)"""
     return np.moveaxis(x, source, destination)
 
@@ -128,7 +129,7 @@ moveaxis.vjp(x=lambda g, source, destination: moveaxis(g, destination, source))
     cost=free,
     numpy=[np.expand_dims],
 )
-def expand_dims(x: Any, axis: Any) -> Any:
+def expand_dims(x: Any, axis: Shape) -> Any:
     """New axes of length 1 at these places of the result.  x (...) -> (...)
 
     >>> tg.expand_dims(np.ones((28, 28)), (0, -1)).shape  # one grey image
@@ -144,7 +145,7 @@ def expand_dims(x: Any, axis: Any) -> Any:
     cost=free,
     numpy=[np.squeeze],
 )
-def squeeze(x: Any, axis: Any = None) -> Any:
+def squeeze(x: Any, axis: Whole | tuple[Whole, ...] | None = None) -> Any:
     """Without these axes of length 1, without all of them if None.  x (...) -> (...)
 
     >>> x = np.ones((1, 28, 28, 1))
@@ -159,7 +160,7 @@ def squeeze(x: Any, axis: Any = None) -> Any:
     ref=lambda x, *, start=0: x.reshape((2, 12) if start else (x.size,)),
     cost=free,
 )
-def flatten(x: Any, *, start: int = 0) -> Any:
+def flatten(x: Any, *, start: Whole = 0) -> Any:
     """All axes from `start` on as one; start=1 keeps the batch.  x (...) -> (..., size)
 
     >>> tg.flatten(np.ones((8, 4, 4, 3)), start=1).shape
@@ -180,7 +181,7 @@ for _op in (expand_dims, squeeze, flatten):
     ref=lambda *xs, axis=0: _concatenate_ref(xs, axis),
     cost=free,
 )  # fmt: skip
-def concatenate(*xs: Any, axis: int | None = 0) -> Any:
+def concatenate(*xs: Any, axis: Whole | None = 0) -> Any:
     """Arrays joined along an axis that exists, flat if None; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)
 
     >>> a, b = np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])
@@ -224,7 +225,7 @@ concatenate.formula(xs="split(g)[i]")
     cost=free,
     numpy=[np.stack],
 )
-def stack(*xs: Any, axis: int = 0) -> Any:
+def stack(*xs: Any, axis: Whole = 0) -> Any:
     """Arrays of one shape side by side along a new axis; ``stack([a, b], axis=0)``.  xs (...), ... -> (...)
 
     >>> tg.stack([np.array([1.0, 2.0]), np.array([3.0, 4.0])], axis=1)
@@ -238,7 +239,7 @@ stack.vjp(xs=lambda g, i, axis: getitem(g, key=(slice(None),) * (axis % g.ndim) 
 stack.formula(xs="take(g, i)")
 
 
-def split(x: Input, sections: Any, *, axis: int = 0) -> list[Any]:
+def split(x: Input, sections: Counts, *, axis: Whole = 0) -> list[Any]:
     """Cut along an axis into equal parts (an int), or before each of a list of indices, as ``np.split`` does.
 
     >>> [part.shape for part in tg.split(np.ones((6, 2)), 3)]
@@ -266,14 +267,14 @@ def split(x: Input, sections: Any, *, axis: int = 0) -> list[Any]:
     cost=free,
     numpy=[np.flip],
 )  # fmt: skip
-def flip(x: Any, axis: Any = None) -> Any:
+def flip(x: Any, axis: Axis = None) -> Any:
     """The order along axes reversed, along all of them if None.  x (...) -> (...)
 
     >>> tg.flip(np.arange(4)), tg.flip(np.arange(4).reshape(2, 2), axis=1)
     (array([3, 2, 1, 0]), array([[1, 0],
            [3, 2]]))
     """
-    return np.flip(x, axis)
+    return np.flip(x, axis)  # type: ignore[arg-type]  # NumPy's stubs lack its own integers
 
 
 flip.vjp(x=lambda g, axis: flip(g, axis))
@@ -287,7 +288,7 @@ flip.vjp(x=lambda g, axis: flip(g, axis))
     cost=free,
     numpy=[np.roll],
 )  # fmt: skip
-def roll(x: Any, shift: Any, axis: Any = None) -> Any:
+def roll(x: Any, shift: Shape, axis: Axis = None) -> Any:
     """Elements moved along axes, round the end.  x (...) -> (...)
 
     >>> tg.roll(np.arange(5), 2)
@@ -313,13 +314,13 @@ roll.formula(x="roll(g, -shift, axis)")
     cost=free,
     numpy=[np.repeat],
 )  # fmt: skip
-def repeat(x: Any, repeats: Any, axis: Any = None) -> Any:
+def repeat(x: Any, repeats: Counts, axis: Whole | None = None) -> Any:
     """Each element (or slice along an axis) several times in a row.  x (...) -> (...)
 
     >>> tg.repeat(np.array([1, 2]), 3)
     array([1, 1, 1, 2, 2, 2])
     """
-    return np.repeat(x, repeats, axis)
+    return np.repeat(x, repeats, axis)  # type: ignore[arg-type]  # NumPy's stubs lack its own integers
 
 
 def _repeat_x(g: Any, x_shape: Any, repeats: Any, axis: Any) -> Any:

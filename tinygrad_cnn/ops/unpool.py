@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import kernels
 from ..autodiff import Sample as S
+from ..autodiff.kinds import Padding, Size2d
 from ..autodiff.sample import integers
 from ..core import op
 from ..core.tensor import as_array
@@ -21,8 +22,9 @@ from .pool import geometry, max_pool2d_take
 
 
 def max_pool2d_with_indices(
-    x: Input, window: Any, *, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
-) -> tuple[Any, np.ndarray]:
+    x: Input, window: Size2d, *, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1,
+    ceil_mode: bool = False,
+) -> tuple[Any, np.ndarray]:  # fmt: skip
     """`max_pool2d`, and the number row*W + column of each winner.  x (N,H,W,C) -> (N,H',W',C), (N,H',W',C) int
 
     The numbers are a plain array, to be given to `max_unpool2d`.
@@ -67,7 +69,7 @@ def _unpool_ref(x: np.ndarray, indices: np.ndarray, size: Any) -> np.ndarray:
     ref=_unpool_ref,
     cost=lambda x_shape: math.prod(x_shape),
 )  # fmt: skip
-def max_unpool2d(x: Any, indices: Any, size: Any) -> Any:
+def max_unpool2d(x: Any, indices: Any, size: Size2d) -> Any:
     """Zeros, with each value of x at its pixel.  x (N,H',W',C) · indices (N,H',W',C) int -> (N,H,W,C)
 
     Undoes what max pooling did, as far as that can be: ``y, k = max_pool2d_with_indices(x, 2)``, then

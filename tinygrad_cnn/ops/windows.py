@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import Sample as S
+from ..autodiff.kinds import Padding, Size2d
 from ..core import op
 from ..kernels import shapes
 
@@ -63,7 +64,7 @@ _DEFAULTS = {"stride": 1, "padding": 0, "dilation": 1}
     ref=_unfold_ref,
     cost=lambda: 0,
 )  # fmt: skip
-def unfold(x: Any, window: Any, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Any:
+def unfold(x: Any, window: Size2d, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Any:
     """The pixels under each place of a window; padding is zeros.  x (N,H,W,C) -> (N,H',W',I,J,C)
 
     Options as in `conv2d`, which is ``tensordot(unfold(x, (I, J)), w, 3)``.
@@ -91,7 +92,9 @@ def unfold(x: Any, window: Any, *, stride: Any = 1, padding: Any = 0, dilation: 
     ref=_fold_ref,
     cost=lambda cols_shape: math.prod(cols_shape),
 )  # fmt: skip
-def fold(cols: Any, *, size: Any, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Any:
+def fold(
+    cols: Any, *, size: Size2d, window: Size2d, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1
+) -> Any:
     """Windows added up at their places on images of `size` (H, W).  cols (N,H',W',I,J,C) -> (N,H,W,C)
 
     The adjoint of `unfold`: a pixel under k windows is the sum of k numbers.

@@ -1,0 +1,34 @@
+"""What may be passed for a setting, as type checkers and editors show it: one name for each kind of argument.
+
+Ops, layers and methods annotate their arguments with these names, and `docs/make_stubs.py` passes them on to users.
+What is really accepted is checked where it is used; `autodiff/numbers.py` says what counts as a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+Array: TypeAlias = np.ndarray | np.generic | float | list[Any] | tuple[Any, ...]  # what becomes an array
+Whole: TypeAlias = int | np.integer[Any]
+Number: TypeAlias = float | np.floating[Any] | np.integer[Any]
+Wholes: TypeAlias = Sequence[Whole]
+Axis: TypeAlias = Whole | Wholes | None
+Shape: TypeAlias = Whole | Wholes
+Size2d: TypeAlias = Whole | Wholes  # along the height and the width; one number for both
+Sides: TypeAlias = Size2d | Sequence[Wholes]  # along the height and the width, or ((top, bottom), (left, right))
+Padding: TypeAlias = Sides | Literal["same", "valid"]
+Places: TypeAlias = Whole | Sequence[Whole | Wholes]  # of np.tensordot: how many axes, or two lists of axes
+Width: TypeAlias = Whole | Sequence[Whole | Wholes] | np.ndarray  # of a border, as np.pad has it
+Counts: TypeAlias = Whole | Wholes | np.ndarray
+PadMode: TypeAlias = Literal["constant", "edge", "reflect", "symmetric", "wrap"]
+ResizeMode: TypeAlias = Literal["nearest", "bilinear"]
+Reduction: TypeAlias = Literal["mean", "sum", "none"]
+Approximation: TypeAlias = Literal["none", "tanh"]
+Dtype: TypeAlias = "DTypeLike | None"
+Rng: TypeAlias = np.random.Generator | Whole | None  # a generator, its seed, or None for one without a seed
