@@ -3,13 +3,15 @@
     python docs/make_stubs.py [--check]
 
 `ops/__init__.pyi` is read off the registry, `core/tensor.pyi` off the class Tensor and the methods that `autodiff`
-binds to it.  With --check nothing is written; the exit code says whether the stubs are up to date (a test runs that).
+binds to it, and `core/__init__.pyi` off the signature of `grad`, whose settings decide what it returns.  With --check
+nothing is written; the exit code says whether the stubs are up to date (a test runs that).
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -264,7 +266,50 @@ def stub_of_tensor() -> str:
     return "".join(parts)
 
 
-STUBS = {"ops/__init__.pyi": stub_of_ops, "core/tensor.pyi": stub_of_tensor}
+# -- the stub of core -------------------------------------------------------------------------------------------
+
+CORE_HEAD = f'''"""The engine for type checkers and editors: `grad` with what its settings make it return.
+
+{WRITTEN.format(source="core/__init__.py and `grad`")}
+"""
+# ruff: noqa
+
+from collections.abc import Sequence
+from typing import Any, Literal, overload
+
+import numpy as np
+
+'''
+
+
+def stub_of_core() -> str:
+    """What the package exports as it is, but for `grad`: one overload for each combination of settings."""
+    names = (PACKAGE / "core" / "__init__.py").read_text(encoding="utf-8").splitlines()
+    imports = [line for line in names if line.startswith("from ") and not line.endswith(" as grad")]
+    parts = [CORE_HEAD, "\n".join(imports), "\n\n"]
+    signature, several = inspect.signature(tg.grad), "Tensor | Sequence[Tensor]"
+    for k, (xs, unused, graph) in enumerate(itertools.product(("Tensor", "Sequence[Tensor]"), (0, 1), (0, 1))):
+        one = ("Tensor" if graph else "np.ndarray") + (" | None" if unused else "")
+        chosen = {"create_graph": bool(graph), "allow_unused": bool(unused)}
+        given = [decided(p, chosen[p.name]) if p.name in chosen else p for p in of_tensors(signature, xs)]
+        back = one if xs == "Tensor" else f"list[{one}]"
+        parts.append(f"@overload\ndef grad({listed(given)}) -> {back}:\n{docstring(tg.grad, '    ', short=k > 0)}")
+    whole = listed(of_tensors(signature, several))  # settings that are known when it runs
+    parts.append(f"@overload\ndef grad({whole}) -> Any:\n{docstring(tg.grad, '    ', short=True)}")
+    return "".join(parts)
+
+
+def of_tensors(signature: inspect.Signature, xs: str) -> list[inspect.Parameter]:
+    kinds_of = {"y": "Tensor | Sequence[Tensor]", "xs": xs}
+    return [p.replace(annotation=kinds_of.get(p.name, p.annotation)) for p in signature.parameters.values()]
+
+
+def decided(p: inspect.Parameter, value: bool) -> inspect.Parameter:
+    """A setting with one value, which need not be given where it is the default."""
+    return p.replace(annotation=f"Literal[{value}]", default=p.default if p.default is value else p.empty)
+
+
+STUBS = {"ops/__init__.pyi": stub_of_ops, "core/tensor.pyi": stub_of_tensor, "core/__init__.pyi": stub_of_core}
 
 
 def main() -> int:

@@ -110,7 +110,7 @@ def _leaf(a: Any) -> Any:
     return wrap(a._data, leaf)
 
 
-def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
+def checkpoint(f: Callable[..., Tensor], *args: Any) -> Tensor:
     """``f(*args)``, keeping only its inputs for the gradient; backward runs f again.
 
     f must return one Tensor and give the same result when run again, which backward checks; what the package's ops

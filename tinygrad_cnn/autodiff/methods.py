@@ -10,7 +10,7 @@ import math
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from .kinds import Array, Axis, Counts, Dtype, Shape, Whole
 from .pickling import CopiedLeaf, CopiedNode, CopiedOp, CopiedTensor
 from .writing import WritingMethods, without_tensors
 
+T = TypeVar("T")
 ops: Mapping[str, Callable[..., Tensor]] = registry  # called with a Tensor here, so a Tensor comes back
 _CUT = (
     "a Tensor that is part of a graph was about to become a plain array (np.asarray, an assignment into an ndarray), "
@@ -399,6 +400,10 @@ class OpMethods(Op):
         return on_op(self, fn, backward=True)
 
 
+@overload
+def stop_gradient(t: Tensor) -> Tensor: ...
+@overload
+def stop_gradient(t: T) -> T: ...
 def stop_gradient(t: Any) -> Any:
     """The same values, through which no gradient flows; `explain_grad` will say where they were cut off.
 

@@ -6,8 +6,8 @@ transform can be differentiated, and nested.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol, TypeAlias, overload
 
 import numpy as np
 
@@ -16,8 +16,11 @@ from ..core.errors import GraphError
 from ..core.modes import enable_grad
 from ..core.register import registry
 from ..core.tensor import Tensor, as_array
+from .kinds import Array
 
-Function = Callable[..., Any]
+Function = Callable[..., Tensor]
+Value: TypeAlias = Tensor | np.ndarray  # a Tensor if one of the arguments is recorded
+Input: TypeAlias = Tensor | Array
 TALL = 4  # so many times more outputs than inputs make columns cheaper than rows, whose graph is a half as long
 
 
@@ -45,7 +48,38 @@ def _output(y: Any, who: str) -> Tensor:
     return y
 
 
-def value_and_grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
+class ValueAndGrad(Protocol):
+    """What `value_and_grad` makes for one argument."""
+
+    @overload
+    def __call__(self, *args: Array, **kwargs: Any) -> tuple[np.ndarray, np.ndarray]: ...
+    @overload
+    def __call__(self, *args: Any, **kwargs: Any) -> tuple[Value, Value]: ...
+
+
+class ValueAndGrads(Protocol):
+    """What `value_and_grad` makes for several arguments."""
+
+    @overload
+    def __call__(self, *args: Array, **kwargs: Any) -> tuple[np.ndarray, tuple[np.ndarray, ...]]: ...
+    @overload
+    def __call__(self, *args: Any, **kwargs: Any) -> tuple[Value, tuple[Value, ...]]: ...
+
+
+class PullBack(Protocol):
+    """What `vjp` makes at arrays: cotangents of them from a cotangent of the result."""
+
+    @overload
+    def __call__(self, cotangent: Array) -> tuple[np.ndarray, ...]: ...
+    @overload
+    def __call__(self, cotangent: Any) -> tuple[Value, ...]: ...
+
+
+@overload
+def value_and_grad(f: Function, argnums: int = 0) -> ValueAndGrad: ...
+@overload
+def value_and_grad(f: Function, argnums: Sequence[int]) -> ValueAndGrads: ...
+def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
     """A function that returns f's value and its gradients in the arguments numbered `argnums`.
 
     >>> f = tg.value_and_grad(lambda w, x: ((w * x) ** 2).sum())
@@ -68,7 +102,11 @@ def value_and_grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
     return both
 
 
-def vjp(f: Function, *xs: Any) -> tuple[Any, Function]:
+@overload
+def vjp(f: Function, *xs: Array) -> tuple[np.ndarray, PullBack]: ...
+@overload
+def vjp(f: Function, *xs: Input) -> tuple[Value, Callable[[Input], tuple[Value, ...]]]: ...
+def vjp(f: Function, *xs: Any) -> tuple[Any, Any]:
     """``f(*xs)``, and the function that maps a cotangent of it to the cotangents of xs (a tuple).
 
     >>> y, pull = tg.vjp(lambda x: x * x, np.array([1.0, 2.0, 3.0]))
@@ -90,6 +128,10 @@ def vjp(f: Function, *xs: Any) -> tuple[Any, Function]:
     return _out(y, record), pull
 
 
+@overload
+def jvp(f: Function, xs: Array, vs: Array) -> tuple[np.ndarray, np.ndarray]: ...
+@overload
+def jvp(f: Function, xs: Input | Sequence[Input], vs: Input | Sequence[Input]) -> tuple[Value, Value]: ...
 def jvp(f: Function, xs: Any, vs: Any) -> tuple[Any, Any]:
     """f at xs and its derivative along vs, exact; xs and vs are one array each, or tuples of equal length.
 
@@ -119,6 +161,10 @@ def jvp(f: Function, xs: Any, vs: Any) -> tuple[Any, Any]:
     return _out(y, record), tangent
 
 
+@overload
+def hvp(f: Function, x: Array, v: Array) -> np.ndarray: ...
+@overload
+def hvp(f: Function, x: Input, v: Input) -> Value: ...
 def hvp(f: Function, x: Any, v: Any) -> Any:
     """The Hessian of the scalar function f at x, times v: the derivative of its gradient along v.
 
@@ -137,6 +183,10 @@ def _gradient(f: Function) -> Function:
     return gradient
 
 
+@overload
+def jacobian(f: Function, x: Array) -> np.ndarray: ...
+@overload
+def jacobian(f: Function, x: Input) -> Value: ...
 def jacobian(f: Function, x: Any) -> Any:
     """All derivatives of f's outputs in x's elements: shape y.shape + x.shape.
 
@@ -190,6 +240,10 @@ def _units(t: Tensor) -> Iterator[np.ndarray]:
         yield unit.reshape(t.shape)
 
 
+@overload
+def hessian(f: Function, x: Array) -> np.ndarray: ...
+@overload
+def hessian(f: Function, x: Input) -> Value: ...
 def hessian(f: Function, x: Any) -> Any:
     """All second derivatives of the scalar function f: shape x.shape + x.shape.
 

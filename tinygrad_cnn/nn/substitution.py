@@ -7,17 +7,19 @@ nothing to restore after an error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MethodType
 from typing import Any
 
 from ..core import Tensor
 from ..core.errors import check_floating, describe, nearest
-from .module import _READ_OFF, Module, _join
+from .module import _READ_OFF, Module, P, R, _join
 from .parameter import Parameter
 
 
-def functional_call(model: Module, parameters: Mapping[str, Any], /, *args: Any, **kwargs: Any) -> Any:
+def functional_call(
+    model: Callable[P, R], parameters: Mapping[str, Any], /, *args: P.args, **kwargs: P.kwargs
+) -> R:
     """Run a model with other values in the place of its parameters: ``model(*args, **kwargs)`` as a function of them.
 
     Gradients flow to the values that are given, of any order.  The model stays as it was, its running statistics too;
@@ -62,7 +64,8 @@ def functional_call(model: Module, parameters: Mapping[str, Any], /, *args: Any,
         raise TypeError(f"functional_call: needs a Module first, got {describe(model)}.")
     if not isinstance(parameters, Mapping):
         raise TypeError(f"functional_call: parameters must be a dict name -> array, got {describe(parameters)}.")
-    return _stand_in(model, _values(model, parameters))(*args, **kwargs)
+    y: R = _stand_in(model, _values(model, parameters))(*args, **kwargs)
+    return y
 
 
 def _values(model: Module, given: Mapping[str, Any]) -> dict[int, Any]:
