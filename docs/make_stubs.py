@@ -274,19 +274,38 @@ CORE_HEAD = f'''"""The engine for type checkers and editors: `grad` with what it
 """
 # ruff: noqa
 
-from collections.abc import Sequence
-from typing import Any, Literal, overload
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Protocol, TypeVar, overload
 
 import numpy as np
 
 '''
 
+MODES = """_F = TypeVar("_F", bound=Callable[..., Any])
+
+class _Modes(Protocol):
+    def __enter__(self) -> None: ...
+    def __exit__(self, *_: Any) -> None: ...
+    def __call__(self, fn: _F) -> _F: ...
+
+"""
+
 
 def stub_of_core() -> str:
-    """What the package exports as it is, but for `grad`: one overload for each combination of settings."""
+    """What the package exports as it is, but for three functions.
+
+    `grad` has one overload for each combination of settings; `no_grad` and `enable_grad` are contexts, and decorators
+    that leave the type of a function as it is.
+    """
     names = (PACKAGE / "core" / "__init__.py").read_text(encoding="utf-8").splitlines()
-    imports = [line for line in names if line.startswith("from ") and not line.endswith(" as grad")]
-    parts = [CORE_HEAD, "\n".join(imports), "\n\n"]
+    imports = [line for line in names if line.startswith("from ") and not line.endswith("grad")]
+    parts = [CORE_HEAD, "\n".join(imports), "\n\n", MODES]
+    for fn in (tg.no_grad, tg.enable_grad):
+        (p,) = inspect.signature(fn).parameters.values()
+        for k, (given, back) in enumerate(((p.replace(annotation="_F", default=p.empty), "_F"),
+                                           (p.replace(annotation="None"), "_Modes"))):  # fmt: skip
+            head = f"@overload\ndef {fn.__name__}({listed([given])}) -> {back}:"
+            parts.append(f"{head}\n{docstring(fn, '    ', short=k > 0)}")
     signature, several = inspect.signature(tg.grad), "Tensor | Sequence[Tensor]"
     for k, (xs, unused, graph) in enumerate(itertools.product(("Tensor", "Sequence[Tensor]"), (0, 1), (0, 1))):
         one = ("Tensor" if graph else "np.ndarray") + (" | None" if unused else "")

@@ -34,6 +34,8 @@ def _of_failure(failed: click.ClickException, out: Path) -> str:
     """Draw how far a function came, if an op failed in it; in words where that is."""
     from ..graphs import draw as picture
 
+    if failed.__cause__ is None:
+        return ""
     try:
         drawing = picture(failed.__cause__)
     except ValueError:  # no op was running

@@ -4,21 +4,57 @@ Written by `python docs/make_stubs.py` from core/__init__.py and `grad`; do not 
 """
 # ruff: noqa
 
-from collections.abc import Sequence
-from typing import Any, Literal, overload
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Protocol, TypeVar, overload
 
 import numpy as np
 
 from .engine import backward as backward
 from .errors import GraphError as GraphError
-from .modes import enable_grad as enable_grad
-from .modes import no_grad as no_grad
 from .modes import scope as scope
 from .operation import Op as Op
 from .operation import op as op
 from .register import registry as registry
 from .tensor import Tensor as Tensor
 
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+class _Modes(Protocol):
+    def __enter__(self) -> None: ...
+    def __exit__(self, *_: Any) -> None: ...
+    def __call__(self, fn: _F) -> _F: ...
+
+@overload
+def no_grad(fn: _F) -> _F:
+    """Record nothing: a context, or a decorator with or without brackets.  Other threads and tasks go on as they were.
+
+    >>> w = tg.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with tg.no_grad():
+    ...     y = w * 2
+    >>> y.requires_grad
+    False
+    >>> @tg.no_grad
+    ... def double(x):
+    ...     return x * 2
+    >>> double(w).requires_grad
+    False
+    """
+@overload
+def no_grad(fn: None = None) -> _Modes:
+    """Record nothing: a context, or a decorator with or without brackets.  Other threads and tasks go on as they were."""
+@overload
+def enable_grad(fn: _F) -> _F:
+    """Record ops even inside `no_grad`: a context, or a decorator with or without brackets.
+
+    >>> w = tg.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with tg.no_grad(), tg.enable_grad():
+    ...     y = w * 2
+    >>> y.requires_grad
+    True
+    """
+@overload
+def enable_grad(fn: None = None) -> _Modes:
+    """Record ops even inside `no_grad`: a context, or a decorator with or without brackets."""
 @overload
 def grad(y: Tensor | Sequence[Tensor], xs: Tensor, *, grad_outputs: Any = None, create_graph: Literal[False] = False, retain_graph: bool | None = None, allow_unused: Literal[False] = False) -> np.ndarray:
     """Gradients of y (a Tensor or several) with respect to xs (a Tensor or several).

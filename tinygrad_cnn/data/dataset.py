@@ -7,15 +7,23 @@ Anything with ``__len__`` and ``__getitem__`` serves as one; `gather` takes samp
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from ..autodiff.kinds import Wholes
 from ..autodiff.numbers import number, whole
 from ..io.errors import FileFormatError
 
 # Errors that can be made again from a message alone.
 REMADE = (ValueError, TypeError, IndexError, RuntimeError, OSError, FileNotFoundError, FileFormatError)
+
+
+class Samples(Protocol):
+    """What can be loaded: a `Dataset`, or any other object of a length whose items are (input, label)."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> tuple[Any, Any]: ...
 
 
 class Dataset:
@@ -35,7 +43,7 @@ class Dataset:
     def __len__(self) -> int:
         raise NotImplementedError(f"{type(self).__name__}: define __len__, the number of samples.")
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, Any]:
         raise NotImplementedError(f"{type(self).__name__}: define __getitem__(index) -> (image (H,W,C), label).")
 
     def batch(self, indices: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -116,7 +124,7 @@ class Subset(Dataset):
     {7}
     """
 
-    def __init__(self, dataset: Any, indices: Any) -> None:
+    def __init__(self, dataset: Samples, indices: Wholes | np.ndarray) -> None:
         self.dataset = dataset
         self.name = getattr(dataset, "name", "data set")
         self.classes = tuple(getattr(dataset, "classes", ()))

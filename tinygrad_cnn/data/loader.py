@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.effects import effect
+from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
-from .dataset import check_indices, gather, located
+from .dataset import Samples, check_indices, gather, located
 
 Batch = tuple[np.ndarray, np.ndarray]
 ORDER, TRANSFORM = 0, 1  # independent streams of random numbers within an epoch
@@ -58,14 +59,14 @@ class DataLoader:
 
     def __init__(
         self,
-        dataset: Any,
-        batch_size: int = 32,
+        dataset: Samples,
+        batch_size: Whole = 32,
         *,
         shuffle: bool = False,
-        seed: int = 0,
+        seed: Whole = 0,
         drop_last: bool = False,
         transform: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
-        prefetch: int = 0,
+        prefetch: Whole = 0,
         sampler: Any = None,
     ) -> None:
         _check_dataset(dataset)

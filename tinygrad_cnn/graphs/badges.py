@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Sequence
 from statistics import median, median_low
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 from ..core.errors import describe, nearest
 from ..insight.numbers import amount, brief, memory, percent, time_unit
@@ -14,7 +14,8 @@ from . import scale
 from .labels import WIDEST
 from .measure import Measured
 
-SHOWABLE = ("shapes", "values", "grads", "params", "cost", "time", "memory")
+Show: TypeAlias = Literal["shapes", "values", "grads", "params", "cost", "time", "memory", "all"]
+SHOWABLE = get_args(Show)[:-1]
 FILLS = ("grads", "time", "memory", "cost")  # what a box is coloured by: the first of these that is asked for
 
 # Fresh networks that are shown handwritten digits have up to a tenth of such units in a layer, and up to four tenths

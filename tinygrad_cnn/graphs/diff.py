@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..autodiff.kinds import Whole
 from ..core import Tensor
 from . import looks
 from .align import Key, align
 from .compose import compose
-from .drawing import Drawing, draw
+from .drawing import Drawing, Rankdir, draw
 from .fold import MOST, drawn, fold
 from .graph import Arrow, Box, Picture
 from .labels import cut, lines_of, parameter_texts, value_text
@@ -25,10 +26,10 @@ def draw_diff(
     a: Any,
     b: Any,
     *,
-    depth: int | None = None,
+    depth: Whole | None = None,
     collapse: str | Sequence[str] = (),
     title: str | None = None,
-    rankdir: str = "TB",
+    rankdir: Rankdir = "TB",
 ) -> Drawing:
     """Draw the difference of two graphs: what b has more (+, green), less (−, vermilion), and otherwise (~, orange).
 

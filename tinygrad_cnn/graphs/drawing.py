@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
+from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
 from ..core import Tensor
 from .backward import differentiate
-from .badges import Badges, asked
+from .badges import Badges, Show, asked
 from .calls import Watched, watching
 from .compose import compose
 from .dot import dot_text
@@ -23,8 +24,12 @@ from .repeats import fold_repeats
 from .scene import Scene
 from .subject import Subject, subject_of
 
-DIRECTIONS = ("forward", "backward", "both")
-RANKDIRS = ("TB", "LR")
+Direction: TypeAlias = Literal["forward", "backward", "both"]
+Rankdir: TypeAlias = Literal["TB", "LR"]
+DIRECTIONS, RANKDIRS = get_args(Direction), get_args(Rankdir)
+Drawable: TypeAlias = (  # Tensors, what makes them when it is called, a run folder, or the error of a forward pass
+    Tensor | Sequence[Any] | Mapping[str, Any] | Callable[..., Any] | str | os.PathLike[str] | BaseException
+)
 
 
 class Drawing:
@@ -74,17 +79,17 @@ class Drawing:
 
 
 def draw(
-    y: Any,
+    y: Drawable,
     *inputs: Any,
-    direction: str = "forward",
-    show: Any = "shapes",
-    depth: int | None = None,
+    direction: Direction = "forward",
+    show: Show | Iterable[Show] = "shapes",
+    depth: Whole | None = None,
     collapse: str | Sequence[str] = (),
     repeats: bool | None = None,
     constants: bool = False,
     grad: Any = None,
     title: str | None = None,
-    rankdir: str = "TB",
+    rankdir: Rankdir = "TB",
 ) -> Drawing:
     """Draw a graph: what was recorded, or what is recorded when a model runs on an example.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+from ..autodiff.kinds import Whole
 from ..core.errors import nearest
 from .scene import Scene
 from .stretches import fold_runs
@@ -12,11 +13,11 @@ from .stretches import fold_runs
 MOST = 150  # boxes that a reader can still find a way through
 
 
-def fold(scene: Scene, depth: int | None, collapse: Sequence[str] = ()) -> None:
+def fold(scene: Scene, depth: Whole | None, collapse: Sequence[str] = ()) -> None:
     """Close modules: those named, and those deeper than `depth` levels; None closes what makes it too large."""
     close_named(scene, collapse)
     if depth is not None:
-        _close_below(scene, max(depth, 1))
+        _close_below(scene, int(max(depth, 1)))
     elif drawn(scene) > MOST:
         _fold_by_itself(scene)
 

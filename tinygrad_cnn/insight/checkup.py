@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.kinds import Whole, Wholes
 from ..autodiff.numbers import whole, wholes
 from ..core import no_grad
 from ..nn import Module
@@ -51,7 +52,9 @@ class Report:
         return "\n".join([*lines, f"verdict: {verdict}"])
 
 
-def doctor(model: Module, input_shape: tuple[int, ...], classes: int, *, steps: int = 100, seed: int = 0) -> Report:
+def doctor(
+    model: Module, input_shape: Wholes, classes: Whole, *, steps: Whole = 100, seed: Whole = 0
+) -> Report:
     """Test a classifier on random inputs and labels: forward, loss at start, gradients, independence, overfitting.
 
     Of a model that classifies every place of an image, all places of one have one label.

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.kinds import Wholes
 from ..autodiff.numbers import wholes
 from ..autodiff.observing import Call, observing
 from ..core import Tensor, no_grad
@@ -96,7 +97,7 @@ class Summary:
         return f"<pre>{html.escape(str(self))}</pre>"
 
 
-def summary(model: Any, example: Any) -> Summary:
+def summary(model: Module, example: Wholes | np.ndarray | Tensor) -> Summary:
     """Run a model once, in evaluation mode, and tell what each layer makes and costs.
 
     Parameters

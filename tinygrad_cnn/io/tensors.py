@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -28,7 +28,16 @@ FOREIGN = (
 )
 
 
-def save(path: str | os.PathLike[str], module_or_dict: Any, *, metadata: Mapping[str, str] | None = None) -> None:
+class HasState(Protocol):
+    """What says by itself what is to be kept of it, as modules and optimisers do."""
+
+    def state_dict(self) -> Any: ...
+
+
+def save(
+    path: str | os.PathLike[str], module_or_dict: Mapping[str, Any] | HasState, *,
+    metadata: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
     """Write named arrays, or a whole checkpoint, to a safetensors file, whole or not at all.
 
     Values that are not arrays (None, bool, int, float, str), and dicts, lists and tuples of values, are kept as text in

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
 from ..core.errors import nearest
-from ..nn import Module
+from ..nn import Sequential
 from ..nn.init import Rng
 from ._heads import ImageShape
 from .digit_networks import lenet as lenet
@@ -28,7 +29,7 @@ from .vgg16 import vgg16_features as vgg16_features
 from .vgg_networks import vgg as vgg
 from .vgg_networks import vgg_small as vgg_small
 
-_BUILDERS: dict[str, Callable[..., Module]] = {
+_BUILDERS: dict[str, Callable[..., Sequential | UNet]] = {
     "lenet": lenet,
     "mnistnet": mnistnet,
     "vgg_small": vgg_small,
@@ -41,7 +42,7 @@ _BUILDERS: dict[str, Callable[..., Module]] = {
 names: tuple[str, ...] = tuple(_BUILDERS)
 
 
-def build(name: str, input_shape: ImageShape, classes: int, rng: Rng = None) -> Module:
+def build(name: str, input_shape: ImageShape, classes: Whole, rng: Rng = None) -> Sequential | UNet:
     """A network for images of `input_shape` (H, W, C) and this many classes; `rng` fixes its starting weights.
 
     Raises

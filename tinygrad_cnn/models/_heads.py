@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from ..autodiff.kinds import Whole
 from ..core import no_grad
 from ..nn import Linear, Module
 from ..nn.init import Rng, Shape, normal
 
-ImageShape = tuple[int, int, int]  # H, W, C
+ImageShape = Sequence[int]  # H, W, C
 
 
 def flat_size(features: Module, input_shape: ImageShape) -> int:
@@ -17,7 +20,7 @@ def flat_size(features: Module, input_shape: ImageShape) -> int:
         return int(np.prod(features(np.zeros((1, *input_shape), np.float32)).shape[1:]))
 
 
-def classifier(width: int, classes: int, rng: Rng) -> Linear:
+def classifier(width: int, classes: Whole, rng: Rng) -> Linear:
     """The last layer: weights of size 0.01, so that at first all classes are alike and the loss is log(classes)."""
 
     def small(shape: Shape, *, rng: Rng) -> np.ndarray:

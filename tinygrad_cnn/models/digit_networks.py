@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..nn import Conv2d, Dropout, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential
+from ..autodiff.kinds import Whole
+from ..nn import Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential
 from ..nn.init import Rng
 from ..ops.random import generator
 from ._heads import ImageShape, classifier, flat_size
@@ -10,7 +11,7 @@ from ._heads import ImageShape, classifier, flat_size
 SMALL = 20  # pixels: below, LeNet-5's two 5x5 windows would see little but border
 
 
-def lenet(input_shape: ImageShape, classes: int, rng: Rng = None) -> Module:
+def lenet(input_shape: ImageShape, classes: Whole, rng: Rng = None) -> Sequential:
     """Two convolutions, each with relu and 2x2 max pooling, then dense layers: images (N, H, W, C) -> (N, classes).
 
     From 20 pixels up it is LeNet-5 (LeCun et al. 1998) with relu and max pooling; 61,706 parameters for 28x28x1
@@ -20,7 +21,7 @@ def lenet(input_shape: ImageShape, classes: int, rng: Rng = None) -> Module:
     return (_small if min(input_shape[:2]) < SMALL else _lenet5)(input_shape, classes, rng)
 
 
-def _lenet5(input_shape: ImageShape, classes: int, rng: Rng) -> Module:
+def _lenet5(input_shape: ImageShape, classes: Whole, rng: Rng) -> Sequential:
     features = Sequential(
         Conv2d(input_shape[2], 6, 5, padding="same", rng=rng),
         ReLU(),
@@ -40,7 +41,7 @@ def _lenet5(input_shape: ImageShape, classes: int, rng: Rng) -> Module:
     return Sequential({"features": features, "head": head})
 
 
-def _small(input_shape: ImageShape, classes: int, rng: Rng) -> Module:
+def _small(input_shape: ImageShape, classes: Whole, rng: Rng) -> Sequential:
     features = Sequential(
         Conv2d(input_shape[2], 32, 3, padding="same", rng=rng),
         ReLU(),
@@ -60,7 +61,7 @@ def _small(input_shape: ImageShape, classes: int, rng: Rng) -> Module:
     return Sequential({"features": features, "head": head})
 
 
-def mnistnet(input_shape: ImageShape, classes: int, rng: Rng = None) -> Module:
+def mnistnet(input_shape: ImageShape, classes: Whole, rng: Rng = None) -> Sequential:
     """Convolutions 3x3 of 32 and 64 channels, one 2x2 max pooling, dense 128: (N, H, W, C) -> (N, classes)."""
     rng = generator(rng, "mnistnet")
     features = Sequential(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..autodiff.kinds import Whole
 from ..nn import Module, Sequential
 from ..nn.init import Rng
 from ..ops.random import generator
@@ -20,11 +21,11 @@ IMAGENET = 1000  # classes
 
 def efficientnet_lite0(
     input_shape: ImageShape = (224, 224, 3),
-    classes: int = IMAGENET,
+    classes: Whole = IMAGENET,
     rng: Rng = None,
     *,
     weights: _published.Path | None = None,
-) -> Module:
+) -> Sequential:
     """EfficientNet-Lite0: images (N,H,W,C) -> (N, classes); 4,652,008 parameters for 1000 classes.
 
     It is meant for 224x224x3, with pixels as (value - 127) / 128; padding is TensorFlow's "same" and the batch norms'

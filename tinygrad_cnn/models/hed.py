@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..core import Tensor
 from ..nn import Conv2d, Module, ModuleList
 from ..nn.init import Rng
 from ..ops.random import generator
@@ -29,10 +30,10 @@ class HED(Module):
         self.fuse = Conv2d(len(WIDTHS), 1, 1, rng=rng)
         self.fuse.weight.assign(np.full(self.fuse.weight.shape, 1 / len(WIDTHS), np.float32))
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         return ops.sigmoid(self.logits(x)["fuse"])
 
-    def logits(self, x: Any) -> dict[str, Any]:
+    def logits(self, x: Any) -> dict[str, Tensor]:
         """The five side outputs ``dsn1`` to ``dsn5`` and ``fuse``, before the sigmoid, each (N,H,W,1)."""
         maps = self.features(x, [f"conv{b}_{count}" for b, count in enumerate(BLOCKS, 1)])
         size = x.shape[1:3]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..autodiff.kinds import Whole
+from ..core import Tensor
 from ..nn import BatchNorm2d, Conv2d, Dropout, GlobalAvgPool2d, Module, ReLU6, Sequential
 from ..nn.init import Rng
 from ..ops.random import generator
@@ -37,14 +39,14 @@ class InvertedResidual(Module):
         self.project = Sequential(Conv2d(wide, out, 1, bias=False, rng=rng), BatchNorm2d(out, eps=eps))
         self.residual = stride == 1 and channels == out
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         y = self.project(self.depthwise(x if self.expand is None else self.expand(x)))
         return x + y if self.residual else y
 
 
 def inverted_residuals(
-    stages: Iterable[Stage], input_shape: ImageShape, classes: int, rng: Rng, *, eps: float, small: bool
-) -> Module:
+    stages: Iterable[Stage], input_shape: ImageShape, classes: Whole, rng: Rng, *, eps: float, small: bool
+) -> Sequential:
     """Stem of 32 channels, stages, 1x1 to 1280, global average, dropout, dense: (N,H,W,C) -> (N, classes)."""
     stem, channels, body = unit(input_shape[2], 32, 3, rng, eps=eps, stride=1 if small else 2), 32, Sequential()
     for k, (repeat, window, stride, expand, out) in enumerate(stages):
@@ -58,7 +60,7 @@ def inverted_residuals(
     })  # fmt: skip
 
 
-def mobilenet_v2(input_shape: ImageShape, classes: int, rng: Rng = None) -> Module:
+def mobilenet_v2(input_shape: ImageShape, classes: Whole, rng: Rng = None) -> Sequential:
     """MobileNetV2 of width 1: images (N,H,W,C) -> (N, classes); 3,504,872 parameters for 1000 classes.
 
     Images below 64 pixels are halved three times instead of five, as is usual for CIFAR.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
+from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
+from ..core import Tensor
 from ..nn import BatchNorm2d, Conv2d, GlobalAvgPool2d, Module, ReLU, Sequential
 from ..nn.init import Rng
 from ..ops.fused import fused
@@ -26,13 +28,13 @@ class BasicBlock(Module):
             project = Conv2d(channels, width, 1, stride=stride, bias=False, rng=rng)
             self.shortcut = Sequential(project, BatchNorm2d(width))
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         y = self.norm1(self.conv1(x), relu=True)
         y = self.norm2(self.conv2(y))
         return fused(ops.add_relu)(y, x if self.shortcut is None else self.shortcut(x))
 
 
-def resnet(depth: int, input_shape: ImageShape, classes: int, rng: Rng = None) -> Module:
+def resnet(depth: int, input_shape: ImageShape, classes: Whole, rng: Rng = None) -> Sequential:
     """Three stages of (depth - 2) / 6 blocks, 16, 32, 64 channels: images (N, H, W, C) -> (N, classes)."""
     depth = whole("resnet", "depth", depth, 8, remedy="Depths are 6*n + 2: 8, 14, 20, 32, 44, 56, ...")
     if (depth - 2) % 6:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
+from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
+from ..core import Tensor
 from ..nn import BatchNorm2d, Conv2d, MaxPool2d, Module, ModuleList, ReLU, Sequential
 from ..nn.init import Rng
 from ..ops.random import generator
@@ -27,7 +29,7 @@ class UNet(Module):
     convolutions pad and have batch norm: images of any size above 2**(depth - 1) go in and come out as large.
     """
 
-    def __init__(self, channels: int, classes: int, rng: Rng = None, *, width: int = 64, depth: int = 4) -> None:
+    def __init__(self, channels: int, classes: Whole, rng: Rng = None, *, width: int = 64, depth: int = 4) -> None:
         width, depth = whole("UNet", "width", width), whole("UNet", "depth", depth)
         widths = [width * 2**k for k in range(depth + 1)]
         self.down = ModuleList(_twice(c, w, rng) for c, w in zip([channels, *widths], widths, strict=False))
@@ -36,7 +38,7 @@ class UNet(Module):
         self.up = ModuleList(_twice(2 * w, w, rng) for w in reversed(widths[:-1]))
         self.head = Conv2d(width, classes, 1, rng=rng)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         beside = []
         for k, down in enumerate(self.down):
             x = down(x if k == 0 else self.pool(x))
@@ -49,7 +51,7 @@ class UNet(Module):
         return self.head(x)
 
 
-def unet(input_shape: ImageShape, classes: int, rng: Rng = None, *, width: int = 64, depth: int = 4) -> Module:
+def unet(input_shape: ImageShape, classes: Whole, rng: Rng = None, *, width: int = 64, depth: int = 4) -> UNet:
     """A U-Net: images (N,H,W,C) -> logits (N,H,W,classes); its loss takes labels (N,H,W).
 
     31,036,546 parameters for images of 1 channel and 2 classes; `width` channels at the top, doubled at each level.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+from ..core import Tensor
 from ..nn import Conv2d, LeakyReLU, MaxPool2d, Module, SeparableConv2d, Sequential
 from ..nn.init import Rng
 from ..ops.random import generator
@@ -38,7 +39,7 @@ class TinyFaceDetector(Module):
             self.features.extend([LeakyReLU(0.1), pool])
         self.head = Conv2d(WIDTHS[-1], 5 * len(ANCHORS), 1, rng=rng)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         shape = tuple(getattr(x, "shape", ()))
         if len(shape) != 4 or shape[3] != 3 or shape[1] % STRIDE or shape[2] % STRIDE:
             raise ValueError(

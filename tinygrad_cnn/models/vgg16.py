@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
+from ..core import Tensor
 from ..core.errors import nearest
 from ..nn import AvgPool2d, Conv2d, MaxPool2d, Module, ModuleList, Sequential
 from ..nn.init import Rng
@@ -27,7 +28,7 @@ class VGG16Features(Module):
     for those maps only: nothing beyond the last of them is computed.  `pooling` as for `vgg16_features`.
     """
 
-    def __init__(self, *, pooling: str = "max", rng: Rng = None) -> None:
+    def __init__(self, *, pooling: Literal["max", "average"] = "max", rng: Rng = None) -> None:
         if pooling not in POOLINGS:
             raise ValueError(f"VGG16Features: pooling={pooling!r} must be 'max' or 'average'.")
         rng = generator(rng, "VGG16Features")
@@ -39,7 +40,7 @@ class VGG16Features(Module):
             self.blocks.append(Sequential(*[Conv2d(c, width, 3, padding="same", rng=rng) for c in inputs]))
             channels = width
 
-    def forward(self, x: Any, layers: Iterable[str] | None = None) -> dict[str, Any]:
+    def forward(self, x: Any, layers: Iterable[str] | None = None) -> dict[str, Tensor]:
         wanted = list(LAYERS) if layers is None else [layers] if isinstance(layers, str) else list(layers)
         for name in wanted:
             if name not in LAYERS:
@@ -53,7 +54,9 @@ class VGG16Features(Module):
         return maps
 
 
-def vgg16_features(weights: _published.Path | None = None, *, pooling: str = "max", rng: Rng = None) -> VGG16Features:
+def vgg16_features(
+    weights: _published.Path | None = None, *, pooling: Literal["max", "average"] = "max", rng: Rng = None
+) -> VGG16Features:
     """VGG16's convolutions, images (N,H,W,3) -> named feature maps, with published weights if they are given.
 
     Parameters

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..autodiff.kinds import Whole
 from ..autodiff.numbers import is_whole
-from ..nn import Conv2d, Dropout, Flatten, Linear, MaxPool2d, Module, ReLU, Sequential
+from ..nn import Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential
 from ..nn.init import Rng
 from ..ops.random import generator
 from ._heads import ImageShape, classifier, flat_size
@@ -14,7 +15,7 @@ WIDTHS = (64, 128, 256, 512, 512)
 CONVOLUTIONS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 
 
-def vgg(depth: int, input_shape: ImageShape, classes: int, rng: Rng = None, *, hidden: int = 4096) -> Module:
+def vgg(depth: int, input_shape: ImageShape, classes: Whole, rng: Rng = None, *, hidden: int = 4096) -> Sequential:
     """Five stages of 3x3 convolutions and a pooling, two dense layers of `hidden`: (N,H,W,C) -> (N, classes).
 
     Depth 11, 13, 16 or 19 counts the layers with weights.  For 224x224x3 and 1000 classes it is the network of the
@@ -34,7 +35,7 @@ def vgg(depth: int, input_shape: ImageShape, classes: int, rng: Rng = None, *, h
     return Sequential({"features": features, "head": head})
 
 
-def vgg_small(input_shape: ImageShape, classes: int, rng: Rng = None) -> Module:
+def vgg_small(input_shape: ImageShape, classes: Whole, rng: Rng = None) -> Sequential:
     """Three stages of two 3x3 convolutions and a pooling, 32, 64, 128 channels; dense 128: (N,H,W,C) -> (N, classes).
 
     After Simonyan and Zisserman (2015), without batch norm and dropout.

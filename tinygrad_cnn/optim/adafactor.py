@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.kinds import Number
 from ..autodiff.numbers import number
 from ..ops import maximum, sqrt
 from .formulas import average, zeros
 from .optimizer import Optimizer, State
+from .settings import Params
 
 
 def _check_eps(who: str, name: str, value: Any) -> tuple[float | None, float]:
@@ -46,13 +48,13 @@ class Adafactor(Optimizer):
 
     def __init__(
         self,
-        params: Any,
-        lr: float = 1e-2,
+        params: Params,
+        lr: Number = 1e-2,
         *,
-        beta2_decay: float = -0.8,
-        eps: tuple[float | None, float] = (None, 1e-3),
-        d: float = 1.0,
-        weight_decay: float = 0.0,
+        beta2_decay: Number = -0.8,
+        eps: tuple[Number | None, Number] = (None, 1e-3),
+        d: Number = 1.0,
+        weight_decay: Number = 0.0,
     ) -> None:
         super().__init__(params, lr=lr, beta2_decay=beta2_decay, eps=eps, d=d, weight_decay=weight_decay)
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.kinds import Number
 from ..ops import maximum, sqrt, updates
 from .formulas import average, held, sign, zeros
 from .optimizer import Optimizer, State
+from .settings import Params
 
 Betas = tuple[float, float]
 
@@ -34,12 +36,12 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        params: Any,
-        lr: float = 1e-3,
+        params: Params,
+        lr: Number = 1e-3,
         *,
         betas: Betas = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
+        eps: Number = 1e-8,
+        weight_decay: Number = 0.0,
         amsgrad: bool = False,
     ) -> None:
         super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)
@@ -92,12 +94,12 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        params: Any,
-        lr: float = 1e-3,
+        params: Params,
+        lr: Number = 1e-3,
         *,
         betas: Betas = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
+        eps: Number = 1e-8,
+        weight_decay: Number = 1e-2,
         amsgrad: bool = False,
     ) -> None:
         super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)
@@ -113,13 +115,13 @@ class NAdam(Optimizer):
 
     def __init__(
         self,
-        params: Any,
-        lr: float = 2e-3,
+        params: Params,
+        lr: Number = 2e-3,
         *,
         betas: Betas = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        momentum_decay: float = 4e-3,
+        eps: Number = 1e-8,
+        weight_decay: Number = 0.0,
+        momentum_decay: Number = 4e-3,
     ) -> None:
         super().__init__(
             params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, momentum_decay=momentum_decay
@@ -149,7 +151,7 @@ class Lion(Optimizer):
     decoupled = True
 
     def __init__(
-        self, params: Any, lr: float = 1e-4, *, betas: Betas = (0.9, 0.99), weight_decay: float = 0.0
+        self, params: Params, lr: Number = 1e-4, *, betas: Betas = (0.9, 0.99), weight_decay: Number = 0.0
     ) -> None:
         super().__init__(params, lr=lr, betas=betas, weight_decay=weight_decay)
 

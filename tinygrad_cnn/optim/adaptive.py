@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.kinds import Number
 from ..ops import sqrt
 from .formulas import average, held, zeros
 from .optimizer import Optimizer, State
+from .settings import Params
 
 
 class RMSprop(Optimizer):
@@ -23,13 +25,13 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        params: Any,
-        lr: float = 1e-2,
+        params: Params,
+        lr: Number = 1e-2,
         *,
-        alpha: float = 0.99,
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        momentum: float = 0.0,
+        alpha: Number = 0.99,
+        eps: Number = 1e-8,
+        weight_decay: Number = 0.0,
+        momentum: Number = 0.0,
         centered: bool = False,
     ) -> None:
         super().__init__(
@@ -65,13 +67,13 @@ class Adagrad(Optimizer):
 
     def __init__(
         self,
-        params: Any,
-        lr: float = 1e-2,
+        params: Params,
+        lr: Number = 1e-2,
         *,
-        lr_decay: float = 0.0,
-        weight_decay: float = 0.0,
-        initial_accumulator_value: float = 0.0,
-        eps: float = 1e-10,
+        lr_decay: Number = 0.0,
+        weight_decay: Number = 0.0,
+        initial_accumulator_value: Number = 0.0,
+        eps: Number = 1e-10,
     ) -> None:
         super().__init__(
             params, lr=lr, lr_decay=lr_decay, weight_decay=weight_decay,
@@ -98,7 +100,7 @@ class Adadelta(Optimizer):
     samples = ({}, {"weight_decay": 0.1})
 
     def __init__(
-        self, params: Any, lr: float = 1.0, *, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0.0
+        self, params: Params, lr: Number = 1.0, *, rho: Number = 0.9, eps: Number = 1e-6, weight_decay: Number = 0.0
     ) -> None:
         super().__init__(params, lr=lr, rho=rho, eps=eps, weight_decay=weight_decay)
 

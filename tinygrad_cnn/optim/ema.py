@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.effects import effect
+from ..autodiff.kinds import Number
 from .settings import check
 
 
@@ -44,7 +45,7 @@ class EMA:
     array([[2.]], dtype=float32)
     """
 
-    def __init__(self, model: Any, decay: float = 0.999, *, warmup: bool = False) -> None:
+    def __init__(self, model: Any, decay: Number = 0.999, *, warmup: bool = False) -> None:
         if not all(hasattr(model, name) for name in ("named_parameters", "state_dict", "load_state_dict")):
             raise TypeError(f"EMA: needs a Module, got {type(model).__name__}.")
         self.model = model

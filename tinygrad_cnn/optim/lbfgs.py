@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.effects import effect
+from ..autodiff.kinds import Number, Whole
 from ..core import Tensor
 from .optimizer import Optimizer
+from .settings import Params
 
 
 class LBFGS(Optimizer):
@@ -50,13 +52,13 @@ class LBFGS(Optimizer):
 
     def __init__(
         self,
-        params: Any,
+        params: Params,
         *,
-        max_iter: int = 20,
-        max_eval: int | None = None,
-        history_size: int = 10,
-        tolerance_grad: float = 1e-7,
-        tolerance_change: float = 1e-9,
+        max_iter: Whole = 20,
+        max_eval: Whole | None = None,
+        history_size: Whole = 10,
+        tolerance_grad: Number = 1e-7,
+        tolerance_change: Number = 1e-9,
     ) -> None:
         self.iterations = self.evaluations = 0
         self.message = ""

@@ -6,11 +6,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ..autodiff.kinds import Number, Whole
 from ..autodiff.numbers import number, whole
 from ..core.errors import describe
 from ..ops import maximum, sqrt
 from .formulas import average, zeros
 from .optimizer import Optimizer, State
+from .settings import Params
 
 ADJUSTMENTS = (None, "original", "match_rms_adamw")
 
@@ -59,15 +61,15 @@ class Muon(Optimizer):
 
     def __init__(
         self,
-        params: Any,
-        lr: float = 1e-3,
+        params: Params,
+        lr: Number = 1e-3,
         *,
-        weight_decay: float = 0.1,
-        momentum: float = 0.95,
+        weight_decay: Number = 0.1,
+        momentum: Number = 0.95,
         nesterov: bool = True,
-        ns_coefficients: tuple[float, float, float] = (3.4445, -4.7750, 2.0315),
-        eps: float = 1e-7,
-        ns_steps: int = 5,
+        ns_coefficients: tuple[Number, Number, Number] = (3.4445, -4.7750, 2.0315),
+        eps: Number = 1e-7,
+        ns_steps: Whole = 5,
         adjust_lr_fn: str | None = None,
     ) -> None:
         super().__init__(

@@ -12,7 +12,7 @@ from ..autodiff.effects import effect
 from ..core import Tensor
 from ..core.errors import describe, nearest
 from .saving import flat, loaded_groups, loaded_state, names_of, places, plain, saved_names
-from .settings import Check, Group
+from .settings import Check, Group, Params
 
 State = dict[str, Any]  # what is remembered of one parameter: arrays of any shape, plain numbers, words, None
 
@@ -46,7 +46,7 @@ class Optimizer:
     optional_state: ClassVar[frozenset[str]] = frozenset()  # what `start` leaves out under some settings
     decoupled: ClassVar[bool] = False  # whether weight decay shrinks parameters instead of adding to their gradients
 
-    def __init__(self, params: Any, **settings: Any) -> None:
+    def __init__(self, params: Params, **settings: Any) -> None:
         self.who = type(self).__name__
         self.defaults = dict(Group(type(self), [], settings))
         del self.defaults["params"]

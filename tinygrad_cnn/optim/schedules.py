@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from ..autodiff.effects import effect
+from ..autodiff.kinds import Number, Whole
 from ..autodiff.numbers import number, whole
 from .optimizer import Optimizer
 
@@ -102,7 +103,7 @@ class StepLR(Schedule):
 
     samples = ({"step_size": 2, "gamma": 0.5},)
 
-    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
+    def __init__(self, optimizer: Optimizer, step_size: Whole, gamma: Number = 0.1) -> None:
         self.step_size = whole("StepLR", "step_size", step_size)
         self.gamma = number("StepLR", "gamma", gamma, 0)
         super().__init__(optimizer)
@@ -121,7 +122,7 @@ class ExponentialLR(Schedule):
 
     samples = ({"gamma": 0.9},)
 
-    def __init__(self, optimizer: Optimizer, gamma: float) -> None:
+    def __init__(self, optimizer: Optimizer, gamma: Number) -> None:
         self.gamma = number("ExponentialLR", "gamma", gamma, 0)
         super().__init__(optimizer)
 
@@ -144,7 +145,7 @@ class CosineLR(Schedule):
     samples = ({"steps": 5}, {"steps": 2, "eta_min": 0.1, "restarts": True, "stretch": 2})
 
     def __init__(
-        self, optimizer: Optimizer, steps: int, *, eta_min: float = 0.0, restarts: bool = False, stretch: int = 1
+        self, optimizer: Optimizer, steps: Whole, *, eta_min: Number = 0.0, restarts: bool = False, stretch: Whole = 1
     ) -> None:
         self.steps = whole("CosineLR", "steps", steps)
         self.eta_min = number("CosineLR", "eta_min", eta_min, 0)
@@ -178,7 +179,7 @@ class WarmupLR(Schedule):
 
     samples = ({"steps": 3, "start": 0.1},)
 
-    def __init__(self, after: Optimizer | Schedule, steps: int, *, start: float = 0.0) -> None:
+    def __init__(self, after: Optimizer | Schedule, steps: Whole, *, start: Number = 0.0) -> None:
         self.steps = whole("WarmupLR", "steps", steps)
         self.start = number("WarmupLR", "start", start, 0, 1)
         if isinstance(after, ReduceLROnPlateau):
@@ -211,12 +212,12 @@ class OneCycleLR(Schedule):
     def __init__(
         self,
         optimizer: Optimizer,
-        max_lr: float,
-        total_steps: int,
+        max_lr: Number,
+        total_steps: Whole,
         *,
-        pct_start: float = 0.3,
-        div_factor: float = 25.0,
-        final_div_factor: float = 1e4,
+        pct_start: Number = 0.3,
+        div_factor: Number = 25.0,
+        final_div_factor: Number = 1e4,
     ) -> None:
         self.max_lr = number("OneCycleLR", "max_lr", max_lr, 0)
         self.total_steps = whole("OneCycleLR", "total_steps", total_steps, 2)
@@ -264,11 +265,11 @@ class ReduceLROnPlateau(Schedule):
         optimizer: Optimizer,
         mode: str = "min",
         *,
-        factor: float = 0.1,
-        patience: int = 10,
-        threshold: float = 1e-4,
-        cooldown: int = 0,
-        min_lr: float = 0.0,
+        factor: Number = 0.1,
+        patience: Whole = 10,
+        threshold: Number = 1e-4,
+        cooldown: Whole = 0,
+        min_lr: Number = 0.0,
     ) -> None:
         who = "ReduceLROnPlateau"
         if mode not in ("min", "max"):

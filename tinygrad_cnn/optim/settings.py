@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..autodiff.effects import effect
 from ..autodiff.numbers import is_number, number, whole
+from ..core import Tensor
+
+# What an optimiser is given: Tensors, with or without names, or groups of them with their own settings.
+Params: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 
 # The bounds of each number, as `autodiff.numbers.number` takes them.  Other numbers must be finite; other settings may
 # be of any type.

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.kinds import Number
 from ..ops import updates
 from .formulas import held, zeros
 from .optimizer import Optimizer, State
+from .settings import Params
 
 
 class SGD(Optimizer):
@@ -35,13 +37,13 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        params: Any,
-        lr: float,
+        params: Params,
+        lr: Number,
         *,
-        momentum: float = 0.0,
-        dampening: float = 0.0,
+        momentum: Number = 0.0,
+        dampening: Number = 0.0,
         nesterov: bool = False,
-        weight_decay: float = 0.0,
+        weight_decay: Number = 0.0,
     ) -> None:
         super().__init__(
             params, lr=lr, momentum=momentum, dampening=dampening, nesterov=nesterov, weight_decay=weight_decay

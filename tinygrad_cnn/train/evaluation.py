@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.kinds import Array, Whole
 from ..autodiff.numbers import whole
-from ..core import no_grad
+from ..core import Tensor, no_grad
 from ..core.tensor import plain
 from ..data import DataLoader
+from ..data.dataset import Samples
 from ..insight.evaluation import evaluating, outputs_for
 from ..ops import softmax_cross_entropy
 
@@ -24,7 +26,7 @@ def accuracy(outputs: np.ndarray, labels: np.ndarray) -> float:
     return float(np.mean(np.argmax(outputs, axis=-1) == labels))
 
 
-def predict(model: Any, images: Any, *, batch_size: int = 256) -> np.ndarray:
+def predict(model: Callable[..., Any], images: Tensor | Array, *, batch_size: Whole = 256) -> np.ndarray:
     """The model's outputs (logits) for images (N,H,W,C), in evaluation mode, nothing recorded -> (N, ...).
 
     >>> logits = tg.predict(model, images)
@@ -38,12 +40,12 @@ def predict(model: Any, images: Any, *, batch_size: int = 256) -> np.ndarray:
 
 
 def evaluate(
-    model: Any,
-    data: Any,
+    model: Callable[..., Any],
+    data: Samples | DataLoader,
     *,
     loss: Callable[[Any, Any], Any] | None = None,
     metrics: Mapping[str, Metric] | None = None,
-    batch_size: int = 256,
+    batch_size: Whole = 256,
 ) -> dict[str, float]:
     """The loss and the metrics of a model on a whole data set.
 

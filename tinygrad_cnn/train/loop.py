@@ -8,38 +8,42 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
+from ..autodiff.kinds import Number, Whole
 from ..autodiff.numbers import whole
 from ..core.tensor import plain
 from ..data import DataLoader
-from ..optim import LBFGS, Adam, ReduceLROnPlateau, Schedule
+from ..data.dataset import Samples
+from ..nn import Module
+from ..optim import EMA, LBFGS, Adam, Optimizer, ReduceLROnPlateau, Schedule
 from ..optim.clip import scale_grad
 from .evaluation import Metric, defaults, evaluate
 from .history import History, Row
 from .interrupt import Interrupt
 from .progress import Progress
+from .run_folder import Run
 from .state import generator_states, restore_generators
 
 
 def fit(
-    model: Any,
-    data: Any,
+    model: Module,
+    data: Samples | DataLoader,
     *,
-    validation: Any = None,
-    epochs: int = 10,
-    batch_size: int = 64,
-    lr: float = 1e-3,
-    optimizer: Any = None,
-    schedule: Any = None,
+    validation: Samples | DataLoader | None = None,
+    epochs: Whole = 10,
+    batch_size: Whole = 64,
+    lr: Number = 1e-3,
+    optimizer: Optimizer | None = None,
+    schedule: Schedule | Callable[[Any, int], Schedule] | None = None,
     loss: Callable[[Any, Any], Any] | None = None,
     metrics: Mapping[str, Metric] | None = None,
-    seed: int = 0,
-    accumulate: int = 1,
-    ema: Any = None,
-    early_stop: int | None = None,
+    seed: Whole = 0,
+    accumulate: Whole = 1,
+    ema: EMA | None = None,
+    early_stop: Whole | None = None,
     on_epoch: Callable[[Row], Any] | None = None,
     on_step: Callable[[Row], Any] | None = None,
     progress: bool = True,
-    run: Any = None,
+    run: Run | None = None,
 ) -> History:
     """Train a model on a data set; the model is changed in place.
 

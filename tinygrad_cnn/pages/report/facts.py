@@ -127,7 +127,7 @@ def _take(facts: Facts, test: Any) -> None:
 
 
 def _logits(facts: Facts) -> np.ndarray:
-    assert facts.labels is not None
+    assert facts.images is not None and facts.labels is not None
     logits = predict(facts.model, facts.images)
     if logits.ndim != 2 or logits.shape[1] <= int(facts.labels.max()):
         raise ValueError(f"the network gives {logits.shape}, no logit for each class, so classes are not told.")
