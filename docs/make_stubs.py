@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import tinygrad_cnn as tg  # noqa: E402
-from tinygrad_cnn import ops  # noqa: E402
+from tinygrad_cnn import core, ops  # noqa: E402
 from tinygrad_cnn.autodiff import kinds  # noqa: E402
 from tinygrad_cnn.core import tensor as core_tensor  # noqa: E402
 
@@ -297,8 +297,8 @@ def stub_of_core() -> str:
     `grad` has one overload for each combination of settings; `no_grad` and `enable_grad` are contexts, and decorators
     that leave the type of a function as it is.
     """
-    names = (PACKAGE / "core" / "__init__.py").read_text(encoding="utf-8").splitlines()
-    imports = [line for line in names if line.startswith("from ") and not line.endswith("grad")]
+    lines = inspect.getsource(core).splitlines()
+    imports = [line for line in lines if line.startswith("from ") and not line.endswith("grad")]
     parts = [CORE_HEAD, "\n".join(imports), "\n\n", MODES]
     for fn in (tg.no_grad, tg.enable_grad):
         (p,) = inspect.signature(fn).parameters.values()

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import accumulate
 from pathlib import Path
 
 import jedi
@@ -32,8 +33,15 @@ class Net(nn.Module):
     def forward(self, x: tg.Tensor, *, twice: bool = False) -> tuple[tg.Tensor, bool]:
         return self.layers(x), twice
 
+@tg.no_grad
+def double(x: tg.Tensor) -> tg.Tensor:
+    return x * 2
+
 x = tg.Tensor([1.0, 2.0], requires_grad=True)
 a = np.ones(2, np.float32)
+whole = np.int64(1)
+net = tg.models.build("lenet", a.shape, 10, rng=whole)
+train = tg.data.ArrayDataset(a, a)
 """
 RIGHT = {
     "tg.relu(x)": "Tensor",
@@ -78,6 +86,50 @@ RIGHT = {
     "nn.Sequential(nn.Linear(2, 3), nn.ReLU())(x)": "Tensor",
     "nn.CrossEntropyLoss()(x, a)": "Tensor",
     "Net().train()(x, twice=True)": "tuple[Tensor, bool]",
+    "tg.sum(x, axis=(0, whole), keepdims=True)": "Tensor",
+    "tg.sum(x, axis=[0, 1])": "Tensor",
+    "tg.argmax(a, axis=whole)": "ndarray",
+    "tg.conv2d(x, a, stride=whole, padding=((1, 0), [1, 1]), dilation=[1, 2], groups=whole)": "Tensor",
+    "tg.max_pool2d(x, x.shape[1:3], padding=(1, 1))": "Tensor",
+    "tg.pad(x, [(1, 2), (0, 0)], 'reflect')": "Tensor",
+    "tg.resize(x, a.shape, mode='bilinear')": "Tensor",
+    "tg.dropout(x, np.float32(0.5), rng=np.random.default_rng(0))": "Tensor",
+    "tg.cast(x, dtype='float64')": "Tensor",
+    "tg.zeros([2, 3], dtype=np.float64, requires_grad=True, name='z')": "Tensor",
+    "x.sum(axis=-1).reshape(2, -1).reshape((2, whole)).transpose(1, 0)": "Tensor",
+    "x.repeat(a.astype(int), axis=0).astype(float)": "Tensor",
+    "nn.Conv2d(whole, 4, (3, 3), padding='same', rng=whole)(a)": "Tensor",
+    "nn.Sequential(nn.MaxPool2d(2), nn.Upsample((2, 2)), nn.Dropout(0.5, rng=0))(x)": "Tensor",
+    "tg.grad(x.sum(), x)": "ndarray",
+    "tg.grad(x.sum(), x, create_graph=True)": "Tensor",
+    "tg.grad(x.sum(), [x, x])": "list[ndarray]",
+    "tg.grad(x.sum(), list(net.parameters()), create_graph=True, allow_unused=True)": "list[Tensor | None]",
+    "tg.grad(x, x, grad_outputs=a, allow_unused=True)": "ndarray | None",
+    "tg.value_and_grad(lambda w: (w * w).sum())(a)": "tuple[ndarray, ndarray]",
+    "tg.value_and_grad(lambda w, v: (w * v).sum(), (0, 1))(a, a)": "tuple[ndarray, tuple[ndarray, ...]]",
+    "tg.vjp(tg.sin, a)[1](a)": "tuple[ndarray, ...]",
+    "tg.jvp(tg.sin, a, a)": "tuple[ndarray, ndarray]",
+    "tg.hvp(lambda t: t.sum(), a, a)": "ndarray",
+    "tg.hessian(lambda t: t.sum(), x)": "Tensor | ndarray",
+    "tg.jacobian(tg.cumsum, a)": "ndarray",
+    "tg.checkpoint(nn.Linear(2, 3), x)": "Tensor",
+    "tg.stop_gradient(x)": "Tensor",
+    "tg.stop_gradient(3)": "int",
+    "tg.functional_call(nn.Linear(2, 3), {'weight': x}, a)": "Tensor",
+    "tg.functional_call(nn.ReLU(), {}, a)": "ndarray",
+    "tg.functional_call(Net(), {}, x, twice=True)": "tuple[Tensor, bool]",
+    "net(x)": "Tensor",
+    "tg.models.lenet((28, 28, 1), 10)(x)": "Tensor",
+    "tg.models.unet(a.shape, 10)(a)": "Tensor",
+    "tg.models.hed_edges()(a)": "Tensor",
+    "tg.fit(net, train, epochs=whole, optimizer=tg.optim.Adam(net.parameters(), lr=np.float32(0.1)))": "History",
+    "tg.evaluate(net, tg.data.DataLoader(train))": "dict[str, float]",
+    "tg.predict(net, a)": "ndarray",
+    "tg.draw(x, show={'values', 'grads'}, rankdir='LR')": "Drawing",
+    "tg.draw(net, a, direction='both')": "Drawing",
+    "tg.summary(net, (28, 28, 1))": "Summary",
+    "tg.load('model.safetensors')": "dict[str, Any]",
+    "double(x)": "Tensor",
 }
 STATEMENTS = """
 x[0] = 3.0
@@ -87,6 +139,10 @@ x.grad = None
 np.exp(x)
 tg.testing.check_op(tg.conv2d)
 tg.relu.vjp(x=lambda g, y: g * (y > 0))
+tg.save("model.safetensors", net)
+tg.save("step.safetensors", {"model": net.state_dict(), "epoch": 3})
+with tg.no_grad(), tg.scope("head"):
+    x.sum()
 """
 WRONG = {
     "tg.conv2d(x, x, paddign='same')": r'Unexpected keyword argument "paddign".*did you mean "padding"',
@@ -99,6 +155,34 @@ WRONG = {
     "nn.Linear(2, 3)(x, 'words')": r'Argument 2 .* has incompatible type "str"; expected "bool"',
     "nn.ReLU()(y=x)": r'Unexpected keyword argument "y"',
     "x.sum(axes=1)": r'Unexpected keyword argument "axes"',
+    "tg.relu(x, axis=1)": r'No overload variant .* matches argument types "Tensor", "int"',
+    "tg.sum(x, axis='0')": r'Argument "axis" .* has incompatible type "str"|argument types "Tensor", "str"',
+    "tg.argmax(x, axis=(0, 1))": r'matches argument types "Tensor", "tuple\[int, int\]"',
+    "x.mean(axis=0.5)": r'Argument "axis" .* has incompatible type "float"',
+    "x.reshape('23')": r'has incompatible type "str"',
+    "tg.conv2d(x, x, padding='sme')": r'Argument "padding" .* has incompatible type|"Tensor", "Tensor", "str"',
+    "tg.conv2d(x, x, stride=1.5)": r'matches argument types "Tensor", "Tensor", "float"',
+    "tg.pad(x, 1, 'mirror')": r'matches argument types "Tensor", "int", "str"',
+    "tg.mse_loss(x, a, reduction='avg')": r'matches argument types .* "str"',
+    "tg.randn(2, 3, rng='0')": r'Argument "rng" .* has incompatible type "str"',
+    "nn.Conv2d('3', 4, 3)": r'Argument 1 to "Conv2d" has incompatible type "str"',
+    "nn.Conv2d(3, 4, 3, padding='sme')": r'Argument "padding" to "Conv2d" has incompatible type',
+    "nn.MSELoss(reduction='avg')": r'Argument "reduction" to "MSELoss" has incompatible type',
+    "nn.Dropout('half')": r'Argument 1 to "Dropout" has incompatible type "str"',
+    "tg.grad(x, 'x')": r'Argument 2 to "grad" has incompatible type "str"',
+    "tg.grad(x.sum(), x).backward()": r'has no attribute "backward"',
+    "tg.jacobian(lambda t: t, 'words')": r'No overload variant of "jacobian"',
+    "tg.checkpoint(3, x)": r'Argument 1 to "checkpoint" has incompatible type "int"',
+    "tg.functional_call(nn.Linear(2, 3), {}, x, 'words')": r'Argument 4 .* has incompatible type "str"',
+    "tg.fit('net', train)": r'Argument 1 to "fit" has incompatible type "str"',
+    "tg.fit(net, train, optimizer='adam')": r'Argument "optimizer" to "fit" has incompatible type "str"',
+    "tg.evaluate(net, 'train')": r'Argument 2 to "evaluate" has incompatible type "str"',
+    "tg.optim.Adam(net.parameters(), lr='fast')": r'Argument "lr" to "Adam" has incompatible type "str"',
+    "tg.draw(x, show='shape')": r'Argument "show" to "draw" has incompatible type',
+    "tg.draw(x, rankdir='left')": r'Argument "rankdir" to "draw" has incompatible type',
+    "tg.summary(net, 28)": r'Argument 2 to "summary" has incompatible type "int"',
+    "tg.save('model.safetensors', 3)": r'Argument 2 to "save" has incompatible type "int"',
+    "double('words')": r'Argument 1 to "double" has incompatible type "str"',
 }
 
 
@@ -120,7 +204,10 @@ def messages(folder, program):
 
 def short(kind):
     """A type as one writes it, without modules and the parameters of ndarray."""
-    kind = re.sub(r"\bndarray\[tuple\[Any, \.\.\.\], (?:numpy\.)?dtype\[[\w.\[\]]*?\]{1,2}(?= |$|\])", "ndarray", kind)
+    while (start := kind.find("ndarray[")) >= 0:
+        start += len("ndarray")
+        inside = accumulate({"[": 1, "]": -1}.get(letter, 0) for letter in kind[start:])
+        kind = kind[:start] + kind[start + 1 + [*inside].index(0) :]
     return re.sub(r"\b(?:\w+\.)+(?=\w)", "", kind)
 
 
@@ -149,6 +236,30 @@ def test_editors_show_the_signature_and_the_docstring_of_an_op_and_the_methods_o
     found = {c.name for c in jedi.Script(f"{start}tg.relu(x).", project=project).complete()}
     public = {name for name in dir(tg.Tensor) if not name.startswith("_")}
     assert public and public <= found
+
+
+def test_methods_of_tensor_take_the_settings_of_their_ops():
+    compared = 0
+    for name, method in inspect.getmembers(tg.Tensor, inspect.isfunction):
+        op = tg.registry.get(name)
+        if op is None or method.__doc__:  # with a docstring of its own, it does more than call the op
+            continue
+        settings = inspect.signature(op.fn).parameters
+        for parameter in inspect.signature(method).parameters.values():
+            variadic = parameter.kind is parameter.VAR_POSITIONAL  # x.reshape(2, 3) for shape=(2, 3)
+            if parameter.name in op.defaults and not variadic:
+                assert parameter.annotation == settings[parameter.name].annotation, f"{name}({parameter.name})"
+                compared += 1
+    assert compared > 20
+
+
+def test_no_setting_of_an_op_is_of_any_type():
+    untyped = {
+        f"{name}({p.name})"
+        for name in tg.ops.__all__ if isinstance(op := getattr(tg, name), tg.Op)
+        for p in inspect.signature(op.fn).parameters.values() if p.name in op.defaults and p.annotation == "Any"
+    }  # fmt: skip
+    assert untyped == set(), "name the kind of argument, as in autodiff/kinds.py"
 
 
 def test_stubs_are_up_to_date():

@@ -30,5 +30,6 @@ PadMode: TypeAlias = Literal["constant", "edge", "reflect", "symmetric", "wrap"]
 ResizeMode: TypeAlias = Literal["nearest", "bilinear"]
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
 Approximation: TypeAlias = Literal["none", "tanh"]
+Key: TypeAlias = Any  # of x[key]: whole numbers, slices, ..., None, arrays, Tensors, and tuples of these
 Dtype: TypeAlias = "DTypeLike | None"
 Rng: TypeAlias = np.random.Generator | Whole | None  # a generator, its seed, or None for one without a seed

@@ -23,7 +23,7 @@ from ..core.site import here
 from ..core.tensor import Tensor, as_array, wrap
 from .cost import Cost, cost_of
 from .hooks import Handle, on_gradient, on_op
-from .kinds import Array, Axis, Counts, Dtype, Shape, Whole
+from .kinds import Array, Axis, Counts, Dtype, Key, Shape, Whole
 from .pickling import CopiedLeaf, CopiedNode, CopiedOp, CopiedTensor
 from .writing import WritingMethods, without_tensors
 
@@ -69,7 +69,7 @@ class TensorMethods(Tensor):
     def __invert__(self) -> Tensor:
         return _logical("logical_not", self)
 
-    def __getitem__(self, key: Any) -> Tensor:
+    def __getitem__(self, key: Key) -> Tensor:
         y = ops["getitem"](self, key=key)
         if isinstance(y.node, Leaf):
             y.node.part = np.may_share_memory(y._data, self._data)

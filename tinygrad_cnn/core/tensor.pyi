@@ -11,7 +11,7 @@ import numpy as np
 from typing_extensions import Self
 
 from ..autodiff.hooks import Handle
-from ..autodiff.kinds import Approximation, Array, Axis, Counts, Dtype, Number, PadMode, Padding, Places, Reduction, ResizeMode, Rng, Shape, Sides, Size2d, Whole, Wholes, Width
+from ..autodiff.kinds import Approximation, Array, Axis, Counts, Dtype, Key, Number, PadMode, Padding, Places, Reduction, ResizeMode, Rng, Shape, Sides, Size2d, Whole, Wholes, Width
 from .graph import Leaf, Node
 
 _Operand: TypeAlias = Tensor | Array
@@ -123,7 +123,7 @@ class Tensor:
     def __ror__(self, other: _Operand, /) -> Tensor: ...
     def __rxor__(self, other: _Operand, /) -> Tensor: ...
     def __invert__(self) -> Tensor: ...
-    def __getitem__(self, key: Any) -> Tensor: ...
+    def __getitem__(self, key: Key) -> Tensor: ...
     @property
     def ndim(self) -> int:
         """How many axes it has."""

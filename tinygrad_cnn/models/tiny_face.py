@@ -76,5 +76,4 @@ def tiny_face_detector(weights: _published.Path | None = None, rng: Rng = None) 
         names |= {f"{layer}.depthwise": f"conv{k}/depthwise_filter", f"{layer}.pointwise": mix}
         names[f"{layer}.bias"] = f"conv{k}/bias"
     _published.fill(weights, model, arrays, names)
-    model.eval()
-    return model
+    return model.eval()

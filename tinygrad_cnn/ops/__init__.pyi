@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, overload
 
 import numpy as np
 
-from ..autodiff.kinds import Approximation, Array, Axis, Counts, Dtype, Number, PadMode, Padding, Places, Reduction, ResizeMode, Rng, Shape, Sides, Size2d, Whole, Wholes, Width
+from ..autodiff.kinds import Approximation, Array, Axis, Counts, Dtype, Key, Number, PadMode, Padding, Places, Reduction, ResizeMode, Rng, Shape, Sides, Size2d, Whole, Wholes, Width
 from ..core import Op, Tensor
 
 _Input: TypeAlias = Tensor | Array
@@ -975,7 +975,7 @@ x (...) -> (...)
 
 class _getitem(Op):
     @overload
-    def __call__(self, x: Tensor, *indices: _Input, key: Any) -> Tensor:
+    def __call__(self, x: Tensor, *indices: _Input, key: Key) -> Tensor:
         """x[key]: ints, slices, ..., None, integer and boolean arrays, NumPy's meaning.  x (...) -> (...)
 
         >>> x = tg.Tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], requires_grad=True)
@@ -989,7 +989,7 @@ class _getitem(Op):
                [0., 0., 0.]], dtype=float32)
         """
     @overload
-    def __call__(self, x: Array, *indices: Array, key: Any) -> np.ndarray:
+    def __call__(self, x: Array, *indices: Array, key: Key) -> np.ndarray:
         """x[key]: ints, slices, ..., None, integer and boolean arrays, NumPy's meaning.  x (...) -> (...)"""
 
 getitem: _getitem
@@ -1906,10 +1906,10 @@ prod: _prod
 
 class _put(Op):
     @overload
-    def __call__(self, x: Tensor, *indices: _Input, key: Any, shape: tuple[int, ...]) -> Tensor:
+    def __call__(self, x: Tensor, *indices: _Input, key: Key, shape: tuple[int, ...]) -> Tensor:
         """Zeros of a shape with x added at [key], repeated places summed; the adjoint of getitem.  x (...) -> shape"""
     @overload
-    def __call__(self, x: Array, *indices: Array, key: Any, shape: tuple[int, ...]) -> np.ndarray:
+    def __call__(self, x: Array, *indices: Array, key: Key, shape: tuple[int, ...]) -> np.ndarray:
         """Zeros of a shape with x added at [key], repeated places summed; the adjoint of getitem.  x (...) -> shape"""
 
 put: _put
@@ -2167,7 +2167,7 @@ def separable_conv2d(x: Array, depthwise: Array, pointwise: Array, b: Array | No
 
 class _setitem(Op):
     @overload
-    def __call__(self, x: Tensor, v: _Input, *indices: _Input, key: Any) -> Tensor:
+    def __call__(self, x: Tensor, v: _Input, *indices: _Input, key: Key) -> Tensor:
         """x with v written at [key]; ``x[key] = v`` of a Tensor.  x (...) · v (...) -> (...)
 
         Where several values are written to one place the last one stays, and only it gets a gradient.
@@ -2178,10 +2178,10 @@ class _setitem(Op):
         (array([1., 0., 2.], dtype=float32), [array([0., 1., 0.], dtype=float32), array([1., 1.], dtype=float32)])
         """
     @overload
-    def __call__(self, x: _Input, v: Tensor, *indices: _Input, key: Any) -> Tensor:
+    def __call__(self, x: _Input, v: Tensor, *indices: _Input, key: Key) -> Tensor:
         """x with v written at [key]; ``x[key] = v`` of a Tensor.  x (...) · v (...) -> (...)"""
     @overload
-    def __call__(self, x: Array, v: Array, *indices: Array, key: Any) -> np.ndarray:
+    def __call__(self, x: Array, v: Array, *indices: Array, key: Key) -> np.ndarray:
         """x with v written at [key]; ``x[key] = v`` of a Tensor.  x (...) · v (...) -> (...)"""
 
 setitem: _setitem

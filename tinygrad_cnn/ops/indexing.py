@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import Sample as S
-from ..autodiff.kinds import Whole
+from ..autodiff.kinds import Key, Whole
 from ..core import op
 from ..core.tensor import Tensor
 from .algebra import sum_to
@@ -82,7 +82,7 @@ _KEYS = [
 
 
 @op(samples=_KEYS, arrange=_arranged, ref=_getitem_ref, cost=lambda: 0)
-def getitem(x: Any, *indices: Any, key: Any) -> Any:
+def getitem(x: Any, *indices: Any, key: Key) -> Any:
     """x[key]: ints, slices, ..., None, integer and boolean arrays, NumPy's meaning.  x (...) -> (...)
 
     >>> x = tg.Tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], requires_grad=True)
@@ -119,7 +119,7 @@ def _put_ref(x: np.ndarray, *indices: np.ndarray, key: Any, shape: tuple[int, ..
     ],
     ref=_put_ref,
 )  # fmt: skip
-def put(x: Any, *indices: Any, key: Any, shape: tuple[int, ...]) -> Any:
+def put(x: Any, *indices: Any, key: Key, shape: tuple[int, ...]) -> Any:
     """Zeros of a shape with x added at [key], repeated places summed; the adjoint of getitem.  x (...) -> shape"""
     key = filled(key, indices)
     if all(a.dtype == bool for a in indices):  # each place is taken once
@@ -195,7 +195,7 @@ def _setitem_ref(x: np.ndarray, v: np.ndarray, *indices: np.ndarray, key: Any) -
     ],
     ref=_setitem_ref,
 )  # fmt: skip
-def setitem(x: Any, v: Any, *indices: Any, key: Any) -> Any:
+def setitem(x: Any, v: Any, *indices: Any, key: Key) -> Any:
     """x with v written at [key]; ``x[key] = v`` of a Tensor.  x (...) · v (...) -> (...)
 
     Where several values are written to one place the last one stays, and only it gets a gradient.
