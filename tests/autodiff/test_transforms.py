@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_cnn as tg
-from tinygrad_cnn.autodiff import transforms
+from tinygrad_cnn.autodiff import batching, transforms
 
 X = np.array([1.0, 2.0, 3.0])
 A = np.array([[2.0, 1.0, 0.5], [0.0, 3.0, -1.0], [1.0, 1.0, 1.0]])
@@ -166,15 +166,20 @@ def tall(x):
 TALL = np.random.default_rng(3).normal(size=(40, 3))
 
 
-def test_a_tall_jacobian_takes_one_backward_per_input(monkeypatch):
+@pytest.mark.parametrize("stacked", [True, False])
+def test_a_tall_jacobian_takes_one_backward_per_input(stacked, monkeypatch):
+    """One for the product with a cotangent, one that is linear in it for each input, or for all of them at once."""
     calls = []
     counted = transforms.grad
     monkeypatch.setattr(transforms, "grad", lambda *a, **k: calls.append(1) or counted(*a, **k))
+    monkeypatch.setattr(batching, "FEWEST", 2 if stacked else np.inf)
     found = tg.jacobian(tall, X)
-    assert len(calls) == 4
+    assert len(calls) == (1 if stacked else 1 + 3)
     monkeypatch.setattr(transforms, "TALL", np.inf)
+    calls.clear()
     np.testing.assert_allclose(found, tg.jacobian(tall, X), rtol=1e-12)
-    assert len(calls) == 4 + 40 and found.shape == (40, 3) and isinstance(found, np.ndarray)
+    assert len(calls) == (0 if stacked else 40)
+    assert found.shape == (40, 3) and isinstance(found, np.ndarray)
 
 
 def test_a_tall_jacobian_can_be_differentiated(monkeypatch):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_cnn as tg
+from tinygrad_cnn.autodiff.batching import elementwise
 from tinygrad_cnn.testing import ContractError, Sample, booleans, check_op, positive
 from tinygrad_cnn.testing.contracts import CONTRACTS
 
@@ -150,6 +151,46 @@ def test_operand_given_twice(user_op):
 
     op = user_op(lambda x, w: x + w, samples=[Sample(x=TWO, w=TWO)], rules={"x": rule, "w": lambda g: g})
     broken(op, "same operand twice", "sum of both gradients")
+
+
+def total(x):
+    return x.sum(axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("stacks", "message"),
+    [
+        (elementwise, "stacks of x: at index"),  # sums over another axis
+        (lambda op, inputs, stacked, params: inputs[0].sum(axis=-2), r"stacks of x: shape \(5, 3\), expected \(5, 2\)"),
+        (lambda op, inputs, stacked, params: NotImplemented, "leaves out every case"),
+        (lambda op, inputs, stacked, params: op(inputs[0], axis=2), "unknown parameter 'axis'"),
+    ],
+)  # fmt: skip
+def test_stacks_are_declared_wrongly(user_op, stacks, message):
+    def fn(x):
+        return x.cumsum(axis=0) if stacks is elementwise else total(x)
+
+    def rule(g, x_shape):
+        if stacks is elementwise:
+            return tg.flip(tg.cumsum(tg.flip(g, axis=0), axis=0), axis=0)
+        return tg.broadcast_to(g.reshape(*x_shape[:-1], 1), x_shape)
+
+    broken(user_op(fn, rules={"x": rule}, stacks=stacks), "stacks", message)
+
+
+def test_stacks_of_one_input_only_are_declared_for_both(user_op):
+    def rows(op, inputs, stacked, params):
+        return inputs[0] * inputs[1]  # right unless only one of them is stacked, and w has fewer axes
+
+    samples = [Sample(x=TWO, w=(3,))]
+    rules = {"x": lambda g, w: g * w, "w": lambda g, x: tg.sum(g * x, axis=0)}
+    op = user_op(lambda x, w: x * w, samples=samples, rules=rules, stacks=rows)
+    broken(op, "stacks", "could not be broadcast|stacks of w")
+
+
+def test_stacks_declared_rightly(user_op):
+    op = user_op(double, stacks=elementwise)
+    assert check_op(op).counts["stacks"] == 1
 
 
 def test_float_side_result(user_op):

@@ -16,6 +16,7 @@ from ..core.errors import GraphError
 from ..core.modes import enable_grad
 from ..core.register import registry
 from ..core.tensor import Tensor, as_array
+from .batching import gradients
 from .kinds import Array
 
 Function = Callable[..., Tensor]
@@ -190,7 +191,8 @@ def jacobian(f: Function, x: Input) -> Value: ...
 def jacobian(f: Function, x: Any) -> Any:
     """All derivatives of f's outputs in x's elements: shape y.shape + x.shape.
 
-    One backward per element of the output, or per element of x if that has far fewer.
+    Row by row, or column by column if x has far fewer elements than the output; many at once where the ops on the way
+    say how they treat stacks, one after another otherwise, and where the result is to be recorded.
 
     >>> tg.jacobian(tg.cumsum, np.array([5.0, 6.0, 7.0]))
     array([[1., 0., 0.],
@@ -201,33 +203,34 @@ def jacobian(f: Function, x: Any) -> Any:
     with enable_grad():
         point = _point(x, "jacobian")
         y = _output(f(point), "jacobian")
-        if not y.requires_grad:
-            return np.zeros(y.shape + point.shape, point.dtype)
-        if not y.size or not point.size:
+        if not y.requires_grad or not y.size or not point.size:
             return np.zeros(y.shape + point.shape, point.dtype)
         columns = _columns(y, point, record) if y.size >= TALL * point.size else None
-        if columns is not None:
-            return np.stack(columns, axis=-1).reshape(y.shape + point.shape)
-        return np.stack(_rows(y, point, record)).reshape(y.shape + point.shape)
+        found = np.stack(_rows(y, point, record)) if columns is None else np.stack(columns, axis=-1)
+        return found.reshape(y.shape + point.shape)
 
 
-def _rows(y: Tensor, point: Tensor, record: bool) -> list[Any]:
-    """The gradient of each element of y."""
+def _rows(y: Tensor, x: Tensor, record: bool) -> Any:
+    """The gradient in x of each element of y."""
+    rows = None if record else gradients(y, x)
+    return _one_by_one(y, x, record) if rows is None else rows
+
+
+def _one_by_one(y: Tensor, x: Tensor, record: bool) -> list[Any]:
+    """The same by one walk back for each."""
     rows = []
     for unit in _units(y):
-        row = grad(y, point, grad_outputs=unit, create_graph=record, retain_graph=True, allow_unused=True)
-        rows.append(np.zeros(point.shape, point.dtype) if row is None else row)
+        row = grad(y, x, grad_outputs=unit, create_graph=record, retain_graph=True, allow_unused=True)
+        rows.append(np.zeros(x.shape, x.dtype) if row is None else row)
     return rows
 
 
-def _columns(y: Tensor, point: Tensor, record: bool) -> list[Any] | None:
+def _columns(y: Tensor, point: Tensor, record: bool) -> Any:
     """The derivative of y along each element of the point, as in `jvp`; None if a rule serves the first order only."""
     u = Tensor(np.zeros(y.shape, y.dtype), requires_grad=True)
     try:
         pulled = grad(y, point, grad_outputs=u, create_graph=True, allow_unused=True)
-        if pulled is None or not pulled.requires_grad:
-            return None
-        return [grad(pulled, u, grad_outputs=unit, create_graph=record, retain_graph=True) for unit in _units(point)]
+        return None if pulled is None or not pulled.requires_grad else _rows(pulled, u, record)
     except (GraphError, TypeError):
         return None
 

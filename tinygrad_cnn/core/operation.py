@@ -186,6 +186,8 @@ def op(fn: Callable[..., Any] | None = None, *, name: str | None = None, **optio
         gradients then stay on one piece.
     effects : names of parameters that the function calls or changes, such as a random generator.  The function gets
         them; nodes, rules and the composition at higher orders do not, so nothing is called or changed a second time.
+    stacks : how the op treats inputs with one more axis in front, by a function of `autodiff.batching`; Jacobians then
+        take many rows at once.  Ops that broadcast need none; of any other without it, row after row is computed.
 
     Raises
     ------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from operator import index
 from typing import Any
 
+from ..autodiff.batching import by_parameters, later
 from ..autodiff.numbers import is_whole
 from ..core.register import registry
 from .algebra import broadcast_to
@@ -31,6 +32,18 @@ def axes_of(who: str, axis: Any, ndim: int) -> tuple[int, ...]:
 def kept(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
     """The shape that reducing over `axes` with keepdims would leave."""
     return tuple(1 if k in axes else n for k, n in enumerate(shape))
+
+
+over_axes = by_parameters(lambda shape, axis, **p: {"axis": later(axes_of("sum", axis, len(shape)))})
+
+
+def along_axis(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
+    """How ops along one axis, of the flattened x if it is None, treat a stack of x."""
+    x, axis = inputs[0], params["axis"]
+    if any(stacked[1:]):
+        return NotImplemented
+    x, axis = (x.reshape(len(x), -1), 1) if axis is None else (x, later(axis))
+    return op(x, *inputs[1:], **{**params, "axis": axis})
 
 
 def spread(g: Any, shape: tuple[int, ...], axis: Any) -> Any:

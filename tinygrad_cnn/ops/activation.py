@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import kernels
 from ..autodiff import Sample as S
+from ..autodiff.batching import elementwise
 from ..autodiff.kinds import Approximation, Number
 from ..autodiff.sample import apart, uniform
 from ..core import op
@@ -20,7 +21,7 @@ _APART = [S(x=apart(2, 3)), S(x=apart(1, 5))]
 _WIDE = [S(x=uniform(-5, 5, 4, 5))]
 
 
-@op(branches=lambda x: x > 0, samples=_APART, ref=scalarwise(lambda x: max(x, 0.0)))
+@op(stacks=elementwise, branches=lambda x: x > 0, samples=_APART, ref=scalarwise(lambda x: max(x, 0.0)))
 def relu(x: Any) -> Any:
     """max(x, 0); its derivative at 0 is 0, NaN stays NaN.  x (...) -> (...)
 
@@ -34,11 +35,18 @@ def relu(x: Any) -> Any:
     return kernels.relu(x)
 
 
+def _relu_dx_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
+    """Broadcast, which the kernel does not do."""
+    dy, x = inputs
+    return op(dy, x) if all(stacked) else np.where(x > 0, dy, np.zeros((), dy.dtype))
+
+
 @op(
     branches=lambda x: x > 0,
     selectors=["x"],
     samples=[S(dy=(4,), x=np.array([0.5, -1.0, 0.0, 2.0]))],
     ref=lambda dy, x: np.array([g if v > 0 else 0.0 for g, v in zip(dy, x, strict=True)]),
+    stacks=_relu_dx_stack,
 )
 def relu_dx(dy: Any, x: Any) -> Any:
     """dy where x is above 0, else 0; x only chooses.  dy (...) · x (...) -> (...)"""
@@ -55,6 +63,7 @@ relu_dx.formula(y="dy * (x > 0)")
     branches=lambda x: x > 0,
     samples=[*_APART, S(x=apart(6), slope=0.3)],
     ref=scalarwise(lambda x, slope=0.01: x if x > 0 else slope * x),
+    stacks=elementwise,
 )
 def leaky_relu(x: Any, *, slope: Number = 0.01) -> Any:
     """x where positive, slope * x elsewhere (at 0 too).  x (...) -> (...)
@@ -82,7 +91,12 @@ def prelu(x: Any, slope: Any) -> Any:
 prelu.vjp(x=lambda g, x, slope: where(x > 0, g, g * slope), slope=lambda g, x: where(x > 0, 0, g * x))
 
 
-@op(branches=lambda x: np.digitize(x, [0, 6]), samples=_WIDE, ref=scalarwise(lambda x: min(max(x, 0.0), 6.0)))
+@op(
+    stacks=elementwise,
+    branches=lambda x: np.digitize(x, [0, 6]),
+    samples=_WIDE,
+    ref=scalarwise(lambda x: min(max(x, 0.0), 6.0)),
+)
 def relu6(x: Any) -> Any:
     """min(max(x, 0), 6); flat at both ends.  x (...) -> (...)"""
     return np.minimum(np.maximum(x, 0), 6)
@@ -92,7 +106,10 @@ relu6.vjp(x=lambda g, y: where((y > 0) & (y < 6), g, 0))
 
 
 @op(
-    branches=lambda x: np.digitize(x, [-3, 3]), samples=_WIDE, ref=scalarwise(lambda x: min(max(x / 6 + 0.5, 0.0), 1.0))
+    stacks=elementwise,
+    branches=lambda x: np.digitize(x, [-3, 3]),
+    samples=_WIDE,
+    ref=scalarwise(lambda x: min(max(x / 6 + 0.5, 0.0), 1.0)),
 )
 def hard_sigmoid(x: Any) -> Any:
     """min(max(x/6 + 1/2, 0), 1).  x (...) -> (...)"""
@@ -103,6 +120,7 @@ hard_sigmoid.vjp(x=lambda g, y: where((y > 0) & (y < 1), g * (1 / 6), 0))
 
 
 @op(
+    stacks=elementwise,
     branches=lambda x: np.digitize(x, [-3, 3]),
     samples=_WIDE,
     ref=scalarwise(lambda x: x * min(max(x / 6 + 0.5, 0.0), 1.0)),
@@ -119,6 +137,7 @@ hard_swish.vjp(x=lambda g, x: where(x >= 3, g, where(x <= -3, 0, g * (x / 3 + 0.
     branches=lambda x: x > 0,
     samples=[*_APART, S(x=apart(6), alpha=0.5)],
     ref=scalarwise(lambda x, alpha=1.0: x if x > 0 else alpha * math.expm1(x)),
+    stacks=elementwise,
 )
 def elu(x: Any, *, alpha: Number = 1.0) -> Any:
     """x where positive, alpha * (e**x - 1) elsewhere.  x (...) -> (...)"""
@@ -132,6 +151,7 @@ _ALPHA, _SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et al. 2017
 
 
 @op(
+    stacks=elementwise,
     branches=lambda x: x > 0,
     samples=_APART,
     ref=scalarwise(lambda x: _SCALE * (x if x > 0 else _ALPHA * math.expm1(x))),
@@ -146,7 +166,7 @@ selu.formula(y="1.05070099 * where(x > 0, x, 1.67326324 * (exp(x) - 1))",
              x="where(x > 0, 1.05070099 * g, 1.75809934 * g * exp(x))")  # fmt: skip
 
 
-@op(samples=[S(x=(2, 3))], ref=scalarwise(lambda x: x / (1 + math.exp(-x))))
+@op(samples=[S(x=(2, 3))], ref=scalarwise(lambda x: x / (1 + math.exp(-x))), stacks=elementwise)
 def silu(x: Any) -> Any:
     """x * sigmoid(x), also called swish.  x (...) -> (...)"""
     return x * sigmoid(x)
@@ -168,7 +188,7 @@ def _gelu_ref(x: float, approximate: str = "none") -> float:
     return 0.5 * x * (1 + math.erf(x / _ROOT_2))
 
 
-@op(samples=[S(x=(2, 3)), S(x=(2, 3), approximate="tanh")], ref=scalarwise(_gelu_ref))
+@op(stacks=elementwise, samples=[S(x=(2, 3)), S(x=(2, 3), approximate="tanh")], ref=scalarwise(_gelu_ref))
 def gelu(x: Any, *, approximate: Approximation = "none") -> Any:
     """x times the normal distribution function at x; ``approximate="tanh"`` as Hendrycks and Gimpel.
 

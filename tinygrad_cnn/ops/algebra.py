@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.batching import elementwise, lengthened
 from ..autodiff.kinds import Dtype, Shape
 from ..autodiff.sample import Sample as S
 from ..core.operation import op
@@ -16,6 +17,17 @@ def _sum_to(x: Any, *, shape: tuple[int, ...]) -> Any:
     lead = x.ndim - len(shape)
     axes = (*range(lead), *(k + lead for k, n in enumerate(shape) if n == 1 and x.shape[k + lead] != 1))
     return x.sum(axis=axes).reshape(shape)
+
+
+def _sum_to_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
+    (x,), shape = inputs, params["shape"]
+    lead = [1] * (x.ndim - 1 - len(shape))
+    return op(x, shape=(len(x), *lead, *shape)).reshape(len(x), *shape)
+
+
+def _broadcast_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
+    (x,), shape = inputs, params["shape"]
+    return op(lengthened(x, len(shape)), (len(x), *shape))
 
 
 @op(broadcasts=True, samples=[S(a=(2, 3), b=(2, 3)), S(a=(2, 1, 3), b=(4, 1))], ref=np.add, numpy=[np.add])
@@ -31,6 +43,7 @@ add.vjp(a=lambda g: g, b=lambda g: g)
     samples=[S(x=(2, 3, 4), shape=(1, 4)), S(x=(2, 3), shape=(2, 3)), S(x=(2, 3), shape=())],
     cost=lambda x_shape: np.prod(x_shape),
     ref=lambda x, *, shape: np.einsum("ijk->k", x)[None] if x.ndim == 3 else (x.sum() if shape == () else x),
+    stacks=_sum_to_stack,
 )
 def sum_to(x: Any, *, shape: tuple[int, ...]) -> Any:
     """Sum x down to a shape that broadcasts to its own; the adjoint of broadcast_to.  x (...) -> shape"""
@@ -43,6 +56,7 @@ def sum_to(x: Any, *, shape: tuple[int, ...]) -> Any:
     cost=lambda: 0,
     ref=lambda x, shape: x + np.zeros(shape),
     numpy=[np.broadcast_to],
+    stacks=_broadcast_stack,
 )
 def broadcast_to(x: Any, shape: Shape) -> Any:
     """Repeat x along axes of length 1 and new leading axes.  x (...) -> shape
@@ -58,7 +72,7 @@ sum_to.vjp(x=lambda g, x_shape: broadcast_to(g, x_shape))
 broadcast_to.vjp(x=lambda g, x_shape: sum_to(g, shape=x_shape))
 
 
-@op(samples=[S(x=(2, 3), dtype=np.float64)], ref=lambda x, *, dtype: x * np.ones((), dtype))
+@op(stacks=elementwise, samples=[S(x=(2, 3), dtype=np.float64)], ref=lambda x, *, dtype: x * np.ones((), dtype))
 def cast(x: Any, *, dtype: Dtype) -> Any:
     """Convert to another dtype.  x (...) -> (...)"""
     return x.astype(dtype)
@@ -67,7 +81,7 @@ def cast(x: Any, *, dtype: Dtype) -> Any:
 cast.vjp(x=lambda g, x_dtype: cast(g, dtype=x_dtype))
 
 
-@op(samples=[S(x=(2, 3))], ref=np.array, cost=lambda: 0)
+@op(samples=[S(x=(2, 3))], ref=np.array, cost=lambda: 0, stacks=elementwise)
 def alias(x: Any) -> Any:
     """x itself, under a new node: a place to differentiate at.  x (...) -> (...)"""
     return x

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import kernels
 from ..autodiff import Sample as S
+from ..autodiff.batching import elementwise
 from ..autodiff.sample import apart, booleans, positive, uniform
 from ..core import op
 from ..core.register import glue, registry
@@ -56,7 +57,7 @@ def div(a: Any, b: Any) -> Any:
 div.vjp(a=lambda g, b: g / b, b=lambda g, b, y: -(g * y) / b)
 
 
-@op(samples=[S(x=(2, 3))], ref=scalarwise(lambda x: -x), numpy=[np.negative])
+@op(samples=[S(x=(2, 3))], ref=scalarwise(lambda x: -x), numpy=[np.negative], stacks=elementwise)
 def neg(x: Any) -> Any:
     """-x.  x (...) -> (...)"""
     return np.negative(x)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import Sample as S
+from ..autodiff.batching import by_parameters
 from ..autodiff.kinds import Number, PadMode, Width
 from ..core import Tensor, op
 from ._taps import Taps, gather, taps
@@ -36,6 +37,16 @@ def _widths(who: str, width: Any, ndim: int) -> list[tuple[int, int]]:
 
 def _inner(width: Any, shape: tuple[int, ...]) -> tuple[slice, ...]:
     return tuple(slice(a, a + n) for (a, _), n in zip(_widths("pad", width, len(shape)), shape, strict=True))
+
+
+def _beside(who: str, width: Any, shape: tuple[int, ...]) -> Any:
+    """The widths of a stack of arrays of `shape`: nothing is added to the stack."""
+    return ((0, 0), *_widths(who, width, len(shape)))
+
+
+def _unpad_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
+    (x,), shape = inputs, params["shape"]
+    return op(x, **{**params, "shape": (len(x), *shape), "width": _beside("unpad", params["width"], shape)})
 
 
 # Borders made of x itself: of an axis of n elements, from how many a side of a border is at most made.
@@ -96,6 +107,7 @@ def _padded_ref(x: np.ndarray, width: Any, mode: str = "constant", *, value: flo
     ref=_padded_ref,
     cost=lambda: 0,
     numpy=[np.pad],
+    stacks=by_parameters(lambda shape, width, **p: {"width": _beside("pad", width, shape)}),
 )  # fmt: skip
 def pad(x: Any, width: Width, mode: PadMode = "constant", *, value: Number = 0.0) -> Any:
     """A border around x; `width` as in ``np.pad``: one int, a pair, or a pair per axis.  x (...) -> (...)
@@ -136,6 +148,7 @@ def _unpad_ref(g: np.ndarray, *, shape: Any, width: Any, mode: str) -> np.ndarra
              S(x=(4, 5), shape=(2, 3), width=1, mode="wrap")],
     ref=lambda x, **p: _unpad_ref(x, **p),
     cost=lambda x_shape: math.prod(x_shape),
+    stacks=_unpad_stack,
 )  # fmt: skip
 def unpad(x: Any, *, shape: tuple[int, ...], width: Any, mode: str) -> Any:
     """What pad copied to the border added back where it came from: the adjoint of pad.  x (...) -> shape"""

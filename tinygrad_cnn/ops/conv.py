@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import kernels
 from ..autodiff import Sample as S
+from ..autodiff.batching import first_axis
 from ..autodiff.kinds import Padding, Size2d, Whole, Wholes
 from ..autodiff.numbers import whole
 from ..core import op
@@ -50,6 +51,39 @@ def _cost(y_shape: tuple[int, ...], w_shape: tuple[int, ...]) -> int:
     return 2 * math.prod(y_shape) * math.prod(w_shape[:3])
 
 
+def _filters_apart(w: Any, groups: int) -> Any:
+    """A stack of filters, or of what they give, as more filters.  w (K,...,O) -> (...,K*O), group by group"""
+    k, o = len(w), w.shape[-1]
+    return np.moveaxis(w.reshape(*w.shape[:-1], groups, o // groups), 0, -2).reshape(*w.shape[1:-1], k * o)
+
+
+def _filters_stacked(y: Any, k: int, groups: int) -> Any:
+    """The other way round.  y (...,K*O) -> (K,...,O)"""
+    o = y.shape[-1] // k
+    return np.moveaxis(y.reshape(*y.shape[:-1], groups, k, o // groups), -2, 0).reshape(k, *y.shape[:-1], o)
+
+
+_BY_IMAGE = first_axis("x")
+
+
+def _conv2d_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
+    """Stacks of images are more images, stacks of filters are more filters."""
+    x, w, *b = inputs
+    if stacked[0] or (b and stacked[2]):
+        return _BY_IMAGE(op, inputs, stacked, params)
+    groups = params["groups"]
+    y = _filters_stacked(op(x, _filters_apart(w, groups), **params), len(w), groups)
+    return y if not b or b[0] is None else y + b[0]
+
+
+def _dw_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
+    x, dy = inputs
+    if stacked[0]:
+        return NotImplemented
+    groups = params["groups"]
+    return _filters_stacked(op(x, _filters_apart(dy, groups), **params), len(dy), groups)
+
+
 def _slow_window(x_shape: Any, w_shape: Any, **options: Any) -> shapes.Window:
     return shapes.conv_window("conv2d", x_shape, w_shape, **options)
 
@@ -68,7 +102,7 @@ _SAMPLES = [
 ]  # fmt: skip
 
 
-@op(samples=_SAMPLES, ref=_conv2d_ref, cost=_cost)
+@op(samples=_SAMPLES, ref=_conv2d_ref, cost=_cost, stacks=_conv2d_stack)
 def conv2d(
     x: Any, w: Any, b: Any = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1
 ) -> Any:
@@ -110,6 +144,7 @@ def conv2d(
     ref=lambda dy, w, *, size, groups=1, **options: slow.conv2d_dx(
         dy, w, _slow_window((len(dy), *size, w.shape[2] * groups), w.shape, groups=groups, **options), groups),
     cost=lambda dy_shape, w_shape: _cost(dy_shape, w_shape),
+    stacks=first_axis("dy"),
 )  # fmt: skip
 def conv2d_dx(
     dy: Any, w: Any, *, size: Wholes, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1
@@ -141,6 +176,7 @@ def _check_dy(who: str, got: Any, expected: Any) -> None:
     ref=lambda x, dy, *, window, groups=1, **options: slow.conv2d_dw(
         x, dy, _slow_window(x.shape, (*window, x.shape[3] // groups, dy.shape[3]), groups=groups, **options), groups),
     cost=lambda x_shape, dy_shape, window, groups: _cost(dy_shape, (*window, x_shape[3] // groups)),
+    stacks=_dw_stack,
 )  # fmt: skip
 def conv2d_dw(
     x: Any, dy: Any, *, window: Wholes, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1,
@@ -251,6 +287,7 @@ def _conv_transpose2d_ref(
     ],
     ref=_conv_transpose2d_ref,
     cost=lambda x_shape, w_shape: _cost(x_shape, w_shape),
+    stacks=first_axis("x"),
 )  # fmt: skip
 def conv_transpose2d(
     x: Any, w: Any, b: Any = None, *, stride: Size2d = 1, padding: Padding = 0, output_padding: Size2d = 0,

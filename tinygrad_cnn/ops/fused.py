@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import kernels
 from ..autodiff import Sample as S
+from ..autodiff.batching import elementwise, first_axis, last_axes
 from ..autodiff.kinds import Number, Padding, Size2d, Whole
 from ..autodiff.sample import apart, positive
 from ..core import op
@@ -42,6 +43,7 @@ def _conv_relu(x: Any, w: Any, b: Any = None, **options: Any) -> Any:
     ref=lambda x, w, b=None, **options: np.maximum(_conv2d_ref(x, w, b, **options), 0),
     composition=_conv_relu,
     cost=_cost,
+    stacks=first_axis("x"),
 )
 def conv2d_relu(
     x: Any, w: Any, b: Any = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1
@@ -91,7 +93,7 @@ def _linear_ref(x: Any, w: Any, b: Any = None) -> Any:
     return out.reshape(*x.shape[:-1], w.shape[1]) + (0 if b is None else b)
 
 
-@op(samples=_DENSE, ref=_linear_ref, composition=_linear, cost=_linear_cost)
+@op(samples=_DENSE, ref=_linear_ref, composition=_linear, cost=_linear_cost, stacks=last_axes("x"))
 def linear(x: Any, w: Any, b: Any = None) -> Any:
     """x @ w + b, a dense layer.  x (..., C) · w (C, O) · b (O,) -> (..., O)
 
@@ -108,6 +110,7 @@ def linear(x: Any, w: Any, b: Any = None) -> Any:
     ref=lambda x, w, b=None: np.maximum(_linear_ref(x, w, b), 0),
     composition=lambda x, w, b=None: relu(_linear(x, w, b)),
     cost=_linear_cost,
+    stacks=last_axes("x"),
 )
 def linear_relu(x: Any, w: Any, b: Any = None) -> Any:
     """relu(x @ w + b) in one pass.  x (..., C) · w (C, O) · b (O,) -> (..., O)"""
@@ -133,6 +136,7 @@ linear_relu.formula(y="maximum(x @ w + b, 0)")
     ref=scalarwise(lambda a, b: max(a + b, 0.0)),
     composition=lambda a, b: relu(a + b),
     cost=lambda y_shape: 2 * math.prod(y_shape),
+    stacks=elementwise,
 )
 def add_relu(a: Any, b: Any) -> Any:
     """relu(a + b) in one pass; one shape, no broadcasting.  a (...) · b (...) -> (...)"""
@@ -193,7 +197,12 @@ def _per_channel(x: Any, scale: Any, shift: Any, relu: bool) -> Any:
 _SCALED = [S(x=(2, 2, 2, 3), scale=(3,), shift=(3,)), S(x=(4, 2), scale=(2,), shift=(2,))]
 
 
-@op(samples=_SCALED, ref=scalarwise(lambda x, scale, shift: x * scale + shift), composition=_scale_shift)
+@op(
+    samples=_SCALED,
+    ref=scalarwise(lambda x, scale, shift: x * scale + shift),
+    composition=_scale_shift,
+    stacks=last_axes("x"),
+)
 def scale_shift(x: Any, scale: Any, shift: Any) -> Any:
     """x * scale + shift, per channel: batch norm with fixed statistics.  x (...,C) · scale, shift (C,) -> (...,C)"""
     return _per_channel(x, scale, shift, relu=False)
@@ -204,6 +213,7 @@ def scale_shift(x: Any, scale: Any, shift: Any) -> Any:
     samples=_SCALED,
     ref=scalarwise(lambda x, scale, shift: max(x * scale + shift, 0.0)),
     composition=lambda x, scale, shift: relu(_scale_shift(x, scale, shift)),
+    stacks=last_axes("x"),
 )
 def scale_shift_relu(x: Any, scale: Any, shift: Any) -> Any:
     """relu(x * scale + shift), per channel, in one pass.  x (...,C) · scale, shift (C,) -> (...,C)"""

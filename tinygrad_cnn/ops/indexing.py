@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import Sample as S
+from ..autodiff.batching import lengthened
 from ..autodiff.kinds import Key, Whole
 from ..core import op
 from ..core.tensor import Tensor
+from ._axes import along_axis
 from .algebra import sum_to
 from .arithmetic import where
 
@@ -65,6 +67,41 @@ def filled(key: Any, indices: tuple[Any, ...]) -> Any:
     return next(left)
 
 
+def _behind(key: Any) -> Any:
+    """The key for a stack; NotImplemented if arrays would not stay where they are.
+
+    NumPy moves the axes of arrays to the front if slices stand between them.
+    """
+    parts = key if isinstance(key, tuple) else (key,)
+    chosen = [k for k, part in enumerate(parts) if part == INDEX or type(part) is int]
+    if INDEX in parts and chosen[-1] - chosen[0] >= len(chosen):
+        return NotImplemented
+    return NotImplemented if any(type(part) is bool for part in parts) else (slice(None), *parts)
+
+
+def _getitem_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
+    key = NotImplemented if any(stacked[1:]) else _behind(params["key"])
+    return key if key is NotImplemented else op(*inputs, key=key)
+
+
+def _put_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
+    key = NotImplemented if any(stacked[1:]) else _behind(params["key"])
+    return key if key is NotImplemented else op(*inputs, key=key, shape=(len(inputs[0]), *params["shape"]))
+
+
+def _setitem_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
+    """v is broadcast: what it has more axes than x[key] are of length 1."""
+    x, v, *indices = inputs
+    key = NotImplemented if any(stacked[2:]) else _behind(params["key"])
+    if key is NotImplemented:
+        return key
+    x = x if stacked[0] else np.repeat(x[None], len(v), axis=0)
+    rank = x[0][filled(params["key"], tuple(indices))].ndim
+    lead = v.shape[: len(v.shape) - (stacked[1] + rank)] if not stacked[1] else v.shape[1 : max(1, v.ndim - rank)]
+    v = v.reshape(*v.shape[: stacked[1]], *v.shape[stacked[1] + len(lead) :]) if lead else v
+    return op(x, lengthened(v, rank) if stacked[1] else v, *indices, key=key)
+
+
 def _getitem_ref(x: np.ndarray, *indices: np.ndarray, key: Any) -> np.ndarray:
     """By flat position, one element at a time."""
     places = np.arange(x.size).reshape(x.shape)[filled(key, indices)]
@@ -81,7 +118,7 @@ _KEYS = [
 ]  # fmt: skip
 
 
-@op(samples=_KEYS, arrange=_arranged, ref=_getitem_ref, cost=lambda: 0)
+@op(stacks=_getitem_stack, samples=_KEYS, arrange=_arranged, ref=_getitem_ref, cost=lambda: 0)
 def getitem(x: Any, *indices: Any, key: Key) -> Any:
     """x[key]: ints, slices, ..., None, integer and boolean arrays, NumPy's meaning.  x (...) -> (...)
 
@@ -118,6 +155,7 @@ def _put_ref(x: np.ndarray, *indices: np.ndarray, key: Any, shape: tuple[int, ..
         S(x=(2, 2), indices=[np.array([[0], [1]]), np.array([1, 1])], key=(INDEX, INDEX), shape=(4, 5)),
     ],
     ref=_put_ref,
+    stacks=_put_stack,
 )  # fmt: skip
 def put(x: Any, *indices: Any, key: Key, shape: tuple[int, ...]) -> Any:
     """Zeros of a shape with x added at [key], repeated places summed; the adjoint of getitem.  x (...) -> shape"""
@@ -194,6 +232,7 @@ def _setitem_ref(x: np.ndarray, v: np.ndarray, *indices: np.ndarray, key: Any) -
         S(x=(4, 5), v=(1, 1, 5), key=slice(1, 3)), S(x=(4, 5), v=(1, 1, 5), indices=[np.array([2, 0])], key=INDEX),
     ],
     ref=_setitem_ref,
+    stacks=_setitem_stack,
 )  # fmt: skip
 def setitem(x: Any, v: Any, *indices: Any, key: Key) -> Any:
     """x with v written at [key]; ``x[key] = v`` of a Tensor.  x (...) · v (...) -> (...)
@@ -247,6 +286,7 @@ def along(axis: int, ndim: int) -> Any:
         x.ravel() if axis is None else x, indices, key=along(axis or 0, 1 if axis is None else x.ndim)),
     cost=lambda: 0,
     numpy=[np.take],
+    stacks=along_axis,
 )  # fmt: skip
 def take(x: Any, indices: Any, axis: Whole | None = None) -> Any:
     """Elements of x along an axis (of the flattened x if None) at integer indices.  x (...) · indices (...) -> (...)

@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import kernels
 from ..autodiff import Sample as S
+from ..autodiff.batching import all_stacked, lengthened
 from ..autodiff.kinds import Places
 from ..core import op
 from ._arguments import Input
@@ -30,12 +31,28 @@ def _matmul_ref(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return out.reshape(lead + (a.shape[-2:-1] if a.ndim > 1 else ()) + (b.shape[-1:] if b.ndim > 1 else ()))
 
 
+def _matmul_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
+    """Vectors are written as matrices, and the axes in front of them aligned."""
+    a, b = inputs
+    ranks = [x.ndim - s for x, s in zip(inputs, stacked, strict=True)]
+    if not stacked[1] and ranks[1] <= 2:  # one product of all rows
+        y = op(a.reshape(math.prod(a.shape[:-1]), a.shape[-1]), b)
+        return y.reshape(*a.shape[:-1], *b.shape[1:])
+    a, b = (a[..., None, :] if ranks[0] == 1 else a), (b[..., None] if ranks[1] == 1 else b)
+    rank = max(2, *ranks)
+    a, b = (lengthened(x, rank) if s else x for x, s in zip((a, b), stacked, strict=True))
+    y = op(a, b)
+    y = y[..., 0] if ranks[1] == 1 else y
+    return y if ranks[0] > 1 else y[..., 0, :] if ranks[1] > 1 else y[..., 0]
+
+
 @op(
     samples=[S(a=(2, 3), b=(3, 4)), S(a=(5, 2, 3), b=(3, 4)), S(a=(2, 1, 2, 3), b=(4, 3, 2)), S(a=(3,), b=(3,)),
              S(a=(3,), b=(3, 2)), S(a=(2, 3), b=(3,)), S(a=(2, 2, 3), b=(3,)), S(a=(3,), b=(2, 3, 2))],
     ref=_matmul_ref,
     cost=lambda a_shape, y_shape: 2 * a_shape[-1] * math.prod(y_shape),
     numpy=[np.matmul],
+    stacks=_matmul_stack,
 )  # fmt: skip
 def matmul(a: Any, b: Any) -> Any:
     """The matrix product, by NumPy's rules for vectors and batches.  a (..., N, K) · b (..., K, M) -> (..., N, M)
@@ -98,10 +115,16 @@ matmul.vjp(a=_matmul_a, b=_matmul_b)
 matmul.formula(y="a @ b", a="g @ b.T", b="a.T @ g")
 
 
+def _outer_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
+    a, b = all_stacked(inputs, stacked)
+    return a.reshape(len(a), -1, 1) * b.reshape(len(b), 1, -1)
+
+
 @op(
     samples=[S(a=(2, 3), b=(4,)), S(a=(3,), b=(2,))],
     ref=lambda a, b: np.array([[x * y for y in b.ravel()] for x in a.ravel()]),
     numpy=[np.outer],
+    stacks=_outer_stack,
 )
 def outer(a: Any, b: Any) -> Any:
     """All products of an element of a and an element of b.  a (...) · b (...) -> (a.size, b.size)
@@ -169,6 +192,14 @@ def _einsum_cost(xs_shape: Any, subscripts: str) -> int:
     return len(terms) * math.prod(_sizes(terms, xs_shape).values())
 
 
+def _einsum_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
+    """One more letter, in front of the operands that are stacked and of the result."""
+    terms, out = _parse(params["subscripts"], [x.shape[s:] for x, s in zip(inputs, stacked, strict=True)])
+    letter = next(c for c in string.ascii_letters if c not in "".join(terms) + out)
+    terms = [letter * s + t for t, s in zip(terms, stacked, strict=True)]
+    return op(*inputs, subscripts=f"{','.join(terms)}->{letter}{out}")
+
+
 @op(
     name="einsum",
     samples=[
@@ -180,6 +211,7 @@ def _einsum_cost(xs_shape: Any, subscripts: str) -> int:
     ],
     ref=_einsum_ref,
     cost=_einsum_cost,
+    stacks=_einsum_stack,
 )  # fmt: skip
 def _einsum(*xs: Any, subscripts: str) -> Any:
     """Einstein's summation: products over named axes, summed over those the result does not name.
@@ -250,12 +282,30 @@ def _letters(a_ndim: int, b_ndim: int, axes: Any) -> str:
     return f"{''.join(a)},{''.join(b)}->{''.join(c for c in a + b if c not in summed)}"
 
 
+def _tensordot_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
+    """A stack of a is one more axis of a that is not summed; it comes first, of b it must be moved there."""
+    a, b = inputs
+    if all(stacked):
+        letters = _letters(a.ndim - 1, b.ndim - 1, params["axes"])
+        return _einsum_stack(_einsum, inputs, stacked, {"subscripts": letters})
+    try:
+        n = index(params["axes"])
+        pairs: Any = (range(a.ndim - stacked[0] - n, a.ndim - stacked[0]), range(n))
+    except TypeError:
+        pairs = [[v] if isinstance(v, int) else v for v in params["axes"]]
+    ranks = [x.ndim - s for x, s in zip(inputs, stacked, strict=True)]
+    left, right = ([k % n + s for k in p] for p, n, s in zip(pairs, ranks, stacked, strict=True))
+    y = op(a, b, axes=(tuple(left), tuple(right)))
+    return y if stacked[0] else np.moveaxis(y, a.ndim - len(left), 0)
+
+
 @op(
     params=["axes"],
     samples=[S(a=(2, 3, 4), b=(3, 4, 2)), S(a=(2, 3), b=(4, 2), axes=((0,), (1,))), S(a=(2,), b=(3,), axes=0)],
     ref=lambda a, b, axes=2: _einsum_ref(a, b, subscripts=_letters(a.ndim, b.ndim, axes)),
     cost=lambda a_shape, b_shape, axes: _einsum_cost([a_shape, b_shape], _letters(len(a_shape), len(b_shape), axes)),
     numpy=[np.tensordot],
+    stacks=_tensordot_stack,
 )
 def tensordot(a: Any, b: Any, axes: Places = 2) -> Any:
     """Products summed over the last `axes` axes of a and first of b, or over two lists of axes.

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import Sample as S
+from ..autodiff.batching import elementwise
 from ..autodiff.kinds import Axis
 from ..autodiff.sample import booleans, integers
 from ..core import Op, op
-from ._axes import axes_of
+from ._axes import axes_of, over_axes
 from ._reference import scalarwise
 
 _PAIRS = [
@@ -92,25 +93,25 @@ def logical_xor(a: Any, b: Any) -> Any:
     return np.logical_xor(a, b)
 
 
-@op(samples=[S(x=booleans(2, 3))], ref=scalarwise(lambda x: not x), numpy=[np.logical_not])
+@op(samples=[S(x=booleans(2, 3))], ref=scalarwise(lambda x: not x), numpy=[np.logical_not], stacks=elementwise)
 def logical_not(x: Any) -> Any:
     """Whether x does not hold; ``~x`` of a boolean Tensor.  x (...) -> (...) bool"""
     return np.logical_not(x)
 
 
-@op(samples=_ODD, ref=scalarwise(math.isnan), numpy=[np.isnan])
+@op(samples=_ODD, ref=scalarwise(math.isnan), numpy=[np.isnan], stacks=elementwise)
 def isnan(x: Any) -> Any:
     """Which elements are NaN.  x (...) -> (...) bool"""
     return np.isnan(x)
 
 
-@op(samples=_ODD, ref=scalarwise(math.isinf), numpy=[np.isinf])
+@op(samples=_ODD, ref=scalarwise(math.isinf), numpy=[np.isinf], stacks=elementwise)
 def isinf(x: Any) -> Any:
     """Which elements are infinite, with either sign.  x (...) -> (...) bool"""
     return np.isinf(x)
 
 
-@op(samples=_ODD, ref=scalarwise(math.isfinite), numpy=[np.isfinite])
+@op(samples=_ODD, ref=scalarwise(math.isfinite), numpy=[np.isfinite], stacks=elementwise)
 def isfinite(x: Any) -> Any:
     """Which elements are neither infinite nor NaN.  x (...) -> (...) bool"""
     return np.isfinite(x)
@@ -130,13 +131,13 @@ def _by_rows(each: Any) -> Any:
     return ref
 
 
-@op(params=["axis", "keepdims"], samples=_ROWS, ref=_by_rows(builtins.any), numpy=[np.any])
+@op(stacks=over_axes, params=["axis", "keepdims"], samples=_ROWS, ref=_by_rows(builtins.any), numpy=[np.any])
 def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Whether any element over axes holds (is not 0).  x (...) -> (...) bool"""
     return np.any(x, axis=axes_of("any", axis, x.ndim), keepdims=keepdims)
 
 
-@op(params=["axis", "keepdims"], samples=_ROWS, ref=_by_rows(builtins.all), numpy=[np.all])
+@op(stacks=over_axes, params=["axis", "keepdims"], samples=_ROWS, ref=_by_rows(builtins.all), numpy=[np.all])
 def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """Whether all elements over axes hold (are not 0).  x (...) -> (...) bool"""
     return np.all(x, axis=axes_of("all", axis, x.ndim), keepdims=keepdims)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import Sample as S
+from ..autodiff.batching import by_parameters, later
 from ..autodiff.kinds import Number, Reduction, Whole
 from ..autodiff.numbers import number
 from ..autodiff.sample import positive, probabilities
@@ -19,6 +20,7 @@ from .elementwise import abs, exp, softplus
 from .reduce import mean, sum
 from .shape import reshape
 
+_ON_AXIS = by_parameters(lambda shape, axis: {"axis": later(axis)})
 _ROWS = [S(x=(2, 3)), S(x=(2, 3, 2), axis=1), S(x=(4,))]
 
 
@@ -30,7 +32,7 @@ def _softmax_ref(x: np.ndarray, *, axis: int = -1, log: bool = False) -> np.ndar
     return np.apply_along_axis(row, axis, x)
 
 
-@op(params=["axis"], samples=_ROWS, ref=_softmax_ref, cost=lambda x_shape: 4 * math.prod(x_shape))
+@op(stacks=_ON_AXIS, params=["axis"], samples=_ROWS, ref=_softmax_ref, cost=lambda x_shape: 4 * math.prod(x_shape))
 def softmax(x: Any, axis: Whole = -1) -> Any:
     """exp(x) / sum(exp(x)) along an axis.  x (..., C) -> (..., C)
 
@@ -50,6 +52,7 @@ softmax.formula(y="exp(x) / sum(exp(x))")
     samples=_ROWS,
     ref=lambda x, axis=-1: _softmax_ref(x, axis=axis, log=True),
     cost=lambda x_shape: 4 * math.prod(x_shape),
+    stacks=_ON_AXIS,
 )
 def log_softmax(x: Any, axis: Whole = -1) -> Any:
     """log(softmax(x)) along an axis, without overflow.  x (..., C) -> (..., C)

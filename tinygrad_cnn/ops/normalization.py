@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import Sample as S
+from ..autodiff.batching import by_parameters, later
 from ..autodiff.kinds import Axis, Number, Whole
 from ..autodiff.numbers import number, whole
 from ..core import op
@@ -23,6 +24,7 @@ from .shape import reshape
     ref=lambda x, *, axis, eps=1e-5: (x - x.mean(axis, keepdims=True)) / np.sqrt(
         ((x - x.mean(axis, keepdims=True)) ** 2).mean(axis, keepdims=True) + eps),
     cost=lambda x_shape: 6 * math.prod(x_shape),
+    stacks=by_parameters(lambda shape, axis, eps: {"axis": later(axis)}),
 )  # fmt: skip
 def normalize(x: Any, *, axis: Axis, eps: Number = 1e-5) -> Any:
     """(x - mean) / sqrt(variance + eps) over axes: mean 0, variance 1.  x (...) -> (...)"""

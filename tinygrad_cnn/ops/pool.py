@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import kernels
 from ..autodiff import Sample as S
+from ..autodiff.batching import first_axis
 from ..autodiff.kinds import Padding, Size2d
 from ..autodiff.sample import apart, integers
 from ..core import op
@@ -68,6 +69,7 @@ def _ref(kernel: Any, op_name: str) -> Any:
     ],
     ref=lambda x, window, **options: _ref(slow.max_pool2d, "max_pool2d")(x, window=window, **options)[0],
     cost=_cost,
+    stacks=first_axis("x"),
 )  # fmt: skip
 def max_pool2d(
     x: Any, window: Size2d, *, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1,
@@ -107,6 +109,7 @@ def max_pool2d(
         S(dy=(1, 2, 2, 2), tap=integers(4, 1, 2, 2, 2), size=(3, 3), window=2, stride=1),
     ],
     ref=_ref(slow.max_pool2d_put, "max_pool2d"),
+    stacks=first_axis("dy", "tap"),
 )  # fmt: skip
 def max_pool2d_put(
     dy: Any, tap: Any, *, size: Any, window: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
@@ -126,6 +129,7 @@ def max_pool2d_put(
         S(x=(1, 3, 3, 2), tap=integers(4, 1, 2, 2, 2), window=2, stride=1),
     ],
     ref=_ref(slow.max_pool2d_take, "max_pool2d"),
+    stacks=first_axis("x", "tap"),
 )  # fmt: skip
 def max_pool2d_take(
     x: Any, tap: Any, *, window: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
@@ -153,6 +157,7 @@ max_pool2d_take.vjp(x=lambda g, tap, x_shape, **p: max_pool2d_put(g, tap, size=x
     ref=lambda x, window, count_include_pad=True, **options: _ref(slow.avg_pool2d, "avg_pool2d")(
         x, window=window, count_include_pad=count_include_pad, **options),
     cost=_cost,
+    stacks=first_axis("x"),
 )  # fmt: skip
 def avg_pool2d(
     x: Any,
@@ -184,6 +189,7 @@ def avg_pool2d(
     ],
     ref=lambda dy, count_include_pad=True, **options: _ref(slow.avg_pool2d_put, "avg_pool2d")(
         dy, count_include_pad=count_include_pad, **options),
+    stacks=first_axis("dy"),
 )  # fmt: skip
 def avg_pool2d_put(
     dy: Any, *, size: Any, window: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
@@ -204,6 +210,7 @@ avg_pool2d_put.vjp(dy=lambda g, window, stride, padding, ceil_mode, count_includ
     samples=[S(x=(2, 3, 4, 2)), S(x=(1, 1, 1, 3))],
     ref=lambda x: np.array([[image[..., c].sum() / image[..., c].size for c in range(x.shape[3])] for image in x]),
     cost=lambda x_shape: math.prod(x_shape),
+    stacks=first_axis("x"),
 )
 def global_avg_pool2d(x: Any) -> Any:
     """The mean of each channel over the whole image.  x (N,H,W,C) -> (N,C)

@@ -13,7 +13,7 @@ from ..autodiff import Sample as S
 from ..autodiff.kinds import Axis, Whole
 from ..autodiff.sample import apart
 from ..core import op
-from ._axes import axes_of, kept, spread
+from ._axes import along_axis, axes_of, kept, over_axes, spread
 from .arithmetic import where
 from .elementwise import exp, over
 from .indexing import getitem
@@ -48,7 +48,14 @@ def _elements(x_shape: tuple[int, ...]) -> int:
     return math.prod(x_shape)
 
 
-@op(params=["axis", "keepdims"], samples=_AXES, ref=_by_rows(math.fsum), cost=_elements, numpy=[np.sum])
+@op(
+    stacks=over_axes,
+    params=["axis", "keepdims"],
+    samples=_AXES,
+    ref=_by_rows(math.fsum),
+    cost=_elements,
+    numpy=[np.sum],
+)
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The sum over axes.  x (...) -> (...)
 
@@ -72,6 +79,7 @@ sum.formula(x="spread(g)")
     ref=_by_rows(lambda v: math.fsum(v) / len(v)),
     cost=_elements,
     numpy=[np.mean],
+    stacks=over_axes,
 )
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The mean over axes, which must not be empty.  x (...) -> (...)
@@ -100,6 +108,7 @@ def _var_ref(v: list[float], ddof: int = 0) -> float:
     ref=_by_rows(_var_ref),
     cost=lambda x_shape: 3 * _elements(x_shape),
     numpy=[np.var],
+    stacks=over_axes,
 )
 def var(x: Any, axis: Axis = None, keepdims: bool = False, *, ddof: Whole = 0) -> Any:
     """The variance: mean square distance from the mean, divided by count - ddof.  x (...) -> (...)
@@ -132,6 +141,7 @@ var.formula(x="2 * spread(g) * (x - mean(x)) / (count - ddof)")
     ref=_by_rows(lambda v, ddof=0: math.sqrt(_var_ref(v, ddof))),
     cost=lambda x_shape: 3 * _elements(x_shape),
     numpy=[np.std],
+    stacks=over_axes,
 )
 def std(x: Any, axis: Axis = None, keepdims: bool = False, *, ddof: Whole = 0) -> Any:
     """The square root of the variance; where that is 0, so is the derivative.  x (...) -> (...)
@@ -167,6 +177,7 @@ def _share(g: Any, x: Any, y: Any, axis: Any) -> Any:
     ref=_by_rows(builtins.max),
     cost=_elements,
     numpy=[np.max, np.amax],
+    stacks=over_axes,
 )
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The largest element over axes; ties share the gradient equally.  x (...) -> (...)
@@ -189,6 +200,7 @@ max.formula(x="spread(g) * (x == spread(y)) / sum(x == spread(y))")
     ref=_by_rows(builtins.min),
     cost=_elements,
     numpy=[np.min, np.amin],
+    stacks=over_axes,
 )
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The smallest element over axes; ties share the gradient equally.  x (...) -> (...)
@@ -203,7 +215,14 @@ min.vjp(x=_share)
 min.formula(x="spread(g) * (x == spread(y)) / sum(x == spread(y))")
 
 
-@op(params=["axis", "keepdims"], samples=_AXES, ref=_by_rows(math.prod), cost=_elements, numpy=[np.prod])
+@op(
+    stacks=over_axes,
+    params=["axis", "keepdims"],
+    samples=_AXES,
+    ref=_by_rows(math.prod),
+    cost=_elements,
+    numpy=[np.prod],
+)
 def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The product over axes; its gradient is right at zeros too.  x (...) -> (...)
 
@@ -248,6 +267,7 @@ prod.formula(x="spread(g) * prod_of_others(x)")
         lambda r: np.array([math.fsum(r[: k + 1]) for k in range(len(r))]), -1 if axis is None else axis,
         x.ravel() if axis is None else x),
     numpy=[np.cumsum],
+    stacks=along_axis,
 )  # fmt: skip
 def cumsum(x: Any, axis: Whole | None = None) -> Any:
     """Running sums along an axis, of the flattened array if None.  x (...) -> (...), or (size,) for axis=None
@@ -288,6 +308,7 @@ def argmin(x: Any, axis: Whole | None = None, keepdims: bool = False) -> Any:
     samples=_AXES,
     ref=_by_rows(lambda v: math.log(math.fsum(math.exp(e) for e in v))),
     cost=lambda x_shape: 4 * _elements(x_shape),
+    stacks=over_axes,
 )
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """log(sum(exp(x))) without overflow.  x (...) -> (...)
@@ -318,6 +339,7 @@ logsumexp.formula(y="log(sum(exp(x)))", x="spread(g) * exp(x - spread(y))")
     samples=_AXES[:3],
     ref=_by_rows(lambda v: math.hypot(*v)),
     cost=lambda x_shape: 2 * _elements(x_shape),
+    stacks=over_axes,
 )
 def norm(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The Euclidean norm over axes; its derivative at 0 is 0.  x (...) -> (...)

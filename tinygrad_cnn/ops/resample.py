@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import Sample as S
+from ..autodiff.batching import first_axis
 from ..autodiff.kinds import ResizeMode, Size2d
 from ..core import op
 from ..kernels import shapes
@@ -109,6 +110,7 @@ def _resize_ref(x: np.ndarray, size: Any, mode: str = "nearest", align_corners: 
     ],
     ref=_resize_ref,
     cost=lambda y_shape, mode: math.prod(y_shape) * (0 if mode == "nearest" else 6),
+    stacks=first_axis("x"),
 )  # fmt: skip
 def resize(x: Any, size: Size2d, *, mode: ResizeMode = "nearest", align_corners: bool = False) -> Any:
     """Images of another size.  x (N,H,W,C) -> (N,H',W',C)
@@ -144,6 +146,7 @@ def resize(x: Any, size: Size2d, *, mode: ResizeMode = "nearest", align_corners:
     ],
     ref=_adjoint_ref(_resize_ref),
     cost=lambda dy_shape, mode: math.prod(dy_shape) * (0 if mode == "nearest" else 6),
+    stacks=first_axis("dy"),
 )  # fmt: skip
 def resize_put(dy: Any, *, size: Any, mode: str = "nearest", align_corners: bool = False) -> Any:
     """Each dy shared among the pixels that it was made of: the adjoint of resize.  dy (N,H',W',C) -> (N,H,W,C)"""
@@ -172,6 +175,7 @@ def _adaptive_ref(x: np.ndarray, size: Any) -> np.ndarray:
              S(x=(1, 3, 4, 2), size=1)],
     ref=_adaptive_ref,
     cost=lambda x_shape: 2 * math.prod(x_shape),
+    stacks=first_axis("x"),
 )  # fmt: skip
 def adaptive_avg_pool2d(x: Any, size: Size2d) -> Any:
     """Means over H' x W' bins that cover the image, whatever its size.  x (N,H,W,C) -> (N,H',W',C)
@@ -190,6 +194,7 @@ def adaptive_avg_pool2d(x: Any, size: Size2d) -> Any:
     samples=[S(dy=(2, 2, 4, 2), size=(5, 6)), S(dy=(1, 3, 5, 1), size=(2, 3))],
     ref=_adjoint_ref(_adaptive_ref),
     cost=lambda y_shape: 2 * math.prod(y_shape),
+    stacks=first_axis("dy"),
 )
 def adaptive_avg_pool2d_put(dy: Any, *, size: Any) -> Any:
     """Each dy in equal parts over the pixels of its bin: the adjoint.  dy (N,H',W',C) -> (N,H,W,C)"""

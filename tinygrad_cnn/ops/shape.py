@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import Sample as S
+from ..autodiff.batching import all_stacked, by_parameters, later
 from ..autodiff.kinds import Axis, Counts, Shape, Whole, Wholes
 from ..autodiff.numbers import is_whole, whole, wholes
 from ..core import op
 from ._arguments import Input, shape_of
-from ._axes import axes_of
+from ._axes import along_axis, axes_of
 from .indexing import INDEX, along, getitem, put
 
 
@@ -36,6 +37,42 @@ def _by_place(place: Any) -> Any:
     return ref
 
 
+def _resolved(shape: tuple[int, ...], to: Any) -> tuple[int, ...]:
+    """A new shape of an array of `shape` with its -1 worked out."""
+    to = tuple(to) if isinstance(to, (tuple, list)) else (to,)
+    known = math.prod(n for n in to if n >= 0)
+    return tuple(n if n >= 0 else math.prod(shape) // max(known, 1) for n in to)
+
+
+def _reshape_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
+    (x,) = inputs
+    return op(x, (len(x), *_resolved(x.shape[1:], params["shape"])))
+
+
+def _order(shape: tuple[int, ...], axes: Any) -> Any:
+    return range(len(shape))[::-1] if axes is None else axes
+
+
+def _single(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes of length 1."""
+    return tuple(k for k, n in enumerate(shape) if n == 1)
+
+
+def _concatenate_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
+    axis, whole = params["axis"], all_stacked(inputs, stacked)
+    if axis is None:
+        axis, whole = 0, [x.reshape(len(x), -1) for x in whole]
+    return op(*whole, axis=later(axis))
+
+
+def _joined_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
+    return op(*all_stacked(inputs, stacked), axis=later(params["axis"]))
+
+
+def _roll_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
+    return along_axis(op, inputs, stacked, params).reshape(inputs[0].shape)
+
+
 def _reshape_ref(shape: tuple[int, ...], to: Any) -> Any:
     to = (to,) if isinstance(to, int) else tuple(to)
     full = tuple(n if n >= 0 else math.prod(shape) // -math.prod(to) for n in to)
@@ -48,6 +85,7 @@ def _reshape_ref(shape: tuple[int, ...], to: Any) -> Any:
     ref=_by_place(lambda s, shape: _reshape_ref(s, shape)),
     cost=free,
     numpy=[np.reshape],
+    stacks=_reshape_stack,
 )
 def reshape(x: Any, shape: Shape) -> Any:
     """The same elements in another shape; one length may be -1.  x (...) -> shape
@@ -68,6 +106,7 @@ reshape.vjp(x=lambda g, x_shape: reshape(g, x_shape))
     ref=_by_place(lambda s, axes=None: _transposed(s, axes)),
     cost=free,
     numpy=[np.transpose, np.permute_dims] if hasattr(np, "permute_dims") else [np.transpose],
+    stacks=by_parameters(lambda s, axes: {"axes": (0, *[a % len(s) + 1 for a in _order(s, axes)])}),
 )
 def transpose(x: Any, axes: Wholes | None = None) -> Any:
     """Axes in another order, reversed if None.  x (...) -> (...)
@@ -98,6 +137,7 @@ transpose.formula(x="transpose(g, inverse(axes))")
     if x.ndim == 2 else x.transpose(2, 1, 0),
     cost=free,
     numpy=[np.swapaxes],
+    stacks=by_parameters(lambda s, axis1, axis2: {"axis1": later(axis1), "axis2": later(axis2)}),
 )  # fmt: skip
 def swapaxes(x: Any, axis1: Whole, axis2: Whole) -> Any:
     """Two axes exchanged.  x (...) -> (...)"""
@@ -113,6 +153,7 @@ swapaxes.vjp(x=lambda g, axis1, axis2: swapaxes(g, axis1, axis2))
     ref=lambda x, source, destination: x.transpose(1, 2, 0) if source == 0 else x.transpose(2, 0, 1),
     cost=free,
     numpy=[np.moveaxis],
+    stacks=by_parameters(lambda s, source, destination: {"source": later(source), "destination": later(destination)}),
 )
 def moveaxis(x: Any, source: Shape, destination: Shape) -> Any:
     """Axes moved to other places, the rest in order.  x (...) -> (...)"""
@@ -128,6 +169,7 @@ moveaxis.vjp(x=lambda g, source, destination: moveaxis(g, destination, source))
     ref=lambda x, axis: x.reshape((2, 1, 3) if axis == 1 else (1, 2, 3, 1) if x.ndim else (1,)),
     cost=free,
     numpy=[np.expand_dims],
+    stacks=by_parameters(lambda s, axis: {"axis": later(axis)}),
 )
 def expand_dims(x: Any, axis: Shape) -> Any:
     """New axes of length 1 at these places of the result.  x (...) -> (...)
@@ -144,6 +186,7 @@ def expand_dims(x: Any, axis: Shape) -> Any:
     ref=lambda x, axis=None: x.reshape({None: (2, 3), 1: (2, 3, 1), (0,): (3,)}[axis]),
     cost=free,
     numpy=[np.squeeze],
+    stacks=by_parameters(lambda s, axis: {"axis": later(_single(s) if axis is None else axis)}),
 )
 def squeeze(x: Any, axis: Whole | tuple[Whole, ...] | None = None) -> Any:
     """Without these axes of length 1, without all of them if None.  x (...) -> (...)
@@ -159,6 +202,7 @@ def squeeze(x: Any, axis: Whole | tuple[Whole, ...] | None = None) -> Any:
     samples=[S(x=(2, 3, 4), start=1), S(x=(2, 3)), S(x=())],
     ref=lambda x, *, start=0: x.reshape((2, 12) if start else (x.size,)),
     cost=free,
+    stacks=by_parameters(lambda s, start: {"start": start + 1}),
 )
 def flatten(x: Any, *, start: Whole = 0) -> Any:
     """All axes from `start` on as one; start=1 keeps the batch.  x (...) -> (..., size)
@@ -180,6 +224,7 @@ for _op in (expand_dims, squeeze, flatten):
              S(xs=[(2, 3), (2,)], axis=None)],
     ref=lambda *xs, axis=0: _concatenate_ref(xs, axis),
     cost=free,
+    stacks=_concatenate_stack,
 )  # fmt: skip
 def concatenate(*xs: Any, axis: Whole | None = 0) -> Any:
     """Arrays joined along an axis that exists, flat if None; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)
@@ -224,6 +269,7 @@ concatenate.formula(xs="split(g)[i]")
     ref=lambda *xs, axis=0: np.moveaxis(np.array([x.tolist() for x in xs]), 0, axis),
     cost=free,
     numpy=[np.stack],
+    stacks=_joined_stack,
 )
 def stack(*xs: Any, axis: Whole = 0) -> Any:
     """Arrays of one shape side by side along a new axis; ``stack([a, b], axis=0)``.  xs (...), ... -> (...)
@@ -266,6 +312,7 @@ def split(x: Input, sections: Counts, *, axis: Whole = 0) -> list[Any]:
         n - 1 - k if a in axes_of("flip", axis, len(s)) else k for a, (k, n) in enumerate(zip(p, s, strict=True))))),
     cost=free,
     numpy=[np.flip],
+    stacks=by_parameters(lambda s, axis: {"axis": later(axes_of("flip", axis, len(s)))}),
 )  # fmt: skip
 def flip(x: Any, axis: Axis = None) -> Any:
     """The order along axes reversed, along all of them if None.  x (...) -> (...)
@@ -287,6 +334,7 @@ flip.vjp(x=lambda g, axis: flip(g, axis))
     if axis is None else x[:, [1, 2, 0]] if axis == 1 else x[[2, 0, 1]][:, [1, 2, 0]],
     cost=free,
     numpy=[np.roll],
+    stacks=_roll_stack,
 )  # fmt: skip
 def roll(x: Any, shift: Shape, axis: Axis = None) -> Any:
     """Elements moved along axes, round the end.  x (...) -> (...)
@@ -313,6 +361,7 @@ roll.formula(x="roll(g, -shift, axis)")
         else [v for v in x.ravel() for _ in range(3)] if axis is None else [x[0], x[1], x[1]]),
     cost=free,
     numpy=[np.repeat],
+    stacks=along_axis,
 )  # fmt: skip
 def repeat(x: Any, repeats: Counts, axis: Whole | None = None) -> Any:
     """Each element (or slice along an axis) several times in a row.  x (...) -> (...)

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import kernels
 from ..autodiff import Sample as S
+from ..autodiff.batching import first_axis
 from ..autodiff.kinds import Padding, Size2d
 from ..autodiff.sample import integers
 from ..core import op
@@ -68,6 +69,7 @@ def _unpool_ref(x: np.ndarray, indices: np.ndarray, size: Any) -> np.ndarray:
              S(x=(1, 2, 2, 1), indices=integers(9, 1, 2, 2, 1), size=3)],
     ref=_unpool_ref,
     cost=lambda x_shape: math.prod(x_shape),
+    stacks=first_axis("x", "indices"),
 )  # fmt: skip
 def max_unpool2d(x: Any, indices: Any, size: Size2d) -> Any:
     """Zeros, with each value of x at its pixel.  x (N,H',W',C) · indices (N,H',W',C) int -> (N,H,W,C)
@@ -105,6 +107,7 @@ def max_unpool2d(x: Any, indices: Any, size: Size2d) -> Any:
         [[[image[divmod(int(k), x.shape[2])][c] for c, k in enumerate(pixel)] for pixel in row] for row in places]
         for image, places in zip(x, indices, strict=True)]),
     cost=lambda: 0,
+    stacks=first_axis("x", "indices"),
 )  # fmt: skip
 def max_unpool2d_take(x: Any, indices: Any) -> Any:
     """The pixels with these numbers: the adjoint of max_unpool2d.  x (N,H,W,C) · indices (N,H',W',C) -> (N,H',W',C)"""

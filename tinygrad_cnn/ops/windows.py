@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import Sample as S
+from ..autodiff.batching import first_axis
 from ..autodiff.kinds import Padding, Size2d
 from ..core import op
 from ..kernels import shapes
@@ -63,6 +64,7 @@ _DEFAULTS = {"stride": 1, "padding": 0, "dilation": 1}
     ],
     ref=_unfold_ref,
     cost=lambda: 0,
+    stacks=first_axis("x"),
 )  # fmt: skip
 def unfold(x: Any, window: Size2d, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Any:
     """The pixels under each place of a window; padding is zeros.  x (N,H,W,C) -> (N,H',W',I,J,C)
@@ -91,6 +93,7 @@ def unfold(x: Any, window: Size2d, *, stride: Size2d = 1, padding: Padding = 0, 
     ],
     ref=_fold_ref,
     cost=lambda cols_shape: math.prod(cols_shape),
+    stacks=first_axis("cols"),
 )  # fmt: skip
 def fold(
     cols: Any, *, size: Size2d, window: Size2d, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1

@@ -7,11 +7,13 @@ names of the op, the contract and the sample.
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..autodiff.batching import how_of, slice_by_slice
 from ..autodiff.reader import saved
 from ..core.engine import grad
 from ..core.errors import describe
@@ -253,6 +255,34 @@ def shared_operand(case: Case) -> int:
     return 1
 
 
+def stacks(case: Case) -> int:
+    """With any of its floating inputs stacked, an op that says how it treats stacks gives what it gives slice by slice.
+
+    Which inputs are stacked, and that the others are not, must not matter; a case that the op leaves out is none.
+    """
+    floating = [k for k, a in enumerate(case.inputs) if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
+    how = how_of(case.op)
+    if how is None or not floating:
+        return 0
+    draws = [case.sample.draw(case.op, SEED + n)[0] for n in range(STACKED)]
+    params = {**case.op.defaults, **case.params}
+    count = 0
+    for size in range(1, len(floating) + 1):
+        for chosen in itertools.combinations(floating, size):
+            inputs = [np.stack([d[k] for d in draws]) if k in chosen else a for k, a in enumerate(case.inputs)]
+            stacked = [k in chosen for k in range(len(inputs))]
+            got = how(case.op, inputs, stacked, params)
+            if got is not NotImplemented:
+                want = slice_by_slice(case.op, inputs, stacked, params)
+                same(got, want, f"stacks of {' and '.join(map(case.op.input, chosen))}", rtol=1e-12)
+                count += 1
+    require(count, "it says how it treats stacks, but leaves out every case. Take stacks=... away.")
+    return count
+
+
+STACKED = 5  # slices in a stack: a length that no axis of a sample has as a rule, so that axes are not mixed up
+
+
 def keeps_only_named(case: Case) -> int:
     """What a node keeps is an input, the output, a parameter, or a whole-number or boolean side result.
 
@@ -325,6 +355,7 @@ CONTRACTS: dict[str, Callable[[Case], int]] = {
     "empty batch": empty_batch,
     "broadcasting": broadcasting,
     "same operand twice": shared_operand,
+    "stacks": stacks,
     "keeps what rules name": keeps_only_named,
     "plain parameters": parameters_are_plain,
     "cost from shapes": costed,
