@@ -11,12 +11,13 @@ from click.testing import CliRunner
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import models
+from tinygrad_cnn.autodiff import batching
 from tinygrad_cnn.cli.bench import find, load
 from tinygrad_cnn.cli.commands import app
 
 ROOT = Path(__file__).parents[1]
 bench = load(ROOT / "benchmarks")
-from benchmarks import cases, contest, footprint, nets, report, sides  # noqa: E402
+from benchmarks import cases, contest, footprint, jacobians, nets, report, sides  # noqa: E402
 from benchmarks.worker import block, peak_memory, warm_up  # noqa: E402
 
 pytestmark = pytest.mark.level("default")
@@ -232,3 +233,14 @@ def test_a_worker_does_not_look_for_packages_in_the_current_folder(tmp_path, mon
     worker.close()
     assert worker.version.startswith(tg.__version__)
     assert footprint.measure(["ours"], {}, 1)["ours"]["bytes"] > 1 << 20
+
+
+@pytest.mark.parametrize("name", ["MLP 64-64-64, tanh: 64 outputs in the input", "8 outputs of sin"])
+def test_jacobians_are_timed_both_ways(name, capsys, monkeypatch):
+    run = jacobians.cases()[name]
+    fewest = batching.FEWEST
+    loop, stacks, error = jacobians.compare(run, 0.0)
+    assert loop > 0 and stacks > 0 and error < 1e-5 and batching.FEWEST == fewest
+    monkeypatch.setattr(jacobians, "cases", lambda: {name: run})
+    jacobians.main(0.0)
+    assert f"| {name} | " in capsys.readouterr().out

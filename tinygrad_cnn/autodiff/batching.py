@@ -29,7 +29,7 @@ FACTS.update(stacks=None)
 
 How = Callable[[Any, list[Any], Sequence[bool], dict[str, Any]], Any]
 # When stacks are worth it, as measured (docs/design/stacks.md): a record costs as much as two or three walks back.
-FEWEST, MANY = 8, 16  # rows: with fewer there is no record; with many its cost does not count
+FEWEST, MANY = 8, 64  # rows: with fewer there is no record; with many its cost does not count
 FEW = 4  # rows at once: with fewer nothing is saved
 ROOM = 1 << 22  # bytes that the largest value may take as a stack: with more, stacks leave the caches
 LARGE = 1 << 16  # bytes of a value on average: with more, arithmetic takes longer than the calls that stacks save
@@ -213,10 +213,23 @@ def gradients(y: Tensor, x: Tensor) -> np.ndarray | None:
     linear = record(y, x) if k else None
     if linear is None:
         return None
+    if k == y.size:
+        return owned(linear.rows(units(y, 0, k)))
     rows = np.empty((y.size, *x.shape), x.dtype)
     for start in range(0, y.size, k):
         block = rows[start : start + k]
-        units = np.zeros((len(block), y.size), y.dtype)
-        units[np.arange(len(block)), start + np.arange(len(block))] = 1
-        block[...] = linear.rows(units.reshape(-1, *y.shape))
+        block[...] = linear.rows(units(y, start, len(block)))
     return rows
+
+
+def units(y: Tensor, start: int, count: int) -> np.ndarray:
+    """A stack of arrays of y's shape, number k of them with 1 at element ``start + k`` and 0 elsewhere."""
+    stack = np.zeros((count, y.size), y.dtype)
+    stack[np.arange(count), start + np.arange(count)] = 1
+    return stack.reshape(count, *y.shape)
+
+
+def owned(a: np.ndarray) -> np.ndarray:
+    """An array that its owner may write to, and that keeps no larger one alive: itself, or a copy."""
+    base: Any = a if a.base is None else a.base
+    return a if a.flags.c_contiguous and a.flags.writeable and base.nbytes == a.nbytes else a.copy()

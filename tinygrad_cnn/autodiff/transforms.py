@@ -206,7 +206,10 @@ def jacobian(f: Function, x: Any) -> Any:
         if not y.requires_grad or not y.size or not point.size:
             return np.zeros(y.shape + point.shape, point.dtype)
         columns = _columns(y, point, record) if y.size >= TALL * point.size else None
-        found = np.stack(_rows(y, point, record)) if columns is None else np.stack(columns, axis=-1)
+        rows = _rows(y, point, record) if columns is None else columns
+        if not isinstance(rows, np.ndarray):
+            rows = np.stack(rows)
+        found = rows if columns is None else np.moveaxis(rows, 0, -1)
         return found.reshape(y.shape + point.shape)
 
 
