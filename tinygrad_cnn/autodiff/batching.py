@@ -214,7 +214,7 @@ def gradients(y: Tensor, x: Tensor) -> np.ndarray | None:
     if linear is None:
         return None
     if k == y.size:
-        return owned(linear.rows(units(y, 0, k)))
+        return owned(linear.rows(units(y, 0, k)).astype(x.dtype, copy=False))
     rows = np.empty((y.size, *x.shape), x.dtype)
     for start in range(0, y.size, k):
         block = rows[start : start + k]
