@@ -253,13 +253,15 @@ PARTS = {"tg": tg, "tg.nn": nn, "tg.nn.init": nn.init, "tg.optim": optim, "tg.da
 
 
 def public(module: Any) -> list[str]:
-    """What a part offers: its `__all__`, or what it defines, and what it imports ``as`` the same name."""
+    """What a part offers: its `__all__`, or what it defines, imports ``as`` the same name, or its files list."""
     if listed := getattr(module, "__all__", None):
         return sorted(listed)
     names: set[str] = set()
     for node in tree(str(module.__file__)).body:
         if isinstance(node, ast.ImportFrom):
             names |= {alias.name for alias in node.names if alias.asname == alias.name}
+            if node.names[0].name == "*":
+                names |= {*getattr(module, str(node.module)).__all__}
         elif isinstance(node, (ast.ClassDef, ast.FunctionDef)):
             names.add(node.name)
     return sorted(n for n in names if n[0] != "_" and callable(getattr(module, n)))

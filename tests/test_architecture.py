@@ -2,14 +2,17 @@
 
 import ast
 import graphlib
+import importlib
 import subprocess
 import sys
+import types
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 import tinygrad_cnn
+from tinygrad_cnn import nn, optim
 
 PACKAGE = Path(tinygrad_cnn.__file__).parent
 
@@ -196,6 +199,13 @@ PUBLIC_MODULES = {"data.transforms", "nn.init"}  # are what their packages expor
 VAGUE = {"utils", "helpers", "misc", "common", "_parts", "_help", "parts", "help"}
 
 
+def exports(path):
+    """The names in the `__all__` of a file."""
+    assigned = [node for node in tree_of(path).body if isinstance(node, ast.Assign)]
+    lists = [node.value for node in assigned if name_of(node.targets[0]) == "__all__"]
+    return ast.literal_eval(lists[0]) if lists else []
+
+
 def packages():
     return [path.parent for path in modules() if path.name == "__init__.py"]
 
@@ -206,7 +216,8 @@ def test_no_module_has_the_name_of_something_public(folder):
     public = set()
     for node in tree_of(folder / "__init__.py").body:
         if isinstance(node, ast.ImportFrom) and node.module:
-            public |= {alias.asname or alias.name for alias in node.names}
+            names = {alias.asname or alias.name for alias in node.names}
+            public |= set(exports(folder / f"{node.module}.py")) if names == {"*"} and folder != PACKAGE else names
         elif isinstance(node, DEFINITIONS):
             public.add(node.name)
     if folder == PACKAGE:
@@ -216,6 +227,66 @@ def test_no_module_has_the_name_of_something_public(folder):
     twice = {name for name in found & public if f"{prefix}.{name}" not in PUBLIC_MODULES}
     assert not twice, f"rename the modules {sorted(twice)} of {prefix or PACKAGE.name}"
     assert not found & VAGUE, "name a module after what it contains"
+
+
+BY_LISTS = ("ops", "nn", "optim", "plots")  # packages that export what each of their files lists in `__all__`
+BASES = (nn.Module, optim.Optimizer, optim.Schedule)  # whose classes are public even if other files import them
+
+
+@cache
+def words(path):
+    """The names that a file uses: its own, attributes, and what it imports."""
+    nodes = list(ast.walk(tree_of(path)))
+    return {name_of(node) for node in nodes} | {node.name for node in nodes if isinstance(node, ast.alias)}
+
+
+def forgotten(part):
+    """What reads as public but is not: no file lists it, no other file uses it, and it is not an op.
+
+    Ops that are neither exported nor used by rules are found in tests/ops/test_exports.py.
+    """
+    used = {path: words(path) for path in modules()}
+    for path in modules(part):
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        if path.stem[0] == "_" or name in PUBLIC_MODULES:
+            continue
+        module = importlib.import_module(f"{PACKAGE.name}.{name}")
+        for node in tree_of(path).body:
+            if isinstance(node, DEFINITIONS) and node.name[0] != "_" and node.name not in exports(path):
+                value = getattr(module, node.name)
+                member = isinstance(value, type) and issubclass(value, BASES)
+                elsewhere = any(node.name in names for other, names in used.items() if other != path)
+                if not isinstance(value, tinygrad_cnn.Op) and (member or not elsewhere):
+                    yield f"{name}.{node.name}"
+
+
+@pytest.mark.parametrize("part", BY_LISTS)
+def test_what_reads_as_public_is_exported(part):
+    lost = list(forgotten(part))
+    assert not lost, f"add to the __all__ of its file, or begin with an underscore: {', '.join(lost)}"
+
+
+@pytest.mark.parametrize("part", BY_LISTS)
+def test_every_list_is_exported_by_its_package(part):
+    package = importlib.import_module(f"{PACKAGE.name}.{part}")
+    for path in modules(part):
+        listed = exports(path) if path.stem != "__init__" else []
+        assert vars(package).keys() >= set(listed), f"add `from .{path.stem} import *` to {part}/__init__.py"
+
+
+@pytest.mark.parametrize(
+    ("part", "text", "found"),
+    [("ops", "def new(x): pass", ["new"]), ("ops", "def _new(x): pass", []),
+     ("ops", "__all__ = ['new']\ndef new(x): pass", []), ("nn", "class New: pass", ["New"])],
+)  # fmt: skip
+def test_what_is_forgotten_is_found(part, text, found, monkeypatch):
+    path = PACKAGE / part / "new.py"
+    module = types.ModuleType("new")
+    exec(text, vars(module))
+    monkeypatch.setattr(importlib, "import_module", lambda name: module)
+    monkeypatch.setitem(globals(), "tree_of", lambda path: ast.parse(text))
+    monkeypatch.setitem(globals(), "modules", lambda *parts: [path])
+    assert list(forgotten(part)) == [f"{part}.new.{name}" for name in found]
 
 
 def test_importing_submodules_leaves_every_public_name_as_it_was():

@@ -36,7 +36,7 @@ from .core.errors import nearest
 from .core.register import hooks as _hooks
 from .kernels import use_kernels
 from .kernels.native import empty_cache, get_num_threads, set_num_threads
-from .ops import *  # noqa: F403
+from .ops import *
 from .ops import __all__ as _ops
 from .version import __version__ as __version__
 

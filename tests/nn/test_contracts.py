@@ -19,12 +19,3 @@ def test_layer_keeps_its_contracts(name, record_property):
     report = check_layer(getattr(nn, name))
     record_property("checks", report.checks)
     assert report.checks
-
-
-def test_every_class_of_layers_is_exported():
-    def below(cls):
-        return {sub for child in cls.__subclasses__() for sub in (child, *below(child))}
-
-    own = {c.__name__ for c in below(nn.Module) if c.__module__.startswith("tinygrad_cnn.nn.")}
-    missing = {name for name in own if not name.startswith("_")} - vars(nn).keys()
-    assert not missing, f"export {', '.join(sorted(missing))} from nn/__init__.py, or give it a private name"

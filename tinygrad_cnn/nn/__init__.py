@@ -1,56 +1,15 @@
 """Layers: modules that hold parameters and call ops.  No layer knows a derivative."""
 
 from . import init as init
-from .activation import ELU as ELU
-from .activation import GELU as GELU
-from .activation import SELU as SELU
-from .activation import HardSigmoid as HardSigmoid
-from .activation import HardSwish as HardSwish
-from .activation import Identity as Identity
-from .activation import Lambda as Lambda
-from .activation import LeakyReLU as LeakyReLU
-from .activation import LogSoftmax as LogSoftmax
-from .activation import PReLU as PReLU
-from .activation import ReLU as ReLU
-from .activation import ReLU6 as ReLU6
-from .activation import Sigmoid as Sigmoid
-from .activation import SiLU as SiLU
-from .activation import Softmax as Softmax
-from .activation import Softplus as Softplus
-from .activation import Tanh as Tanh
-from .containers import ModuleDict as ModuleDict
-from .containers import ModuleList as ModuleList
-from .containers import Sequential as Sequential
-from .conv import Conv1d as Conv1d
-from .conv import Conv2d as Conv2d
-from .conv import ConvTranspose2d as ConvTranspose2d
-from .conv import DepthwiseConv2d as DepthwiseConv2d
-from .conv import SeparableConv2d as SeparableConv2d
-from .dropout import Dropout as Dropout
-from .linear import Linear as Linear
-from .losses import BCEWithLogitsLoss as BCEWithLogitsLoss
-from .losses import CrossEntropyLoss as CrossEntropyLoss
-from .losses import HuberLoss as HuberLoss
-from .losses import L1Loss as L1Loss
-from .losses import MSELoss as MSELoss
-from .losses import NLLLoss as NLLLoss
-from .module import Module as Module
-from .normalization import BatchNorm2d as BatchNorm2d
-from .normalization import GroupNorm as GroupNorm
-from .normalization import InstanceNorm2d as InstanceNorm2d
-from .normalization import LayerNorm as LayerNorm
-from .normalization import RMSNorm as RMSNorm
-from .parameter import Parameter as Parameter
-from .pooling import AdaptiveAvgPool2d as AdaptiveAvgPool2d
-from .pooling import AvgPool2d as AvgPool2d
-from .pooling import Flatten as Flatten
-from .pooling import GlobalAvgPool2d as GlobalAvgPool2d
-from .pooling import MaxPool2d as MaxPool2d
-from .pooling import MaxUnpool2d as MaxUnpool2d
-from .resize import CircularPad2d as CircularPad2d
-from .resize import ReflectionPad2d as ReflectionPad2d
-from .resize import ReplicationPad2d as ReplicationPad2d
-from .resize import Resize as Resize
-from .resize import Upsample as Upsample
-from .resize import ZeroPad2d as ZeroPad2d
-from .substitution import functional_call as functional_call
+from .activation import *
+from .containers import *
+from .conv import *
+from .dropout import *
+from .linear import *
+from .losses import *
+from .module import *
+from .normalization import *
+from .parameter import *
+from .pooling import *
+from .resize import *
+from .substitution import *

@@ -17,6 +17,11 @@ from .function import _Function
 from .module import Module
 from .parameter import Parameter
 
+__all__ = [
+    "ELU", "GELU", "SELU", "HardSigmoid", "HardSwish", "Identity", "Lambda", "LeakyReLU", "LogSoftmax", "PReLU",
+    "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh",
+]  # fmt: skip
+
 
 class Identity(_Function):
     """x itself."""

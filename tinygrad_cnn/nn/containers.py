@@ -10,6 +10,8 @@ from ..core import Tensor
 from .fuse import steps
 from .module import Module, _Structure
 
+__all__ = ["ModuleDict", "ModuleList", "Sequential"]
+
 
 class _Row(Module):
     """Modules in order, under names that count from "0" unless they were given."""

@@ -19,6 +19,8 @@ from .init import Initialiser, Rng, draw, zeros
 from .module import Module
 from .parameter import Parameter
 
+__all__ = ["Conv1d", "Conv2d", "ConvTranspose2d", "DepthwiseConv2d", "SeparableConv2d"]
+
 
 class _Conv(Module):
     """What they share: where the window goes, a bias per output channel, and how that is shown."""
@@ -199,7 +201,7 @@ class DepthwiseConv2d(_Conv):
         whole(who, "channels", channels)
         super().__init__(channels, channels * multiplier, 1, stride, padding, dilation)
         self.window = checks.window(who, window, **self._options())
-        self.weight = Parameter(depthwise(who, self.window, channels, multiplier, rng, init), copy=False)
+        self.weight = Parameter(_depthwise(who, self.window, channels, multiplier, rng, init), copy=False)
         self.bias = self._start(bias)
 
     def forward(self, x: Any) -> Tensor:
@@ -235,7 +237,7 @@ class SeparableConv2d(_Conv):
         self.multiplier = whole(who, "multiplier", multiplier)
         self.window = checks.window(who, window, **self._options())
         rng = generator(rng, who)  # one for both, or an int would start both from the same numbers
-        self.depthwise = Parameter(depthwise(who, self.window, in_channels, multiplier, rng, init), copy=False)
+        self.depthwise = Parameter(_depthwise(who, self.window, in_channels, multiplier, rng, init), copy=False)
         self.pointwise = Parameter(draw(who, init, (in_channels * multiplier, out_channels), rng), copy=False)
         self.bias = self._start(bias)
 
@@ -243,7 +245,7 @@ class SeparableConv2d(_Conv):
         return ops.separable_conv2d(x, self.depthwise, self.pointwise, self.bias, **self._options())
 
 
-def depthwise(
+def _depthwise(
     who: str, window: shapes.Pair, channels: Whole, multiplier: Whole, rng: Rng, init: str | Initialiser
 ) -> np.ndarray:
     """Starting filters (I, J, C, M), drawn as grouped ones: each sees one channel."""

@@ -12,6 +12,8 @@ from ..ops.random import generator
 from .function import _Function
 from .init import Rng
 
+__all__ = ["Dropout"]
+
 
 class Dropout(_Function):
     """In training, sets each value to 0 with probability `rate` and divides the others by 1 - rate; else x itself.

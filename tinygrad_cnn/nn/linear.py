@@ -15,6 +15,8 @@ from .init import Initialiser, Rng, draw, zeros
 from .module import Module
 from .parameter import Parameter
 
+__all__ = ["Linear"]
+
 
 class Linear(Module):
     """A dense layer, x @ weight + bias: x (..., in) -> (..., out).

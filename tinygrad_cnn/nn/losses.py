@@ -14,6 +14,8 @@ from ..autodiff.sample import integers, uniform
 from ..core.tensor import Tensor, as_array
 from .module import Module
 
+__all__ = ["BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "L1Loss", "MSELoss", "NLLLoss"]
+
 
 class _Loss(Module):
     if TYPE_CHECKING:  # `forward` has one signature for both kinds, and checkers would see Any

@@ -23,6 +23,8 @@ from .hooks import Hooks
 from .loading import LoadReport, load
 from .parameter import Parameter
 
+__all__ = ["Module"]
+
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 M = TypeVar("M", bound="Module")
@@ -44,7 +46,7 @@ _READ_OFF = ("_mapped", "_steps")  # caches that hold for one version of _Struct
 
 
 @effect
-def set_part(module: Module, name: str, value: Any) -> None:
+def _set_part(module: Module, name: str, value: Any) -> None:
     """Give a module a parameter, a buffer or a module below it, in the place of what had that name."""
     object.__setattr__(module, name, value)
 
@@ -148,7 +150,7 @@ class Module:
         if isinstance(before, (Module, Parameter)):
             _Structure.version += 1
         if name in self._buffers or any(isinstance(v, (Module, Parameter)) for v in (before, value)):
-            set_part(self, name, value)
+            _set_part(self, name, value)
         else:
             object.__setattr__(self, name, value)
 

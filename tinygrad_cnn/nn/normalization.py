@@ -21,6 +21,8 @@ from .init import ones, zeros
 from .module import Module
 from .parameter import Parameter
 
+__all__ = ["BatchNorm2d", "GroupNorm", "InstanceNorm2d", "LayerNorm", "RMSNorm"]
+
 
 class _Norm(Module):
     """What they share: a scale and a shift per channel.  ``weight`` starts at one, ``bias`` at zero, (channels,)."""

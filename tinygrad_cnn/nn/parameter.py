@@ -8,6 +8,8 @@ from ..autodiff.effects import effect
 from ..autodiff.kinds import Dtype
 from ..core import Tensor
 
+__all__ = ["Parameter"]
+
 
 class Parameter(Tensor):
     """A leaf Tensor with ``requires_grad=True``; a module that has one as an attribute lists it.

@@ -15,6 +15,8 @@ from . import checks
 from .function import _Function
 from .module import Module
 
+__all__ = ["AdaptiveAvgPool2d", "AvgPool2d", "Flatten", "GlobalAvgPool2d", "MaxPool2d", "MaxUnpool2d"]
+
 
 class _Pool(_Function):
     """What max and average pooling share: the window and where it goes."""

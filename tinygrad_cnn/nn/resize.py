@@ -11,6 +11,8 @@ from ..kernels import shapes
 from . import checks
 from .function import _Function
 
+__all__ = ["CircularPad2d", "ReflectionPad2d", "ReplicationPad2d", "Resize", "Upsample", "ZeroPad2d"]
+
 
 class Resize(_Function):
     """Images of another size: x (N,H,W,C) -> (N,H',W',C).

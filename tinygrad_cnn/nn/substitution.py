@@ -16,6 +16,8 @@ from ..core.errors import check_floating, describe, nearest
 from .module import _READ_OFF, Module, P, R, _join
 from .parameter import Parameter
 
+__all__ = ["functional_call"]
+
 
 def functional_call(
     model: Callable[P, R], parameters: Mapping[str, Any], /, *args: P.args, **kwargs: P.kwargs

@@ -17,6 +17,8 @@ from ._reference import scalarwise
 from .arithmetic import minimum, where
 from .elementwise import erf, exp, sigmoid, tanh
 
+__all__ = ["clip", "elu", "gelu", "hard_sigmoid", "hard_swish", "leaky_relu", "prelu", "relu", "relu6", "selu", "silu"]
+
 _APART = [S(x=apart(2, 3)), S(x=apart(1, 5))]
 _WIDE = [S(x=uniform(-5, 5, 4, 5))]
 

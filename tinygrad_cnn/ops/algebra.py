@@ -11,6 +11,8 @@ from ..autodiff.kinds import Dtype, Shape
 from ..autodiff.sample import Sample as S
 from ..core.operation import op
 
+__all__ = ["add", "broadcast_to", "cast"]
+
 
 def _sum_to(x: Any, *, shape: tuple[int, ...]) -> Any:
     """Sum x over the axes that broadcasting to its shape would add or stretch.  x (...) -> shape."""

@@ -15,6 +15,8 @@ from ..core import op
 from ..core.register import glue, registry
 from ._reference import scalarwise
 
+__all__ = ["div", "maximum", "minimum", "mul", "neg", "pow", "sub", "where"]
+
 glue["add_into"] = kernels.add_
 
 _PAIRS = [S(a=(2, 3), b=(2, 3)), S(a=(2, 1, 3), b=(4, 1)), S(a=(), b=(3,)), S(a=(2, 3), b=2.5), S(a=-1.5, b=(2, 3))]

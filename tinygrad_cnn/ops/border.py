@@ -17,6 +17,8 @@ from ..core import Tensor, op
 from ._taps import Taps, gather, taps
 from .indexing import _put_ref, getitem
 
+__all__ = ["pad"]
+
 
 def _widths(who: str, width: Any, ndim: int) -> list[tuple[int, int]]:
     """NumPy's pad widths: an int, a pair, or a pair per axis."""

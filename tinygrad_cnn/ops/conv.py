@@ -23,6 +23,8 @@ from ..kernels import shapes, slow
 from ._arguments import promoted
 from .reduce import sum
 
+__all__ = ["conv2d", "conv2d_dw", "conv2d_dx", "conv_transpose2d"]
+
 
 @lru_cache(1024, typed=True)  # typed, since True and 1.0 equal 1 but are refused
 def _window(x_shape: Any, w_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> shapes.Window:

@@ -11,6 +11,8 @@ from ._arguments import Input, placed, shape_of
 from .conv import conv2d
 from .shape import reshape
 
+__all__ = ["conv1d", "depthwise_conv2d", "separable_conv2d"]
+
 
 def _sides(padding: Any) -> Any:
     """Padding of a sequence as that of an image one pixel high."""

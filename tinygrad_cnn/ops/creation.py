@@ -11,6 +11,8 @@ from ..autodiff.kinds import Array, Dtype, Number, Rng, Shape, Whole
 from ..core import Tensor
 from .random import draw_from, generator
 
+__all__ = ["arange", "eye", "full", "ones", "rand", "randn", "tensor", "zeros"]
+
 
 def tensor(data: Any, *, dtype: Dtype = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
     """A Tensor of a copy of `data`; Python floats become float32.

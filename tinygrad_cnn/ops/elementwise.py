@@ -15,6 +15,8 @@ from ..core import op
 from ._reference import scalarwise
 from .arithmetic import where
 
+__all__ = ["abs", "cos", "erf", "exp", "expm1", "log", "log1p", "sigmoid", "sin", "softplus", "sqrt", "tanh"]
+
 _ANY = [S(x=(2, 3)), S(x=())]
 _POSITIVE = [S(x=positive(2, 3)), S(x=positive())]
 

@@ -25,6 +25,11 @@ from .activation import relu, relu_dx
 from .conv import _SAMPLES, _conv2d_ref, _cost, conv2d, conv2d_dw, conv2d_dx, filters_window
 from .linalg import matmul
 
+__all__ = [
+    "add_relu", "batch_norm", "batch_norm_relu", "conv2d_relu", "linear", "linear_relu", "scale_shift",
+    "scale_shift_relu",
+]  # fmt: skip
+
 FUSE = environ.get("TINYGRAD_CNN_FUSE", "1") != "0"
 
 

@@ -21,6 +21,8 @@ from ._axes import along_axis
 from .algebra import sum_to
 from .arithmetic import where
 
+__all__ = ["getitem", "put", "setitem", "take"]
+
 INDEX = "index"
 _BASIC = frozenset([int, slice, type(None), type(Ellipsis)])
 _BOUNDS = frozenset([int, type(None)])
@@ -49,7 +51,7 @@ def _part(k: Any, arrays: list[Any]) -> Any:
     return k.item() if isinstance(k, np.generic) else k
 
 
-def filled(key: Any, indices: tuple[Any, ...]) -> Any:
+def _filled(key: Any, indices: tuple[Any, ...]) -> Any:
     """A key as NumPy takes it, with the arrays in their places."""
     if not indices and type(key) in _BASIC:
         return key
@@ -104,7 +106,7 @@ def _setitem_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, A
 
 def _getitem_ref(x: np.ndarray, *indices: np.ndarray, key: Any) -> np.ndarray:
     """By flat position, one element at a time."""
-    places = np.arange(x.size).reshape(x.shape)[filled(key, indices)]
+    places = np.arange(x.size).reshape(x.shape)[_filled(key, indices)]
     found: np.ndarray = np.array([x.flat[p] for p in np.ravel(places)], x.dtype).reshape(np.shape(places))
     return found
 
@@ -132,11 +134,11 @@ def getitem(x: Any, *indices: Any, key: Key) -> Any:
     array([[0., 0., 1.],
            [0., 0., 0.]], dtype=float32)
     """
-    return x[filled(key, indices)]
+    return x[_filled(key, indices)]
 
 
 def _put_ref(x: np.ndarray, *indices: np.ndarray, key: Any, shape: tuple[int, ...]) -> np.ndarray:
-    places = np.arange(int(np.prod(shape))).reshape(shape)[filled(key, indices)]
+    places = np.arange(int(np.prod(shape))).reshape(shape)[_filled(key, indices)]
     out = np.zeros(int(np.prod(shape)), x.dtype)
     for p, v in zip(np.ravel(places), np.ravel(x), strict=True):
         out[p] += v
@@ -159,7 +161,7 @@ def _put_ref(x: np.ndarray, *indices: np.ndarray, key: Any, shape: tuple[int, ..
 )  # fmt: skip
 def put(x: Any, *indices: Any, key: Key, shape: tuple[int, ...]) -> Any:
     """Zeros of a shape with x added at [key], repeated places summed; the adjoint of getitem.  x (...) -> shape"""
-    key = filled(key, indices)
+    key = _filled(key, indices)
     if all(a.dtype == bool for a in indices):  # each place is taken once
         out = np.zeros_like(x, shape=shape)
         out[key] = x
@@ -193,11 +195,11 @@ def _put_rows(x: Any, indices: np.ndarray, axis: int, shape: tuple[int, ...]) ->
         S(indices=[np.array([[0], [1]]), np.array([1, 1])], key=(INDEX, INDEX), shape=(2, 3)),
         S(indices=[np.array([True, False, True])], key=INDEX, shape=(3,)),
     ],
-    ref=lambda *indices, key, shape: _wins_ref(filled(key, indices), shape),
+    ref=lambda *indices, key, shape: _wins_ref(_filled(key, indices), shape),
 )  # fmt: skip
 def last_at(*indices: Any, key: Any, shape: Any) -> Any:
     """Which values stay that are written at [key]: of several at one place the last.  indices (...) -> (...) bool"""
-    key = filled(key, indices)
+    key = _filled(key, indices)
     places = np.arange(int(np.prod(shape, dtype=np.int64))).reshape(shape)[key]
     order = np.arange(places.size)
     winner = np.zeros(int(np.prod(shape, dtype=np.int64)), np.intp)
@@ -214,7 +216,7 @@ def _wins_ref(key: Any, shape: Any) -> np.ndarray:
 
 
 def _setitem_ref(x: np.ndarray, v: np.ndarray, *indices: np.ndarray, key: Any) -> np.ndarray:
-    places = np.arange(x.size).reshape(x.shape)[filled(key, indices)]
+    places = np.arange(x.size).reshape(x.shape)[_filled(key, indices)]
     out: np.ndarray = x.copy()
     values = np.broadcast_to(v, (1,) * (v.ndim - np.ndim(places)) + np.shape(places))
     for p, value in zip(np.ravel(places), np.ravel(values), strict=True):
@@ -244,7 +246,7 @@ def setitem(x: Any, v: Any, *indices: Any, key: Key) -> Any:
     >>> y.data, tg.grad(y.sum(), [x, v])
     (array([1., 0., 2.], dtype=float32), [array([0., 1., 0.], dtype=float32), array([1., 1.], dtype=float32)])
     """
-    out, key = x.copy(order="C"), filled(key, indices)
+    out, key = x.copy(order="C"), _filled(key, indices)
     if all(a.dtype == bool for a in indices):
         out[key] = v
     else:  # one after another, so that the last one stays: NumPy goes through more axes in an order of its own

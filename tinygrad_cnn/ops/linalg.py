@@ -18,6 +18,8 @@ from ._arguments import Input
 from .algebra import sum_to
 from .shape import expand_dims, reshape, swapaxes
 
+__all__ = ["einsum", "matmul", "outer", "tensordot"]
+
 
 def _matmul_ref(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Sums of products, one result at a time."""

@@ -17,6 +17,11 @@ from ..core import Op, op
 from ._axes import axes_of, over_axes
 from ._reference import scalarwise
 
+__all__ = [
+    "all", "any", "equal", "greater", "greater_equal", "isfinite", "isinf", "isnan", "less", "less_equal",
+    "logical_and", "logical_not", "logical_or", "logical_xor", "not_equal",
+]  # fmt: skip
+
 _PAIRS = [
     S(a=integers(3, 4, 5), b=integers(3, 4, 5)), S(a=(2, 1, 3), b=(4, 1)), S(a=(3,), b=0.1), S(a=0, b=(2, 2)),
     S(a=integers(2, 3), b=1),

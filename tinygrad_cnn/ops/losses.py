@@ -20,6 +20,11 @@ from .elementwise import abs, exp, softplus
 from .reduce import mean, sum
 from .shape import reshape
 
+__all__ = [
+    "binary_cross_entropy_with_logits", "huber_loss", "l1_loss", "log_softmax", "mse_loss", "nll_loss", "softmax",
+    "softmax_cross_entropy",
+]  # fmt: skip
+
 _ON_AXIS = by_parameters(lambda shape, axis: {"axis": later(axis)})
 _ROWS = [S(x=(2, 3)), S(x=(2, 3, 2), axis=1), S(x=(4,))]
 

@@ -18,6 +18,8 @@ from .arithmetic import pow
 from .reduce import mean, var
 from .shape import reshape
 
+__all__ = ["group_norm", "instance_norm", "layer_norm", "normalize", "rms_norm"]
+
 
 @op(
     samples=[S(x=(4, 3), axis=0, eps=1e-3), S(x=(2, 3, 2, 2), axis=(0, 1, 2), eps=1e-2), S(x=(2, 5), axis=-1, eps=0.1)],

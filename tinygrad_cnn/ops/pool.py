@@ -18,6 +18,8 @@ from ..kernels import shapes, slow
 from ._arguments import check_floating
 from ._axes import spread
 
+__all__ = ["avg_pool2d", "global_avg_pool2d", "max_pool2d"]
+
 
 @lru_cache(1024, typed=True)  # typed, since True and 1.0 equal 1 but are refused
 def _window(

@@ -14,6 +14,8 @@ from ..core import op
 from ..core.modes import current
 from .arithmetic import where
 
+__all__ = ["dropout"]
+
 
 def generator(rng: Any, who: str) -> np.random.Generator:
     """A generator from itself or from a whole number, its seed; a fresh, unseeded one from None."""

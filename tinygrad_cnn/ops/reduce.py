@@ -19,6 +19,8 @@ from .elementwise import exp, over
 from .indexing import getitem
 from .shape import concatenate, flip, moveaxis, reshape
 
+__all__ = ["argmax", "argmin", "cumsum", "logsumexp", "max", "mean", "min", "norm", "prod", "std", "sum", "var"]
+
 _AXES = [S(x=(2, 3, 4)), S(x=(2, 3, 4), axis=1), S(x=(2, 3, 4), axis=(0, -1), keepdims=True), S(x=())]
 _APART = [S(x=apart(2, 3, 4)), S(x=apart(2, 3), axis=1), S(x=apart(2, 3, 4), axis=(0, -1), keepdims=True)]
 

@@ -15,6 +15,8 @@ from ..core import op
 from ..kernels import shapes
 from ._taps import Taps, gather, taps
 
+__all__ = ["adaptive_avg_pool2d", "resize"]
+
 MODES = ("nearest", "bilinear")
 
 

@@ -18,6 +18,11 @@ from ._arguments import Input, shape_of
 from ._axes import along_axis, axes_of
 from .indexing import INDEX, along, getitem, put
 
+__all__ = [
+    "concatenate", "expand_dims", "flatten", "flip", "moveaxis", "repeat", "reshape", "roll", "split", "squeeze",
+    "stack", "swapaxes", "transpose",
+]  # fmt: skip
+
 
 def free() -> int:
     """No arithmetic."""

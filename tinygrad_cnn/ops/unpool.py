@@ -21,6 +21,8 @@ from ..kernels import shapes
 from ._arguments import Input, placed, values
 from .pool import geometry, max_pool2d_take
 
+__all__ = ["max_pool2d_with_indices", "max_unpool2d"]
+
 
 def max_pool2d_with_indices(
     x: Input, window: Size2d, *, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1,

@@ -14,6 +14,8 @@ from ..autodiff.kinds import Padding, Size2d
 from ..core import op
 from ..kernels import shapes
 
+__all__ = ["fold", "unfold"]
+
 
 def _window(who: str, x_shape: Any, window: Any, stride: Any, padding: Any, dilation: Any) -> shapes.Window:
     shapes.image(who, "x", x_shape)

@@ -15,6 +15,8 @@ from .formulas import average, zeros
 from .optimizer import Optimizer, State
 from .settings import Params
 
+__all__ = ["Adafactor"]
+
 
 def _check_eps(who: str, name: str, value: Any) -> tuple[float | None, float]:
     if not isinstance(value, (tuple, list)) or len(value) != 2:

@@ -14,6 +14,8 @@ from .formulas import average, held, sign, zeros
 from .optimizer import Optimizer, State
 from .settings import Params
 
+__all__ = ["Adam", "AdamW", "Lion", "NAdam"]
+
 Betas = tuple[float, float]
 
 

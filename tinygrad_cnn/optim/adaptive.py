@@ -13,6 +13,8 @@ from .formulas import average, held, zeros
 from .optimizer import Optimizer, State
 from .settings import Params
 
+__all__ = ["Adadelta", "Adagrad", "RMSprop"]
+
 
 class RMSprop(Optimizer):
     """p -= lr * b,  where b = momentum * b + g / (sqrt(v) + eps) and v is the running mean of g*g at rate `alpha`.

@@ -12,6 +12,8 @@ from ..autodiff.effects import effect
 from ..core import Tensor
 from .settings import check
 
+__all__ = ["clip_grad_norm", "clip_grad_value"]
+
 
 def _with_grad(who: str, params: Any) -> list[Tensor]:
     items: Iterable[Any] = [params] if isinstance(params, Tensor) else params

@@ -12,6 +12,8 @@ from ..autodiff.effects import effect
 from ..autodiff.kinds import Number
 from .settings import check
 
+__all__ = ["EMA"]
+
 
 class EMA:
     """``average = decay * average + (1 - decay) * weights``, after each update of a model's parameters::

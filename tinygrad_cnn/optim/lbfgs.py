@@ -14,6 +14,8 @@ from ..core import Tensor
 from .optimizer import Optimizer
 from .settings import Params
 
+__all__ = ["LBFGS"]
+
 
 class LBFGS(Optimizer):
     """Quasi-Newton steps with a line search, by SciPy's L-BFGS-B: for losses of the whole data, without noise.

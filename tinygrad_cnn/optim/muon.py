@@ -14,6 +14,8 @@ from .formulas import average, zeros
 from .optimizer import Optimizer, State
 from .settings import Params
 
+__all__ = ["Muon"]
+
 ADJUSTMENTS = (None, "original", "match_rms_adamw")
 
 
@@ -94,7 +96,7 @@ class Muon(Optimizer):
         update = average(buffer, momentum, gradient) if settings["nesterov"] else buffer
         columns = parameter.shape[-1]
         rows = math.prod(parameter.shape[:-1])
-        step = orthogonal(
+        step = _orthogonal(
             update.reshape((rows, columns)), settings["ns_coefficients"], settings["ns_steps"], settings["eps"]
         )
         scale = math.sqrt(max(1.0, columns / rows)) if rows else 1.0
@@ -103,7 +105,7 @@ class Muon(Optimizer):
         return step.reshape(parameter.shape) * (-settings["lr"] * scale), {"momentum_buffer": buffer}
 
 
-def orthogonal(matrix: Any, coefficients: tuple[float, float, float], steps: int, eps: float) -> Any:
+def _orthogonal(matrix: Any, coefficients: tuple[float, float, float], steps: int, eps: float) -> Any:
     """Return a matrix with the singular vectors of this one, and singular values near 1: from 0.7 to 1.2 or so.
 
     Each step maps every singular value s to a*s + b*s**3 + c*s**5.

@@ -14,6 +14,8 @@ from ..core.errors import describe, nearest
 from .saving import flat, loaded_groups, loaded_state, names_of, places, plain, saved_names
 from .settings import Check, Group, Params
 
+__all__ = ["Optimizer"]
+
 State = dict[str, Any]  # what is remembered of one parameter: arrays of any shape, plain numbers, words, None
 
 

@@ -16,6 +16,10 @@ from ..autodiff.kinds import Number, Whole
 from ..autodiff.numbers import number, whole
 from .optimizer import Optimizer
 
+__all__ = [
+    "ConstantLR", "CosineLR", "ExponentialLR", "OneCycleLR", "ReduceLROnPlateau", "Schedule", "StepLR", "WarmupLR",
+]  # fmt: skip
+
 
 class Schedule:
     """Base of all schedules.  Subclasses define `factor(t)` for t = 0, 1, 2, ... steps taken."""

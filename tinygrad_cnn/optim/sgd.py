@@ -13,6 +13,8 @@ from .formulas import held, zeros
 from .optimizer import Optimizer, State
 from .settings import Params
 
+__all__ = ["SGD"]
+
 
 class SGD(Optimizer):
     """p -= lr * b,  where  b = momentum * b + (1 - dampening) * g,  and b = g in the first step.

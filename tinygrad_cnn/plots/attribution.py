@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["grad_cam", "grad_cam_map", "saliency", "saliency_map"]
+
 CONVOLUTIONS = (Conv2d, ConvTranspose2d, DepthwiseConv2d)
 SHOWN = 0.995  # of a photograph's pixels, those that have colours of their own in a map of saliency
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["filters"]
+
 
 @picture(lambda: (network()[0],))
 def filters(layer: Any, *, most: int = 64, ax: Axes | None = None) -> Figure:

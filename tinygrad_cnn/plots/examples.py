@@ -9,6 +9,8 @@ import numpy as np
 
 from .. import nn
 
+__all__ = ["picture"]
+
 F = TypeVar("F", bound=Callable[..., Any])
 PICTURES: dict[str, Callable[..., Any]] = {}  # by name
 

@@ -134,7 +134,7 @@ def painted(values: Any, cmap: str, vmin: float, vmax: float) -> np.ndarray:
     return np.where(np.ma.getmaskarray(numbers)[..., None], np.nan, rgb)
 
 
-def enlarged(pictures: np.ndarray, least: int) -> np.ndarray:
+def _enlarged(pictures: np.ndarray, least: int) -> np.ndarray:
     """Pictures (..., H, W, 3), each pixel repeated until they have `least` on a side; NaN becomes black and white."""
     bad = np.isnan(pictures).any()
     h, w = pictures.shape[-3:-1]
@@ -149,7 +149,7 @@ def show(ax: Axes, picture: np.ndarray, **options: Any) -> None:
     """Draw colours (H,W,3); a pixel keeps its number as its place on the axes."""
     h, w = picture.shape[:2]
     place = (-0.5, w - 0.5, h - 0.5, -0.5)
-    ax.imshow(enlarged(picture, 1), extent=place, interpolation="nearest", **options)
+    ax.imshow(_enlarged(picture, 1), extent=place, interpolation="nearest", **options)
 
 
 def mosaic(tiles: np.ndarray, rows: int, columns: int) -> np.ndarray:
@@ -157,7 +157,7 @@ def mosaic(tiles: np.ndarray, rows: int, columns: int) -> np.ndarray:
 
     Small tiles are enlarged, so that the frames stay thin beside them.
     """
-    tiles = enlarged(tiles, 32)
+    tiles = _enlarged(tiles, 32)
     count, h, w = tiles.shape[:3]
     sheet = np.ones((rows * (h + 3) + 1, columns * (w + 3) + 1, 3))
     for k in range(count):

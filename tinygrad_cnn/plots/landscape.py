@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["LossSurface", "loss_landscape", "loss_surface", "random_direction"]
+
 Direction = Mapping[str, np.ndarray]
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["LRFinder", "lr_finder"]
+
 PAST, WORSE = 0.9, 4.0  # weight of the past in the average that ends the test, when it is so many times its best
 WIDTH = 0.03  # of the smoothing, as a share of the steps
 FLAT = 1e-6  # of the loss: a smaller fall may be rounding, since losses in float32 and their smoothing are rounded

@@ -19,6 +19,8 @@ from .examples import batch, network, picture
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+__all__ = ["Mistake", "mistakes_of", "most_confused"]
+
 BATCH = 256  # images at a time
 
 

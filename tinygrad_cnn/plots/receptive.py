@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["ReceptiveField", "receptive_field", "receptive_field_of"]
+
 TINY = 1e-12  # float64 holds what is a thousandth of its square and more
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from types import ModuleType
 
+__all__ = ["pyplot"]
+
 OLDEST = (3, 8)
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["confusion_matrix", "curves"]
+
 TRAINING, VALIDATION = figures.BLUE, figures.VERMILION  # line styles differ as well
 KINDS = ("loss", "accuracy")
 

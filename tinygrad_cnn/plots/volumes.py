@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["FeatureMaps", "feature_maps", "feature_maps_of"]
+
 TILES, LAYERS = 8, 14  # channels shown of each layer, layers shown
 
 

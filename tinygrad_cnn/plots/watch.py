@@ -14,6 +14,8 @@ from ..insight.stats import stats
 from . import figures
 from .probe import check_model, listed
 
+__all__ = ["Watch", "histograms"]
+
 FORMAT = "tinygrad-cnn watch 1"
 KINDS = ("weights", "gradients")
 LARGEST = 1e300  # what is beyond counts as that, so that the width of a range stays finite
@@ -68,8 +70,8 @@ class Watch:
         parameters = dict(self.model.named_parameters())
         entry = {
             "epoch": int(epoch),
-            "weights": {name: summarise(p.data, self.bins) for name, p in parameters.items()},
-            "gradients": {name: summarise(p.grad, self.bins) for name, p in parameters.items() if p.grad is not None},
+            "weights": {name: _summarise(p.data, self.bins) for name, p in parameters.items()},
+            "gradients": {name: _summarise(p.grad, self.bins) for name, p in parameters.items() if p.grad is not None},
         }
         self.records = sorted([r for r in self.records if r["epoch"] != epoch] + [entry], key=lambda r: r["epoch"])
 
@@ -105,7 +107,7 @@ class Watch:
         return f"<Watch of {len(self.records)} epochs>"
 
 
-def summarise(values: Any, bins: int) -> dict[str, Any]:
+def _summarise(values: Any, bins: int) -> dict[str, Any]:
     """One array as a RECORD (see `Watch`): its statistics, with a histogram fine enough to be drawn."""
     array = np.asarray(values)
     record = stats(array).to_json()
