@@ -1,4 +1,4 @@
-"""Write the pages that are read off the package: docs/ops.md, docs/names.md, and the counts in docs/compared.md.
+"""Write the pages that are read off the package: docs/{ops,kernels,names}.md, and the counts in docs/compared.md.
 
     python docs/make_tables.py [--check]
 
@@ -21,8 +21,9 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import tinygrad_cnn as tg  # noqa: E402
-from tinygrad_cnn import data, detection, models, nn, ops, optim  # noqa: E402
+from tinygrad_cnn import data, detection, kernels, models, nn, ops, optim  # noqa: E402
 from tinygrad_cnn.insight import formulas, latex  # noqa: E402
+from tinygrad_cnn.kernels.examples import EXAMPLES  # noqa: E402
 
 START, END = "<!-- counts: written by make_tables.py -->", "<!-- end of counts -->"
 
@@ -202,6 +203,31 @@ def first_line(fn: Any) -> str:
     return inspect.cleandoc(fn.__doc__ or "").split("\n")[0]
 
 
+# -- kernels ----------------------------------------------------------------------------------------------------
+
+KERNELS = """# Kernels
+
+Written by `python docs/make_tables.py` from the NumPy set; do not edit.
+
+Kernels compute on raw arrays. `x (N, H, W, C)` is an argument with its shape, and after the arrow stands the shape of
+the result. `win` is a `kernels.shapes.Window`. Names that end in an underscore write to their first argument. Ties of
+max go to the first tap in row-major order, a NaN wins, padding never does. Arrays may be strided, read-only or empty in
+N; all floating arrays of one call share a dtype, and the result has it.
+
+| call | what it gives |
+|---|---|
+"""
+
+
+def kernels_page() -> str:
+    rows = []
+    for name in sorted(EXAMPLES):
+        kernel = getattr(kernels, name)
+        text = " ".join((inspect.getdoc(kernel) or "").split()).replace("*", "\\*")
+        rows.append(f"| `{name}({', '.join(inspect.signature(kernel).parameters)})` | {text} |\n")
+    return KERNELS + "".join(rows)
+
+
 # -- the counts of the comparison -------------------------------------------------------------------------------
 
 
@@ -281,6 +307,7 @@ def names_page() -> str:
 def main() -> int:
     stale = []
     pages = (HERE / "ops.md", lambda _: ops_page()), (HERE / "names.md", lambda _: names_page()), (
+        HERE / "kernels.md", lambda _: kernels_page()), (
         HERE / "compared.md", compared_page)  # fmt: skip
     for path, make in pages:
         now = path.read_text(encoding="utf-8") if path.exists() else ""

@@ -18,6 +18,7 @@ from tinygrad_cnn.cli.commands import app
 ROOT = Path(__file__).parents[1]
 bench = load(ROOT / "benchmarks")
 from benchmarks import cases, contest, footprint, jacobians, nets, report, sides  # noqa: E402
+from benchmarks.kernels import table  # noqa: E402
 from benchmarks.worker import block, peak_memory, warm_up  # noqa: E402
 
 pytestmark = pytest.mark.level("default")
@@ -245,3 +246,10 @@ def test_jacobians_are_timed_both_ways(name, capsys, monkeypatch):
     monkeypatch.setattr(jacobians, "cases", lambda: {name: run})
     jacobians.main(0.0)
     assert f"| {name} | " in capsys.readouterr().out
+
+
+def test_kernels_are_timed_in_both_sets():
+    head, row = table(["add_relu"], rounds=1).splitlines()
+    assert head.split()[0] == "kernel" and row.split()[0] == "add_relu" and float(row.split()[1]) > 0
+    with pytest.raises(SystemExit, match="there is no kernel rellu, only"):
+        table(["rellu"])

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tinygrad_cnn import kernels
-
-from .calls import CALLS, LOOPS, WRITTEN
+from tinygrad_cnn.kernels import native, numpy_, passes
+from tinygrad_cnn.kernels.examples import EXAMPLES, Draw
 
 TOLERANCE = {np.dtype(np.float32): 2e-5, np.dtype(np.float64): 1e-12}
 BACKENDS = [name for name, state in kernels.backends().items() if not state.startswith("absent")]
@@ -19,9 +19,11 @@ PAD = 4096  # bytes on both sides of every array, which must not be written to
 
 def check_kernel(name: str, backend: str, dtype: Any) -> int:
     """Run a kernel on all its calls, under guard zones; return how many there were."""
-    assert name in CALLS and name in LOOPS, f"add {name} to CALLS and LOOPS in tests/kernels/calls.py"
-    assert name.endswith("_") == (name in WRITTEN), f"say in WRITTEN which arguments {name} writes to"
-    for args in CALLS[name](dtype):
+    example = EXAMPLES[name]
+    in_place = name.endswith("_")
+    assert in_place == bool(example.writes), f"{name}: a kernel in place ends in _ and has @kernel(writes=...)"
+    calls = example.calls(Draw(dtype))
+    for args in calls:
         zones, given = [], []
         for a in args:
             if isinstance(a, np.ndarray):
@@ -33,12 +35,12 @@ def check_kernel(name: str, backend: str, dtype: Any) -> int:
             else:
                 given.append(a)
         copies = [a.copy() if isinstance(a, np.ndarray) else a for a in args]
-        wanted = LOOPS[name](*copies)
+        wanted = example.loop(*copies)
         with kernels.use_kernels(backend):
             got = getattr(kernels, name)(*given)
-        if name in WRITTEN:
+        if example.writes:
             assert got is given[0], f"{name}: it did not return what it wrote to"
-            got = tuple(given[k] for k in WRITTEN[name])
+            got = tuple(given[k] for k in example.writes)
         pairs = zip(got, wanted, strict=True) if isinstance(wanted, tuple) else [(got, wanted)]
         for a, b in pairs:
             if b is not None:
@@ -49,9 +51,9 @@ def check_kernel(name: str, backend: str, dtype: Any) -> int:
         for memory in zones:
             assert (memory[:PAD] == 255).all() and (memory[-PAD:] == 255).all(), f"{name}: it wrote past an array"
         for k, (now, before) in enumerate(zip(given, args, strict=True)):
-            if isinstance(now, np.ndarray) and k not in WRITTEN.get(name, ()):
+            if isinstance(now, np.ndarray) and k not in example.writes:
                 np.testing.assert_array_equal(now, before, err_msg=f"{name}: argument {k} was changed")
-    return len(CALLS[name](dtype))
+    return len(calls)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=lambda t: t.__name__)
@@ -61,8 +63,25 @@ def test_kernel_keeps_its_contract(name: str, backend: str, dtype: Any) -> None:
     assert check_kernel(name, backend, dtype)
 
 
-def test_no_kernel_is_listed_that_is_gone() -> None:
-    assert set(kernels._names) == CALLS.keys() == LOOPS.keys()
+@pytest.mark.parametrize("name", kernels._names)
+def test_kernel_says_what_it_takes_and_gives(name: str) -> None:
+    text = getattr(kernels, name).__doc__ or ""
+    assert "->" in text, f"{name}: its docstring gives no shapes. Write them as in: x (..., C) -> (C,)"
+
+
+@pytest.mark.parametrize("name", kernels._names)
+def test_kernel_has_a_compiled_form_and_a_large_call_to_time_it_on(name: str) -> None:
+    assert hasattr(native, name), f"write {name} in kernels/native/, where docs/how_to/add_a_kernel.md says how"
+    calls = (EXAMPLES[name].calls(Draw(np.float32, large))[0] for large in (False, True))
+    small, large = (sum(a.size for a in args if isinstance(a, np.ndarray)) for args in calls)
+    assert large > 100 * small, f"{name}: the calls are as small as before with Draw(large=True)"
+
+
+def test_what_is_exported_is_registered() -> None:
+    exported = {*numpy_.__all__, *passes.__all__}
+    bare, hidden = exported - EXAMPLES.keys(), EXAMPLES.keys() - exported
+    assert not bare, f"write @kernel(calls, loop) above {', '.join(sorted(bare))}: see kernels/examples.py"
+    assert not hidden, f"add to the __all__ of its file: {', '.join(sorted(hidden))}"
 
 
 def wrong(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -95,6 +114,7 @@ def test_a_wrong_kernel_is_rejected(kernel: Any, words: str, monkeypatch: pytest
         check_kernel("add_relu", "numpy", np.float32)
 
 
-def test_a_kernel_without_calls_is_told_what_to_add() -> None:
-    with pytest.raises(AssertionError, match="add brand_new to CALLS and LOOPS in tests/kernels/calls.py"):
-        check_kernel("brand_new", "numpy", np.float32)
+def test_a_kernel_in_place_must_say_what_it_writes_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(EXAMPLES, "add_", EXAMPLES["add_"]._replace(writes=()))
+    with pytest.raises(AssertionError, match=r"add_: a kernel in place ends in _ and has @kernel\(writes=...\)"):
+        check_kernel("add_", "numpy", np.float32)

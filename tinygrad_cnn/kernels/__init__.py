@@ -1,31 +1,8 @@
 """Kernels: raw arrays in, raw arrays out; they know shapes, not gradients.
 
-A backend is a module that holds some of the names below.  The first backend of the chain that has the name
-and does not decline (by returning ``NotImplemented``) computes; the NumPy set has every name and never declines.
-
-===================  ==========================================================================================
-``conv2d``           ``(x, w, b, win, groups) -> y``           x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) or None
-``conv2d_dx``        ``(dy, w, win, groups) -> dx``            dy (N,H',W',O) -> (N,H,W,C)
-``conv2d_dw``        ``(x, dy, win, groups) -> dw``            -> (I,J,C/groups,O)
-``max_pool2d``       ``(x, win) -> y, tap``                    tap: winner's number i*J + j, uint8 (int32 past 256 taps)
-``max_pool2d_put``   ``(dy, tap, win) -> dx``                  each dy added at its winner's pixel
-``max_pool2d_take``  ``(x, tap, win) -> y``                    the pixel of each winner
-``avg_pool2d``       ``(x, win, counts) -> y``                 window sums divided by counts (H',W')
-``avg_pool2d_put``   ``(dy, win, counts) -> dx``               its adjoint
-``conv2d_relu``      as ``conv2d``                             clipped at zero in the same pass
-``matmul``           ``(a, b, transpose_a, transpose_b, bias, relu) -> y``   matrices, either one transposed first
-``relu``             ``(x) -> y``                              max(x, 0)
-``relu_dx``          ``(dy, y) -> dx``                         dy where y > 0, else 0
-``add_relu``         ``(a, b) -> y``                           max(a + b, 0), equal shapes
-``column_sum``       ``(x) -> s``                              over all axes but the last: (C,)
-``norm_stats``       ``(x) -> mean, var``                      over all axes but the last: (C,) each
-``norm_apply``       ``(x, scale, shift, relu) -> y``          x*scale + shift along the last axis, clipped if asked
-``norm_sums``        ``(dy, x, mean, y) -> s0, s1``            sums of dy and dy*(x - mean); with y, where y > 0 only
-``norm_dx``          ``(dy, x, mean, a, b, c, y) -> dx``       dy*a + (x - mean)*b + c; with y, dy where y > 0 only
-``add_``             ``(a, b) -> a``                           a += b in place, equal shapes
-``sgd_``             ``(p, g, buf, lr, momentum, dampening, weight_decay, nesterov) -> p``   in place; buf: momentum
-``adam_``            ``(p, g, m, v, lr, beta1, beta2, eps, weight_decay, decoupled, step) -> p``   in place, step from 1
-===================  ==========================================================================================
+A backend is a module that holds some of the kernels.  The first backend of the chain that has the name and does not
+decline (by returning ``NotImplemented``) computes; the NumPy set has every name and never declines.  It gives kernels
+their names, arguments and documentation: `help(kernels.conv2d)`, `docs/kernels.md`.
 
 `win` is a `shapes.Window`.  Ties of max go to the first tap in row-major order, a NaN wins, padding never does.
 Arrays may be strided, read-only or empty in N; all floating inputs of one call share a dtype, and the result has it.
@@ -37,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import update_wrapper as _update_wrapper
 from os import environ
 from types import ModuleType
 from typing import Any
@@ -44,6 +22,9 @@ from typing import Any
 import numpy as np
 
 from . import native, numpy_, slow
+from .examples import EXAMPLES as _EXAMPLES
+from .numpy_ import *
+from .passes import *
 
 Kernel = Callable[..., Any]
 Chain = dict[str, tuple[Kernel, ...]]
@@ -81,8 +62,6 @@ def _chain_named(name: str) -> Chain:
 
 
 def _kernel(name: str) -> Kernel:
-    _names.append(name)
-
     def kernel(first: Any, *others: Any) -> Any:
         chain = _in_use.get() if isinstance(first, np.ndarray) else _portable
         for function in chain[name]:
@@ -91,34 +70,11 @@ def _kernel(name: str) -> Kernel:
                 return result
         raise NotImplementedError(f"{name}: no backend in use has this kernel for these arguments.")
 
-    kernel.__name__ = kernel.__qualname__ = name
-    kernel.__doc__ = f"See the table in `{__name__}`."
-    return kernel
+    return _update_wrapper(kernel, getattr(numpy_, name), ("__name__", "__qualname__", "__doc__"), ())
 
 
-_names: list[str] = []
-
-conv2d = _kernel("conv2d")
-conv2d_dx = _kernel("conv2d_dx")
-conv2d_dw = _kernel("conv2d_dw")
-max_pool2d = _kernel("max_pool2d")
-max_pool2d_put = _kernel("max_pool2d_put")
-max_pool2d_take = _kernel("max_pool2d_take")
-avg_pool2d = _kernel("avg_pool2d")
-avg_pool2d_put = _kernel("avg_pool2d_put")
-conv2d_relu = _kernel("conv2d_relu")
-matmul = _kernel("matmul")
-relu = _kernel("relu")
-relu_dx = _kernel("relu_dx")
-add_relu = _kernel("add_relu")
-column_sum = _kernel("column_sum")
-norm_stats = _kernel("norm_stats")
-norm_apply = _kernel("norm_apply")
-norm_sums = _kernel("norm_sums")
-norm_dx = _kernel("norm_dx")
-add_ = _kernel("add_")
-sgd_ = _kernel("sgd_")
-adam_ = _kernel("adam_")
+_names = tuple(_EXAMPLES)
+globals().update({name: _kernel(name) for name in _names})  # what was imported are NumPy's, with the same signatures
 
 _find_native()
 _portable = _chain(numpy_)  # for arrays of other libraries: NumPy's functions dispatch to theirs

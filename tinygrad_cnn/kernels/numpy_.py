@@ -15,20 +15,16 @@ from math import prod
 
 import numpy as np
 
-from .passes import adam_ as adam_
-from .passes import add_ as add_
-from .passes import add_relu as add_relu
-from .passes import column_sum as column_sum
-from .passes import matmul as matmul
-from .passes import norm_apply as norm_apply
-from .passes import norm_dx as norm_dx
-from .passes import norm_stats as norm_stats
-from .passes import norm_sums as norm_sums
+from . import slow
+from .examples import kernel
+from .passes import *
 from .passes import only
-from .passes import relu as relu
-from .passes import relu_dx as relu_dx
-from .passes import sgd_ as sgd_
 from .shapes import Window
+
+__all__ = [
+    "avg_pool2d", "avg_pool2d_put", "conv2d", "conv2d_dw", "conv2d_dx", "conv2d_relu", "max_pool2d", "max_pool2d_put",
+    "max_pool2d_take",
+]  # fmt: skip
 
 PIECE = 4 << 20  # bytes of columns in work at once: the best of 1/4 to 8 MiB for nearly every shape measured
 FEW = 16  # fewer values side by side than this are too short a run to copy: planar is quicker
@@ -143,7 +139,9 @@ def _place_bytes(x: np.ndarray, win: Window, channels: int) -> int:
     return prod(win.window) * channels * x.itemsize
 
 
+@kernel(lambda e: [(c.x, c.w, b, c.win, c.groups) for c in e.convolutions() for b in (c.b, None)], slow.conv2d)
 def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, win: Window, groups: int) -> np.ndarray:
+    """Cross-correlation.  x (N, H, W, C) · w (I, J, C/groups, O) · b (O,) or None -> (N, H', W', O)"""
     y = _empty(x, len(x), *win.out, w.shape[3])
     depthwise = _depthwise(w.shape, groups)
     filters = _tiled(w, win) if depthwise else _grouped(w, groups)
@@ -159,12 +157,19 @@ def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, win: Window, grou
     return y
 
 
+@kernel(
+    lambda e: [(c.x, c.w, c.b, c.win, c.groups) for c in e.convolutions()],
+    lambda *args: np.maximum(slow.conv2d(*args), 0),
+)
 def conv2d_relu(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, win: Window, groups: int) -> np.ndarray:
+    """`conv2d`, clipped at 0.  x (N, H, W, C) · w (I, J, C/groups, O) · b (O,) or None -> (N, H', W', O)"""
     y = conv2d(x, w, b, win, groups)
     return np.maximum(y, 0, out=y)
 
 
+@kernel(lambda e: [(c.g, c.w, c.win, c.groups) for c in e.convolutions()], slow.conv2d_dx)
 def conv2d_dx(dy: np.ndarray, w: np.ndarray, win: Window, groups: int) -> np.ndarray:
+    """The adjoint of `conv2d` in x.  dy (N, H', W', O) · w (I, J, C/groups, O) -> (N, H, W, C)"""
     k = w.shape[2]
     c = k * groups
     dx = _zeros(dy, len(dy), *win.size, c)
@@ -180,7 +185,9 @@ def conv2d_dx(dy: np.ndarray, w: np.ndarray, win: Window, groups: int) -> np.nda
     return dx
 
 
+@kernel(lambda e: [(c.x, c.g, c.win, c.groups) for c in e.convolutions()], slow.conv2d_dw)
 def conv2d_dw(x: np.ndarray, dy: np.ndarray, win: Window, groups: int) -> np.ndarray:
+    """The adjoint of `conv2d` in w.  x (N, H, W, C) · dy (N, H', W', O) -> (I, J, C/groups, O)"""
     k, o = x.shape[3] // groups, dy.shape[3]
     depthwise = _depthwise((*win.window, k, o), groups)
     dw = _zeros(x, *win.window, k, o) if depthwise else _zeros(x, groups, prod(win.window) * k, o // groups)
@@ -281,21 +288,30 @@ def _maximum_along(
     return y, number
 
 
+@kernel(lambda e: [(c.x, c.win) for c in e.poolings()], slow.max_pool2d)
 def max_pool2d(x: np.ndarray, win: Window) -> tuple[np.ndarray, np.ndarray]:
+    """The maximum of each window, and its tap: the winner's number i*J + j, uint8 (int32 past 256 taps).
+
+    x (N, H, W, C) -> (N, H', W', C), (N, H', W', C)
+    """
     kind = np.uint8 if win.tap_dtype is np.uint8 else np.uint32
     rows, tap = _maximum_along(0, x, None, win, kind)
     y, tap = _maximum_along(1, rows, tap, win, kind)
     return y, tap.view(win.tap_dtype)
 
 
+@kernel(lambda e: [(c.g, c.tap, c.win) for c in e.poolings()], slow.max_pool2d_put)
 def max_pool2d_put(dy: np.ndarray, tap: np.ndarray, win: Window) -> np.ndarray:
+    """Each dy added at its winner's pixel.  dy (N, H', W', C) · tap (N, H', W', C) -> (N, H, W, C)"""
     dx = _zeros(dy, len(dy), *win.size, dy.shape[3])
     for i, j, (p, h), (q, v) in _taps(win):
         dx[:, h, v] += only(dy[:, p, q], tap[:, p, q] == i * win.window[1] + j)
     return dx
 
 
+@kernel(lambda e: [(c.x, c.tap, c.win) for c in e.poolings()], slow.max_pool2d_take)
 def max_pool2d_take(x: np.ndarray, tap: np.ndarray, win: Window) -> np.ndarray:
+    """The pixel of each winner.  x (N, H, W, C) · tap (N, H', W', C) -> (N, H', W', C)"""
     n, h, w, c = x.shape
     i, j = (np.arange(f) * d for f, d in zip(win.window, win.dilation, strict=True))
     shift = np.add.outer(i * w, j).reshape(-1) * c  # from a window's first pixel to that of each tap
@@ -309,7 +325,9 @@ def max_pool2d_take(x: np.ndarray, tap: np.ndarray, win: Window) -> np.ndarray:
     return y
 
 
+@kernel(lambda e: [(c.x, c.win, c.counts) for c in e.poolings()], slow.avg_pool2d)
 def avg_pool2d(x: np.ndarray, win: Window, counts: np.ndarray) -> np.ndarray:
+    """Window sums divided by counts.  x (N, H, W, C) · counts (H', W') -> (N, H', W', C)"""
     for axis in (0, 1):
         shape = [*x.shape]
         shape[axis + 1] = win.out[axis]
@@ -321,7 +339,9 @@ def avg_pool2d(x: np.ndarray, win: Window, counts: np.ndarray) -> np.ndarray:
     return x
 
 
+@kernel(lambda e: [(c.g, c.win, c.counts) for c in e.poolings()], slow.avg_pool2d_put)
 def avg_pool2d_put(dy: np.ndarray, win: Window, counts: np.ndarray) -> np.ndarray:
+    """The adjoint of `avg_pool2d`.  dy (N, H', W', C) · counts (H', W') -> (N, H, W, C)"""
     dx: np.ndarray = dy / counts[:, :, None].astype(dy.dtype)
     for axis in (1, 0):
         shape = [*dx.shape]

@@ -133,7 +133,8 @@ def conv2d(
     >>> tg.conv2d(x, w).shape, tg.conv2d(x, w, stride=2, padding="same").shape
     ((8, 28, 28, 6), (8, 16, 16, 6))
     """
-    return kernels.conv2d(*promoted(x, w, b), filters_window(x, w, b, stride, padding, dilation, groups), groups)
+    x, w, b = promoted(x, w, b)
+    return kernels.conv2d(x, w, b, filters_window(x, w, b, stride, padding, dilation, groups), groups)
 
 
 @op(
@@ -160,7 +161,8 @@ def conv2d_dx(
     x_shape = (dy.shape[0], *size, w.shape[2] * groups)
     win = geometry(x_shape, w.shape, stride, padding, dilation, groups)
     _check_dy("conv2d_dx", dy.shape, (dy.shape[0], *win.out, w.shape[3]))
-    return kernels.conv2d_dx(*promoted(dy, w), win, groups)
+    dy, w = promoted(dy, w)
+    return kernels.conv2d_dx(dy, w, win, groups)
 
 
 def _check_dy(who: str, got: Any, expected: Any) -> None:
@@ -193,7 +195,8 @@ def conv2d_dw(
     w_shape = (*window, x.shape[3] // groups, dy.shape[3])
     win = geometry(x.shape, w_shape, stride, padding, dilation, groups)
     _check_dy("conv2d_dw", dy.shape, (x.shape[0], *win.out, dy.shape[3]))
-    return kernels.conv2d_dw(*promoted(x, dy), win, groups)
+    x, dy = promoted(x, dy)
+    return kernels.conv2d_dw(x, dy, win, groups)
 
 
 conv2d.vjp(

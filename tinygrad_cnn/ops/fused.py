@@ -54,7 +54,8 @@ def conv2d_relu(
     x: Any, w: Any, b: Any = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1
 ) -> Any:
     """relu(conv2d(x, w, b)) in one pass.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
-    return kernels.conv2d_relu(*promoted(x, w, b), filters_window(x, w, b, stride, padding, dilation, groups), groups)
+    x, w, b = promoted(x, w, b)
+    return kernels.conv2d_relu(x, w, b, filters_window(x, w, b, stride, padding, dilation, groups), groups)
 
 
 conv2d_relu.vjp(
@@ -196,7 +197,8 @@ def _per_channel(x: Any, scale: Any, shift: Any, relu: bool) -> Any:
     if not x.ndim or scale.shape != x.shape[-1:] or shift.shape != x.shape[-1:]:
         got = f"got {scale.shape} and {shift.shape}"
         raise ValueError(f"scale_shift: x {x.shape} needs scale and shift of shape {x.shape[-1:]}, {got}.")
-    return kernels.norm_apply(*promoted(x, scale, shift), relu)
+    x, scale, shift = promoted(x, scale, shift)
+    return kernels.norm_apply(x, scale, shift, relu)
 
 
 _SCALED = [S(x=(2, 2, 2, 3), scale=(3,), shift=(3,)), S(x=(4, 2), scale=(2,), shift=(2,))]

@@ -64,8 +64,9 @@ class Adam(Optimizer):
         if settings["amsgrad"]:
             return False
         state["step"] += 1
+        beta1, beta2 = settings["betas"]
         updates.adam_(
-            parameter, gradient, state["exp_avg"], state["exp_avg_sq"], settings["lr"], *settings["betas"],
+            parameter, gradient, state["exp_avg"], state["exp_avg_sq"], settings["lr"], beta1, beta2,
             settings["eps"], settings["weight_decay"], self.decoupled, state["step"],
         )  # fmt: skip
         return True
