@@ -31,13 +31,13 @@ KINDS = {
     "layer": lambda: [
         check_layer(cls).checks for cls in classes(nn, nn.Module, ("ModuleList", "ModuleDict", "Sequential"))
     ],
-    "optimiser": lambda: [sum(check_optimizer(cls).values()) for cls in classes(optim, optim.Optimizer, ("LBFGS",))],
-    "schedule": lambda: [sum(check_schedule(cls).values()) for cls in classes(optim, optim.Schedule)],
+    "optimiser": lambda: [check_optimizer(cls).checks for cls in classes(optim, optim.Optimizer, ("LBFGS",))],
+    "schedule": lambda: [check_schedule(cls).checks for cls in classes(optim, optim.Schedule)],
     "kernel": lambda: [
         sum(check_kernel(name, backend, dtype) for backend in BACKENDS for dtype in (np.float32, np.float64))
         for name in kernels._names
     ],
-    "picture": lambda: [sum(check_picture(fn).values()) for name, fn in PICTURES.items() if hasattr(plots, name)],
+    "picture": lambda: [check_picture(fn).checks for name, fn in PICTURES.items() if hasattr(plots, name)],
 }
 
 if __name__ == "__main__":

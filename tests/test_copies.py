@@ -158,9 +158,8 @@ MAKERS = {
     "testing.ContractError": lambda _: testing.ContractError("no"),
     "testing.GradReport": lambda _: testing.gradcheck(tg.sin, np.array([1.0])),
     "testing.GradcheckError": lambda _: raised(testing.GradcheckError, wrong_gradient),
-    "testing.OpReport": lambda _: testing.check_op(tg.sin),
+    "testing.ContractReport": lambda _: testing.check_op(tg.sin),
     "testing.LayerSample": lambda _: testing.LayerSample((3, 2), {"bias": False}, x=(4, 3)),
-    "testing.LayerReport": lambda _: testing.check_layer(nn.ReLU),
     "train.RunError": lambda _: train.RunError("no"),
 }  # fmt: skip
 # layers by what they are made with

@@ -30,7 +30,7 @@ def double(x):
 
 def test_good_op_passes_and_is_reported(user_op):
     report = check_op(user_op(lambda x: np.sin(x), rules={"x": lambda g, x: g * tg.cos(x)}, numpy=[]))
-    assert report.op == "mine"
+    assert report.name == "mine"
     assert report.kept == ("x",)
     assert set(report.counts) == {"documented", *CONTRACTS}
     assert report.counts["gradients"] >= 9

@@ -15,12 +15,12 @@ def exported(base):
 
 @pytest.mark.parametrize("cls", exported(optim.Optimizer))
 def test_an_exported_optimiser_keeps_the_contracts(cls):
-    assert check_optimizer(cls)["resumes"]
+    assert check_optimizer(cls).counts["resumes"]
 
 
 @pytest.mark.parametrize("cls", exported(optim.Schedule))
 def test_an_exported_schedule_keeps_the_contracts(cls):
-    assert check_schedule(cls)["resumes"]
+    assert check_schedule(cls).counts["resumes"]
 
 
 class Good(optim.Optimizer):
@@ -131,7 +131,7 @@ class FirstRate(Good):
 
 
 def test_a_good_optimiser_passes():
-    counts = check_optimizer(Good)
+    counts = check_optimizer(Good).counts
     assert counts["resumes"] == 6
     assert counts["change is pure"]
     assert not counts["plan is change"]
@@ -246,7 +246,7 @@ def test_a_schedule_without_settings_is_told_what_to_add():
     class Bare(optim.Schedule):
         pass
 
-    assert check_schedule(Halves)["resumes"] == 12
+    assert check_schedule(Halves).counts["resumes"] == 12
     with pytest.raises(ContractError, match=r'Bare: there are no settings.*samples = \[\{"steps": 3\}\]'):
         check_schedule(Bare)
     with pytest.raises(TypeError, match="expected a class of schedules"):

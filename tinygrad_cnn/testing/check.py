@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
 from ..autodiff.numbers import wholes
 from ..core.operation import Op
-from .broken import ContractError, held
 from .case import Case, require
+from .contract_report import ContractError, ContractReport, held
 from .contracts import CONTRACTS
 
 
-@dataclass
-class OpReport:
-    """The contracts that an op kept: checks by contract, and the names of what it keeps alive for its rules."""
-
-    op: str
-    counts: Counter[str] = field(default_factory=Counter)
-    kept: tuple[str, ...] = ()
-
-    @property
-    def checks(self) -> int:
-        return sum(self.counts.values())
-
-    def __str__(self) -> str:
-        kinds = "\n".join(f"  {n:5d}  {name}" for name, n in self.counts.items())
-        return f"{self.op}: {self.checks} checks hold; keeps {', '.join(self.kept) or 'nothing'}\n{kinds}"
-
-
-def check_op(op: Op, *, orders: Sequence[int] = (1, 2)) -> OpReport:
+def check_op(op: Op, *, orders: Sequence[int] = (1, 2)) -> ContractReport:
     """Run all contracts of `op` on all its samples; gradients at the given orders.
 
     Raises
@@ -49,7 +30,7 @@ def check_op(op: Op, *, orders: Sequence[int] = (1, 2)) -> OpReport:
     orders = wholes("check_op", "orders", orders)
     if not orders:
         raise ValueError("check_op: orders is empty. Give the orders of derivatives to check, as in (1, 2).")
-    report = OpReport(op.name)
+    report = ContractReport(op.name)
     report.counts["documented"] = held(op.name, "documented", None, partial(_documented, op))
     kept: set[str] = set()
     for sample in op.samples:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -19,26 +18,9 @@ from ..core.tensor import Tensor
 from ..graphs import draw
 from ..insight import summary
 from ..nn import Module
-from .broken import ContractError, run_all
 from .case import require, same
+from .contract_report import ContractError, ContractReport, run_all
 from .gradient_check import gradcheck
-
-
-class LayerReport:
-    """The contracts that a layer kept, with how much each compared."""
-
-    def __init__(self, layer: str) -> None:
-        self.layer = layer
-        self.counts: Counter[str] = Counter()
-
-    @property
-    def checks(self) -> int:
-        """How much was compared."""
-        return sum(self.counts.values())
-
-    def __str__(self) -> str:
-        kinds = "\n".join(f"  {n:5d}  {name}" for name, n in self.counts.items())
-        return f"{self.layer}: {self.checks} checks hold\n{kinds}"
 
 
 class _Case:
@@ -202,7 +184,7 @@ CONTRACTS: dict[str, Callable[[_Case], int]] = {
 }
 
 
-def check_layer(cls: type[Module], samples: Sequence[LayerSample] | None = None) -> LayerReport:
+def check_layer(cls: type[Module], samples: Sequence[LayerSample] | None = None) -> ContractReport:
     """Run all contracts of a class of layers on samples: those given, or those in its attribute ``samples``.
 
     Raises
@@ -225,6 +207,4 @@ def check_layer(cls: type[Module], samples: Sequence[LayerSample] | None = None)
             f"{name}: there are no samples to check it with. Write in the class, for example, "
             f"samples = [LayerSample((3, 2), x=(4, 3))]: arguments of {name}, then inputs."
         )
-    report = LayerReport(name)
-    report.counts.update(run_all(name, CONTRACTS, chosen, partial(_Case, cls)))
-    return report
+    return run_all(name, CONTRACTS, chosen, partial(_Case, cls))

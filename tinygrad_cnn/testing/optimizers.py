@@ -6,7 +6,6 @@ import copy
 import inspect
 import json
 import pickle
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -15,8 +14,8 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from ..optim import Optimizer
-from .broken import ContractError, run_all
 from .case import require, same
+from .contract_report import ContractError, ContractReport, run_all
 
 STEPS = 5
 SHAPES: dict[str, tuple[int, ...]] = {"matrix": (3, 4), "filters": (2, 2, 2, 3), "vector": (4,), "number": ()}
@@ -268,8 +267,8 @@ CONTRACTS: dict[str, Callable[[_Case], int]] = {
 }
 
 
-def check_optimizer(cls: type[Optimizer], samples: Sequence[Mapping[str, Any]] | None = None) -> Counter[str]:
-    """Run all contracts of a class of optimisers; return how much each compared.
+def check_optimizer(cls: type[Optimizer], samples: Sequence[Mapping[str, Any]] | None = None) -> ContractReport:
+    """Run all contracts of a class of optimisers, on settings.
 
     Parameters
     ----------
@@ -282,8 +281,9 @@ def check_optimizer(cls: type[Optimizer], samples: Sequence[Mapping[str, Any]] |
 
     Examples
     --------
-    >>> tg.testing.check_optimizer(optim.SGD, [{"lr": 0.1, "momentum": 0.9}])["resumes"]
-    6
+    >>> print(tg.testing.check_optimizer(optim.SGD, [{"lr": 0.1, "momentum": 0.9}]))
+    SGD: ... checks hold
+    ...
     """
     if not (inspect.isclass(cls) and issubclass(cls, Optimizer)):
         raise TypeError(f"check_optimizer: expected a class of optimisers, such as optim.SGD, got {cls!r}.")

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .broken import ContractError, held
 from .case import require
+from .contract_report import ContractError, ContractReport, held
 
 Draw = Callable[..., Any]
 
@@ -110,8 +110,8 @@ CONTRACTS: dict[str, Callable[[Any], int]] = {
 }
 
 
-def check_picture(draw: Draw) -> Counter[str]:
-    """Run all contracts of a function that draws, registered with `plots.picture`; return how much each compared.
+def check_picture(draw: Draw) -> ContractReport:
+    """Run all contracts of a function that draws, registered with `plots.picture`.
 
     Raises
     ------
@@ -123,4 +123,5 @@ def check_picture(draw: Draw) -> Counter[str]:
             f"{name}: there is no example to draw. Register it: @plots.picture(lambda: (network(), images())), "
             "with a function that gives its arguments."
         )
-    return Counter({contract: held(name, contract, None, partial(run, draw)) for contract, run in CONTRACTS.items()})
+    counts = {contract: held(name, contract, None, partial(run, draw)) for contract, run in CONTRACTS.items()}
+    return ContractReport(name, Counter(counts))

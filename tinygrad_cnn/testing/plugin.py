@@ -54,7 +54,7 @@ class OpItem(pytest.Item):
         self.user_properties.append((PROPERTY, check_op(registry[self.name]).checks))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        from .broken import ContractError
+        from .contract_report import ContractError
 
         if isinstance(excinfo.value, ContractError):
             return str(excinfo.value)

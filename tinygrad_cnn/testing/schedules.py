@@ -6,7 +6,6 @@ import copy
 import inspect
 import math
 import pickle
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -15,8 +14,8 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from ..optim import SGD, Optimizer, Schedule
-from .broken import ContractError, run_all
 from .case import require
+from .contract_report import ContractError, ContractReport, run_all
 from .optimizers import through_json
 
 STEPS = 12
@@ -104,8 +103,8 @@ CONTRACTS: dict[str, Callable[[_Case], int]] = {
 }
 
 
-def check_schedule(cls: type[Schedule], samples: Sequence[Mapping[str, Any]] | None = None) -> Counter[str]:
-    """Run all contracts of a class of schedules; return how much each compared.
+def check_schedule(cls: type[Schedule], samples: Sequence[Mapping[str, Any]] | None = None) -> ContractReport:
+    """Run all contracts of a class of schedules, on settings.
 
     Parameters
     ----------
@@ -118,8 +117,9 @@ def check_schedule(cls: type[Schedule], samples: Sequence[Mapping[str, Any]] | N
 
     Examples
     --------
-    >>> tg.testing.check_schedule(optim.StepLR, [{"step_size": 2}])["resumes"]
-    12
+    >>> print(tg.testing.check_schedule(optim.StepLR, [{"step_size": 2}]))
+    StepLR: ... checks hold
+    ...
     """
     if not (inspect.isclass(cls) and issubclass(cls, Schedule)):
         raise TypeError(f"check_schedule: expected a class of schedules, such as optim.StepLR, got {cls!r}.")

@@ -1,16 +1,40 @@
-"""Contracts that are broken, and how that is said."""
+"""What a check of contracts reports: what was compared, or which contract is broken."""
 
 from __future__ import annotations
 
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 
 class ContractError(AssertionError):
     """A contract is broken; the message names what breaks it, the contract and the sample."""
+
+
+@dataclass
+class ContractReport:
+    """The contracts that a member of a kind kept: an op, a layer, an optimiser, a schedule or a picture.
+
+    Attributes: ``name`` of the member; ``counts``, how much each contract compared; ``kept``, the names of what an op
+    keeps alive for its rules, and None for other kinds.
+    """
+
+    name: str
+    counts: Counter[str] = field(default_factory=Counter)
+    kept: tuple[str, ...] | None = None
+
+    @property
+    def checks(self) -> int:
+        """How much was compared, in all."""
+        return sum(self.counts.values())
+
+    def __str__(self) -> str:
+        kinds = "\n".join(f"  {n:5d}  {name}" for name, n in self.counts.items())
+        kept = "" if self.kept is None else f"; keeps {', '.join(self.kept) or 'nothing'}"
+        return f"{self.name}: {self.checks} checks hold{kept}\n{kinds}"
 
 
 def held(who: str, contract: str, sample: Any, run: Callable[[], int]) -> int:
@@ -27,13 +51,13 @@ def held(who: str, contract: str, sample: Any, run: Callable[[], int]) -> int:
 
 def run_all(
     who: str, contracts: Mapping[str, Callable[[Any], int]], samples: Iterable[Any], case: Callable[[Any], Any]
-) -> Counter[str]:
-    """Run every contract on a fresh case of every sample; return how much each compared."""
-    counts: Counter[str] = Counter()
+) -> ContractReport:
+    """Run every contract on a fresh case of every sample."""
+    report = ContractReport(who)
     for sample in samples:
         for name, contract in contracts.items():
-            counts[name] += held(who, name, sample, partial(_on, contract, case, sample))
-    return counts
+            report.counts[name] += held(who, name, sample, partial(_on, contract, case, sample))
+    return report
 
 
 def _on(contract: Callable[[Any], int], case: Callable[[Any], Any], sample: Any) -> int:
