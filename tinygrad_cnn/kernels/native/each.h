@@ -53,21 +53,19 @@ static void FN(each_piece)(const void *job, int64_t piece, char *scratch)
     const FN(pass) *v = job;
     (void)scratch;
     const int64_t from = piece * EACH, upto = least(v->size, from + EACH);
-    const T *a = v->a, *b = v->b;
+    const T *p = v->a, *q = v->b;
     T *out = v->out;
     switch (v->what) {
-    case RELU:
-        for (int64_t i = from; i < upto; i++) out[i] = a[i] < 0 ? 0 : a[i];
+#define CASE(name, arrays, result)                                                                                    \
+    case name:                                                                                                        \
+        for (int64_t i = from; i < upto; i++) {                                                                       \
+            const T a = p[i], b = arrays > 1 ? q[i] : 0;                                                              \
+            (void)b;                                                                                                  \
+            out[i] = result;                                                                                          \
+        }                                                                                                             \
         break;
-    case RELU_DX:
-        for (int64_t i = from; i < upto; i++) out[i] = b[i] > 0 ? a[i] : 0;
-        break;
-    case ADD_RELU:
-        for (int64_t i = from; i < upto; i++) {
-            const T t = a[i] + b[i];
-            out[i] = t < 0 ? 0 : t;
-        }
-        break;
+        EACH_FUNCTIONS(CASE)
+#undef CASE
     case SGD: FN(sgd)(v, from, upto); break;
     default: FN(adam)(v, from, upto);
     }

@@ -15,11 +15,18 @@ typedef struct {
 /* The operations of each kernel that has several.  These lists are the only place that numbers them: C makes an enum of
  * each, and the module hands the same constants to Python. */
 #define POOL2D_OPERATIONS(X) X(MAX_POOL) X(TAKE_POOL) X(AVG_POOL) X(MAX_PUT) X(AVG_PUT) /* forward passes first */
-#define EACH_OPERATIONS(X) X(RELU) X(RELU_DX) X(ADD_RELU) X(SGD) X(ADAM)                /* optimisers last */
+#define EACH_OPERATIONS(X) EACH_FUNCTIONS(X) X(SGD) X(ADAM)                             /* optimisers last */
 #define ROWWISE_OPERATIONS(X) X(SCALE_SHIFT) X(NORM_DX)
 #define COLUMNS_OPERATIONS(X) X(COLUMN_SUMS) X(MOMENTS) X(NORM_SUMS)
 
-#define LISTED(name) name,
+/* Functions of single elements: the name, how many arrays it takes, and the result for elements a and b.  Each line is
+ * all the C code of its kernel. */
+#define EACH_FUNCTIONS(X)                                                                                             \
+    X(RELU, 1, a < 0 ? 0 : a)                                                                                         \
+    X(RELU_DX, 2, b > 0 ? a : 0)                                                                                      \
+    X(ADD_RELU, 2, a + b < 0 ? 0 : a + b)
+
+#define LISTED(name, ...) name,
 enum { POOL2D_OPERATIONS(LISTED) POOL2D_COUNT };
 enum { EACH_OPERATIONS(LISTED) EACH_COUNT };
 enum { ROWWISE_OPERATIONS(LISTED) ROWWISE_COUNT };

@@ -314,6 +314,16 @@ static int overlap(const arrays *a)
     return 0;
 }
 
+static int takes_two(int what)
+{
+#define CASE(name, arrays, result) case name: return arrays > 1;
+    switch (what) {
+        EACH_FUNCTIONS(CASE)
+    default: return 0;
+    }
+#undef CASE
+}
+
 /* each(what, out, a, b or None, out2 or None, out3 or None, numbers): arrays of one size, element by element */
 static PyObject *each(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
@@ -330,7 +340,7 @@ static PyObject *each(PyObject *self, PyObject *const *args, Py_ssize_t n)
         if (v->len != a.view[0].len) return refuse("arrays of different sizes"), answer(&a, FAILED);
         p[i] = v->buf;
     }
-    if ((what == ADAM && (!p[3] || !p[4])) || ((what == RELU_DX || what == ADD_RELU) && !p[2]))
+    if ((what == ADAM && (!p[3] || !p[4])) || (takes_two(what) && !p[2]))
         return refuse("an array is missing"), answer(&a, FAILED);
     CHECK(what >= SGD && overlap(&a) ? UNKNOWN : DONE);
     const int64_t size = a.view[0].len / a.view[0].itemsize;
@@ -516,7 +526,7 @@ PyMODINIT_FUNC PyInit__native(void)
     }
     pool_init();
     PyObject *m = PyModule_Create(&definition);
-#define CONSTANT(name) || PyModule_AddIntConstant(m, #name, name)
+#define CONSTANT(name, ...) || PyModule_AddIntConstant(m, #name, name)
     if (m && (PyModule_AddIntConstant(m, "VERSION", TG_VERSION) POOL2D_OPERATIONS(CONSTANT) EACH_OPERATIONS(CONSTANT)
                   ROWWISE_OPERATIONS(CONSTANT) COLUMNS_OPERATIONS(CONSTANT)))
         Py_CLEAR(m);
