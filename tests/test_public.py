@@ -18,7 +18,7 @@ def test_the_list_has_no_name_twice():
 @pytest.mark.parametrize("name", tg.__all__)
 def test_is_importable_and_documented(name):
     assert (getattr(tg, name).__doc__ or "").strip(), f"tg.{name} has no docstring."
-    assert f"| `{name}` |" in NAMES
+    assert f"| `{name}` |" in NAMES, "run: python docs/make_tables.py"
 
 
 def test_no_public_name_is_without_a_line():

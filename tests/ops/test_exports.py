@@ -45,4 +45,4 @@ def test_an_op_that_nobody_can_reach_is_noticed(register, monkeypatch):
 
     lost.__module__ = "tinygrad_cnn.ops.shape"
     register(lost)
-    assert orphans() == {"lost"}
+    assert "lost" in orphans()

@@ -192,6 +192,16 @@ def test_a_learning_rate_that_is_none_is_refused(lr):
         fit(Net(), images(), epochs=1, lr=lr, progress=False)
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "words"),
+    [(optim.SGD, r"the class SGD; .*Pass SGD\(model"), (Net, r"the class Net; .*Pass optim.Adam\(model"),
+     ("adam", "'adam'; it must")],
+)  # fmt: skip
+def test_what_is_not_an_optimiser_is_refused(optimizer, words):
+    with pytest.raises(TypeError, match=f"fit: optimizer is {words}"):
+        fit(Net(), images(), optimizer=optimizer, progress=False)
+
+
 def test_empty_data_is_refused_in_words():
     nothing = ArrayDataset(np.zeros((0, 6, 6, 1), np.float32), np.zeros(0, int))
     with pytest.raises(ValueError, match="data set is empty"):

@@ -73,7 +73,7 @@ def _kernel(name: str) -> Kernel:
     return _update_wrapper(kernel, getattr(numpy_, name), ("__name__", "__qualname__", "__doc__"), ())
 
 
-_names = tuple(_EXAMPLES)
+_names = tuple(name for name in _EXAMPLES if hasattr(numpy_, name))  # those that are exported
 globals().update({name: _kernel(name) for name in _names})  # what was imported are NumPy's, with the same signatures
 
 _find_native()

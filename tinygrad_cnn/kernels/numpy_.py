@@ -19,7 +19,7 @@ from . import slow
 from .examples import kernel
 from .passes import *
 from .passes import only
-from .shapes import Window
+from .shapes import Count, Window
 
 __all__ = [
     "avg_pool2d", "avg_pool2d_put", "conv2d", "conv2d_dw", "conv2d_dx", "conv2d_relu", "max_pool2d", "max_pool2d_put",
@@ -91,16 +91,16 @@ def _pieces(n: int, win: Window, place_bytes: int) -> Iterator[tuple[Contact, Co
 # G groups, K = C/G input channels in each; a place is one (image, row, column) of the output.
 
 
-def _planar(win: Window, k: int, groups: int) -> bool:
+def _planar(win: Window, k: int, groups: Count) -> bool:
     run = k * win.window[1] if groups == 1 and win.dilation[1] == 1 else k
     return run < FEW and win.window != (1, 1)
 
 
-def _depthwise(w_shape: tuple[int, ...], groups: int) -> bool:
+def _depthwise(w_shape: tuple[int, ...], groups: Count) -> bool:
     return groups > 1 and w_shape[2] == 1
 
 
-def _grouped(y: np.ndarray, groups: int) -> np.ndarray:
+def _grouped(y: np.ndarray, groups: Count) -> np.ndarray:
     """(..., O) as matrices (G, places, O/G); of a contiguous array, a view."""
     matrices: np.ndarray = y.reshape(prod(y.shape[:-1]), groups, y.shape[-1] // groups).swapaxes(0, 1)
     return matrices
@@ -118,7 +118,7 @@ def _padded(x: np.ndarray, win: Window, planar: bool) -> np.ndarray:
     return full
 
 
-def _columns(x: np.ndarray, win: Window, groups: int) -> np.ndarray:
+def _columns(x: np.ndarray, win: Window, groups: Count) -> np.ndarray:
     """What the windows see, as matrices (G, places, I*J*K)."""
     k = x.shape[3] // groups
     planar = _planar(win, k, groups)
@@ -140,7 +140,7 @@ def _place_bytes(x: np.ndarray, win: Window, channels: int) -> int:
 
 
 @kernel(lambda e: [(c.x, c.w, b, c.win, c.groups) for c in e.convolutions() for b in (c.b, None)], slow.conv2d)
-def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, win: Window, groups: int) -> np.ndarray:
+def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, win: Window, groups: Count) -> np.ndarray:
     """Cross-correlation.  x (N, H, W, C) · w (I, J, C/groups, O) · b (O,) or None -> (N, H', W', O)"""
     y = _empty(x, len(x), *win.out, w.shape[3])
     depthwise = _depthwise(w.shape, groups)
@@ -161,14 +161,14 @@ def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, win: Window, grou
     lambda e: [(c.x, c.w, c.b, c.win, c.groups) for c in e.convolutions()],
     lambda *args: np.maximum(slow.conv2d(*args), 0),
 )
-def conv2d_relu(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, win: Window, groups: int) -> np.ndarray:
+def conv2d_relu(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, win: Window, groups: Count) -> np.ndarray:
     """`conv2d`, clipped at 0.  x (N, H, W, C) · w (I, J, C/groups, O) · b (O,) or None -> (N, H', W', O)"""
     y = conv2d(x, w, b, win, groups)
     return np.maximum(y, 0, out=y)
 
 
 @kernel(lambda e: [(c.g, c.w, c.win, c.groups) for c in e.convolutions()], slow.conv2d_dx)
-def conv2d_dx(dy: np.ndarray, w: np.ndarray, win: Window, groups: int) -> np.ndarray:
+def conv2d_dx(dy: np.ndarray, w: np.ndarray, win: Window, groups: Count) -> np.ndarray:
     """The adjoint of `conv2d` in x.  dy (N, H', W', O) · w (I, J, C/groups, O) -> (N, H, W, C)"""
     k = w.shape[2]
     c = k * groups
@@ -186,7 +186,7 @@ def conv2d_dx(dy: np.ndarray, w: np.ndarray, win: Window, groups: int) -> np.nda
 
 
 @kernel(lambda e: [(c.x, c.g, c.win, c.groups) for c in e.convolutions()], slow.conv2d_dw)
-def conv2d_dw(x: np.ndarray, dy: np.ndarray, win: Window, groups: int) -> np.ndarray:
+def conv2d_dw(x: np.ndarray, dy: np.ndarray, win: Window, groups: Count) -> np.ndarray:
     """The adjoint of `conv2d` in w.  x (N, H, W, C) · dy (N, H', W', O) -> (I, J, C/groups, O)"""
     k, o = x.shape[3] // groups, dy.shape[3]
     depthwise = _depthwise((*win.window, k, o), groups)

@@ -9,11 +9,12 @@ Letters: ``H W`` image, ``I J`` window, ``H' W'`` output, ``C`` input channels, 
 from __future__ import annotations
 
 from operator import index
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 Pair = tuple[int, int]
+Count = int | np.integer[Any]
 
 
 class Window(NamedTuple):

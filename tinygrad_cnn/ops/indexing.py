@@ -98,7 +98,7 @@ def _setitem_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, A
     if key is NotImplemented:
         return key
     x = x if stacked[0] else np.repeat(x[None], len(v), axis=0)
-    rank = x[0][filled(params["key"], tuple(indices))].ndim
+    rank = x[0][_filled(params["key"], tuple(indices))].ndim
     lead = v.shape[: len(v.shape) - (stacked[1] + rank)] if not stacked[1] else v.shape[1 : max(1, v.ndim - rank)]
     v = v.reshape(*v.shape[: stacked[1]], *v.shape[stacked[1] + len(lead) :]) if lead else v
     return op(x, lengthened(v, rank) if stacked[1] else v, *indices, key=key)

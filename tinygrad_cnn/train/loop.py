@@ -10,6 +10,7 @@ from typing import Any
 
 from ..autodiff.kinds import Number, Whole
 from ..autodiff.numbers import whole
+from ..core.errors import describe
 from ..core.tensor import plain
 from ..data import DataLoader
 from ..data.dataset import Samples
@@ -98,16 +99,24 @@ def fit(
     )
     if early_stop is not None:
         early_stop = whole("fit", "early_stop", early_stop, remedy="None trains for all epochs.")
-    if isinstance(optimizer, LBFGS):
-        raise TypeError("fit: LBFGS asks for the loss several times an update; write a loop around its step(closure).")
     loader = data if isinstance(data, DataLoader) else DataLoader(data, batch_size=batch_size, shuffle=True, seed=seed)
-    if optimizer is None:
-        optimizer = Adam(model.parameters(), lr=lr)
+    optimizer = Adam(model.parameters(), lr=lr) if optimizer is None else _checked(optimizer)
     if schedule is not None and not isinstance(schedule, Schedule):
         schedule = schedule(optimizer, epochs * -(-len(loader) // accumulate))
     loss, metrics = defaults(loss, metrics)
     trainer = Trainer(model, loader, optimizer, schedule, loss, metrics, validation, early_stop, run, accumulate, ema)
     return trainer.train(epochs, on_epoch, progress, on_step)
+
+
+def _checked(optimizer: Any) -> Any:
+    if isinstance(optimizer, LBFGS):
+        raise TypeError("fit: LBFGS asks for the loss several times an update; write a loop around its step(closure).")
+    if not isinstance(optimizer, Optimizer):
+        a_class = isinstance(optimizer, type)
+        what = f"the class {optimizer.__name__}" if a_class else describe(optimizer)
+        name = optimizer.__name__ if a_class and issubclass(optimizer, Optimizer) else "optim.Adam"
+        raise TypeError(f"fit: optimizer is {what}; it must be an optimiser. Pass {name}(model.parameters(), lr=...).")
+    return optimizer
 
 
 class Trainer:
