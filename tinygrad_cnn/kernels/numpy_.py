@@ -32,7 +32,7 @@ FEW = 16  # fewer values side by side than this are too short a run to copy: pla
 Contact = tuple[slice, slice]
 
 
-def _zeros(like: np.ndarray, *shape: int) -> np.ndarray:
+def _zeros(like: np.ndarray, *shape: Count) -> np.ndarray:
     return np.zeros_like(like, shape=shape, order="C")
 
 
@@ -97,7 +97,7 @@ def _planar(win: Window, k: int, groups: Count) -> bool:
 
 
 def _depthwise(w_shape: tuple[int, ...], groups: Count) -> bool:
-    return groups > 1 and w_shape[2] == 1
+    return bool(groups > 1 and w_shape[2] == 1)
 
 
 def _grouped(y: np.ndarray, groups: Count) -> np.ndarray:
