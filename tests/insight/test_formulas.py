@@ -13,7 +13,7 @@ import pytest
 import tinygrad_cnn as tg
 from tinygrad_cnn.insight import formulas
 from tinygrad_cnn.insight.latex import NAMES, NOTATION
-from tinygrad_cnn.ops.indexing import filled
+from tinygrad_cnn.ops.indexing import _filled
 from tinygrad_cnn.testing.case import Case, cotangent
 
 OPS = {name: op for name, op in tg.registry.items() if op.fn.__module__.startswith("tinygrad_cnn.")}
@@ -76,7 +76,7 @@ class Meaning(dict):
         if op.name == "clip":  # a bound that is left out
             self.update({k: v for k, v in (("low", -math.inf), ("high", math.inf)) if given[k] is None})
         if "key" in self.params:
-            self["key"] = filled(self.params["key"], tuple(self["indices"]))
+            self["key"] = _filled(self.params["key"], tuple(self["indices"]))
         self["weight"] = 1 if given.get("weight") is None else given["weight"]
         self.update(zip(op.aux, aux, strict=True))
 

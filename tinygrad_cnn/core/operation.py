@@ -22,7 +22,8 @@ from .site import here
 from .tensor import Tensor, as_array, new, wrap
 
 ndarray = np.ndarray
-FACTS: dict[str, Any] = {"samples": (), "ref": None, "numpy": ()}  # other options, with defaults; more in autodiff
+# what else may be said of an op, with defaults; more in autodiff
+FACTS: dict[str, Any] = {"samples": (), "ref": None, "numpy": (), "surrogates": frozenset()}
 READY = (ndarray, bool, int, float, type(None))  # inputs that are taken as they are
 
 
@@ -53,7 +54,6 @@ class Op:
             raise TypeError(f"op {name}: unknown option {min(odd)!r}.{nearest(min(odd), FACTS)}")
         vars(self).update({**FACTS, "ref": composition, **facts})
         self.rules: dict[str, Callable[..., Any]] = {}
-        self.surrogates: set[str] = set()  # inputs whose rules stand in for a derivative, on purpose
         self.formulas: dict[str, tuple[Any, str]] = {}  # what a rule computes, with the rule; under "y", the result
         self.plans: dict[Any, Plan] = {}
         self.__name__ = self.__qualname__ = name
