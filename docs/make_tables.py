@@ -1,4 +1,4 @@
-"""Write the pages that are read off the package: docs/{ops,kernels,names}.md, and the counts in docs/compared.md.
+"""Write the pages that are read off the package: ops, kernels, names and numpy_functions, and counts in compared.md.
 
     python docs/make_tables.py [--check]
 
@@ -11,6 +11,7 @@ import ast
 import inspect
 import re
 import sys
+import textwrap
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -304,11 +305,55 @@ def names_page() -> str:
     return "\n".join(lines)
 
 
+# -- NumPy functions --------------------------------------------------------------------------------------------
+
+NUMPY = """# NumPy functions on Tensors
+
+Written by `python docs/make_tables.py` from `tg.registry.of_numpy`; do not edit.
+
+`np.f(tensor)` gives what `np.f(tensor.data)` would give, as a Tensor that keeps its gradient, or says why it cannot.
+`out=` may be a Tensor, or an array if nothing requires a gradient; the methods of ufuncs (`np.add.reduce`,
+`accumulate`, `reduceat`, `outer`) work as the functions do.  `array += tensor` makes the name stand for a Tensor; the
+array stays as it was.  Every function of `numpy`, `numpy.linalg` and `numpy.fft` that NumPy 2.4 lets others answer
+is on this page; others are refused.
+"""
+
+KINDS = {
+    "with a gradient": "Their results are Tensors, and gradients flow through them, to any order.",
+    "without a gradient": "Steps and tests give Tensors of slope 0; indices, counts and the like are plain arrays.",
+    "refused": "They raise TypeError, which names the function and what to write instead.",
+}
+
+
+def numpy_kinds() -> dict[str, list[str]]:
+    """The names of NumPy functions by how they treat gradients; the same under every version of NumPy."""
+    names = ops.numpy_names
+    kinds = dict(zip(KINDS, ({*names.WITH_GRADIENT}, {*names.STEPS, *names.PLAIN}, {*names.REFUSED}), strict=True))
+    known = set().union(*kinds.values())
+    for op in own_ops():
+        kinds["with a gradient" if op.rules else "without a gradient"] |= {*numpy_names(op)} - known
+    kinds["with a gradient"] |= {"permute_dims"}
+    return {kind: sorted(found) for kind, found in kinds.items()}
+
+
+def numpy_page() -> str:
+    kinds = numpy_kinds()
+    lines = [NUMPY, "| kind | how many |", "|---|---|"]
+    lines += [f"| {kind} | {len(names)} |" for kind, names in kinds.items()]
+    for kind, names in kinds.items():
+        lines += [f"\n## {kind.capitalize()}\n", KINDS[kind] + "\n"]
+        if kind == "refused":
+            lines += [f"- `np.{name}`: {ops.numpy_names.REFUSED[name]}" for name in names]
+        else:
+            lines.append(textwrap.fill(", ".join(f"`np.{name}`" for name in names), 118, break_on_hyphens=False))
+    return "\n".join(lines) + "\n"
+
+
 def main() -> int:
     stale = []
     pages = (HERE / "ops.md", lambda _: ops_page()), (HERE / "names.md", lambda _: names_page()), (
         HERE / "kernels.md", lambda _: kernels_page()), (
-        HERE / "compared.md", compared_page)  # fmt: skip
+        HERE / "compared.md", compared_page), (HERE / "numpy_functions.md", lambda _: numpy_page())  # fmt: skip
     for path, make in pages:
         now = path.read_text(encoding="utf-8") if path.exists() else ""
         wanted = make(now)

@@ -14,7 +14,6 @@ from typing import Any, TypeVar, overload
 
 import numpy as np
 
-from ..core.errors import nearest
 from ..core.graph import Leaf, Node
 from ..core.modes import current
 from ..core.operation import Op
@@ -24,8 +23,9 @@ from ..core.tensor import Tensor, as_array, wrap
 from .cost import Cost, cost_of
 from .hooks import Handle, on_gradient, on_op
 from .kinds import Array, Axis, Counts, Dtype, Key, Shape, Whole
+from .numpy_protocol import NumpyMethods
 from .pickling import CopiedLeaf, CopiedNode, CopiedOp, CopiedTensor
-from .writing import WritingMethods, without_tensors
+from .writing import WritingMethods
 
 T = TypeVar("T")
 ops: Mapping[str, Callable[..., Tensor]] = registry  # called with a Tensor here, so a Tensor comes back
@@ -65,6 +65,24 @@ class TensorMethods(Tensor):
         return _logical("logical_xor", self, other)
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
+    def __floordiv__(self, other: Any) -> Tensor:
+        return ops["floor_divide"](self, other)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return ops["floor_divide"](other, self)
+
+    def __mod__(self, other: Any) -> Tensor:
+        return ops["remainder"](self, other)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return ops["remainder"](other, self)
+
+    def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return other // self, other % self
 
     def __invert__(self) -> Tensor:
         return _logical("logical_not", self)
@@ -198,21 +216,6 @@ class TensorMethods(Tensor):
             raise TypeError(_CUT)
         return np.array(self._data, dtype=dtype, copy=copy)
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-        plain = all(v is None or v is True for v in kwargs.values())  # out=None, where=True: as if not given
-        if method == "__call__" and plain:
-            if ufunc in QUERIES:
-                return ufunc(*(as_array(a) for a in args))
-            return _op_of(ufunc)(*args)
-        what = f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else f"(..., {', '.join(kwargs)}=...)")
-        raise TypeError(f"{what} is not differentiable here; use the tg functions, or tensor.data for plain values.")
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if func in QUERIES:
-            return func(*without_tensors(args), **without_tensors(kwargs))
-        given = {k: v for k, v in kwargs.items() if v is not None or k == "axis"}  # out=None: as if not given
-        return _op_of(func)(*args, **given)
-
     def register_hook(self, fn: Callable[[Any], Any]) -> Handle:
         """Have `fn(gradient)` called with this tensor's gradient, once all that uses the tensor has added to it.
 
@@ -339,27 +342,6 @@ registry.of_numpy.update(
     }
 )
 
-# NumPy functions that ask about values: their answers carry no gradient, so plain arrays come back.
-QUERIES: set[Any] = {
-    np.shape, np.ndim, np.size, np.result_type, np.allclose, np.isclose, np.array_equal, np.array_equiv, np.argsort,
-    np.argmax, np.argmin, np.nonzero, np.count_nonzero, np.zeros_like, np.ones_like, np.empty_like,
-    np.full_like, np.array_repr, np.array_str, np.array2string, np.signbit, np.may_share_memory,
-    np.shares_memory, np.iscomplexobj, np.isrealobj,
-}  # fmt: skip
-
-
-def _op_of(func: Callable[..., Any]) -> Any:
-    """The op that a NumPy function means."""
-    op = registry.of_numpy.get(func)
-    if op is not None:
-        return op
-    name = getattr(func, "__name__", str(func))
-    raise TypeError(
-        f"np.{name} has no op in tinygrad_cnn, so its gradient is unknown.{nearest(name, registry)} "
-        "For plain values use tensor.data; to teach it, register an op with @tg.op(numpy=[...])."
-    )
-
-
 class OpMethods(Op):
     """What an op offers beside its call and its rules."""
 
@@ -416,8 +398,8 @@ def stop_gradient(t: Any) -> Any:
 
 _CLASS = {"__module__", "__doc__", "__slots__", "__qualname__", "__firstlineno__", "__static_attributes__"}
 _HOLDERS: tuple[tuple[type, type], ...] = (
-    (Tensor, TensorMethods), (Tensor, WritingMethods), (Tensor, CopiedTensor), (Leaf, CopiedLeaf), (Node, CopiedNode),
-    (Op, OpMethods), (Op, CopiedOp),
+    (Tensor, TensorMethods), (Tensor, NumpyMethods), (Tensor, WritingMethods), (Tensor, CopiedTensor),
+    (Leaf, CopiedLeaf), (Node, CopiedNode), (Op, OpMethods), (Op, CopiedOp),
 )  # fmt: skip
 for owner, holder in _HOLDERS:
     for name, value in vars(holder).items():

@@ -21,6 +21,7 @@ from .pool import *
 from .random import *
 from .reduce import *
 from .resample import *
+from .rounding import *
 from .shape import *
 from .unpool import *
 from .windows import *

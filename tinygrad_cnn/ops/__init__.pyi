@@ -31,6 +31,7 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "broadcast_to",
     "cast",
+    "ceil",
     "clip",
     "concatenate",
     "conv1d",
@@ -54,6 +55,8 @@ __all__ = [
     "eye",
     "flatten",
     "flip",
+    "floor",
+    "floor_divide",
     "fold",
     "full",
     "gelu",
@@ -112,17 +115,20 @@ __all__ = [
     "randn",
     "relu",
     "relu6",
+    "remainder",
     "repeat",
     "reshape",
     "resize",
     "rms_norm",
     "roll",
+    "round",
     "scale_shift",
     "scale_shift_relu",
     "selu",
     "separable_conv2d",
     "setitem",
     "sigmoid",
+    "sign",
     "silu",
     "sin",
     "softmax",
@@ -141,6 +147,7 @@ __all__ = [
     "tensor",
     "tensordot",
     "transpose",
+    "trunc",
     "unfold",
     "var",
     "where",
@@ -397,6 +404,17 @@ class _cast(Op):
 
 cast: _cast
 """Convert to another dtype.  x (...) -> (...)"""
+
+class _ceil(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The next whole number above; no gradient, as its slope is 0.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray:
+        """The next whole number above; no gradient, as its slope is 0.  x (...) -> (...)"""
+
+ceil: _ceil
+"""The next whole number above; no gradient, as its slope is 0.  x (...) -> (...)"""
 
 class _clip(Op):
     @overload
@@ -922,6 +940,31 @@ flip: _flip
 (array([3, 2, 1, 0]), array([[1, 0],
        [3, 2]]))
 """
+
+class _floor(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The next whole number below; no gradient, as its slope is 0.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray:
+        """The next whole number below; no gradient, as its slope is 0.  x (...) -> (...)"""
+
+floor: _floor
+"""The next whole number below; no gradient, as its slope is 0.  x (...) -> (...)"""
+
+class _floor_divide(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """How often b goes into a, rounded down: a // b; no gradient.  a (...) · b (...) -> (...)"""
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """How often b goes into a, rounded down: a // b; no gradient.  a (...) · b (...) -> (...)"""
+    @overload
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+        """How often b goes into a, rounded down: a // b; no gradient.  a (...) · b (...) -> (...)"""
+
+floor_divide: _floor_divide
+"""How often b goes into a, rounded down: a // b; no gradient.  a (...) · b (...) -> (...)"""
 
 class _fold(Op):
     @overload
@@ -1970,6 +2013,30 @@ class _relu6(Op):
 relu6: _relu6
 """min(max(x, 0), 6); flat at both ends.  x (...) -> (...)"""
 
+class _remainder(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """What is left of a, with the sign of b: a % b = a - b * (a // b).  a (...) · b (...) -> (...)
+
+        >>> a = tg.Tensor([5.0, -5.0], requires_grad=True)
+        >>> (a % 3).data, tg.grad((a % 3).sum(), a)
+        (array([2., 1.], dtype=float32), array([1., 1.], dtype=float32))
+        """
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """What is left of a, with the sign of b: a % b = a - b * (a // b).  a (...) · b (...) -> (...)"""
+    @overload
+    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+        """What is left of a, with the sign of b: a % b = a - b * (a // b).  a (...) · b (...) -> (...)"""
+
+remainder: _remainder
+"""What is left of a, with the sign of b: a % b = a - b * (a // b).  a (...) · b (...) -> (...)
+
+>>> a = tg.Tensor([5.0, -5.0], requires_grad=True)
+>>> (a % 3).data, tg.grad((a % 3).sum(), a)
+(array([2., 1.], dtype=float32), array([1., 1.], dtype=float32))
+"""
+
 class _repeat(Op):
     @overload
     def __call__(self, x: Tensor, repeats: Counts, axis: Whole | None = None) -> Tensor:
@@ -2097,6 +2164,25 @@ roll: _roll
 array([3, 4, 0, 1, 2])
 """
 
+class _round(Op):
+    @overload
+    def __call__(self, x: Tensor, decimals: int = 0) -> Tensor:
+        """The nearest number of so many decimals, halves to even; no gradient, as its slope is 0.  x (...) -> (...)
+
+        >>> tg.round(np.array([0.5, 1.5, 2.26])), tg.round(np.array([2.26, 3.14]), 1)
+        (array([0., 2., 2.]), array([2.3, 3.1]))
+        """
+    @overload
+    def __call__(self, x: _Array, decimals: int = 0) -> np.ndarray:
+        """The nearest number of so many decimals, halves to even; no gradient, as its slope is 0.  x (...) -> (...)"""
+
+round: _round
+"""The nearest number of so many decimals, halves to even; no gradient, as its slope is 0.  x (...) -> (...)
+
+>>> tg.round(np.array([0.5, 1.5, 2.26])), tg.round(np.array([2.26, 3.14]), 1)
+(array([0., 2., 2.]), array([2.3, 3.1]))
+"""
+
 class _scale_shift(Op):
     @overload
     def __call__(self, x: Tensor, scale: _Input, shift: _Input) -> Tensor:
@@ -2213,6 +2299,17 @@ sigmoid: _sigmoid
 >>> tg.sigmoid(np.array([-1000.0, 0.0, 1000.0]))  # no overflow
 array([0. , 0.5, 1. ])
 """
+
+class _sign(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """1, 0 or -1, as x is above, equal to or below 0; no gradient, as its slope is 0.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray:
+        """1, 0 or -1, as x is above, equal to or below 0; no gradient, as its slope is 0.  x (...) -> (...)"""
+
+sign: _sign
+"""1, 0 or -1, as x is above, equal to or below 0; no gradient, as its slope is 0.  x (...) -> (...)"""
 
 class _silu(Op):
     @overload
@@ -2556,6 +2653,17 @@ transpose: _transpose
 >>> tg.transpose(np.ones((8, 28, 28, 1)), (0, 3, 1, 2)).shape  # channels first
 (8, 1, 28, 28)
 """
+
+class _trunc(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The next whole number towards 0; no gradient, as its slope is 0.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: _Array) -> np.ndarray:
+        """The next whole number towards 0; no gradient, as its slope is 0.  x (...) -> (...)"""
+
+trunc: _trunc
+"""The next whole number towards 0; no gradient, as its slope is 0.  x (...) -> (...)"""
 
 class _unfold(Op):
     @overload
