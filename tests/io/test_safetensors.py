@@ -138,6 +138,17 @@ def entry(dtype="F32", shape=(1,), begin=0, end=4):
     return {"dtype": dtype, "shape": list(shape), "data_offsets": [begin, end]}
 
 
+@pytest.mark.parametrize(("kind", "codes", "values"), [
+    ("BF16", b"\xc0\x3f\x80\xff", [1.5, -np.inf]), ("F8_E4M3", b"\x38\xfe", [1, -448]),
+    ("F8_E5M2", b"\x3c\x7c", [1, np.inf]), ("F8_E8M0", b"\x7f\x80", [1, 2]),
+])  # fmt: skip
+def test_small_floats_come_out_as_float32(tmp_path, kind, codes, values):
+    (tmp_path / "a.safetensors").write_bytes(raw({"w": entry(kind, (2, 1), end=len(codes))}, codes))
+    found = tg.load(tmp_path / "a.safetensors")["w"]
+    assert found.dtype == np.float32 and found.shape == (2, 1) and found.ravel().tolist() == values
+    assert found.flags.writeable and found.flags.owndata
+
+
 HOSTILE = {
     "empty": (b"", "it is empty"),
     "tiny": (b"abc", "header size needs 8 bytes, the file has 3"),
@@ -158,7 +169,7 @@ HOSTILE = {
     "too big for NumPy": (raw({"a": entry(shape=(0, 2**62, 4), end=0)}), "NumPy cannot make"),
     "too many axes": (raw({"a": entry(shape=(1,) * 100)}, b"abcd"), "NumPy cannot make"),
     "unknown dtype": (raw({"a": entry("F99")}, b"abcd"), "F99"),
-    "bfloat16": (raw({"a": entry("BF16", end=2)}, b"ab"), "type 'BF16', which NumPy does not have"),
+    "float4": (raw({"a": entry("F4", (8,))}, b"abcd"), "'a' holds numbers of type F4, which have no counterpart"),
     "dirty booleans": (raw({"a": entry("BOOL", (2,), end=2)}, b"\x07\x01"), "'a' is boolean"),
     "pickle": (pickle.dumps({"a": 1}), "looks like a pickle"),
     "zip": (b"PK\x03\x04" + bytes(100), "looks like a zip archive"),

@@ -14,6 +14,7 @@ import numpy as np
 
 from .checked import check_booleans, open_file
 from .errors import FileFormatError
+from .small_floats import from_bfloat16, from_float8
 from .unpickle import Bytes, Malformed, Storage, Strided, unpickle
 
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -22,7 +23,10 @@ MOST_DEPTH = 16  # containers in containers
 MOST_VALUES = 100_000  # in all containers, each as often as it is met
 DAMAGE = (RuntimeError, NotImplementedError, EOFError, OSError, ValueError, struct.error)  # what zipfile raises
 LONGEST_NAME = 1000
+HOLDERS = (dict, list, tuple, Strided, Storage)  # of tensors
+PIECE = 1 << 20  # bytes read at once: a zip archive makes room for them twice
 REPEATED = 4  # arrays may take this many times the file's bytes: tied weights come out once under each name
+LEAST = 1 << 24  # or this many, if that is more: expanded tensors repeat few numbers
 
 
 def load_pth(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
@@ -30,6 +34,7 @@ def load_pth(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
     Names inside nested containers are joined by dots: ``state_dict.conv.weight``, ``layers.0``.  Numbers, text and None
     beside the tensors are passed over.  Every array is free to be written to; axes are PyTorch's, filters (O, C, I, J).
+    bfloat16 and float8 come out as float32, which holds their values exactly.  What tensors share is copied.
 
     Parameters
     ----------
@@ -56,8 +61,8 @@ def load_pth(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         try:
             start = file.read(4)
             file.seek(0)
-            described, storages = _read_zip(file, size) if start == b"PK\x03\x04" else _read_stream(file, size)
-            arrays = _arrays(described, storages, size)
+            read = _read_zip if start == b"PK\x03\x04" else _read_stream
+            arrays = _arrays(*read(file, size), size)
         except Malformed as error:
             raise FileFormatError(f"{name}: not a PyTorch file of tensors ({error}).") from None
     for key, array in arrays.items():
@@ -68,7 +73,7 @@ def load_pth(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 # -- the older form ---------------------------------------------------------------------------------------------
 
 
-def _read_stream(file: IO[bytes], size: int) -> tuple[Any, dict[str, np.ndarray]]:
+def _read_stream(file: IO[bytes], size: int) -> tuple[Any, dict[str, np.ndarray], str]:
     """Pickles of a magic number, a version, the machine, the tensors and the storages' keys; then the numbers."""
     if not size:
         raise Malformed("it is empty")
@@ -94,7 +99,7 @@ def _read_stream(file: IO[bytes], size: int) -> tuple[Any, dict[str, np.ndarray]
     rows = {key: _numbers(source, storages[key]) for key in keys}
     if source.left:
         raise Malformed(f"{source.left} bytes follow its last storage")
-    return described, rows
+    return described, rows, "<"
 
 
 def _numbers(source: Bytes, storage: Storage) -> np.ndarray:
@@ -105,13 +110,13 @@ def _numbers(source: Bytes, storage: Storage) -> np.ndarray:
 
 
 def _fill(file: Any, storage: Storage, source: Bytes) -> np.ndarray:
-    size = storage.numel * storage.dtype.itemsize
+    size = storage.nbytes
     if size > source.left:
         raise Malformed(f"it is cut short: storage {storage.key[:40]!r} has {size} bytes, {source.left} follow")
-    row = np.empty(storage.numel, storage.dtype)
-    space = row.view(np.uint8).data
+    row = np.empty(size, np.uint8)
+    space = row.data
     while len(space):
-        got = file.readinto(space)
+        got = file.readinto(space[:PIECE])
         if not got:
             raise Malformed("it became shorter while it was read")
         space = space[got:]
@@ -122,7 +127,7 @@ def _fill(file: Any, storage: Storage, source: Bytes) -> np.ndarray:
 # -- the newer form ---------------------------------------------------------------------------------------------
 
 
-def _read_zip(file: IO[bytes], size: int) -> tuple[Any, dict[str, np.ndarray]]:
+def _read_zip(file: IO[bytes], size: int) -> tuple[Any, dict[str, np.ndarray], str]:
     """A zip archive, nothing in it compressed: the pickle ``NAME/data.pkl`` and each storage as ``NAME/data/KEY``."""
     import zipfile
 
@@ -133,10 +138,12 @@ def _read_zip(file: IO[bytes], size: int) -> tuple[Any, dict[str, np.ndarray]]:
             if len(pickles) != 1:
                 raise Malformed(f"it is a zip archive with {len(pickles)} entries NAME/data.pkl, where one belongs")
             folder = pickles[0].removesuffix("data.pkl")
-            if (order := entries.get(folder + "byteorder")) is not None:
-                record = _record(archive, order, size)
-                if record.take(min(record.left, 10)) != b"little":
-                    raise Malformed("its numbers are not little-endian")
+            order = "<"
+            if (entry := entries.get(folder + "byteorder")) is not None:
+                record = _record(archive, entry, size)
+                order = {b"little": "<", b"big": ">"}.get(record.take(min(record.left, 10)), "")
+                if not order:
+                    raise Malformed("its numbers are neither little-endian nor big-endian")
             source = _record(archive, entries[pickles[0]], size)
             described, storages = unpickle(source)
             room = Bytes(None, size)  # entries that overlap cannot give more than the file has
@@ -146,7 +153,7 @@ def _read_zip(file: IO[bytes], size: int) -> tuple[Any, dict[str, np.ndarray]]:
                 if entry is None:
                     raise Malformed(f"storage {key[:40]!r} is not in the archive")
                 rows[key] = _entry(archive, entry, storage, room)
-            return described, rows
+            return described, rows, order
     except (zipfile.BadZipFile, *DAMAGE) as error:
         raise Malformed(f"a damaged zip archive: {error}") from None
 
@@ -158,7 +165,7 @@ def _record(archive: Any, entry: Any, size: int) -> Bytes:
 
 
 def _entry(archive: Any, entry: Any, storage: Storage, room: Bytes) -> np.ndarray:
-    size = storage.numel * storage.dtype.itemsize
+    size = storage.nbytes
     source = _record(archive, entry, room.left)
     if source.left != size:
         raise Malformed(f"storage {storage.key[:40]!r} needs {size} bytes, its entry has {source.left}")
@@ -172,42 +179,54 @@ def _entry(archive: Any, entry: Any, storage: Storage, room: Bytes) -> np.ndarra
 # -- from descriptions to arrays --------------------------------------------------------------------------------
 
 
-def _arrays(described: Any, rows: dict[str, np.ndarray], size: int) -> dict[str, np.ndarray]:
+def _arrays(described: Any, rows: dict[str, np.ndarray], order: str, size: int) -> dict[str, np.ndarray]:
     found: dict[str, Strided] = {}
     needed = 0
     for name, tensor in _flat(described):
         if name in found:
             raise Malformed(f"two tensors are named {name!r}")
         found[name] = tensor
-        needed += tensor.size * tensor.storage.dtype.itemsize
-        if needed > REPEATED * size:
+        needed += tensor.size * (4 if tensor.kind.small else tensor.kind.dtype.itemsize)
+        if needed > max(REPEATED * size, LEAST):
             raise Malformed(f"its {size} bytes unfold to more than {needed} bytes of tensors that share their numbers")
     uses: dict[str, int] = {}
     for tensor in found.values():
         uses[tensor.storage.key] = uses.get(tensor.storage.key, 0) + 1
-    return {name: _array(t, rows[t.storage.key], uses[t.storage.key] == 1) for name, t in found.items()}
+    return {name: _array(t, rows[t.storage.key], order, uses[t.storage.key] == 1) for name, t in found.items()}
 
 
-def _array(tensor: Strided, row: np.ndarray, alone: bool) -> np.ndarray:
-    """Its elements in C order: the storage itself where it is just that, else a copy."""
-    row = row.astype(row.dtype.newbyteorder("="), copy=False)
-    if not tensor.size:
-        return np.empty(tensor.shape, row.dtype)
-    steps = [s * row.itemsize for s in tensor.strides]
-    view: np.ndarray = np.ndarray(tensor.shape, row.dtype, row, tensor.offset * row.itemsize, steps)
-    if alone and view.flags.c_contiguous and view.size == row.size:
-        return row.reshape(tensor.shape)
-    return np.array(view, order="C")
+def _array(tensor: Strided, row: np.ndarray, order: Any, alone: bool) -> np.ndarray:
+    """Its elements in C order and this machine's byte order: the storage itself where it is just that, else a copy."""
+    dtype = tensor.kind.dtype.newbyteorder(order)
+    if tensor.size:
+        steps = [s * dtype.itemsize for s in tensor.strides]
+        view: np.ndarray = np.ndarray(tensor.shape, dtype, row, tensor.offset * dtype.itemsize, steps)
+    else:
+        view, alone = np.empty(tensor.shape, dtype), False
+    if tensor.kind.small:
+        view = from_bfloat16(view) if tensor.kind.small == "bfloat16" else from_float8(view, tensor.kind.small)
+    elif alone and dtype.isnative and view.flags.c_contiguous and view.nbytes == row.size:
+        view = row.view(dtype).reshape(tensor.shape)
+    else:
+        view = np.array(view, dtype.newbyteorder("="), order="C")
+    if tensor.conjugate:
+        np.conjugate(view, out=view)
+    if tensor.negative:
+        np.negative(view, out=view)
+    return np.ascontiguousarray(view).reshape(tensor.shape)
 
 
 def _flat(described: Any) -> Iterator[tuple[str, Strided]]:
     """Tensors with their names.  A loop on a stack of its own: a file may hold itself, or itself a million times."""
-    if not isinstance(described, (dict, list, tuple, Strided)):
+    if not isinstance(described, HOLDERS):
         raise Malformed(f"it holds a {type(described).__name__}, and no tensors")
-    stack: list[tuple[str, Any, int]] = [("tensor" if isinstance(described, Strided) else "", described, 0)]
+    name = "tensor" if isinstance(described, (Strided, Storage)) else ""
+    stack: list[tuple[str, Any, int]] = [(name, described, 0)]
     left = MOST_VALUES
     while stack:
         name, value, depth = stack.pop()
+        if isinstance(value, Storage):  # saved by itself
+            value = Strided(value, value.kind, 0, (value.numel,), (1,))
         if isinstance(value, Strided):
             yield name, value
             continue
@@ -216,7 +235,7 @@ def _flat(described: Any) -> Iterator[tuple[str, Strided]]:
             raise Malformed(f"its containers are more than {MOST_DEPTH} deep or hold more than {MOST_VALUES} values")
         inside = value.items() if isinstance(value, dict) else enumerate(value)
         for key, child in reversed(list(inside)):
-            if not isinstance(child, (dict, list, tuple, Strided)):
+            if not isinstance(child, HOLDERS):
                 continue
             path = f"{name}.{key}" if name else str(key)
             if len(path) > LONGEST_NAME:

@@ -12,10 +12,18 @@ from ..core import Tensor
 from .atomic import atomic_write
 from .checked import check_booleans, open_file
 from .errors import FileFormatError
+from .small_floats import from_bfloat16, from_float8
 from .trees import KEY, is_array, join, split
 
 # What the format stores and NumPy has.  Complex128, longdouble, text and objects it cannot hold.
 DTYPES = tuple(np.dtype(code) for code in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?", "c8"))
+
+NUMBERS = {  # the format's name of a type, and NumPy's; little-endian always
+    "BOOL": "?", **{f"{k.upper()}{8 * n}": f"<{k}{n}" for k in "iuf" for n in (1, 2, 4, 8) if k + str(n) != "f1"},
+    "C64": "<c8",
+}  # fmt: skip
+FLOAT8 = {"F8_E4M3": "e4m3fn", "F8_E5M2": "e5m2", "F8_E4M3FNUZ": "e4m3fnuz", "F8_E5M2FNUZ": "e5m2fnuz",
+          "F8_E8M0": "e8m0fnu"}  # fmt: skip
 
 # First bytes of files that people try to load here, and what they are.
 FOREIGN = (
@@ -82,7 +90,8 @@ def save(
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read a safetensors file: name -> array, by name, each in its own memory and free to be written to.
 
-    A checkpoint comes back as the tree that was saved: dicts, lists, tuples, arrays and plain values.
+    A checkpoint comes back as the tree that was saved: dicts, lists, tuples, arrays and plain values.  bfloat16 and
+    float8 come out as float32, which holds their values exactly.
 
     Raises
     ------
@@ -96,15 +105,12 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     ((2, 2), dtype('float32'))
     """
     data = _read(path)
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as parse
+    from safetensors import SafetensorError, deserialize
 
     try:
-        arrays = {name: _own(path, name, array) for name, array in sorted(parse(data).items())}
+        arrays = {name: _own(path, name, tensor) for name, tensor in sorted(deserialize(data))}
     except SafetensorError as error:
         raise FileFormatError(f"{os.fspath(path)}: not a valid safetensors file ({_foreign(data, error)}).") from None
-    except KeyError as error:  # a dtype without a NumPy type, such as BF16
-        raise FileFormatError(f"{os.fspath(path)}: holds values of type {error}, which NumPy does not have.") from None
     except FileFormatError:
         raise
     except (ValueError, OverflowError) as error:  # shapes that no array can have
@@ -145,10 +151,21 @@ def _metadata(data: bytes) -> dict[str, str]:
     return dict(header.get("__metadata__") or {})
 
 
-def _own(path: str | os.PathLike[str], name: str, array: np.ndarray) -> np.ndarray:
-    """A copy in its own memory."""
+def _own(path: str | os.PathLike[str], name: str, tensor: dict[str, Any]) -> np.ndarray:
+    """A tensor of the file as an array in its own memory."""
+    kind = tensor["dtype"]
+    if kind in NUMBERS:
+        array = np.frombuffer(tensor["data"], NUMBERS[kind])
+    elif kind == "BF16":
+        array = from_bfloat16(np.frombuffer(tensor["data"], "<u2"))
+    elif kind in FLOAT8:
+        array = from_float8(np.frombuffer(tensor["data"], np.uint8), FLOAT8[kind])
+    else:
+        raise FileFormatError(
+            f"{os.fspath(path)}: tensor {name!r} holds numbers of type {kind}, which have no counterpart in NumPy."
+        )
     check_booleans(path, name, array)
-    return np.array(array)
+    return np.array(array.reshape(tensor["shape"]), array.dtype.newbyteorder("="))
 
 
 def _read(path: str | os.PathLike[str]) -> bytes:

@@ -53,15 +53,15 @@ def only(who: str, **settings: tuple[Any, Any]) -> None:
             raise ValueError(f"np.{who}: {name}={value!r} has no gradient here; leave {name} at {default!r}.")
 
 
-def moved(move: Callable[..., Any], *xs: Any) -> Any:
-    """The elements of some arrays where a NumPy function puts them: `move` is run on their places instead."""
+def moved(rearranged: Callable[..., Any], *xs: Any) -> Any:
+    """The elements of some arrays where a NumPy function puts them: it is run on their places instead."""
     row, start, places = [], 0, []
     for x in xs:
         size = math.prod(x.shape)
         places.append(np.arange(start, start + size).reshape(x.shape))
         row.append(flat(x))
         start += size
-    source = move(*places)
+    source = rearranged(*places)
     return getitem(row[0] if len(row) == 1 else concatenate(row, axis=0), key=source)
 
 
