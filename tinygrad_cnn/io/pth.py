@@ -15,7 +15,8 @@ import numpy as np
 from .checked import check_booleans, open_file
 from .errors import FileFormatError
 from .small_floats import from_bfloat16, from_float8
-from .unpickle import Bytes, Malformed, Storage, Strided, unpickle
+from .torch_values import Malformed, Storage, Strided
+from .unpickle import Bytes, unpickle
 
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
