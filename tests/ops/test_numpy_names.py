@@ -478,3 +478,21 @@ def test_extreme_values():
     assert np.isfinite(tg.grad(np.cbrt(t).sum() + np.arcsinh(t).sum() + np.sinc(t).sum(), t)).all()
     equal(np.sinh(tg.Tensor(np.array([700.0, -700.0]))), np.sinh([700.0, -700.0]))
     assert np.isfinite(tg.grad(np.hypot(tg.Tensor(0.0, requires_grad=True), 0.0), t, allow_unused=True) or 0)
+
+
+# Differences by the rule of the house: whole numbers have an inverse, and a Tensor of them takes no floats.
+NOT_WHOLE = {"reciprocal", "put", "fill_diagonal"}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(("name", "call"), CALLS)
+def test_whole_numbers_are_as_in_numpy(name, call):
+    func, inputs = numpy_names.of_numpy(name), [x * 10 for x in call.inputs()]
+    if func is None or name in NOT_WHOLE or any(np.isnan(x).any() for x in inputs):
+        return
+    inputs = [x.astype(int) for x in inputs]
+    try:
+        expected = call(func, inputs)
+    except (TypeError, ValueError):
+        return  # NumPy refuses them
+    equal(call(func, [tg.Tensor(x) for x in inputs]), expected, rtol=1e-5)

@@ -2,8 +2,8 @@
 
 A pickle is a program for a small stack machine, and the usual reader executes it: it imports what the file names and
 calls it.  This one knows the instructions that build numbers, text, tuples, lists and dicts, and the names in
-`torch_values`, which stand for tensors over storages.  It imports nothing and calls nothing that a file names, so that a hostile file finds
-nothing to reach; any other instruction or name is refused by its own name.
+`torch_values`, which stand for tensors over storages.  It imports nothing and calls nothing that a file names, so that
+a hostile file finds nothing to reach; any other instruction or name is refused by its own name.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from ..arithmetic import maximum, minimum, mul, pow, where
 from ..elementwise import abs, cos, exp, expm1, log, log1p, sin, softplus, sqrt
 from ..logic import isfinite, isnan
 from ..rounding import floor_divide, remainder, round, sign, trunc
-from .given import as_dtype, plain
+from .given import as_dtype, floating, plain
 
 LOG2 = math.log(2)
 
@@ -88,6 +88,7 @@ def _fmin(a: Any, b: Any) -> Any:
 
 
 def _copysign(a: Any, b: Any) -> Any:
+    a = floating(a)
     return where(np.signbit(plain(a)) == np.signbit(plain(b)), a, -a)
 
 
@@ -109,14 +110,15 @@ def _ldexp(x: Any, exponent: Any) -> Any:
 
 
 def _modf(x: Any) -> Any:
+    x = floating(x)
     whole = trunc(x)
     return where(isfinite(x), x - where(isfinite(whole), whole, 0), where(isnan(x), x, sign(x) * 0)), whole
 
 
 def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    x = where(isnan(x), nan, x)
     if x.dtype.kind != "f":
-        return x
+        return +x
+    x = where(isnan(x), nan, x)
     limits = np.finfo(x.dtype)
     x = where(x == math.inf, limits.max if posinf is None else posinf, x)
     return where(x == -math.inf, limits.min if neginf is None else neginf, x)
@@ -127,6 +129,7 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min:
 
 
 def _unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * math.pi) -> Any:
+    p = floating(p)
     values = plain(p)
     return p + (np.unwrap(values, discont, axis, period=period) - values).astype(p.dtype)
 

@@ -36,6 +36,11 @@ def as_dtype(x: Any, dtype: Any) -> Any:
     return x if dtype is None or np.dtype(dtype) == x.dtype else cast(x, dtype=np.dtype(dtype))
 
 
+def floating(x: Any) -> Any:
+    """Whole numbers and booleans as float64, which is what NumPy computes with; floats as they are."""
+    return as_dtype(x, np.float64) if hasattr(x, "dtype") and x.dtype.kind in "iub" else x
+
+
 def flat(x: Any) -> Any:
     """All elements in one row."""
     return x if x.ndim == 1 else reshape(x, (-1,))

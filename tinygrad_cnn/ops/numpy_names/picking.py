@@ -99,6 +99,15 @@ def _named(name: str) -> Callable[[Any], Any]:
     return named
 
 
+def _unique_values(x: Any, /) -> Any:
+    """The distinct elements in the order in which NumPy gives them, which for whole numbers is any."""
+    x = array(x)
+    if x.dtype.kind == "f":
+        return _unique(x, equal_nan=False)
+    found, index = np.unique(plain(x), return_index=True)
+    return _at(x, index[np.searchsorted(found, np.unique_values(plain(x)))])
+
+
 def _at(x: Any, places: np.ndarray) -> Any:
     return getitem(flat(array(x)), key=places)
 
@@ -199,7 +208,7 @@ GRADIENT: dict[str, Any] = {
     "sort": _sort,
     "partition": _partition,
     "unique": _unique,
-    "unique_values": lambda x, /: _unique(x, equal_nan=False),
+    "unique_values": _unique_values,
     "unique_all": _named("unique_all"),
     "unique_counts": _named("unique_counts"),
     "unique_inverse": _named("unique_inverse"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.tensor import Tensor
 from .. import reduce
 from .._axes import axes_of, kept
 from ..algebra import broadcast_to, cast
@@ -19,7 +20,7 @@ from ..logic import all as all_
 from ..logic import any as any_
 from ..logic import isnan
 from ..shape import concatenate, moveaxis, reshape
-from .given import array, as_dtype, axis_of, flat, given, moved, only, plain
+from .given import array, as_dtype, axis_of, flat, floating, given, moved, only, plain
 
 
 def _missing(value: Any) -> bool:
@@ -40,7 +41,9 @@ def _count(x: Any, mask: Any, axis: Any, keepdims: bool, dtype: Any) -> Any:
 
 
 def _initial(y: Any, initial: Any, join: Callable[[Any, Any], Any]) -> Any:
-    return y if _missing(initial) else join(y, initial)
+    if _missing(initial):
+        return y
+    return join(y, initial if isinstance(initial, Tensor) else np.asarray(initial).astype(y.dtype))
 
 
 def _sum(
@@ -71,6 +74,8 @@ def _extreme(who: str, op: Any, join: Any) -> Callable[..., Any]:
         size = math.prod(a.shape[k] for k in axes_of(who, axis, a.ndim))
         if not size:
             return as_dtype(broadcast_to(array(initial), reduce.sum(a, axis=axis, keepdims=keepdims).shape), a.dtype)
+        if not isinstance(initial, Tensor):
+            initial = np.asarray(initial).astype(a.dtype)
         return join(op(_chosen(a, where, initial), axis=axis, keepdims=bool(given(keepdims))), initial)
 
     return extreme
@@ -115,7 +120,7 @@ def _ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> An
 
 
 def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False) -> Any:
-    a, keepdims = array(a), bool(given(keepdims))
+    a, keepdims = floating(array(a)), bool(given(keepdims))
     if weights is None:
         y = reduce.mean(a, axis=axis, keepdims=keepdims)
         total = np.full_like(plain(y), a.size / builtins.max(math.prod(y.shape), 1))
@@ -130,7 +135,7 @@ def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fal
         order = sorted(range(len(axes)), key=lambda k: axes[k])
         shape = tuple(n if k in axes else 1 for k, n in enumerate(a.shape))
         w = reshape(w.transpose(*order) if w.ndim > 1 else w, shape)
-    total = reduce.sum(broadcast_to(w, a.shape), axis=axis, keepdims=keepdims)
+    total = reduce.sum(broadcast_to(floating(w), a.shape), axis=axis, keepdims=keepdims)
     y = reduce.sum(a * w, axis=axis, keepdims=keepdims) / total
     return (y, total) if returned else y
 
@@ -220,7 +225,8 @@ def _quantiles(who: str, x: Any, q: Any, axis: Any, keepdims: Any, method: str, 
     if method not in (*_METHODS, "nearest"):
         known = ", ".join([*_METHODS, "nearest"])
         raise ValueError(f"np.{who}: method={method!r} has no gradient here; there are {known}.")
-    axes = axes_of(who, axis, x.ndim)
+    picks = method in ("lower", "higher", "nearest")  # elements as they are: whole numbers stay whole
+    axes, x = axes_of(who, axis, x.ndim), x if picks and not skip_nan else floating(x)
     front = moveaxis(x, axes, range(len(axes)))
     rest = front.shape[len(axes) :]
     rows = reshape(front, (math.prod(x.shape[k] for k in axes), *rest))
@@ -238,8 +244,10 @@ def _quantiles(who: str, x: Any, q: Any, axis: Any, keepdims: Any, method: str, 
     weight = np.broadcast_to(share, q.shape + rest).reshape(-1, *rest).astype(x.dtype if weak else np.float64)
     a, b = (moved(lambda places, at=at: np.take_along_axis(places, at, axis=0), rows) for at in (low, high))
     between = weight > 0  # not beyond it: an infinity there would give NaN
-    y = reshape(where(between, a + where(between, b - a, 0) * weight, a), q.shape + rest)
-    y = where(gone == rows.shape[0] if skip_nan else gone > 0, math.nan, y)
+    between_them = b if picks else a + where(between, b - a, 0) * weight
+    y = reshape(where(between, between_them, a), q.shape + rest)
+    lost = gone == rows.shape[0] if skip_nan else gone > 0
+    y = where(lost, math.nan, y) if lost.any() else y
     return reshape(y, q.shape + kept(x.shape, axes)) if keepdims else y
 
 
@@ -266,6 +274,7 @@ def _median(who: str, skip_nan: bool) -> Callable[..., Any]:
 
 
 def _vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    x = floating(x)
     if ord == 2:
         return reduce.norm(x, axis=axis, keepdims=keepdims)
     if ord == math.inf:
@@ -282,6 +291,7 @@ def _vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: An
 
 
 def _matrix_norm(x: Any, /, *, axis: tuple[int, int] = (-2, -1), keepdims: bool = False, ord: Any = "fro") -> Any:
+    x = floating(x)
     if ord == "fro":
         return reduce.norm(x, axis=axis, keepdims=keepdims)
     ends = {1: (reduce.max, 0), -1: (reduce.min, 0), math.inf: (reduce.max, 1), -math.inf: (reduce.min, 1)}
@@ -298,6 +308,7 @@ def _matrix_norm(x: Any, /, *, axis: tuple[int, int] = (-2, -1), keepdims: bool 
 
 
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    x = floating(x)
     if ord is None:
         return reduce.norm(x, axis=axis, keepdims=keepdims)
     axes = axes_of("norm", axis, x.ndim)

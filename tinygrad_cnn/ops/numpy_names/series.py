@@ -11,7 +11,7 @@ from ..arithmetic import where
 from ..indexing import getitem
 from ..reduce import sum
 from ..shape import concatenate, reshape, stack
-from .given import array, as_dtype, axis_of, flat, given, only, plain
+from .given import array, as_dtype, axis_of, flat, floating, given, only, plain
 
 
 def _part(x: Any, axis: int, start: Any, stop: Any) -> Any:
@@ -84,7 +84,7 @@ def _slopes(f: Any, space: Any, axis: int, edge_order: int) -> Any:
 
 
 def _gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    f = array(f)
+    f = floating(array(f))
     axes = range(f.ndim) if axis is None else [axis_of(k, f.ndim) for k in np.atleast_1d(axis).tolist()]
     spaces = varargs if len(varargs) == len(axes) else (varargs or (1.0,)) * len(axes)
     if len(spaces) != len(axes):
