@@ -410,7 +410,7 @@ class _ceil(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """The next whole number above; no gradient, as its slope is 0.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """The next whole number above; no gradient, as its slope is 0.  x (...) -> (...)"""
 
 ceil: _ceil
@@ -946,7 +946,7 @@ class _floor(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """The next whole number below; no gradient, as its slope is 0.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """The next whole number below; no gradient, as its slope is 0.  x (...) -> (...)"""
 
 floor: _floor
@@ -960,7 +960,7 @@ class _floor_divide(Op):
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
         """How often b goes into a, rounded down: a // b; no gradient.  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
         """How often b goes into a, rounded down: a // b; no gradient.  a (...) · b (...) -> (...)"""
 
 floor_divide: _floor_divide
@@ -2026,7 +2026,7 @@ class _remainder(Op):
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
         """What is left of a, with the sign of b: a % b = a - b * (a // b).  a (...) · b (...) -> (...)"""
     @overload
-    def __call__(self, a: _Array, b: _Array) -> np.ndarray:
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
         """What is left of a, with the sign of b: a % b = a - b * (a // b).  a (...) · b (...) -> (...)"""
 
 remainder: _remainder
@@ -2166,14 +2166,14 @@ array([3, 4, 0, 1, 2])
 
 class _round(Op):
     @overload
-    def __call__(self, x: Tensor, decimals: int = 0) -> Tensor:
+    def __call__(self, x: Tensor, decimals: Whole = 0) -> Tensor:
         """The nearest number of so many decimals, halves to even; no gradient, as its slope is 0.  x (...) -> (...)
 
         >>> tg.round(np.array([0.5, 1.5, 2.26])), tg.round(np.array([2.26, 3.14]), 1)
         (array([0., 2., 2.]), array([2.3, 3.1]))
         """
     @overload
-    def __call__(self, x: _Array, decimals: int = 0) -> np.ndarray:
+    def __call__(self, x: Array, decimals: Whole = 0) -> np.ndarray:
         """The nearest number of so many decimals, halves to even; no gradient, as its slope is 0.  x (...) -> (...)"""
 
 round: _round
@@ -2305,7 +2305,7 @@ class _sign(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """1, 0 or -1, as x is above, equal to or below 0; no gradient, as its slope is 0.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """1, 0 or -1, as x is above, equal to or below 0; no gradient, as its slope is 0.  x (...) -> (...)"""
 
 sign: _sign
@@ -2659,7 +2659,7 @@ class _trunc(Op):
     def __call__(self, x: Tensor) -> Tensor:
         """The next whole number towards 0; no gradient, as its slope is 0.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: _Array) -> np.ndarray:
+    def __call__(self, x: Array) -> np.ndarray:
         """The next whole number towards 0; no gradient, as its slope is 0.  x (...) -> (...)"""
 
 trunc: _trunc

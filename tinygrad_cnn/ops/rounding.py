@@ -10,6 +10,7 @@ import numpy as np
 
 from ..autodiff import Sample as S
 from ..autodiff.batching import elementwise
+from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
 from ..autodiff.sample import apart, positive
 from ..core import op
@@ -30,19 +31,40 @@ _PAIRS = [
 ]  # fmt: skip
 
 
-@op(branches=lambda y: y, stacks=elementwise, selectors=["x"], samples=_STEPS, ref=scalarwise(math.floor), numpy=[np.floor])
+@op(
+    branches=lambda y: y,
+    stacks=elementwise,
+    selectors=["x"],
+    samples=_STEPS,
+    ref=scalarwise(math.floor),
+    numpy=[np.floor],
+)
 def floor(x: Any) -> Any:
     """The next whole number below; no gradient, as its slope is 0.  x (...) -> (...)"""
     return np.floor(x)
 
 
-@op(branches=lambda y: y, stacks=elementwise, selectors=["x"], samples=_STEPS, ref=scalarwise(math.ceil), numpy=[np.ceil])
+@op(
+    branches=lambda y: y,
+    stacks=elementwise,
+    selectors=["x"],
+    samples=_STEPS,
+    ref=scalarwise(math.ceil),
+    numpy=[np.ceil],
+)
 def ceil(x: Any) -> Any:
     """The next whole number above; no gradient, as its slope is 0.  x (...) -> (...)"""
     return np.ceil(x)
 
 
-@op(branches=lambda y: y, stacks=elementwise, selectors=["x"], samples=_STEPS, ref=scalarwise(math.trunc), numpy=[np.trunc])
+@op(
+    branches=lambda y: y,
+    stacks=elementwise,
+    selectors=["x"],
+    samples=_STEPS,
+    ref=scalarwise(math.trunc),
+    numpy=[np.trunc],
+)
 def trunc(x: Any) -> Any:
     """The next whole number towards 0; no gradient, as its slope is 0.  x (...) -> (...)"""
     return np.trunc(x)
@@ -57,7 +79,7 @@ def trunc(x: Any) -> Any:
     ref=scalarwise(lambda v, decimals=0: builtins.round(v, decimals)),
     numpy=[np.rint],
 )
-def round(x: Any, decimals: int = 0) -> Any:
+def round(x: Any, decimals: Whole = 0) -> Any:
     """The nearest number of so many decimals, halves to even; no gradient, as its slope is 0.  x (...) -> (...)
 
     >>> tg.round(np.array([0.5, 1.5, 2.26])), tg.round(np.array([2.26, 3.14]), 1)
@@ -68,7 +90,14 @@ def round(x: Any, decimals: int = 0) -> Any:
     return np.round(x, decimals)
 
 
-@op(branches=lambda y: y, stacks=elementwise, selectors=["x"], samples=_STEPS, ref=scalarwise(lambda x: (x > 0) - (x < 0)), numpy=[np.sign])
+@op(
+    branches=lambda y: y,
+    stacks=elementwise,
+    selectors=["x"],
+    samples=_STEPS,
+    ref=scalarwise(lambda x: (x > 0) - (x < 0)),
+    numpy=[np.sign],
+)
 def sign(x: Any) -> Any:
     """1, 0 or -1, as x is above, equal to or below 0; no gradient, as its slope is 0.  x (...) -> (...)"""
     return np.sign(x)
