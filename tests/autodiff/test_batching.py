@@ -172,7 +172,7 @@ def test_a_case_that_a_declaration_leaves_out_is_computed_slice_by_slice(walks, 
 
 
 def rule_for_arrays(g):
-    return np.apply_along_axis(np.cumsum, 0, g)
+    return np.fft.irfft(np.fft.rfft(g), len(g))
 
 
 def rule_that_leaves_tensors(g):

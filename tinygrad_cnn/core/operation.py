@@ -23,7 +23,7 @@ from .tensor import Tensor, as_array, new, wrap
 
 ndarray = np.ndarray
 # what else may be said of an op, with defaults; more in autodiff
-FACTS: dict[str, Any] = {"samples": (), "ref": None, "numpy": (), "surrogates": frozenset()}
+FACTS: dict[str, Any] = {"samples": (), "ref": None, "numpy": ()}
 READY = (ndarray, bool, int, float, type(None))  # inputs that are taken as they are
 
 
@@ -31,6 +31,7 @@ class Op:
     """A differentiable operation.  Call it with arrays and it returns an array; with Tensors, it records."""
 
     own_pull_back: Callable[..., Any] | None = None  # stands in for all rules at once, as in checkpoint
+    surrogates: frozenset[str] = frozenset()  # inputs whose rules are not derivatives, on purpose
 
     def __init__(
         self,

@@ -140,10 +140,13 @@ class Level:
         for draw in range(DRAWS):
             with np.errstate(all="ignore"), perturbed(self.seed + draw, inner), deciding() as decisions:
                 tensors = [Tensor(p, requires_grad=True) for p in self.points]
-                outputs = self._recorded(tensors)
-                if differing(self._recorded_decisions, decisions):  # another branch, which says nothing of this one
+                try:
+                    outputs = self._recorded(tensors)
+                    if differing(self._recorded_decisions, decisions):  # another branch, which says nothing of this one
+                        continue
+                    found = self._pulled(outputs, tensors, self.cotangents)
+                except (ValueError, IndexError):  # where a tie decides shapes, as in np.unique
                     continue
-                found = self._pulled(outputs, tensors, self.cotangents)
             moved = _flat(outputs) - self.value
             if np.all(np.isfinite(moved)):
                 noise, total = np.maximum(noise, np.abs(moved)), max(total, abs(self.total(moved)))
