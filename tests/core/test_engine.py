@@ -244,11 +244,11 @@ def test_backward_of_more_than_one_number_needs_weights():
 @pytest.mark.parametrize("bad", [np.ones(3), np.ones((2, 1)), 1.0, np.ones(2) * 1j])
 def test_weights_of_another_shape_or_kind_are_refused(bad):
     x = leaf(1.0, 2.0)
-    with pytest.raises((ValueError, TypeError), match="backward: the cotangent is"):
+    with pytest.raises((ValueError, TypeError), match="backward: (the cotangent is|needs numbers)"):
         (x * x).backward(bad)
 
 
-@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.bool_, np.complex128])
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.bool_])
 def test_integers_and_their_like_carry_no_gradient(dtype):
     with pytest.raises(TypeError, match=f"Tensor 'n' has dtype {np.dtype(dtype)}, which carries no gradient"):
         tg.Tensor(np.ones(2, dtype), requires_grad=True, name="n")

@@ -45,7 +45,7 @@ CASES = {
         r"need labels of shape \(2,\) \(whole numbers.*got \(2,\) float64",
     ),
     "mean of nothing": (lambda: tg.mean(np.zeros((0, 3))), r"mean: axis=None of shape \(0, 3\) holds no elements"),
-    "text": (lambda: tg.exp("abc"), r"exp: needs numbers or booleans, but got dtype <U3 from str"),
+    "text": (lambda: tg.exp("abc"), r"exp: input x needs numbers or booleans, but got dtype <U3 from str"),
     "index out of range": (lambda: leaf(X)[5], r"getitem: index 5 is out of bounds"),
     "floating indices": (lambda: tg.take(X, np.array([0.5]), axis=0), r"take: indices have dtype float64"),
     "item assignment": (lambda: leaf(X).__setitem__(0, 1.0), r"requires a gradient.*write under tg.no_grad"),

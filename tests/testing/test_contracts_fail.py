@@ -29,7 +29,7 @@ def double(x):
 
 
 def test_good_op_passes_and_is_reported(user_op):
-    report = check_op(user_op(lambda x: np.sin(x), rules={"x": lambda g, x: g * tg.cos(x)}, numpy=[]))
+    report = check_op(user_op(lambda x: np.sin(x), rules={"x": lambda g, x: g * tg.cos(x)}, floating=["x"], numpy=[]))
     assert report.name == "mine"
     assert report.kept == ("x",)
     assert set(report.counts) == {"documented", *CONTRACTS}
@@ -70,6 +70,21 @@ def test_worlds_differ(user_op):
         return g * 2.0 if isinstance(g, tg.Tensor) else g * (2.0 + 1e-15)
 
     broken(user_op(double, rules={"x": rule}), "both worlds", "first-order backward and create_graph=True differ")
+
+
+def test_whole_numbers_go_wrong(user_op):
+    shrunk = user_op(lambda x: (x * 0.5).astype(x.dtype), rules={"x": lambda g: g * 0.5})
+    broken(shrunk, "whole numbers", r"int64 x: .* is neither what float64 copies give")
+    halved = user_op(lambda x: np.sqrt(x * x + 1.0), rules={"x": lambda g, x, y: g * x / y})
+    broken(halved, "whole numbers", "uint8 x, against float64 copies.*floating=")
+    tiny = user_op(lambda x: np.sin(x), rules={"x": lambda g, x: g * tg.cos(x)})
+    broken(tiny, "whole numbers", "the result is float16")
+
+
+def test_two_widths_of_floats_are_not_promoted(user_op):
+    options = {"broadcasts": True, "samples": [Sample(x=TWO, w=TWO)], "rules": {"x": lambda g, w: g * w, "w": lambda g, x: g * x}}
+    first = user_op(lambda x, w: (x * w).astype(x.dtype), **options)
+    broken(first, "two widths of floats", "float32 x beside float64, on the backend numpy: the result is float32")
 
 
 def test_float32_becomes_float64(user_op):

@@ -35,7 +35,9 @@ def input_names(op: Any, count: int) -> list[str]:
 
 def checked_result(op: Any, y: Any, traced: bool) -> Any:
     """What the function returned, if it is an array of another library or a NumPy scalar; refuse the rest."""
-    if isinstance(y, np.generic):
+    if isinstance(y, (np.generic, np.ndarray)):
+        if y.dtype.kind not in "biufc" or (traced and y.dtype.kind == "c"):
+            raise TypeError(f"the result would have dtype {y.dtype}; inputs must hold numbers or booleans")
         return np.asarray(y) if traced else y
     if hasattr(y, "node") or not (hasattr(y, "shape") and hasattr(y, "dtype")):
         wanted = f"(y, {', '.join(op.aux)})" if op.aux else "an array"
@@ -49,7 +51,11 @@ def checked_result(op: Any, y: Any, traced: bool) -> Any:
 def fail(op: Any, error: Any, args: tuple[Any, ...], params: dict[str, Any], arrays: list[Any]) -> None:
     """Note on an error which call it interrupts; raise it worded, with the op, the layer and the arguments."""
     names = input_names(op, len(arrays))
-    worded = located(error, op.name, current().path, dict(zip(names, arrays, strict=False)) | params)
+    named: Any = error
+    if str(error).startswith(f"{op.name}: needs ") and len(arrays) < len(args):  # an input that cannot be an array
+        which = input_names(op, len(args))[len(arrays)]
+        named = TypeError(str(error).replace(": needs", f": input {which} needs", 1))
+    worded = located(named, op.name, current().path, dict(zip(names, arrays, strict=False)) | params)
     interrupts(worded, op, args, params, current().path)
     try:
         if worded is not error:

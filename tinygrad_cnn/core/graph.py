@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .register import hooks
 from .site import Site, here, line_of
 
 Shape = tuple[int, ...]
@@ -64,7 +65,7 @@ class Leaf:
 
 def constant(y: Any, edges: Iterable[Edge], unrecorded: bool) -> Leaf:
     """Return the leaf of a result without history, which remembers why it has none."""
-    leaf = Leaf(y.shape, y.dtype)
+    leaf = Leaf(y.shape, y.dtype if y.dtype.num < 14 else hooks["result"](None, y, True).dtype)
     if unrecorded:
         leaf.why, leaf.site = "no_grad", here()
     else:  # what a cut value turns into is cut at the same place

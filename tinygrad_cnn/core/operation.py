@@ -24,7 +24,7 @@ from .tensor import Tensor, as_array, new, wrap
 ndarray = np.ndarray
 # what else may be said of an op, with defaults; more in autodiff
 FACTS: dict[str, Any] = {"samples": (), "ref": None, "numpy": ()}
-READY = (ndarray, bool, int, float, type(None))  # inputs that are taken as they are
+READY = (ndarray, bool, int, float)  # inputs that are taken as they are, beside None for one that may be left out
 
 
 class Op:
@@ -45,6 +45,7 @@ class Op:
         arrange: Callable[..., Any] | None = None,
         composition: Callable[..., Any] | None = None,
         effects: Sequence[str] = (),
+        floating: Sequence[str] = (),
         cost: Callable[..., Any] | None = None,
         **facts: Any,
     ) -> None:
@@ -62,6 +63,7 @@ class Op:
         vars(self).update(signature_of(fn, name, params, aux, effects))
         self.lasting = tuple(k for k in self.defaults if k not in effects)  # the parameters that nodes keep
         self.flows = ~sum([1 << k for k, name in enumerate(self.inputs) if name in selectors])  # mask of the others
+        self.floats = sum([1 << k for k, name in enumerate(self.inputs) if name in floating])  # and of these
 
     if TYPE_CHECKING:  # the methods that autodiff.methods binds
 
@@ -86,16 +88,15 @@ class Op:
                     if node.requires_grad:
                         mask |= bit
                 else:
-                    if type(a) not in READY:
+                    if type(a) not in READY and (a is not None or self.input(len(arrays)) not in self.optional):
                         a = as_array(a, self.name)
                     shaped |= type(a) is ndarray
                     arrays.append(a)
                     edges.append(None)
                     loose = True
                 bit <<= 1
-            if loose and not self.broadcasts:  # no other array to lend a Python number its dtype
-                arrays = [np.asarray(a) if type(a) in (bool, int, float) else a for a in arrays]
-                shaped = True
+            if self.floats & ~mask or (loose and not (self.broadcasts and (shaped or traced))):
+                arrays, shaped = hooks["numbers"](self, arrays, shaped, loose)
             if observers:
                 y = hooks["observed"](self, args, arrays, params)
             else:
@@ -185,6 +186,8 @@ def op(fn: Callable[..., Any] | None = None, *, name: str | None = None, **optio
     branches : a function of inputs, y, parameters or side results, by name, that says which piece of the op each
         element is on, as ``lambda x: x > 0``: an array of booleans or whole numbers, or a tuple of some.  Checks of
         gradients then stay on one piece.
+    floating : names of inputs whose whole numbers and booleans become floating-point numbers before the function gets
+        them: of the dtype of the other inputs named here, or of float64 if all of these are whole numbers.
     effects : names of parameters that the function calls or changes, such as a random generator.  The function gets
         them; nodes, rules and the composition at higher orders do not, so nothing is called or changed a second time.
     stacks : how the op treats inputs with one more axis in front, by a function of `autodiff.batching`; Jacobians then
@@ -211,9 +214,8 @@ def op(fn: Callable[..., Any] | None = None, *, name: str | None = None, **optio
 
 
 def _register(made: Op) -> Op:
-    fn = made.fn
     old = registry.get(made.name)
-    if old is not None and (old.fn.__module__, old.fn.__qualname__) != (fn.__module__, fn.__qualname__):
+    if old is not None and (old.fn.__module__, old.fn.__qualname__) != (made.fn.__module__, made.fn.__qualname__):
         raise ValueError(
             f"op {made.name!r} is registered already, by {old.fn.__module__}. Choose another name with name=..., "
             f"or remove the old one with tg.registry.pop({made.name!r})."

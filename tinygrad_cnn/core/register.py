@@ -41,6 +41,8 @@ hooks: dict[str, Callable[..., Any]] = {
     "explain": lambda t, loss=None: "it requires none, or is not on a path to the output",  # why no gradient comes
     "noted": lambda node, g, create_graph: g,  # calls hooks on the gradient of a node, and keeps it if asked for
     "plain": lambda op, params: params,  # makes parameters plain values, or refuses them
+    "numbers": lambda op, arrays, shaped, loose: (arrays, shaped),  # gives numbers and whole numbers their dtype
+    "odd": lambda array, value: f"dtype {array.dtype}",  # says what cannot become a Tensor, and what to do
     "result": lambda op, y, traced: np.asarray(y) if traced else y,  # refuses what is not an array
     "failed": lambda op, error, args, params, arrays: None,  # words the error of a call
     "guard": lambda watch, args, arrays, edges: False,  # copies or marks arrays of the user's that are saved

@@ -20,7 +20,7 @@ ARRAYS, NUMBERS = (np.ndarray, np.generic), (int, float, complex, list, tuple, r
 def as_array(value: Any, who: str = "Tensor") -> Any:
     """An array of any library as it is; Python numbers and lists of them by the house rule (floats are float32)."""
     if isinstance(value, ARRAYS):
-        array = value
+        array = np.asarray(value) if isinstance(value, np.ndarray) else value  # of a subclass too
     elif isinstance(value, Tensor):
         return value._data
     elif hasattr(value, "__array_function__") or hasattr(value, "__array_namespace__"):
@@ -32,8 +32,8 @@ def as_array(value: Any, who: str = "Tensor") -> Any:
             raise TypeError(f"{who}: cannot make an array of this {type(value).__name__}: {error}") from None
         if array.dtype == np.float64 and not hasattr(value, "dtype"):
             array = array.astype(np.float32)
-    if array.dtype.kind not in "biufc":
-        raise TypeError(f"{who}: needs numbers or booleans, but got dtype {array.dtype} from {type(value).__name__}.")
+    if array.dtype.kind not in "biuf" or isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{who}: needs numbers or booleans, but got {hooks['odd'](array, value)}")
     return array
 
 

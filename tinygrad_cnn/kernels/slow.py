@@ -36,31 +36,31 @@ def _terms(n: int, w_shape: tuple[int, ...], win: Window, groups: int) -> Iterat
             yield (m, p, q, o), (m, h, v, c), (i, j, k, o)
 
 
-def _zeros(shape: tuple[int, ...], like: np.ndarray) -> np.ndarray:
-    return np.zeros(shape, np.result_type(like.dtype, np.float64))
+def _zeros(shape: tuple[int, ...], *like: np.ndarray) -> np.ndarray:
+    return np.zeros(shape, np.result_type(*like, np.float64))
 
 
 def conv2d(x: np.ndarray, w: np.ndarray, b: np.ndarray | None, win: Window, groups: int) -> np.ndarray:
-    y = _zeros((len(x), *win.out, w.shape[3]), x)
+    y = _zeros((len(x), *win.out, w.shape[3]), x, w)
     for at_y, at_x, at_w in _terms(len(x), w.shape, win, groups):
         y[at_y] += x[at_x] * y.dtype.type(w[at_w])
     if b is not None:
         y += b
-    return y.astype(x.dtype)
+    return y.astype(np.result_type(x, w))
 
 
 def conv2d_dx(dy: np.ndarray, w: np.ndarray, win: Window, groups: int) -> np.ndarray:
-    dx = _zeros((len(dy), *win.size, w.shape[2] * groups), dy)
+    dx = _zeros((len(dy), *win.size, w.shape[2] * groups), dy, w)
     for at_y, at_x, at_w in _terms(len(dy), w.shape, win, groups):
         dx[at_x] += dy[at_y] * dx.dtype.type(w[at_w])
-    return dx.astype(dy.dtype)
+    return dx.astype(np.result_type(dy, w))
 
 
 def conv2d_dw(x: np.ndarray, dy: np.ndarray, win: Window, groups: int) -> np.ndarray:
-    dw = _zeros((*win.window, x.shape[3] // groups, dy.shape[3]), x)
+    dw = _zeros((*win.window, x.shape[3] // groups, dy.shape[3]), x, dy)
     for at_y, at_x, at_w in _terms(len(x), dw.shape, win, groups):
         dw[at_w] += x[at_x] * dw.dtype.type(dy[at_y])
-    return dw.astype(x.dtype)
+    return dw.astype(np.result_type(x, dy))
 
 
 def max_pool2d(x: np.ndarray, win: Window) -> tuple[np.ndarray, np.ndarray]:

@@ -32,6 +32,22 @@ def promoted(*arrays: Any) -> tuple[Any, ...]:
     return tuple(a if a is None else a.astype(common, copy=False) for a in arrays)
 
 
+def fitting(who: str, name: str, value: Any, dtype: Any) -> Any:
+    """A value that is written into an array of `dtype`; refuses one that whole numbers of this dtype cannot hold."""
+    array = np.asarray(value)
+    if dtype.kind == "f" or array.dtype == dtype:
+        return value
+    with np.errstate(invalid="ignore"):  # NaN and infinity are not whole numbers
+        cast = array.astype(dtype)
+    wrong = cast != array
+    if np.any(wrong):
+        raise ValueError(
+            f"{who}: {name} holds {array[wrong][0]}, which an array of {dtype} cannot hold. "
+            "Convert the array first, as with x.astype(np.float32)."
+        )
+    return cast
+
+
 def check_floating(who: str, x: Any) -> None:
     """Refuse whole numbers, which have no minus infinity to pad with and no mean of their own dtype."""
     if x.dtype.kind != "f":

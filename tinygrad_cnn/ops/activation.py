@@ -52,7 +52,9 @@ def _relu_dx_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, A
 )
 def relu_dx(dy: Any, x: Any) -> Any:
     """dy where x is above 0, else 0; x only chooses.  dy (...) · x (...) -> (...)"""
-    return kernels.relu_dx(dy, x.astype(dy.dtype, copy=False))
+    if x.dtype != dy.dtype:  # whether x is above 0 is asked of x as it is: 1e-50 is, and so is 0.5 beside whole numbers
+        x = (x > 0).astype(dy.dtype)
+    return kernels.relu_dx(dy, x)
 
 
 relu.vjp(x=lambda g, y: relu_dx(g, y))
@@ -62,6 +64,7 @@ relu_dx.formula(y="dy * (x > 0)")
 
 
 @op(
+    floating=["x"],
     branches=lambda x: x > 0,
     samples=[*_APART, S(x=apart(6), slope=0.3)],
     ref=scalarwise(lambda x, slope=0.01: x if x > 0 else slope * x),
@@ -80,6 +83,7 @@ leaky_relu.vjp(x=lambda g, x, slope: where(x > 0, g, g * slope))
 
 
 @op(
+    floating=["x", "slope"],
     branches=lambda x: x > 0,
     broadcasts=True,
     samples=[S(x=apart(2, 3), slope=uniform(0.1, 0.4, 3)), S(x=apart(4), slope=uniform(0.1, 0.4))],
@@ -108,6 +112,7 @@ relu6.vjp(x=lambda g, y: where((y > 0) & (y < 6), g, 0))
 
 
 @op(
+    floating=["x"],
     stacks=elementwise,
     branches=lambda x: np.digitize(x, [-3, 3]),
     samples=_WIDE,
@@ -122,6 +127,7 @@ hard_sigmoid.vjp(x=lambda g, y: where((y > 0) & (y < 1), g * (1 / 6), 0))
 
 
 @op(
+    floating=["x"],
     stacks=elementwise,
     branches=lambda x: np.digitize(x, [-3, 3]),
     samples=_WIDE,
@@ -136,6 +142,7 @@ hard_swish.vjp(x=lambda g, x: where(x >= 3, g, where(x <= -3, 0, g * (x / 3 + 0.
 
 
 @op(
+    floating=["x"],
     branches=lambda x: x > 0,
     samples=[*_APART, S(x=apart(6), alpha=0.5)],
     ref=scalarwise(lambda x, alpha=1.0: x if x > 0 else alpha * math.expm1(x)),
@@ -153,6 +160,7 @@ _ALPHA, _SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et al. 2017
 
 
 @op(
+    floating=["x"],
     stacks=elementwise,
     branches=lambda x: x > 0,
     samples=_APART,
@@ -168,7 +176,7 @@ selu.formula(y="1.05070099 * where(x > 0, x, 1.67326324 * (exp(x) - 1))",
              x="where(x > 0, 1.05070099 * g, 1.75809934 * g * exp(x))")  # fmt: skip
 
 
-@op(samples=[S(x=(2, 3))], ref=scalarwise(lambda x: x / (1 + math.exp(-x))), stacks=elementwise)
+@op(floating=["x"], samples=[S(x=(2, 3))], ref=scalarwise(lambda x: x / (1 + math.exp(-x))), stacks=elementwise)
 def silu(x: Any) -> Any:
     """x * sigmoid(x), also called swish.  x (...) -> (...)"""
     return x * sigmoid(x)
@@ -190,7 +198,12 @@ def _gelu_ref(x: float, approximate: str = "none") -> float:
     return 0.5 * x * (1 + math.erf(x / _ROOT_2))
 
 
-@op(stacks=elementwise, samples=[S(x=(2, 3)), S(x=(2, 3), approximate="tanh")], ref=scalarwise(_gelu_ref))
+@op(
+    floating=["x"],
+    stacks=elementwise,
+    samples=[S(x=(2, 3)), S(x=(2, 3), approximate="tanh")],
+    ref=scalarwise(_gelu_ref),
+)
 def gelu(x: Any, *, approximate: Approximation = "none") -> Any:
     """x times the normal distribution function at x; ``approximate="tanh"`` as Hendrycks and Gimpel.
 

@@ -103,6 +103,9 @@ pow.vjp(a=_pow_a, b=_pow_b)
 pow.formula(a="g * b * a ** (b - 1)", b="g * y * log(a)")
 
 
+_NUMBERS = (bool, int, float)
+
+
 @op(
     broadcasts=True,
     samples=[S(condition=booleans(2, 3), a=(2, 3), b=(2, 3)), S(condition=booleans(3), a=(2, 1), b=0.5),
@@ -117,6 +120,8 @@ def where(condition: Any, a: Any, b: Any) -> Any:
     >>> tg.where(x > 0, x, 10 * x)
     array([-10.,   2., -30.])
     """
+    if type(a) in _NUMBERS and type(b) in _NUMBERS and float in (type(a), type(b)):
+        a, b = np.float32(a), np.float32(b)  # no array lends them its dtype
     return np.where(condition, a, b)
 
 

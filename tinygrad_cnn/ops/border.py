@@ -14,6 +14,7 @@ from ..autodiff import Sample as S
 from ..autodiff.batching import by_parameters
 from ..autodiff.kinds import Number, PadMode, Width
 from ..core import Tensor, op
+from ._arguments import fitting
 from ._taps import Taps, gather, taps
 from .indexing import _put_ref, getitem
 
@@ -133,7 +134,7 @@ def pad(x: Any, width: Width, mode: PadMode = "constant", *, value: Number = 0.0
             x = gather(x, axis, _border(x.shape[axis], w, mode)[0]) if any(w) else x
         return np.copy(x) if not any(map(any, widths)) else x
     shape = tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True))
-    out = np.full_like(x, value, shape=shape)
+    out = np.full_like(x, fitting("pad", "value", value, x.dtype), shape=shape)
     out[_inner(width, x.shape)] = x
     return out
 
@@ -145,6 +146,7 @@ def _unpad_ref(g: np.ndarray, *, shape: Any, width: Any, mode: str) -> np.ndarra
 
 
 @op(
+    floating=["x"],
     samples=[S(x=(6, 7), shape=(3, 4), width=((2, 1), (0, 3)), mode="reflect"),
              S(x=(8, 5), shape=(2, 3), width=((2, 4), (1, 1)), mode="edge"),
              S(x=(4, 5), shape=(2, 3), width=1, mode="wrap")],

@@ -104,7 +104,7 @@ _SAMPLES = [
 ]  # fmt: skip
 
 
-@op(samples=_SAMPLES, ref=_conv2d_ref, cost=_cost, stacks=_conv2d_stack)
+@op(floating=["x", "w", "b"], samples=_SAMPLES, ref=_conv2d_ref, cost=_cost, stacks=_conv2d_stack)
 def conv2d(
     x: Any, w: Any, b: Any = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1
 ) -> Any:
@@ -138,6 +138,7 @@ def conv2d(
 
 
 @op(
+    floating=["dy", "w"],
     samples=[
         S(dy=(2, 3, 4, 3), w=(3, 3, 2, 3), size=(5, 6)),
         S(dy=(2, 3, 3, 2), w=(2, 3, 3, 2), size=(5, 5), stride=2, padding=1),
@@ -171,6 +172,7 @@ def _check_dy(who: str, got: Any, expected: Any) -> None:
 
 
 @op(
+    floating=["x", "dy"],
     samples=[
         S(x=(2, 5, 6, 2), dy=(2, 3, 4, 3), window=(3, 3)),
         S(x=(2, 5, 5, 3), dy=(2, 3, 3, 2), window=(2, 3), stride=2, padding=1),
@@ -283,6 +285,7 @@ def _conv_transpose2d_ref(
 
 
 @op(
+    floating=["x", "w", "b"],
     samples=[
         S(x=(2, 3, 4, 2), w=(3, 3, 3, 2), b=(3,)), S(x=(2, 3, 2, 2), w=(3, 2, 3, 2), stride=2, padding=1,
         output_padding=1), S(x=(1, 2, 3, 4), w=(2, 2, 3, 4), b=(6,), groups=2, stride=(2, 1)),
@@ -325,6 +328,7 @@ def conv_transpose2d(
     array([ 1.,  2., 10., 20.])
     """
     win = _transposed_window(x, w, b, output_padding, groups, stride=stride, padding=padding, dilation=dilation)
+    x, w, b = promoted(x, w, b)
     y = kernels.conv2d_dx(x, w, win, groups)
     return y if b is None else y + b
 

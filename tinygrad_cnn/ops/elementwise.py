@@ -21,7 +21,7 @@ _ANY = [S(x=(2, 3)), S(x=())]
 _POSITIVE = [S(x=positive(2, 3)), S(x=positive())]
 
 
-@op(samples=_ANY, ref=scalarwise(math.exp), numpy=[np.exp], stacks=elementwise)
+@op(floating=["x"], samples=_ANY, ref=scalarwise(math.exp), numpy=[np.exp], stacks=elementwise)
 def exp(x: Any) -> Any:
     """e ** x.  x (...) -> (...)"""
     return np.exp(x)
@@ -30,7 +30,7 @@ def exp(x: Any) -> Any:
 exp.vjp(x=lambda g, y: g * y)
 
 
-@op(samples=_ANY, ref=scalarwise(math.expm1), numpy=[np.expm1], stacks=elementwise)
+@op(floating=["x"], samples=_ANY, ref=scalarwise(math.expm1), numpy=[np.expm1], stacks=elementwise)
 def expm1(x: Any) -> Any:
     """e ** x - 1, exact near 0.  x (...) -> (...)"""
     return np.expm1(x)
@@ -39,7 +39,7 @@ def expm1(x: Any) -> Any:
 expm1.vjp(x=lambda g, x: g * exp(x))  # y + 1 would cancel where x is far below 0
 
 
-@op(samples=_POSITIVE, ref=scalarwise(math.log), numpy=[np.log], stacks=elementwise)
+@op(floating=["x"], samples=_POSITIVE, ref=scalarwise(math.log), numpy=[np.log], stacks=elementwise)
 def log(x: Any) -> Any:
     """The natural logarithm.  x (...) -> (...)"""
     return np.log(x)
@@ -48,7 +48,7 @@ def log(x: Any) -> Any:
 log.vjp(x=lambda g, x: g / x)
 
 
-@op(samples=_POSITIVE, ref=scalarwise(math.log1p), numpy=[np.log1p], stacks=elementwise)
+@op(floating=["x"], samples=_POSITIVE, ref=scalarwise(math.log1p), numpy=[np.log1p], stacks=elementwise)
 def log1p(x: Any) -> Any:
     """log(1 + x), exact near 0.  x (...) -> (...)"""
     return np.log1p(x)
@@ -57,7 +57,7 @@ def log1p(x: Any) -> Any:
 log1p.vjp(x=lambda g, x: g / (x + 1))
 
 
-@op(samples=_POSITIVE, ref=scalarwise(math.sqrt), numpy=[np.sqrt], stacks=elementwise)
+@op(floating=["x"], samples=_POSITIVE, ref=scalarwise(math.sqrt), numpy=[np.sqrt], stacks=elementwise)
 def sqrt(x: Any) -> Any:
     """The square root; its derivative at 0 is taken as 0.  x (...) -> (...)"""
     return np.sqrt(x)
@@ -89,13 +89,13 @@ abs.vjp(x=lambda g, x: where(x > 0, g, where(x < 0, -g, 0)))
 abs.formula(x="g * sign(x)")
 
 
-@op(samples=_ANY, ref=scalarwise(math.sin), numpy=[np.sin], stacks=elementwise)
+@op(floating=["x"], samples=_ANY, ref=scalarwise(math.sin), numpy=[np.sin], stacks=elementwise)
 def sin(x: Any) -> Any:
     """The sine.  x (...) in radians -> (...)"""
     return np.sin(x)
 
 
-@op(samples=_ANY, ref=scalarwise(math.cos), numpy=[np.cos], stacks=elementwise)
+@op(floating=["x"], samples=_ANY, ref=scalarwise(math.cos), numpy=[np.cos], stacks=elementwise)
 def cos(x: Any) -> Any:
     """The cosine.  x (...) in radians -> (...)"""
     return np.cos(x)
@@ -105,7 +105,7 @@ sin.vjp(x=lambda g, x: g * cos(x))
 cos.vjp(x=lambda g, x: -(g * sin(x)))
 
 
-@op(samples=_ANY, ref=scalarwise(math.tanh), numpy=[np.tanh], stacks=elementwise)
+@op(floating=["x"], samples=_ANY, ref=scalarwise(math.tanh), numpy=[np.tanh], stacks=elementwise)
 def tanh(x: Any) -> Any:
     """The hyperbolic tangent.  x (...) -> (...)"""
     return np.tanh(x)
@@ -114,7 +114,7 @@ def tanh(x: Any) -> Any:
 tanh.vjp(x=lambda g, y: g * (1 - y * y))
 
 
-@op(samples=_ANY, ref=scalarwise(lambda x: 1 / (1 + math.exp(-x))), stacks=elementwise)
+@op(floating=["x"], samples=_ANY, ref=scalarwise(lambda x: 1 / (1 + math.exp(-x))), stacks=elementwise)
 def sigmoid(x: Any) -> Any:
     """1 / (1 + e**-x), without overflow.  x (...) -> (...)
 
@@ -129,7 +129,7 @@ sigmoid.vjp(x=lambda g, y: g * (y * (1 - y)))
 sigmoid.formula(y="1 / (1 + exp(-x))")
 
 
-@op(samples=_ANY, ref=scalarwise(lambda x: math.log1p(math.exp(x))), stacks=elementwise)
+@op(floating=["x"], samples=_ANY, ref=scalarwise(lambda x: math.log1p(math.exp(x))), stacks=elementwise)
 def softplus(x: Any) -> Any:
     """log(1 + e**x), without overflow.  x (...) -> (...)"""
     return np.logaddexp(x, 0)
@@ -153,6 +153,7 @@ def _taylor() -> np.ndarray:
 
 
 @op(
+    floating=["x"],
     samples=[S(x=(2, 3)), S(x=uniform(-7, 7, 40)), S(x=uniform(-0.01, 0.01, 5))],
     ref=scalarwise(math.erf),
     stacks=elementwise,

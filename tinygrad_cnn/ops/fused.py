@@ -43,6 +43,7 @@ def _conv_relu(x: Any, w: Any, b: Any = None, **options: Any) -> Any:
 
 
 @op(
+    floating=["x", "w", "b"],
     branches=lambda y: y > 0,
     samples=_SAMPLES[:5],
     ref=lambda x, w, b=None, **options: np.maximum(_conv2d_ref(x, w, b, **options), 0),
@@ -99,7 +100,14 @@ def _linear_ref(x: Any, w: Any, b: Any = None) -> Any:
     return out.reshape(*x.shape[:-1], w.shape[1]) + (0 if b is None else b)
 
 
-@op(samples=_DENSE, ref=_linear_ref, composition=_linear, cost=_linear_cost, stacks=last_axes("x"))
+@op(
+    floating=["x", "w", "b"],
+    samples=_DENSE,
+    ref=_linear_ref,
+    composition=_linear,
+    cost=_linear_cost,
+    stacks=last_axes("x"),
+)
 def linear(x: Any, w: Any, b: Any = None) -> Any:
     """x @ w + b, a dense layer.  x (..., C) · w (C, O) · b (O,) -> (..., O)
 
@@ -111,6 +119,7 @@ def linear(x: Any, w: Any, b: Any = None) -> Any:
 
 
 @op(
+    floating=["x", "w", "b"],
     branches=lambda y: y > 0,
     samples=_DENSE,
     ref=lambda x, w, b=None: np.maximum(_linear_ref(x, w, b), 0),
@@ -137,6 +146,7 @@ linear_relu.formula(y="maximum(x @ w + b, 0)")
 
 
 @op(
+    floating=["a", "b"],
     branches=lambda y: y > 0,
     samples=[S(a=(2, 3), b=apart(2, 3)), S(a=(2, 2, 2, 3), b=apart(2, 2, 2, 3))],
     ref=scalarwise(lambda a, b: max(a + b, 0.0)),
@@ -205,6 +215,7 @@ _SCALED = [S(x=(2, 2, 2, 3), scale=(3,), shift=(3,)), S(x=(4, 2), scale=(2,), sh
 
 
 @op(
+    floating=["x", "scale", "shift"],
     samples=_SCALED,
     ref=scalarwise(lambda x, scale, shift: x * scale + shift),
     composition=_scale_shift,
@@ -216,6 +227,7 @@ def scale_shift(x: Any, scale: Any, shift: Any) -> Any:
 
 
 @op(
+    floating=["x", "scale", "shift"],
     branches=lambda y: y > 0,
     samples=_SCALED,
     ref=scalarwise(lambda x, scale, shift: max(x * scale + shift, 0.0)),
@@ -248,6 +260,7 @@ _NORMS = [S(x=(2, 3, 2, 2), gamma=positive(2), beta=(2,), eps=1e-2), S(x=(5, 3),
 
 
 @op(
+    floating=["x", "gamma", "beta"],
     samples=_NORMS,
     aux=["mean", "var"],
     ref=_norm_ref,
@@ -272,6 +285,7 @@ def batch_norm(
 
 
 @op(
+    floating=["x", "gamma", "beta"],
     branches=lambda y: y > 0,
     samples=_NORMS,
     aux=["mean", "var"],

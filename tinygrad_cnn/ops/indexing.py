@@ -17,6 +17,7 @@ from ..autodiff.batching import lengthened
 from ..autodiff.kinds import Key, Whole
 from ..core import op
 from ..core.tensor import Tensor
+from ._arguments import fitting
 from ._axes import along_axis
 from .algebra import sum_to
 from .arithmetic import where
@@ -162,6 +163,8 @@ def _put_ref(x: np.ndarray, *indices: np.ndarray, key: Any, shape: tuple[int, ..
 def put(x: Any, *indices: Any, key: Key, shape: tuple[int, ...]) -> Any:
     """Zeros of a shape with x added at [key], repeated places summed; the adjoint of getitem.  x (...) -> shape"""
     key = _filled(key, indices)
+    if x.dtype.kind in "biu":  # sums of bytes need more room, as in np.sum
+        x = x.astype(np.sum(x[:0] if x.ndim else x, axis=None).dtype, copy=False)
     if all(a.dtype == bool for a in indices):  # each place is taken once
         out = np.zeros_like(x, shape=shape)
         out[key] = x
@@ -239,7 +242,8 @@ def _setitem_ref(x: np.ndarray, v: np.ndarray, *indices: np.ndarray, key: Any) -
 def setitem(x: Any, v: Any, *indices: Any, key: Key) -> Any:
     """x with v written at [key]; ``x[key] = v`` of a Tensor.  x (...) · v (...) -> (...)
 
-    Where several values are written to one place the last one stays, and only it gets a gradient.
+    Where several values are written to one place the last one stays, and only it gets a gradient.  The result has the
+    dtype of x; a value that x cannot hold, such as 0.5 among whole numbers, is refused.
 
     >>> x, v = tg.zeros(3, requires_grad=True), tg.Tensor([1.0, 2.0], requires_grad=True)
     >>> y = tg.setitem(x, v, key=[0, 2])
@@ -247,6 +251,7 @@ def setitem(x: Any, v: Any, *indices: Any, key: Key) -> Any:
     (array([1., 0., 2.], dtype=float32), [array([0., 1., 0.], dtype=float32), array([1., 1.], dtype=float32)])
     """
     out, key = x.copy(order="C"), _filled(key, indices)
+    v = fitting("setitem", "v", v, x.dtype)
     if all(a.dtype == bool for a in indices):
         out[key] = v
     else:  # one after another, so that the last one stays: NumPy goes through more axes in an order of its own

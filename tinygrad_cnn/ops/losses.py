@@ -37,7 +37,14 @@ def _softmax_ref(x: np.ndarray, *, axis: int = -1, log: bool = False) -> np.ndar
     return np.apply_along_axis(row, axis, x)
 
 
-@op(stacks=_ON_AXIS, params=["axis"], samples=_ROWS, ref=_softmax_ref, cost=lambda x_shape: 4 * math.prod(x_shape))
+@op(
+    floating=["x"],
+    stacks=_ON_AXIS,
+    params=["axis"],
+    samples=_ROWS,
+    ref=_softmax_ref,
+    cost=lambda x_shape: 4 * math.prod(x_shape),
+)
 def softmax(x: Any, axis: Whole = -1) -> Any:
     """exp(x) / sum(exp(x)) along an axis.  x (..., C) -> (..., C)
 
@@ -53,6 +60,7 @@ softmax.formula(y="exp(x) / sum(exp(x))")
 
 
 @op(
+    floating=["x"],
     params=["axis"],
     samples=_ROWS,
     ref=lambda x, axis=-1: _softmax_ref(x, axis=axis, log=True),
@@ -202,6 +210,7 @@ def _cross_entropy(
 
 
 @op(
+    floating=["logits"],
     aux=["p"],
     samples=[
         S(logits=(4, 3), labels=np.array([0, 2, 1, 1])), S(logits=(4, 3), labels=probabilities(4, 3), reduction="sum"),
@@ -222,7 +231,7 @@ def softmax_cross_entropy(
 
     Parameters
     ----------
-    labels : class indices, or rows of probabilities.
+    labels : class indices, or rows of probabilities; these and `weight` are taken in the dtype of the logits.
     weight : (C,), of each class; the mean is then weighted too (for class indices).
     ignore_index : rows with this label count nothing; if all rows do, the mean is 0, and so is its gradient.
     label_smoothing : this share of each target is spread evenly over all classes.

@@ -22,6 +22,7 @@ __all__ = ["group_norm", "instance_norm", "layer_norm", "normalize", "rms_norm"]
 
 
 @op(
+    floating=["x"],
     samples=[S(x=(4, 3), axis=0, eps=1e-3), S(x=(2, 3, 2, 2), axis=(0, 1, 2), eps=1e-2), S(x=(2, 5), axis=-1, eps=0.1)],
     ref=lambda x, *, axis, eps=1e-5: (x - x.mean(axis, keepdims=True)) / np.sqrt(
         ((x - x.mean(axis, keepdims=True)) ** 2).mean(axis, keepdims=True) + eps),

@@ -105,6 +105,7 @@ def max_pool2d(
 
 
 @op(
+    floating=["dy"],
     samples=[
         S(dy=(2, 2, 3, 2), tap=integers(4, 2, 2, 3, 2), size=(4, 6), window=2),
         S(dy=(1, 3, 3, 2), tap=integers(1, 1, 3, 3, 2), size=(3, 3), window=3, stride=1, padding=((0, 2), (0, 2))),
@@ -149,6 +150,7 @@ max_pool2d_take.vjp(x=lambda g, tap, x_shape, **p: max_pool2d_put(g, tap, size=x
 
 
 @op(
+    floating=["x"],
     params=["window"],
     samples=[
         S(x=(2, 4, 6, 2), window=2), S(x=(1, 5, 5, 2), window=3, stride=2, padding=1),
@@ -179,11 +181,11 @@ def avg_pool2d(
     array([2.5, 3. ])
     """
     win = geometry("avg_pool2d", x.shape, window, stride, padding, 1, ceil_mode)
-    check_floating("avg_pool2d", x)
     return kernels.avg_pool2d(x, win, shapes.tap_counts(win, count_include_pad))
 
 
 @op(
+    floating=["dy"],
     samples=[
         S(dy=(2, 2, 3, 2), size=(4, 6), window=2),
         S(dy=(1, 3, 3, 2), size=(5, 5), window=3, stride=2, padding=1, count_include_pad=False),
@@ -209,6 +211,7 @@ avg_pool2d_put.vjp(dy=lambda g, window, stride, padding, ceil_mode, count_includ
 
 
 @op(
+    floating=["x"],
     samples=[S(x=(2, 3, 4, 2)), S(x=(1, 1, 1, 3))],
     ref=lambda x: np.array([[image[..., c].sum() / image[..., c].size for c in range(x.shape[3])] for image in x]),
     cost=lambda x_shape: math.prod(x_shape),

@@ -306,6 +306,7 @@ def argmin(x: Any, axis: Whole | None = None, keepdims: bool = False) -> Any:
 
 
 @op(
+    floating=["x"],
     params=["axis", "keepdims"],
     samples=_AXES,
     ref=_by_rows(lambda v: math.log(math.fsum(math.exp(e) for e in v))),
@@ -337,6 +338,7 @@ logsumexp.formula(y="log(sum(exp(x)))", x="spread(g) * exp(x - spread(y))")
 
 
 @op(
+    floating=["x"],
     params=["axis", "keepdims"],
     samples=_AXES[:3],
     ref=_by_rows(lambda v: math.hypot(*v)),

@@ -142,6 +142,7 @@ def resize(x: Any, size: Size2d, *, mode: ResizeMode = "nearest", align_corners:
 
 
 @op(
+    floating=["dy"],
     samples=[
         S(dy=(2, 6, 8, 2), size=(3, 4)), S(dy=(1, 3, 2, 1), size=(5, 4)), S(dy=(1, 6, 5, 2), size=(3, 4),
         mode="bilinear"), S(dy=(1, 2, 5, 1), size=(5, 2), mode="bilinear", align_corners=True),
@@ -172,6 +173,7 @@ def _adaptive_ref(x: np.ndarray, size: Any) -> np.ndarray:
 
 
 @op(
+    floating=["x"],
     params=["size"],
     samples=[S(x=(2, 5, 6, 2), size=(2, 4)), S(x=(1, 4, 6, 1), size=2), S(x=(2, 2, 3, 1), size=(3, 5)),
              S(x=(1, 3, 4, 2), size=1)],
@@ -193,6 +195,7 @@ def adaptive_avg_pool2d(x: Any, size: Size2d) -> Any:
 
 
 @op(
+    floating=["dy"],
     samples=[S(dy=(2, 2, 4, 2), size=(5, 6)), S(dy=(1, 3, 5, 1), size=(2, 3))],
     ref=_adjoint_ref(_adaptive_ref),
     cost=lambda y_shape: 2 * math.prod(y_shape),

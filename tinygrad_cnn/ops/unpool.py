@@ -18,7 +18,7 @@ from ..autodiff.sample import integers
 from ..core import op
 from ..core.tensor import as_array
 from ..kernels import shapes
-from ._arguments import Input, placed, values
+from ._arguments import Input, check_floating, placed, values
 from .pool import geometry, max_pool2d_take
 
 __all__ = ["max_pool2d_with_indices", "max_unpool2d"]
@@ -35,6 +35,7 @@ def max_pool2d_with_indices(
     who = placed("max_pool2d_with_indices")
     shape, plain = np.shape(x), as_array(values(x), who)
     win = geometry(who, shape, window, stride, padding, dilation, ceil_mode)
+    check_floating(who, plain)
     _, tap = kernels.max_pool2d(plain, win)
     (_, j), (si, sj), ((top, _), (left, _)), (di, dj) = win.window, win.stride, win.padding, win.dilation
     tap = tap.astype(np.intp)
@@ -66,6 +67,7 @@ def _unpool_ref(x: np.ndarray, indices: np.ndarray, size: Any) -> np.ndarray:
 
 
 @op(
+    floating=["x"],
     params=["size"],
     samples=[S(x=(2, 2, 3, 2), indices=integers(24, 2, 2, 3, 2), size=(4, 6)),
              S(x=(1, 2, 2, 1), indices=integers(9, 1, 2, 2, 1), size=3)],

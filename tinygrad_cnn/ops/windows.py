@@ -88,6 +88,7 @@ def unfold(x: Any, window: Size2d, *, stride: Size2d = 1, padding: Padding = 0, 
 
 
 @op(
+    floating=["cols"],
     samples=[
         S(cols=(2, 3, 3, 2, 3, 2), size=(4, 5), window=(2, 3)),
         S(cols=(1, 3, 3, 3, 3, 2), size=(5, 5), window=3, stride=2, padding=1),

@@ -33,6 +33,7 @@ class Case:
         self.moving = [k for k in floating if op.input(k) not in op.selectors]
         self.rng = np.random.default_rng(SEED)
         self.kept: dict[str, Any] = {}
+        self.wraps = False  # whether integer results went round, beyond the largest number
 
     def __call__(self, inputs: Sequence[Any], fn: Callable[..., Any] | None = None) -> Any:
         """The op, or another function of the same arguments; generators start afresh each time."""

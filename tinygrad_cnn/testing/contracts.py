@@ -20,6 +20,7 @@ from ..core.errors import describe
 from ..core.graph import all_inputs, walk
 from ..core.tensor import Tensor
 from .case import SEED, Case, cotangent, require, same, same_gradients
+from .dtypes import two_widths, whole_numbers
 from .gradient_check import gradcheck
 
 
@@ -349,6 +350,8 @@ CONTRACTS: dict[str, Callable[[Case], int]] = {
     "gradients": gradients,
     "both worlds": both_worlds,
     "float32 stays": keeps_float32,
+    "whole numbers": whole_numbers,
+    "two widths of floats": two_widths,
     "any layout": any_layout,
     "inputs unmodified": leaves_inputs_alone,
     "gradients are one's own": owns_gradients,
