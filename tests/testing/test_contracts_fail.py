@@ -82,8 +82,9 @@ def test_whole_numbers_go_wrong(user_op):
 
 
 def test_two_widths_of_floats_are_not_promoted(user_op):
-    options = {"broadcasts": True, "samples": [Sample(x=TWO, w=TWO)], "rules": {"x": lambda g, w: g * w, "w": lambda g, x: g * x}}
-    first = user_op(lambda x, w: (x * w).astype(x.dtype), **options)
+    rules = {"x": lambda g, w: g * w, "w": lambda g, x: g * x}
+    options = {"samples": [Sample(x=TWO, w=TWO)], "rules": rules}
+    first = user_op(lambda x, w: (x * w).astype(x.dtype), broadcasts=True, **options)
     broken(first, "two widths of floats", "float32 x beside float64, on the backend numpy: the result is float32")
 
 

@@ -4,7 +4,7 @@ from .branching import deciding as deciding
 from .checkpointing import checkpoint as checkpoint
 from .composing import composed as composed
 from .decorating import decorated as decorated
-from .dtypes import numbers as numbers
+from .dtypes import with_dtypes as with_dtypes
 from .effects import effect as effect
 from .explaining import explain_grad as explain_grad
 from .guarding import debug as debug

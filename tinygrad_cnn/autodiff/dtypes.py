@@ -19,7 +19,7 @@ WHOLE = np.dtype(np.float64)  # what whole numbers become on their own: float32 
 NUMBERS = (bool, int, float)
 
 
-def numbers(op: Any, arrays: list[Any], shaped: bool, loose: bool) -> tuple[list[Any], bool]:
+def with_dtypes(op: Any, arrays: list[Any], shaped: bool, loose: bool) -> tuple[list[Any], bool]:
     """Give Python numbers and whole numbers among an op's inputs their dtype.
 
     Returns the inputs, and whether there are plain arrays among them.  `shaped` says whether there were before,
@@ -72,4 +72,4 @@ def odd(array: Any, value: Any) -> str:
     return f"dtype {array.dtype} from {type(value).__name__}.{remedy(value)}" if value is not None else "None."
 
 
-hooks.update(numbers=numbers, odd=odd)
+hooks.update(numbers=with_dtypes, odd=odd)

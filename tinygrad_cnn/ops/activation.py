@@ -15,7 +15,7 @@ from ..autodiff.sample import apart, uniform
 from ..core import op
 from ._reference import scalarwise
 from .arithmetic import minimum, where
-from .elementwise import erf, exp, sigmoid, tanh
+from .elementwise import erf, exp, sigmoid
 
 __all__ = ["clip", "elu", "gelu", "hard_sigmoid", "hard_swish", "leaky_relu", "prelu", "relu", "relu6", "selu", "silu"]
 
@@ -217,7 +217,7 @@ def _normal(x: Any, approximate: str) -> Any:
     if approximate == "none":
         return (erf(x * (1 / _ROOT_2)) + 1) * 0.5
     if approximate == "tanh":
-        return (tanh((x + x * x * x * 0.044715) * (2 / _ROOT_2_PI)) + 1) * 0.5
+        return sigmoid((x + x * x * x * 0.044715) * (4 / _ROOT_2_PI))  # (tanh(u) + 1) / 2 without its cancellation
     raise ValueError(f'gelu: approximate={approximate!r} must be "none" or "tanh".')
 
 

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.batching import elementwise, lengthened
+from ..autodiff.dtypes import floating_dtype
 from ..autodiff.kinds import Dtype, Shape
 from ..autodiff.sample import Sample as S
 from ..core.operation import op
+from ..core.tensor import Tensor, as_array
 
 __all__ = ["add", "broadcast_to", "cast"]
 
@@ -81,6 +83,13 @@ def cast(x: Any, *, dtype: Dtype) -> Any:
 
 
 cast.vjp(x=lambda g, x_dtype: cast(g, dtype=x_dtype))
+
+
+def floats(who: str, *xs: Any) -> tuple[Any, ...]:
+    """Arrays or Tensors with whole numbers and booleans as floats, by the rule of ``@op(floating=...)``."""
+    arrays = tuple([x if isinstance(x, Tensor) else as_array(x, who) for x in xs])
+    dtype = floating_dtype(*arrays)
+    return tuple([cast(x, dtype=dtype) if x.dtype.kind in "biu" else x for x in arrays])
 
 
 @op(samples=[S(x=(2, 3))], ref=np.array, cost=lambda: 0, stacks=elementwise)

@@ -73,6 +73,7 @@ neg.vjp(x=lambda g: -g)
     samples=[
         S(a=positive(2, 3), b=(2, 3)), S(a=positive(2, 1, 3), b=(4, 1)), S(a=(2, 3), b=2), S(a=(2, 3), b=3),
         S(a=positive(3), b=-0.5), S(a=1.5, b=(2, 2)), S(a=(2, 3), b=0), S(a=(2, 3), b=1),
+        S(a=positive(3), b=uniform(0, 0, 3)),
     ],
     ref=scalarwise(lambda a, b: a**b),
     numpy=[np.power],
@@ -80,7 +81,8 @@ neg.vjp(x=lambda g: -g)
 def pow(a: Any, b: Any) -> Any:
     """a ** b.  a (...) · b (...) -> (...)
 
-    The gradient in a at a = 0, b = 0 is 0, and the gradient in b is 0 where a = 0.
+    The gradient in a at a = 0, b = 0 is 0.  The gradient in b is 0 where a = 0 and b >= 0, minus infinity where a = 0
+    and b < 0, and NaN where a < 0.
     """
     return a**b
 
@@ -88,15 +90,17 @@ def pow(a: Any, b: Any) -> Any:
 def _pow_a(g: Any, a: Any, b: Any) -> Any:
     if isinstance(b, (int, float)):
         return g * 0.0 if b == 0 else g if b == 1 else g * (a * 2) if b == 2 else g * (b * a ** (b - 1))
-    zero = b == 0
-    return g * where(zero, 0, b * a ** where(zero, 1, b - 1))
+    zero = (a == 0) & (b == 0)  # elsewhere b * a ** (b - 1) has the right derivatives, at b = 0 too
+    return g * where(zero, 0, b * where(zero, 1, a) ** (b - 1))
 
 
 def _pow_b(g: Any, a: Any, y: Any) -> Any:
     if isinstance(a, (int, float)):
-        return g * y * math.log(a) if a > 0 else where(y == 0, 0, g * math.nan)
-    zero = a == 0
-    return where(zero, 0, g * y * registry["log"](where(zero, 1, a)))
+        if a != 0:
+            return g * y * (math.log(a) if a > 0 else math.nan)
+        return g * where(y == math.inf, -math.inf, 0.0)
+    flat = (a == 0) & (y != math.inf)  # 0 ** b is 0 for all b above 0, and infinite for those below
+    return where(flat, 0, g * y * registry["log"](where(flat, 1, a)))
 
 
 pow.vjp(a=_pow_a, b=_pow_b)

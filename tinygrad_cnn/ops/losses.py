@@ -14,7 +14,8 @@ from ..autodiff.numbers import number
 from ..autodiff.sample import positive, probabilities
 from ..core import Tensor, op
 from ._arguments import Input, shape_of, values
-from .algebra import cast
+from .activation import clip
+from .algebra import cast, floats
 from .arithmetic import where
 from .elementwise import abs, exp, softplus
 from .reduce import mean, sum
@@ -331,9 +332,11 @@ def _reduce(who: str, losses: Any, reduction: str) -> Any:
     return losses if reduction == "none" else sum(losses) if reduction == "sum" else mean(losses)
 
 
-def _check_pair(who: str, a: Any, b: Any) -> None:
+def _pair(who: str, a: Any, b: Any) -> tuple[Any, Any]:
+    """Predictions and targets of one shape, whole numbers among them as floats: differences of bytes go round."""
     if (mine := shape_of(who, a)) != (other := shape_of(who, b)):
         raise ValueError(f"{who}: predictions {mine} and targets {other} must have one shape.")
+    return floats(who, a, b)
 
 
 def nll_loss(
@@ -354,6 +357,7 @@ def nll_loss(
     if not isinstance(labels, Tensor):
         labels = np.asarray(labels)
     _indices("nll_loss", shape_of("nll_loss", log_probabilities), values(labels), ignore_index)  # checks them
+    (log_probabilities,) = floats("nll_loss", log_probabilities)
     return _weighed("nll_loss", log_probabilities, labels, weight, ignore_index, 0.0, reduction)
 
 
@@ -364,7 +368,7 @@ def mse_loss(predictions: Input, targets: Input, *, reduction: Reduction = "mean
     >>> round(float(tg.mse_loss(predictions, targets)), 4)  # (0 + 4 + 1) / 3
     1.6667
     """
-    _check_pair("mse_loss", predictions, targets)
+    predictions, targets = _pair("mse_loss", predictions, targets)
     d = predictions - targets
     return _reduce("mse_loss", d * d, reduction)
 
@@ -376,7 +380,7 @@ def l1_loss(predictions: Input, targets: Input, *, reduction: Reduction = "mean"
     >>> float(tg.l1_loss(predictions, targets))  # (0 + 2 + 1) / 3
     1.0
     """
-    _check_pair("l1_loss", predictions, targets)
+    predictions, targets = _pair("l1_loss", predictions, targets)
     return _reduce("l1_loss", abs(predictions - targets), reduction)
 
 
@@ -386,11 +390,11 @@ def huber_loss(predictions: Input, targets: Input, *, delta: Number = 1.0, reduc
     >>> tg.huber_loss(np.array([0.5, 3.0]), np.zeros(2), reduction="none")
     array([0.125, 2.5  ])
     """
-    _check_pair("huber_loss", predictions, targets)
+    predictions, targets = _pair("huber_loss", predictions, targets)
     delta = number("huber_loss", "delta", delta, above=0)
-    d = predictions - targets  # its square, not that of |d|, whose second derivative at 0 would be lost
-    size = abs(d)
-    return _reduce("huber_loss", where(size <= delta, d * d * 0.5, (size - 0.5 * delta) * delta), reduction)
+    d = predictions - targets
+    near = clip(d, -delta, delta)  # d**2 / 2 near 0, and beyond a slope that stays finite at infinity
+    return _reduce("huber_loss", near * (d - near * 0.5), reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -405,7 +409,7 @@ def binary_cross_entropy_with_logits(
     array([  0.6931, 100.    ])
     """
     who = "binary_cross_entropy_with_logits"
-    _check_pair(who, logits, targets)
+    logits, targets = _pair(who, logits, targets)
     tail = softplus(-logits)  # -log s
     if pos_weight is None:
         return _reduce(who, logits * (1 - targets) + tail, reduction)

@@ -14,6 +14,7 @@ from ..autodiff.numbers import number, whole
 from ..core import op
 from ._arguments import Input
 from ._axes import axes_of
+from .algebra import floats
 from .arithmetic import pow
 from .reduce import mean, var
 from .shape import reshape
@@ -96,4 +97,5 @@ def rms_norm(x: Input, gamma: Input = None, *, axis: Axis = -1, eps: Number = 1e
     Source: Zhang and Sennrich (2019).
     """
     eps = number("rms_norm", "eps", eps, 0)
+    (x,) = floats("rms_norm", x)
     return affine(x * pow(mean(x * x, axis=axis, keepdims=True) + eps, -0.5), gamma, None)
