@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.means import divides_by
 from ..ops import maximum, minimum
 from ..ops.losses import check_reduction
 from ._check import boxes_of
@@ -72,4 +73,6 @@ def _iou(a: Any, b: Any) -> tuple[Any, Any]:
 def _reduced(loss: Any, reduction: str) -> Any:
     if reduction == "none":
         return loss
+    if reduction == "mean":
+        divides_by(len(loss))
     return loss.sum() / max(len(loss), 1) if reduction == "mean" else loss.sum()

@@ -10,6 +10,7 @@ import numpy as np
 from ..autodiff import Sample as S
 from ..autodiff.batching import by_parameters, later
 from ..autodiff.kinds import Number, Reduction, Whole
+from ..autodiff.means import divides_by
 from ..autodiff.numbers import number
 from ..autodiff.sample import positive, probabilities
 from ..core import Tensor, op
@@ -135,8 +136,11 @@ def _targets(
 
 def _scale(counts: np.ndarray, reduction: str) -> Any:
     """What every row's loss is multiplied by; nothing to average over gives 0."""
+    if reduction != "mean":
+        return 1.0
     total = counts.sum()
-    return (1 / total if total else 0.0) if reduction == "mean" else 1.0
+    divides_by(total)
+    return 1 / total if total else 0.0
 
 
 def _cross_entropy_ref(
@@ -195,9 +199,13 @@ def _weighed(
     losses = -sum(where(rows != 0, rows * flat, 0), axis=1)
     if reduction == "none":
         return reshape(losses, shape[:-1])
-    if reduction == "sum" or counts is None:
-        return sum(losses) * (1.0 if reduction == "sum" else 1 / losses.shape[0] if losses.shape[0] else 0.0)
+    if reduction == "sum":
+        return sum(losses)
+    if counts is None:
+        divides_by(losses.shape[0])
+        return sum(losses) * (1 / losses.shape[0] if losses.shape[0] else 0.0)
     total = sum(counts)
+    divides_by(values(total))
     return sum(losses) / where(total != 0, total, 1)
 
 
@@ -329,7 +337,10 @@ softmax_cross_entropy.formula(
 
 def _reduce(who: str, losses: Any, reduction: str) -> Any:
     check_reduction(who, reduction)
-    return losses if reduction == "none" else sum(losses) if reduction == "sum" else mean(losses)
+    if reduction == "mean":
+        divides_by(math.prod(losses.shape))
+        return mean(losses)
+    return losses if reduction == "none" else sum(losses)
 
 
 def _pair(who: str, a: Any, b: Any) -> tuple[Any, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.kinds import Array, Whole
+from ..autodiff.means import divides_by, with_divisor
 from ..autodiff.numbers import whole
 from ..core import Tensor, no_grad
 from ..core.tensor import plain
@@ -19,11 +20,18 @@ from ..ops import softmax_cross_entropy
 Metric = Callable[[np.ndarray, np.ndarray], float]
 
 
-def accuracy(outputs: np.ndarray, labels: np.ndarray) -> float:
-    """The share of rows whose largest output is the label's.  outputs (N,C) · labels (N,) or (N,C) -> [0, 1]"""
-    if np.ndim(labels) > 1:
+def accuracy(outputs: np.ndarray, labels: np.ndarray, *, ignore_index: int | None = None) -> float:
+    """The share of rows whose largest output is the label's.  outputs (...,C) · labels (...) or (...,C) -> [0, 1]
+
+    Rows with the label `ignore_index` do not count; of no rows the accuracy is 0.  As a metric of `fit`:
+    ``metrics={"accuracy": functools.partial(tg.train.accuracy, ignore_index=255)}``.
+    """
+    if np.ndim(labels) == np.ndim(outputs):
         labels = np.argmax(labels, axis=-1)
-    return float(np.mean(np.argmax(outputs, axis=-1) == labels))
+    right = np.argmax(outputs, axis=-1) == labels
+    right = right if ignore_index is None else right[labels != ignore_index]
+    divides_by(right.size)
+    return float(np.mean(right)) if right.size else 0.0
 
 
 def predict(model: Callable[..., Any], images: Tensor | Array, *, batch_size: Whole = 256) -> np.ndarray:
@@ -52,7 +60,8 @@ def evaluate(
     Parameters
     ----------
     data : a Dataset or a DataLoader of (inputs, labels).
-    loss : function of (outputs, labels) that gives a mean; default `softmax_cross_entropy`.
+    loss : function of (outputs, labels) that gives a mean; default `softmax_cross_entropy`.  The mean over the data set
+        does not depend on `batch_size`, also where class weights or ignored labels make rows count differently.
     metrics : functions of (outputs, labels) on the whole set, by name; default accuracy, for the default loss.
 
     Returns
@@ -71,16 +80,17 @@ def evaluate(
     """
     loss, metrics = defaults(loss, metrics)
     loader = data if isinstance(data, DataLoader) else DataLoader(data, batch_size=batch_size)
-    total, outputs, labels = 0.0, [], []
+    total, weight, outputs, labels = 0.0, 0.0, [], []
     with evaluating(model), no_grad():
         for x, y in loader:
             out = model(x)
-            total += float(plain(loss(out, y))) * len(x)
+            value, divisor = with_divisor(loss, out, y, otherwise=len(x))
+            total, weight = total + float(plain(value)) * divisor, weight + divisor
             outputs.append(plain(out))
             labels.append(plain(y))
-    count = sum(map(len, outputs))
     out, y = np.concatenate(outputs), np.concatenate(labels)
-    return {"loss": total / count, **{name: float(metric(out, y)) for name, metric in metrics.items()}}
+    mean = total / weight if weight else 0.0
+    return {"loss": mean, **{name: float(metric(out, y)) for name, metric in metrics.items()}}
 
 
 def defaults(

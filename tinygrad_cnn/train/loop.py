@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from ..autodiff.kinds import Number, Whole
+from ..autodiff.means import with_divisor
 from ..autodiff.numbers import whole
 from ..core.errors import describe
 from ..core.tensor import plain
@@ -58,9 +59,10 @@ def fit(
         ``(optimizer, steps)``, updates in all; it moves on after each update (`ReduceLROnPlateau`: after each epoch).
     loss : function of (outputs, labels) that gives a mean; default `tg.softmax_cross_entropy`.
     metrics : functions of (outputs, labels) by name; default accuracy, for the default loss.
-    accumulate : batches per update, whose gradients are averaged over all their examples, so that the update is that
-        of one batch as large as all of them; the rest at the end of an epoch makes a smaller one.  Layers that
-        look at a whole batch (`BatchNorm2d`) still see the small ones.
+    accumulate : batches per update, whose gradients are averaged over all their examples (by class weights and without
+        ignored labels, as the loss does), so that the update is that of one batch as large as all of them; the rest at
+        the end of an epoch makes a smaller one.  Layers that look at a whole batch (`BatchNorm2d`) still see the small
+        ones.
     ema : a `tg.optim.EMA` of this model, moved after each update; `validation` and `early_stop` go by its averages.
         The model ends with its own weights all the same (take ``ema.weights()``), unless `early_stop` kept the best.
     early_stop : stop after so many epochs without a lower loss (on `validation` if given), and keep the best weights.
@@ -131,16 +133,17 @@ class Trainer:
         self.early_stop, self.accumulate, self.ema = early_stop, accumulate, ema
         if ema is not None and getattr(ema, "model", None) is not model:
             raise ValueError("fit: ema must be a tg.optim.EMA of the model that is trained.")
-        self.pending = 0  # examples whose gradients wait for the update
+        self.pending, self.weight = 0, 0.0  # batches whose gradients wait for the update, and how much they count
         self.history = History()
         self.epoch = 0  # epochs that are over
         self.step = 0  # updates in all
         self.last_lr = self._lr()  # of the last update
-        self.sums = self._zero()  # of the epoch under way
+        self.sums, self.counts = self._zero()  # of the epoch under way, and what its means divide by
         self.best: dict[str, Any] = {"value": math.inf, "epoch": 0, "weights": {}}
 
-    def _zero(self) -> dict[str, float]:
-        return {"batches": 0, "examples": 0, "seconds": 0.0, "loss": 0.0, **dict.fromkeys(self.metrics, 0.0)}
+    def _zero(self) -> tuple[dict[str, float], dict[str, float]]:
+        means = dict.fromkeys(("loss", *self.metrics), 0.0)
+        return {"batches": 0, "examples": 0, "seconds": 0.0, **means}, dict(means)
 
     # -- the loop ---------------------------------------------------------------------------------------------
 
@@ -167,7 +170,7 @@ class Trainer:
                     break
                 row = self._row()
                 self.history.rows.append(row)
-                self.epoch, self.sums = self.epoch + 1, self._zero()
+                self.epoch, (self.sums, self.counts) = self.epoch + 1, self._zero()
                 bar.close(row)
                 self._judge(row)
                 if on_epoch is not None and on_epoch(row) is False:
@@ -197,7 +200,7 @@ class Trainer:
     def _batch(self, x: Any, y: Any) -> float:
         """Forward and backward of one batch, and the update if it is due; the loss."""
         outputs = self.model(x)
-        loss = self.loss(outputs, y)
+        loss, weight = with_divisor(self.loss, outputs, y, otherwise=len(x))
         value = float(plain(loss))
         if not math.isfinite(value):
             raise FloatingPointError(
@@ -206,22 +209,26 @@ class Trainer:
             )
         if not self.pending:
             self.optimizer.zero_grad()
-        (loss if self.accumulate == 1 else loss * len(x)).backward()
-        self.pending += len(x)
+        (loss if self.accumulate == 1 else loss * weight).backward()
+        self.pending, self.weight = self.pending + 1, self.weight + weight
         self.sums["batches"] += 1
         self.sums["examples"] += len(x)
-        self.sums["loss"] += value * len(x)
+        self.sums["loss"] += value * weight
+        self.counts["loss"] += weight
         out, labels = plain(outputs), plain(y)
         for name, metric in self.metrics.items():
-            self.sums[name] += float(metric(out, labels)) * len(x)
+            found, count = with_divisor(metric, out, labels, otherwise=len(x))
+            self.sums[name] += float(found) * count
+            self.counts[name] += count
         if self.sums["batches"] % self.accumulate == 0 or self.sums["batches"] == len(self.loader):
             self._update()
         return value
 
     def _update(self) -> None:
         if self.accumulate > 1:
-            scale_grad((p for group in self.optimizer.param_groups for p in group["params"]), 1 / self.pending)
-        self.last_lr, self.pending = self._lr(), 0
+            scale = 1 / self.weight if self.weight else 0.0  # none, if every label was ignored
+            scale_grad((p for group in self.optimizer.param_groups for p in group["params"]), scale)
+        self.last_lr, self.pending, self.weight = self._lr(), 0, 0.0
         self.optimizer.step()
         if self.ema is not None:
             self.ema.update()
@@ -236,9 +243,8 @@ class Trainer:
 
     def _so_far(self) -> Row:
         """The row of the epoch under way: averages over the examples that it has seen."""
-        count = self.sums["examples"]
         row: Row = {"epoch": self.epoch + 1, "step": self.step, "lr": self.last_lr, "seconds": self.sums["seconds"]}
-        return row | {name: self.sums[name] / count for name in ("loss", *self.metrics)}
+        return row | {name: self.sums[name] / (self.counts[name] or 1) for name in ("loss", *self.metrics)}
 
     def _row(self) -> Row:
         row = self._so_far()
@@ -280,7 +286,8 @@ class Trainer:
             "ema": None if self.ema is None else self.ema.state_dict(),
             "loader": self.loader.state_dict(),
             "generators": generator_states(self.model),
-            "epoch": self.epoch, "step": self.step, "last_lr": self.last_lr, "sums": self.sums, "best": self.best,
+            "epoch": self.epoch, "step": self.step, "last_lr": self.last_lr, "sums": self.sums, "counts": self.counts,
+            "best": self.best,
             "history": self.history.to_json(), "accumulate": self.accumulate,
         }  # fmt: skip
 
@@ -302,6 +309,7 @@ class Trainer:
         restore_generators(self.model, state["generators"])
         self.epoch, self.step, self.last_lr = state["epoch"], state["step"], state["last_lr"]
         self.sums, self.best, self.history = state["sums"], state["best"], History(**state["history"])
+        self.counts = state.get("counts") or dict.fromkeys(self.counts, self.sums["examples"])  # as it was before
 
     def _save(self) -> None:
         if self.run is not None:
