@@ -79,6 +79,8 @@ broadcast_to.vjp(x=lambda g, x_shape: sum_to(g, shape=x_shape))
 @op(stacks=elementwise, samples=[S(x=(2, 3), dtype=np.float64)], ref=lambda x, *, dtype: x * np.ones((), dtype))
 def cast(x: Any, *, dtype: Dtype) -> Any:
     """Convert to another dtype.  x (...) -> (...)"""
+    if dtype is None:  # which NumPy takes for float64
+        raise TypeError("cast: dtype=None must be a dtype, such as np.float32.")
     return x.astype(dtype)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from ..autodiff import Sample as S
 from ..autodiff.batching import by_parameters
 from ..autodiff.kinds import Number, PadMode, Width
+from ..autodiff.numbers import is_number
 from ..core import Tensor, op
 from ._arguments import fitting
 from ._taps import Taps, gather, taps
@@ -134,6 +135,8 @@ def pad(x: Any, width: Width, mode: PadMode = "constant", *, value: Number = 0.0
             x = gather(x, axis, _border(x.shape[axis], w, mode)[0]) if any(w) else x
         return np.copy(x) if not any(map(any, widths)) else x
     shape = tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True))
+    if not is_number(value):
+        raise TypeError(f"pad: value={value!r} must be a number.")
     out = np.full_like(x, fitting("pad", "value", value, x.dtype), shape=shape)
     out[_inner(width, x.shape)] = x
     return out

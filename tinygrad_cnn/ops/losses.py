@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import Sample as S
-from ..autodiff.batching import by_parameters, later
+from ..autodiff.batching import later
 from ..autodiff.kinds import Number, Reduction, Whole
 from ..autodiff.means import divides_by
 from ..autodiff.numbers import number
@@ -27,28 +27,32 @@ __all__ = [
     "softmax_cross_entropy",
 ]  # fmt: skip
 
-_ON_AXIS = by_parameters(lambda shape, axis: {"axis": later(axis)})
-_ROWS = [S(x=(2, 3)), S(x=(2, 3, 2), axis=1), S(x=(4,))]
+_ROWS = [S(x=(2, 3)), S(x=(2, 3, 2), axis=1), S(x=(4,)), S(x=(2, 3), axis=None)]
 
 
-def _softmax_ref(x: np.ndarray, *, axis: int = -1, log: bool = False) -> np.ndarray:
+def _stacked_on_axis(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
+    """One call for all, if the axis is one; over all elements, each by itself."""
+    return NotImplemented if params["axis"] is None else op(*inputs, axis=later(params["axis"]))
+
+
+def _softmax_ref(x: np.ndarray, *, axis: int | None = -1, log: bool = False) -> np.ndarray:
     def row(r: np.ndarray) -> np.ndarray:
         total = math.fsum(math.exp(v) for v in r)
         return np.array([v - math.log(total) if log else math.exp(v) / total for v in r])
 
-    return np.apply_along_axis(row, axis, x)
+    return row(x.ravel()).reshape(x.shape) if axis is None else np.apply_along_axis(row, axis, x)
 
 
 @op(
     floating=["x"],
-    stacks=_ON_AXIS,
+    stacks=_stacked_on_axis,
     params=["axis"],
     samples=_ROWS,
     ref=_softmax_ref,
     cost=lambda x_shape: 4 * math.prod(x_shape),
 )
-def softmax(x: Any, axis: Whole = -1) -> Any:
-    """exp(x) / sum(exp(x)) along an axis.  x (..., C) -> (..., C)
+def softmax(x: Any, axis: Whole | None = -1) -> Any:
+    """exp(x) / sum(exp(x)) along an axis, over all elements if None.  x (..., C) -> (..., C)
 
     >>> tg.softmax(np.log([[1.0, 2.0, 5.0]])).round(3)
     array([[0.125, 0.25 , 0.625]])
@@ -67,10 +71,10 @@ softmax.formula(y="exp(x) / sum(exp(x))")
     samples=_ROWS,
     ref=lambda x, axis=-1: _softmax_ref(x, axis=axis, log=True),
     cost=lambda x_shape: 4 * math.prod(x_shape),
-    stacks=_ON_AXIS,
+    stacks=_stacked_on_axis,
 )
-def log_softmax(x: Any, axis: Whole = -1) -> Any:
-    """log(softmax(x)) along an axis, without overflow.  x (..., C) -> (..., C)
+def log_softmax(x: Any, axis: Whole | None = -1) -> Any:
+    """log(softmax(x)) along an axis, over all elements if None, without overflow.  x (..., C) -> (..., C)
 
     >>> tg.log_softmax(np.array([0.0, 1000.0]))  # log(softmax(x)) gives -inf
     array([-1000.,     0.])

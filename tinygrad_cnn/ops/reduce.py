@@ -66,7 +66,7 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     (10.0, array([4., 6.]), (2, 1))
     """
     axes = axes_of("sum", axis, x.ndim)
-    if axes == tuple(range(x.ndim - 1)) and not keepdims and x.ndim > 1:
+    if axes == tuple(range(x.ndim - 1)) and not keepdims and x.ndim > 1 and x.size:
         return kernels.column_sum(x)
     return np.sum(x, axis=axes, keepdims=keepdims)
 
@@ -314,14 +314,14 @@ def argmin(x: Any, axis: Whole | None = None, keepdims: bool = False) -> Any:
     stacks=over_axes,
 )
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """log(sum(exp(x))) without overflow.  x (...) -> (...)
+    """log(sum(exp(x))) without overflow, minus infinity of nothing.  x (...) -> (...)
 
     >>> y = tg.logsumexp(np.array([1000.0, 1000.0]))  # where exp overflows
     >>> round(float(y) - 1000, 4)  # log 2
     0.6931
     """
     axes = axes_of("logsumexp", axis, x.ndim)
-    top = np.max(x, axis=axes, keepdims=True)
+    top = np.max(x, axis=axes, keepdims=True, initial=-math.inf)
     top = np.where(np.isfinite(top), top, 0)
     with np.errstate(divide="ignore"):  # all minus infinity: the logarithm of 0 is right
         y = np.log(np.sum(np.exp(x - top), axis=axes, keepdims=True)) + top

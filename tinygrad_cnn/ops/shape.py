@@ -302,7 +302,7 @@ def split(x: Input, sections: Counts, *, axis: Whole = 0) -> list[Any]:
         sections = whole("split", "sections", sections)
         if n % sections:
             raise ValueError(f"split: {n} along axis {axis} does not divide into {sections} equal parts.")
-        cuts = list(range(n // sections, n, n // sections)) if n else []
+        cuts = [k * (n // sections) for k in range(1, sections)]
     else:
         listed = sections.tolist() if isinstance(sections, np.ndarray) else sections
         cuts = list(wholes("split", "sections", listed, None, form="a number of parts or a list of places to cut at"))
