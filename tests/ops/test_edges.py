@@ -164,3 +164,10 @@ def test_values_that_whole_numbers_cannot_hold_are_refused():
             tg.setitem(np.zeros(3, np.uint8), v, key=0)
     with pytest.raises(ValueError, match="pad: value holds 0.5, which an array of int64 cannot hold"):
         tg.pad(np.arange(3), 1, value=0.5)
+
+
+def test_nan_takes_the_gradient_of_max():
+    for f in (tg.max, tg.min):
+        assert slopes(lambda x, f=f: f(x, axis=1), [[NAN, 1.0, NAN], [1.0, 1.0, 0.0]])[0][0] == [0.5, 0.0, 0.5]
+    x = tg.Tensor(np.array([NAN, 1.0]), requires_grad=True)
+    assert tg.grad(tg.max(x), x, create_graph=True).data.tolist() == [1.0, 0.0]

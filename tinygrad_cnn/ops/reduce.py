@@ -17,6 +17,7 @@ from ._axes import along_axis, axes_of, kept, over_axes, spread
 from .arithmetic import where
 from .elementwise import exp, over
 from .indexing import getitem
+from .logic import isnan, logical_or
 from .shape import concatenate, flip, moveaxis, reshape
 
 __all__ = ["argmax", "argmin", "cumsum", "logsumexp", "max", "mean", "min", "norm", "prod", "std", "sum", "var"]
@@ -168,6 +169,8 @@ def _winners(x: Any, y: Any, axis: Any) -> Any:
 def _share(g: Any, x: Any, y: Any, axis: Any) -> Any:
     """g for the winner of each row, in equal parts where several tie."""
     won = _winners(x, y, axis)
+    if np.any(isnan(y)):  # NaN wins, and shares among its like
+        won = logical_or(won, isnan(x))
     count = won.sum(axis=axes_of("max", axis, x.ndim)).reshape(g.shape).astype(x.dtype)
     return where(won, spread(g / count, x.shape, axis), 0)
 
