@@ -25,15 +25,16 @@ def with_dtypes(op: Any, arrays: list[Any], shaped: bool, loose: bool) -> tuple[
     Returns the inputs, and whether there are plain arrays among them.  `shaped` says whether there were before,
     `loose` whether any input is not a Tensor.
     """
+    for a in arrays:  # mostly there is nothing to do, which is found out quickly
+        if type(a) in NUMBERS or (op.floats and a is not None and a.dtype.kind != "f"):
+            break
+    else:
+        return arrays, shaped or (loose and not op.broadcasts)
     if loose and not (op.broadcasts and any([type(a) not in NUMBERS for a in arrays])):
         real = any([type(a) is float for a in arrays])
         arrays = [as_array(float(a) if real else a) if type(a) in NUMBERS else a for a in arrays]
         shaped = True
-    if op.floats:
-        for k, a in enumerate(arrays):
-            if op.floats >> k & 1 and hasattr(a, "dtype") and a.dtype.kind != "f":
-                return as_floats(op, arrays), shaped
-    return arrays, shaped
+    return as_floats(op, arrays) if op.floats else arrays, shaped
 
 
 def as_floats(op: Any, arrays: list[Any]) -> list[Any]:
