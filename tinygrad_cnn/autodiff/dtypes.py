@@ -15,7 +15,7 @@ import numpy as np
 from ..core.register import hooks
 from ..core.tensor import as_array
 
-WHOLE = np.dtype(np.float64)  # what whole numbers become on their own: float32 holds them exactly up to 2**24 only
+WHOLE = np.dtype(np.float32)  # what whole numbers become on their own
 NUMBERS = (bool, int, float)
 
 

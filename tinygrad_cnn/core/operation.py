@@ -187,7 +187,7 @@ def op(fn: Callable[..., Any] | None = None, *, name: str | None = None, **optio
         element is on, as ``lambda x: x > 0``: an array of booleans or whole numbers, or a tuple of some.  Checks of
         gradients then stay on one piece.
     floating : names of inputs whose whole numbers and booleans become floating-point numbers before the function gets
-        them: of the dtype of the other inputs named here, or of float64 if all of these are whole numbers.
+        them: of the dtype of the other inputs named here, or of float32 if all of these are whole numbers.
     effects : names of parameters that the function calls or changes, such as a random generator.  The function gets
         them; nodes, rules and the composition at higher orders do not, so nothing is called or changed a second time.
     stacks : how the op treats inputs with one more axis in front, by a function of `autodiff.batching`; Jacobians then

@@ -1373,18 +1373,18 @@ log1p: _log1p
 
 class _log_softmax(Op):
     @overload
-    def __call__(self, x: Tensor, axis: Whole = -1) -> Tensor:
-        """log(softmax(x)) along an axis, without overflow.  x (..., C) -> (..., C)
+    def __call__(self, x: Tensor, axis: Whole | None = -1) -> Tensor:
+        """log(softmax(x)) along an axis, over all elements if None, without overflow.  x (..., C) -> (..., C)
 
         >>> tg.log_softmax(np.array([0.0, 1000.0]))  # log(softmax(x)) gives -inf
         array([-1000.,     0.])
         """
     @overload
-    def __call__(self, x: Array, axis: Whole = -1) -> np.ndarray:
-        """log(softmax(x)) along an axis, without overflow.  x (..., C) -> (..., C)"""
+    def __call__(self, x: Array, axis: Whole | None = -1) -> np.ndarray:
+        """log(softmax(x)) along an axis, over all elements if None, without overflow.  x (..., C) -> (..., C)"""
 
 log_softmax: _log_softmax
-"""log(softmax(x)) along an axis, without overflow.  x (..., C) -> (..., C)
+"""log(softmax(x)) along an axis, over all elements if None, without overflow.  x (..., C) -> (..., C)
 
 >>> tg.log_softmax(np.array([0.0, 1000.0]))  # log(softmax(x)) gives -inf
 array([-1000.,     0.])
@@ -1446,7 +1446,7 @@ logical_xor: _logical_xor
 class _logsumexp(Op):
     @overload
     def __call__(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """log(sum(exp(x))) without overflow.  x (...) -> (...)
+        """log(sum(exp(x))) without overflow, minus infinity of nothing.  x (...) -> (...)
 
         >>> y = tg.logsumexp(np.array([1000.0, 1000.0]))  # where exp overflows
         >>> round(float(y) - 1000, 4)  # log 2
@@ -1454,10 +1454,10 @@ class _logsumexp(Op):
         """
     @overload
     def __call__(self, x: Array, axis: Axis = None, keepdims: bool = False) -> np.ndarray:
-        """log(sum(exp(x))) without overflow.  x (...) -> (...)"""
+        """log(sum(exp(x))) without overflow, minus infinity of nothing.  x (...) -> (...)"""
 
 logsumexp: _logsumexp
-"""log(sum(exp(x))) without overflow.  x (...) -> (...)
+"""log(sum(exp(x))) without overflow, minus infinity of nothing.  x (...) -> (...)
 
 >>> y = tg.logsumexp(np.array([1000.0, 1000.0]))  # where exp overflows
 >>> round(float(y) - 1000, 4)  # log 2
@@ -1897,7 +1897,8 @@ class _pow(Op):
     def __call__(self, a: Tensor, b: _Input) -> Tensor:
         """a ** b.  a (...) · b (...) -> (...)
 
-        The gradient in a at a = 0, b = 0 is 0, and the gradient in b is 0 where a = 0.
+        The gradient in a at a = 0, b = 0 is 0.  The gradient in b is 0 where a = 0 and b >= 0, minus infinity where a = 0
+        and b < 0, and NaN where a < 0.
         """
     @overload
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
@@ -1909,7 +1910,8 @@ class _pow(Op):
 pow: _pow
 """a ** b.  a (...) · b (...) -> (...)
 
-The gradient in a at a = 0, b = 0 is 0, and the gradient in b is 0 where a = 0.
+The gradient in a at a = 0, b = 0 is 0.  The gradient in b is 0 where a = 0 and b >= 0, minus infinity where a = 0
+and b < 0, and NaN where a < 0.
 """
 
 class _prelu(Op):
@@ -2256,7 +2258,8 @@ class _setitem(Op):
     def __call__(self, x: Tensor, v: _Input, *indices: _Input, key: Key) -> Tensor:
         """x with v written at [key]; ``x[key] = v`` of a Tensor.  x (...) · v (...) -> (...)
 
-        Where several values are written to one place the last one stays, and only it gets a gradient.
+        Where several values are written to one place the last one stays, and only it gets a gradient.  The result has the
+        dtype of x; a value that x cannot hold, such as 0.5 among whole numbers, is refused.
 
         >>> x, v = tg.zeros(3, requires_grad=True), tg.Tensor([1.0, 2.0], requires_grad=True)
         >>> y = tg.setitem(x, v, key=[0, 2])
@@ -2273,7 +2276,8 @@ class _setitem(Op):
 setitem: _setitem
 """x with v written at [key]; ``x[key] = v`` of a Tensor.  x (...) · v (...) -> (...)
 
-Where several values are written to one place the last one stays, and only it gets a gradient.
+Where several values are written to one place the last one stays, and only it gets a gradient.  The result has the
+dtype of x; a value that x cannot hold, such as 0.5 among whole numbers, is refused.
 
 >>> x, v = tg.zeros(3, requires_grad=True), tg.Tensor([1.0, 2.0], requires_grad=True)
 >>> y = tg.setitem(x, v, key=[0, 2])
@@ -2335,18 +2339,18 @@ sin: _sin
 
 class _softmax(Op):
     @overload
-    def __call__(self, x: Tensor, axis: Whole = -1) -> Tensor:
-        """exp(x) / sum(exp(x)) along an axis.  x (..., C) -> (..., C)
+    def __call__(self, x: Tensor, axis: Whole | None = -1) -> Tensor:
+        """exp(x) / sum(exp(x)) along an axis, over all elements if None.  x (..., C) -> (..., C)
 
         >>> tg.softmax(np.log([[1.0, 2.0, 5.0]])).round(3)
         array([[0.125, 0.25 , 0.625]])
         """
     @overload
-    def __call__(self, x: Array, axis: Whole = -1) -> np.ndarray:
-        """exp(x) / sum(exp(x)) along an axis.  x (..., C) -> (..., C)"""
+    def __call__(self, x: Array, axis: Whole | None = -1) -> np.ndarray:
+        """exp(x) / sum(exp(x)) along an axis, over all elements if None.  x (..., C) -> (..., C)"""
 
 softmax: _softmax
-"""exp(x) / sum(exp(x)) along an axis.  x (..., C) -> (..., C)
+"""exp(x) / sum(exp(x)) along an axis, over all elements if None.  x (..., C) -> (..., C)
 
 >>> tg.softmax(np.log([[1.0, 2.0, 5.0]])).round(3)
 array([[0.125, 0.25 , 0.625]])
@@ -2359,7 +2363,7 @@ class _softmax_cross_entropy(Op):
 
         Parameters
         ----------
-        labels : class indices, or rows of probabilities.
+        labels : class indices, or rows of probabilities; these and `weight` are taken in the dtype of the logits.
         weight : (C,), of each class; the mean is then weighted too (for class indices).
         ignore_index : rows with this label count nothing; if all rows do, the mean is 0, and so is its gradient.
         label_smoothing : this share of each target is spread evenly over all classes.
@@ -2396,7 +2400,7 @@ softmax_cross_entropy: _softmax_cross_entropy
 
 Parameters
 ----------
-labels : class indices, or rows of probabilities.
+labels : class indices, or rows of probabilities; these and `weight` are taken in the dtype of the logits.
 weight : (C,), of each class; the mean is then weighted too (for class indices).
 ignore_index : rows with this label count nothing; if all rows do, the mean is 0, and so is its gradient.
 label_smoothing : this share of each target is spread evenly over all classes.

@@ -31,8 +31,9 @@ _ROWS = [S(x=(2, 3)), S(x=(2, 3, 2), axis=1), S(x=(4,)), S(x=(2, 3), axis=None)]
 
 
 def _stacked_on_axis(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
-    """One call for all, if the axis is one; over all elements, each by itself."""
-    return NotImplemented if params["axis"] is None else op(*inputs, axis=later(params["axis"]))
+    """The same axis of the stack; over all elements, those of each member in one row."""
+    (x,), axis = inputs, params["axis"]
+    return op(x.reshape(len(x), -1), axis=-1).reshape(x.shape) if axis is None else op(x, axis=later(axis))
 
 
 def _softmax_ref(x: np.ndarray, *, axis: int | None = -1, log: bool = False) -> np.ndarray:

@@ -87,7 +87,7 @@ def round(x: Any, decimals: Whole = 0) -> Any:
     """
     if type(decimals) is not int:
         decimals = whole("round", "decimals", decimals, None)
-    return np.round(x, decimals)
+    return np.round(x.astype(np.int8) if x.dtype.kind == "b" else x, decimals)
 
 
 @op(
