@@ -168,11 +168,11 @@ def _fit(g: Any, edge: Any, node: Node, rule: Rule) -> Any:
         shape, dtype = g.shape, g.dtype
     except AttributeError:
         raise GraphError(
-            f"{_who(node, rule)} returned {type(g).__name__}, expected an array of {edge.shape}."
+            f"{_who(node, rule)} returned {type(g).__name__}, expected an array of {edge.shape}. No gradient is 0 * g."
         ) from None
     if shape != edge.shape and node.op.broadcasts and shape == node.shape:
         g = registry["sum_to"](g, shape=edge.shape)
-    if dtype != edge.dtype and dtype == node.dtype:
+    if dtype != edge.dtype and (dtype == node.dtype or dtype == edge.dtype.newbyteorder()):
         g = registry["cast"](g, dtype=edge.dtype)
     if g.shape != edge.shape or g.dtype != edge.dtype:
         raise GraphError(
@@ -256,7 +256,7 @@ def grad(
     ys = list(y) if isinstance(y, (list, tuple)) else [y]
     targets = list(xs) if isinstance(xs, (list, tuple)) else [xs]
     weights = grad_outputs if isinstance(grad_outputs, (list, tuple)) else [grad_outputs]
-    if len(ys) != len(weights) and grad_outputs is not None:
+    if not ys or (len(ys) != len(weights) and grad_outputs is not None):
         raise ValueError(f"grad: {len(ys)} outputs need as many grad_outputs, got {len(weights)}.")
     if bad := [type(x).__name__ for x in targets if not isinstance(x, Tensor)]:
         raise TypeError(f"grad: differentiates with respect to Tensors, got {', '.join(bad)}.")

@@ -78,7 +78,13 @@ globals().update({name: _kernel(name) for name in _names})  # what was imported 
 
 _find_native()
 _portable = _chain(numpy_)  # for arrays of other libraries: NumPy's functions dispatch to theirs
-_default = _chain_named(environ.get(VARIABLE) or ("native" if "native" in _present else "numpy"))
+_wish = environ.get(VARIABLE)
+if _wish and _wish not in _present and _wish != "native":
+    raise ValueError(
+        f"{VARIABLE}={_wish!r}, in the environment, names no kernels; they are 'native', 'numpy' and 'slow'. "
+        "Set it to one of these, or unset it for the fastest that there is."
+    )
+_default = _chain_named(_wish or ("native" if "native" in _present else "numpy"))
 _in_use: ContextVar[Chain] = ContextVar("kernels in use", default=_default)
 
 

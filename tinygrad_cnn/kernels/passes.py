@@ -12,6 +12,7 @@ import operator
 import numpy as np
 
 from .examples import Args, Draw, average, each, kernel, per_column, vectors
+from .shapes import rows_of
 
 __all__ = [
     "adam_", "add_", "add_relu", "column_sum", "matmul", "norm_apply", "norm_dx", "norm_stats", "norm_sums", "relu",
@@ -91,7 +92,7 @@ def matmul(
 @kernel(lambda e: [(x,) for (x,) in e.rows(1)], lambda x: per_column(sum, x))
 def column_sum(x: Array) -> Array:
     """The sum over rows.  x (..., C) -> (C,)"""
-    rows = x.reshape(-1, x.shape[-1])
+    rows = rows_of(x)
     return rows.sum(axis=0)
 
 
@@ -101,7 +102,7 @@ def column_sum(x: Array) -> Array:
 )
 def norm_stats(x: Array) -> tuple[Array, Array]:
     """Mean and (biased) variance over rows.  x (..., C) -> (C,), (C,)"""
-    rows = x.reshape(-1, x.shape[-1])
+    rows = rows_of(x)
     return rows.mean(axis=0), rows.var(axis=0)
 
 
@@ -130,9 +131,8 @@ def norm_sums(dy: Array, x: Array, mean: Array, y: Array | None = None) -> tuple
     """
     if y is not None:
         dy = relu_dx(dy, y)
-    c = x.shape[-1]
-    rows = dy.reshape(-1, c)
-    return rows.sum(axis=0), np.einsum("rc,rc->c", rows, (x - mean).reshape(-1, c))
+    rows = rows_of(dy)
+    return rows.sum(axis=0), np.einsum("rc,rc->c", rows, rows_of(x - mean))
 
 
 def _norm_dx_loop(dy: Array, x: Array, mean: Array, a: Array, b: Array, c: Array, y: Array | None = None) -> Array:

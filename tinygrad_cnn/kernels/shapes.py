@@ -8,6 +8,7 @@ Letters: ``H W`` image, ``I J`` window, ``H' W'`` output, ``C`` input channels, 
 
 from __future__ import annotations
 
+import math
 from operator import index
 from typing import Any, NamedTuple
 
@@ -15,6 +16,11 @@ import numpy as np
 
 Pair = tuple[int, int]
 Count = int | np.integer[Any]
+
+
+def rows_of(x: Any) -> Any:
+    """All axes but the last as one, (rows, C); ``reshape(-1, C)`` fails where C is 0."""
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 class Window(NamedTuple):

@@ -17,6 +17,8 @@ def axes_of(who: str, axis: Any, ndim: int) -> tuple[int, ...]:
         return tuple(range(ndim))
     if type(axis) is int and -ndim <= axis < ndim:  # the most frequent, so the quickest
         return (axis % ndim,)
+    if not ndim and type(axis) is int and -1 <= axis <= 0:  # of an array without axes, as NumPy has it
+        return ()
     items = axis if isinstance(axis, (tuple, list)) else (axis,)
     if not all(map(is_whole, items)):
         raise TypeError(f"{who}: axis={axis!r} must be None, a whole number or a tuple of whole numbers.")

@@ -18,6 +18,7 @@ from ..autodiff.batching import elementwise, first_axis, last_axes
 from ..autodiff.kinds import Number, Padding, Size2d, Whole
 from ..autodiff.sample import apart, positive
 from ..core import op
+from ..kernels.shapes import rows_of
 from . import normalization
 from ._arguments import promoted, values
 from ._reference import scalarwise
@@ -74,7 +75,7 @@ def _linear(x: Any, w: Any, b: Any = None) -> Any:
 
 
 def _rows(x: Any) -> Any:
-    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+    return x if x.ndim == 2 else rows_of(x)
 
 
 def _dense(who: str, x: Any, w: Any, b: Any, relu: bool) -> Any:
@@ -96,7 +97,7 @@ _DENSE = [S(x=(4, 3), w=(3, 5), b=(5,)), S(x=(4, 3), w=(3, 2)), S(x=(2, 2, 3), w
 
 
 def _linear_ref(x: Any, w: Any, b: Any = None) -> Any:
-    out = np.array([[math.fsum(row * column) for column in w.T] for row in x.reshape(-1, x.shape[-1])])
+    out = np.array([[math.fsum(row * column) for column in w.T] for row in rows_of(x)])
     return out.reshape(*x.shape[:-1], w.shape[1]) + (0 if b is None else b)
 
 
@@ -194,7 +195,7 @@ def _norm_x(g: Any, x: Any, gamma: Any, mean: Any, var: Any, eps: float, y: Any 
 
 
 def _norm_ref(x: Any, gamma: Any, beta: Any, *, eps: float = 1e-5, observe: Any = None) -> Any:
-    rows = x.reshape(-1, x.shape[-1])
+    rows = rows_of(x)
     deviation = np.sqrt([math.fsum((c - math.fsum(c) / len(c)) ** 2) / len(c) + eps for c in rows.T])
     return (x - rows.mean(0)) / deviation * gamma + beta
 

@@ -160,6 +160,7 @@ static int check_conv(conv_shape *s, PyObject *win, PyObject *groups, const Py_s
     s->groups = PyLong_AsLongLong(groups);
     if (s->groups == -1 && PyErr_Occurred()) return FAILED;
     s->n = x[0], s->c = x[3], s->o = w[3];
+    if (!s->c || !s->o) return UNKNOWN; /* no channels: NumPy makes zeros, or arrays without elements */
     if (s->groups < 1 || s->c < 1 || s->o < 1 || s->c % s->groups || s->o % s->groups || w[2] != s->c / s->groups)
         return refuse("channels and groups do not match");
     if (x[1] != s->h || x[2] != s->w || w[0] != s->i || w[1] != s->j) return refuse("win does not match the arrays");
