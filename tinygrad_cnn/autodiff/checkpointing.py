@@ -15,6 +15,7 @@ from ..core.operation import Op
 from ..core.rules import Plan
 from ..core.site import here, line_of
 from ..core.tensor import Tensor, wrap
+from .calls import named
 from .effects import effect
 
 
@@ -110,6 +111,7 @@ def _leaf(a: Any) -> Any:
     return wrap(a._data, leaf)
 
 
+@named
 def checkpoint(f: Callable[..., Tensor], *args: Any) -> Tensor:
     """``f(*args)``, keeping only its inputs for the gradient; backward runs f again.
 

@@ -9,6 +9,7 @@ from ..core.graph import Node, differentiable, walk
 from ..core.register import hooks
 from ..core.site import line_of
 from ..core.tensor import Tensor
+from .calls import named
 
 last_root: list[Any] = []  # a weak reference to what the newest backward started from
 CUTS: dict[str, str] = {  # why a leaf has no history
@@ -19,6 +20,7 @@ CUTS: dict[str, str] = {  # why a leaf has no history
 }
 
 
+@named
 def explain_grad(t: Tensor, loss: Tensor | None = None) -> str:
     """Why `t.grad` is missing, in words; or that it is not.
 
@@ -96,11 +98,12 @@ def _leads_to(cut: Any, target: Any) -> bool:
     return False
 
 
-def _remember(y: Tensor, *args: Any, **named: Any) -> None:
+def _remember(y: Tensor, *args: Any, **options: Any) -> None:
     """`backward`, and what it started from."""
-    _backward(y, *args, **named)
+    _backward(y, *args, **options)
     last_root[:] = [weakref.ref(y.node)]
 
 
 _backward = hooks["backward"]
-hooks.update(explain=explain_grad, backward=_remember)
+_remember.__qualname__ = "backward"  # what errors call it
+hooks.update(explain=explain_grad, backward=named(_remember))

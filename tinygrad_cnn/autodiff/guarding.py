@@ -12,6 +12,7 @@ from ..core.errors import GraphError
 from ..core.graph import Node
 from ..core.register import hooks
 from ..core.site import line_of
+from .calls import named
 
 SMALL = 4096  # bytes of an array that is copied when it is saved
 PLACES = 64  # that are compared in a larger one
@@ -69,6 +70,7 @@ def _stale(node: Node, k: int) -> str:
     )
 
 
+@named
 def debug(*, check_arrays: bool) -> None:
     """Compare whole arrays, or some of their elements, before a gradient uses them; for this process.
 

@@ -9,17 +9,19 @@ import inspect
 import math
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import partial, wraps
 from typing import Any, TypeVar, overload
 
 import numpy as np
 
+from ..core.errors import describe
 from ..core.graph import Leaf, Node
 from ..core.modes import current
 from ..core.operation import Op
 from ..core.register import hooks, registry
 from ..core.site import here
 from ..core.tensor import Tensor, as_array, wrap
+from .calls import named
 from .cost import Cost, cost_of
 from .hooks import Handle, on_gradient, on_op
 from .kinds import Array, Axis, Counts, Dtype, Key, Shape, Whole
@@ -41,10 +43,32 @@ def _shape_of(args: tuple[Any, ...]) -> Any:
     return args[0] if len(args) == 1 and isinstance(args[0], (tuple, list)) else args
 
 
+_equal, _not_equal = Tensor.__eq__, Tensor.__ne__
+
+
+def _is_odd(value: Any) -> bool:
+    """Whether a list or tuple holds what is no number, as (None,) does: it equals no Tensor, and Python says so."""
+    if type(value) not in (tuple, list):
+        return False
+    try:
+        as_array(value)
+    except TypeError:
+        return True
+    return False
+
+
 class TensorMethods(Tensor):
     """What NumPy users expect of an array, spelled as NumPy spells it."""
 
     __slots__ = ()
+
+    __hash__ = object.__hash__  # identity, since == compares values
+
+    def __eq__(self, other: Any) -> Any:
+        return NotImplemented if _is_odd(other) else _equal(self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        return NotImplemented if _is_odd(other) else _not_equal(self, other)
 
     def __neg__(self) -> Tensor:
         return ops["neg"](self)
@@ -198,7 +222,12 @@ class TensorMethods(Tensor):
         return (self[k] for k in range(len(self)))
 
     def __contains__(self, value: Any) -> bool:
-        return bool((self._data == as_array(value)).any())
+        try:
+            return bool((self._data == as_array(value, "in")).any())
+        except TypeError:  # None, words and other objects are not among numbers
+            return False
+        except ValueError:
+            raise ValueError(f"in: {describe(value)} does not broadcast to the tensor's shape {self.shape}.") from None
 
     def __repr__(self) -> str:
         text = np.array2string(self._data, separator=", ", threshold=100, prefix="Tensor(")
@@ -380,6 +409,22 @@ class OpMethods(Op):
     def register_backward_hook(self, fn: Callable[..., Any]) -> Any:
         """Have ``fn(op, (cotangent,), gradients)`` look on at each step back through a call; returns a handle."""
         return on_op(self, fn, backward=True)
+
+
+_init = Op.__init__
+
+
+@wraps(_init)
+def _checked_init(self: Op, fn: Any, *, name: Any, **options: Any) -> None:
+    if not callable(fn) or isinstance(fn, type):
+        raise TypeError(f"op: decorates a function on arrays, got {describe(fn)}.")
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"op: name={describe(name)} must be a word; give one with name=..., as for functools.partial.")
+    _init(self, fn, name=name, **options)
+
+
+_checked_init.__qualname__ = "op"  # what errors call it
+Op.__init__ = named(_checked_init)  # type: ignore[method-assign]
 
 
 @overload

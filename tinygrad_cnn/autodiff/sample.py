@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from .calls import named
+
 Draw = Callable[[np.random.Generator, Any], np.ndarray]
 
 
@@ -42,6 +44,7 @@ class Sample:
         return inputs, values
 
 
+@named
 class LayerSample:
     """One way to make a layer, and inputs to call it with: ``LayerSample((3, 2), x=(4, 3))`` for ``Linear(3, 2)``.
 
@@ -91,6 +94,7 @@ class _Domain:
         return array
 
 
+@named
 def uniform(low: float, high: float, *shape: int) -> Draw:
     """Uniform in [low, high)."""
     return _Domain(f"uniform({low}, {high}, {shape})", lambda rng, dt: rng.uniform(low, high, shape).astype(dt))
@@ -112,6 +116,7 @@ def apart(*shape: int) -> Draw:
     return _Domain(f"apart{shape}", draw)
 
 
+@named
 def integers(high: int, *shape: int) -> Draw:
     """Whole numbers in [0, high)."""
     return _Domain(f"integers({high}, {shape})", lambda rng, _: rng.integers(0, high, shape))

@@ -12,11 +12,12 @@ from typing import Any, Protocol, TypeAlias, overload
 import numpy as np
 
 from ..core.engine import grad
-from ..core.errors import GraphError
+from ..core.errors import GraphError, describe
 from ..core.modes import enable_grad
 from ..core.register import registry
 from ..core.tensor import Tensor, as_array
 from .batching import gradients
+from .calls import named
 from .kinds import Array
 
 Function = Callable[..., Tensor]
@@ -33,6 +34,11 @@ def _point(value: Any, who: str) -> Tensor:
     if value is None:
         raise TypeError(f"{who}: cannot differentiate with respect to None.")
     return Tensor(value, requires_grad=True, copy=False)
+
+
+def _check(f: Any, who: str) -> None:
+    if not callable(f):
+        raise TypeError(f"{who}: f must be a function of Tensors, got {describe(f)}. Pass the function itself.")
 
 
 def _recorded(*values: Any) -> bool:
@@ -80,6 +86,7 @@ class PullBack(Protocol):
 def value_and_grad(f: Function, argnums: int = 0) -> ValueAndGrad: ...
 @overload
 def value_and_grad(f: Function, argnums: Sequence[int]) -> ValueAndGrads: ...
+@named
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
     """A function that returns f's value and its gradients in the arguments numbered `argnums`.
 
@@ -88,6 +95,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..
     >>> float(value), slope
     (13.0, array([18.,  4.]))
     """
+    _check(f, "value_and_grad")
     numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
     def both(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
@@ -107,6 +115,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Callable[..
 def vjp(f: Function, *xs: Array) -> tuple[np.ndarray, PullBack]: ...
 @overload
 def vjp(f: Function, *xs: Input) -> tuple[Value, Callable[[Input], tuple[Value, ...]]]: ...
+@named
 def vjp(f: Function, *xs: Any) -> tuple[Any, Any]:
     """``f(*xs)``, and the function that maps a cotangent of it to the cotangents of xs (a tuple).
 
@@ -116,6 +125,7 @@ def vjp(f: Function, *xs: Any) -> tuple[Any, Any]:
     >>> pull(np.array([1.0, 0.0, 10.0]))
     (array([ 2.,  0., 60.]),)
     """
+    _check(f, "vjp")
     record = _recorded(*xs)
     with enable_grad():
         points = [_point(x, "vjp") for x in xs]
@@ -133,6 +143,7 @@ def vjp(f: Function, *xs: Any) -> tuple[Any, Any]:
 def jvp(f: Function, xs: Array, vs: Array) -> tuple[np.ndarray, np.ndarray]: ...
 @overload
 def jvp(f: Function, xs: Input | Sequence[Input], vs: Input | Sequence[Input]) -> tuple[Value, Value]: ...
+@named
 def jvp(f: Function, xs: Any, vs: Any) -> tuple[Any, Any]:
     """f at xs and its derivative along vs, exact; xs and vs are one array each, or tuples of equal length.
 
@@ -143,6 +154,7 @@ def jvp(f: Function, xs: Any, vs: Any) -> tuple[Any, Any]:
     >>> along  # 2x times v
     array([ 2.,  0., 60.])
     """
+    _check(f, "jvp")
     several = isinstance(xs, (tuple, list))
     xs, vs = (tuple(xs), tuple(vs)) if several else ((xs,), (vs,))
     record = _recorded(*xs, *vs)
@@ -166,6 +178,7 @@ def jvp(f: Function, xs: Any, vs: Any) -> tuple[Any, Any]:
 def hvp(f: Function, x: Array, v: Array) -> np.ndarray: ...
 @overload
 def hvp(f: Function, x: Input, v: Input) -> Value: ...
+@named
 def hvp(f: Function, x: Any, v: Any) -> Any:
     """The Hessian of the scalar function f at x, times v: the derivative of its gradient along v.
 
@@ -173,6 +186,7 @@ def hvp(f: Function, x: Any, v: Any) -> Any:
     >>> tg.hvp(lambda x: (x**3).sum(), x, v)  # 6x times v
     array([ 6.,  0., 18.])
     """
+    _check(f, "hvp")
     return jvp(_gradient(f), x, v)[1]
 
 
@@ -188,6 +202,7 @@ def _gradient(f: Function) -> Function:
 def jacobian(f: Function, x: Array) -> np.ndarray: ...
 @overload
 def jacobian(f: Function, x: Input) -> Value: ...
+@named
 def jacobian(f: Function, x: Any) -> Any:
     """All derivatives of f's outputs in x's elements: shape y.shape + x.shape.
 
@@ -199,6 +214,7 @@ def jacobian(f: Function, x: Any) -> Any:
            [1., 1., 0.],
            [1., 1., 1.]])
     """
+    _check(f, "jacobian")
     record = _recorded(x)
     with enable_grad():
         point = _point(x, "jacobian")
@@ -250,6 +266,7 @@ def _units(t: Tensor) -> Iterator[np.ndarray]:
 def hessian(f: Function, x: Array) -> np.ndarray: ...
 @overload
 def hessian(f: Function, x: Input) -> Value: ...
+@named
 def hessian(f: Function, x: Any) -> Any:
     """All second derivatives of the scalar function f: shape x.shape + x.shape.
 
@@ -257,4 +274,5 @@ def hessian(f: Function, x: Any) -> Any:
     array([[6., 2.],
            [2., 0.]])
     """
+    _check(f, "hessian")
     return jacobian(_gradient(f), x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,31 @@ from ..core.errors import describe, interrupts
 from ..core.modes import current
 from ..core.register import hooks
 
+_KINDS = {  # how an error of Python's or NumPy's is raised when it is worded
+    ValueError: ValueError, TypeError: TypeError, IndexError: IndexError, ZeroDivisionError: ZeroDivisionError,
+    OverflowError: ValueError, MemoryError: MemoryError, UnicodeEncodeError: ValueError,
+    UnicodeDecodeError: ValueError,
+}  # fmt: skip
 
-def located(error: Exception, op: str, path: str, arguments: dict[str, Any]) -> Exception:
+
+def kind_of(error: BaseException) -> type[Exception] | None:
+    """The class that a worded error has: the nearest built-in one; None for classes of the user's, which stay."""
+    if type(error).__module__.startswith("numpy"):  # an axis out of range; a ufunc on a dtype it lacks
+        return next((kind for kind in (MemoryError, TypeError, ValueError) if isinstance(error, kind)), None)
+    return _KINDS.get(type(error))
+
+
+def located(error: Exception, op: Any, path: str, arguments: dict[str, Any]) -> Exception:
     """The same error, saying which op in which layer failed and on what arguments."""
-    kind = type(error) if type(error) in (ValueError, TypeError, IndexError, ZeroDivisionError) else None
-    if isinstance(error, TypeError) and type(error).__module__.startswith("numpy"):  # a ufunc on a dtype it lacks
-        kind = TypeError
+    kind = kind_of(error)
+    if kind is None and isinstance(error, AttributeError) and op.fn.__module__.startswith(__package__.split(".")[0]):
+        kind = TypeError  # of None, or of something that is no array: ops of the user's may have other reasons
     message = str(error)
-    if kind is None or message.startswith(f"{op} ("):
+    if kind is None or message.startswith(f"{op.name} ("):
         return error
-    who = f"{op} ({path})" if path else op
-    if message.startswith(f"{op}: "):  # the op has worded it already
-        return error if not path else kind(f"{who}{message[len(op) :]}")
+    who = f"{op.name} ({path})" if path else op.name
+    if message.startswith(f"{op.name}: "):  # the op has worded it already
+        return error if not path else kind(f"{who}{message[len(op.name) :]}")
     shown = {name: value for k, (name, value) in enumerate(arguments.items()) if value is not None or k == 0}
     given = ", ".join(f"{name} {describe(value)}" for name, value in shown.items())
     return kind(f"{who}: {message.strip().rstrip('.')}. Given: {given or 'no inputs'}.")
@@ -48,6 +62,19 @@ def checked_result(op: Any, y: Any, traced: bool) -> Any:
     return y
 
 
+def _missing(op: Any, args: tuple[Any, ...]) -> Exception | None:
+    """The error of a call with None for an input that it needs, if it is such a call."""
+    inputs = args if op.variadic else args[: len(op.inputs)]
+    if op.variadic and inputs and isinstance(inputs[0], (list, tuple)):
+        inputs = tuple(inputs[0])
+    for name, value in zip(input_names(op, len(inputs)), inputs, strict=False):
+        if value is None and name not in op.optional:
+            path = current().path
+            who = f"{op.name} ({path})" if path else op.name
+            return TypeError(f"{who}: input {name} is None; it must be a Tensor, an array or a number.")
+    return None
+
+
 def fail(op: Any, error: Any, args: tuple[Any, ...], params: dict[str, Any], arrays: list[Any]) -> None:
     """Note on an error which call it interrupts; raise it worded, with the op, the layer and the arguments."""
     names = input_names(op, len(arrays))
@@ -55,7 +82,7 @@ def fail(op: Any, error: Any, args: tuple[Any, ...], params: dict[str, Any], arr
     if str(error).startswith(f"{op.name}: needs ") and len(arrays) < len(args):  # an input that cannot be an array
         which = input_names(op, len(args))[len(arrays)]
         named = TypeError(str(error).replace(": needs", f": input {which} needs", 1))
-    worded = located(named, op.name, current().path, dict(zip(names, arrays, strict=False)) | params)
+    worded = _missing(op, args) or located(named, op, current().path, dict(zip(names, arrays, strict=False)) | params)
     interrupts(worded, op, args, params, current().path)
     try:
         if worded is not error:
@@ -100,4 +127,30 @@ def plain_parameters(op: Any, params: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-hooks.update(plain=plain_parameters, result=checked_result, failed=fail)
+def checked_rule(op: Any, own: str, fn: Any) -> Any:
+    """The parameters of a rule, which must be a function of names, without defaults.
+
+    Raises
+    ------
+    TypeError : it is not a function, its signature cannot be read, or a parameter has a default.
+    """
+    form = f"{op.name}.vjp({own}=lambda g, ...: ...)"
+    if not callable(fn):
+        raise TypeError(f"{op.name}.vjp: the rule for {own} must be a function of g, got {describe(fn)}. Write {form}.")
+    try:
+        signature = inspect.signature(fn).parameters
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{op.name}.vjp: the rule for {own} is {getattr(fn, '__name__', describe(fn))}, whose arguments have no "
+            f"names that Python can read. Wrap it: {form}."
+        ) from None
+    for p in signature.values():
+        if p.default is not p.empty and p.name not in (*op.inputs, *op.defaults, *op.aux, "g", "y"):
+            raise TypeError(
+                f"{op.name}.vjp: the rule for {own} gives {p.name} the default {describe(p.default)}, but rules are "
+                f"called with what they name of the op. Write the value into the rule: {form}."
+            )
+    return signature
+
+
+hooks.update(rule=checked_rule, plain=plain_parameters, result=checked_result, failed=fail)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import GraphError
+from ..core.errors import GraphError, describe
 from ..core.graph import Leaf, Node, clock
 from ..core.modes import current
 from ..core.register import registry
@@ -103,6 +103,9 @@ def without_tensors(value: Any) -> Any:
     return {k: without_tensors(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
+_switch = vars(Tensor)["requires_grad"].fset
+
+
 class WritingMethods(Tensor):
     """The ways of writing to a Tensor."""
 
@@ -118,6 +121,16 @@ class WritingMethods(Tensor):
         self._noted().grad = value
 
     grad = vars(Tensor)["grad"].setter(_set_grad)
+
+    def _set_requires_grad(self, value: Any) -> None:
+        """Let gradients reach it, or not."""
+        try:
+            value = bool(value)
+        except ValueError:
+            raise TypeError(f"requires_grad: must be True or False, got {describe(value)}.") from None
+        _switch(self, value)
+
+    requires_grad = vars(Tensor)["requires_grad"].setter(_set_requires_grad)
 
     def assign(self, value: Any) -> Tensor:
         """Replace the values of a leaf, in place where nobody else holds them.  Shape and dtype stay.
@@ -140,6 +153,8 @@ class WritingMethods(Tensor):
         """Let ``write(array)`` change the values of a leaf in place: in a copy, if anybody else holds the array."""
         if isinstance(self.node, Node):
             raise TypeError(f"assign: this is a result of {self.node.label}; only leaves can be assigned to.")
+        if not callable(write):
+            raise TypeError(f"update: write must be a function that fills an array, got {describe(write)}. Use assign.")
         # others look at this memory; counted without a local name, which not every Python counts
         if getrefcount(self._data) > 2 or self._data.base is not None or not self._data.flags.writeable:
             self._data = np.array(self._data)
@@ -161,6 +176,8 @@ class WritingMethods(Tensor):
                 "t[...][...] = v: the first brackets made a tensor of its own, so the write would not reach t. "
                 "Write both in one, as in t[1:3, 0] = v; or write to a copy of the part: tg.Tensor(part.data)."
             )
+        if isinstance(value, (list, tuple)):
+            as_array(value, "t[...] = v")  # refuses rows of different lengths, and what is no number
         value = value if isinstance(value, Tensor) else np.asarray(_whole_as("t[...] = v", value, self))
         _check_kind("t[...] = v", value.dtype, self)
 

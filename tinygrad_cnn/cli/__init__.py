@@ -41,5 +41,6 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 def _fail(message: str, code: int = 1, error: BaseException | None = None) -> NoReturn:
     if error is not None and os.environ.get(DEBUG, "0") not in ("", "0"):
         raise error
-    print(f"tinygrad-cnn: {message}", file=sys.stderr)
+    if sys.stderr is not None:  # closed, as by 2>&-; print would take standard output instead
+        print(f"tinygrad-cnn: {message}", file=sys.stderr)
     sys.exit(code)

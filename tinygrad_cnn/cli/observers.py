@@ -58,7 +58,7 @@ class Observers:
 
             self.live = self._stack.enter_context(Live(run, self.epochs, about=about))
             click.echo(f"live: {self.live.url}", err=quiet)
-            if sys.stdout.isatty() and open_page(self.live.url):
+            if sys.stdout is not None and sys.stdout.isatty() and open_page(self.live.url):
                 self.live.expect()
 
     def __enter__(self) -> Observers:

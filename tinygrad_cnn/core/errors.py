@@ -35,12 +35,13 @@ def interrupts(error: BaseException, *what: Any) -> None:
 
 def describe(value: Any) -> str:
     """A value in a few words: shape and dtype of arrays and Tensors, the value itself otherwise."""
+    if isinstance(value, type) or (isinstance(value, int) and value.bit_length() > 200):
+        return f"the class {value.__name__}" if isinstance(value, type) else f"an int of {value.bit_length()} bits"
     if value is None or isinstance(value, (bool, int, float, complex, str)):
         return repr(value)
     if isinstance(value, (tuple, list)):
-        text = repr(value)
-        return text if len(text) <= 60 else f"{type(value).__name__} of {len(value)}"
-    if hasattr(value, "shape") and hasattr(value, "dtype") and not isinstance(value, type):
+        return text if len(text := repr(value)) <= 60 else f"{type(value).__name__} of {len(value)}"
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"{tuple(value.shape)} {value.dtype}"
     return type(value).__name__
 

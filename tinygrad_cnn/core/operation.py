@@ -62,6 +62,7 @@ class Op:
         self.__module__, self.__doc__, self.__wrapped__ = fn.__module__, fn.__doc__, fn
         vars(self).update(signature_of(fn, name, params, aux, effects))
         self.lasting = tuple(k for k in self.defaults if k not in effects)  # the parameters that nodes keep
+        self.spare = sum([1 << k for k, name in enumerate(self.inputs) if name in self.optional])  # mask: may be None
         self.flows = ~sum([1 << k for k, name in enumerate(self.inputs) if name in selectors])  # mask of the others
         self.floats = sum([1 << k for k, name in enumerate(self.inputs) if name in floating])  # and of these
 
@@ -88,7 +89,7 @@ class Op:
                     if node.requires_grad:
                         mask |= bit
                 else:
-                    if type(a) not in READY and (a is not None or self.input(len(arrays)) not in self.optional):
+                    if type(a) not in READY and (a is not None or not bit & self.spare):
                         a = as_array(a, self.name)
                     shaped |= type(a) is ndarray
                     arrays.append(a)
@@ -209,8 +210,8 @@ def op(fn: Callable[..., Any] | None = None, *, name: str | None = None, **optio
     ('x',)
     """
     if fn is None:
-        return lambda f: _register(Op(f, name=name or f.__name__, **options))
-    return _register(Op(fn, name=name or fn.__name__, **options))
+        return lambda f: _register(Op(f, name=getattr(f, "__name__", "") if name is None else name, **options))
+    return _register(Op(fn, name=getattr(fn, "__name__", "") if name is None else name, **options))
 
 
 def _register(made: Op) -> Op:

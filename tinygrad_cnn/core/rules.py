@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .errors import GraphError
+from .register import hooks
 
 
 class Item(NamedTuple):
@@ -143,10 +143,9 @@ def read(op: Any, own: str, k: int, fn: Callable[..., Any]) -> Rule:
     ------
     TypeError : the rule names something that its op does not have, or does not name g.
     """
-    names: list[str] = []
-    recipe: list[Item] = []
+    names, recipe = list[str](), list[Item]()
     g_first, rest, by_keyword = True, False, False
-    signature = inspect.signature(fn).parameters
+    signature = hooks["rule"](op, own, fn)
     for n, p in enumerate(signature.values()):
         if p.kind is p.VAR_KEYWORD:
             rest = True

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import check_floating
+from .errors import check_floating, describe
 from .graph import Leaf, Node, Note
 from .register import hooks, registry
 
@@ -23,7 +23,7 @@ def as_array(value: Any, who: str = "Tensor") -> Any:
         array = np.asarray(value) if isinstance(value, np.ndarray) else value  # of a subclass too
     elif isinstance(value, Tensor):
         return value._data
-    elif hasattr(value, "__array_function__") or hasattr(value, "__array_namespace__"):
+    elif (hasattr(value, "__array_function__") or hasattr(value, "__array_namespace__")) and type(value) is not type:
         return value
     else:
         try:
@@ -34,7 +34,7 @@ def as_array(value: Any, who: str = "Tensor") -> Any:
             array = array.astype(np.float32)
     if array.dtype.kind not in "biuf" or isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{who}: needs numbers or booleans, but got {hooks['odd'](array, value)}")
-    return array
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))  # not big-endian
 
 
 def _binary(name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
@@ -96,12 +96,15 @@ class Tensor:
         self, data: Any, *, dtype: np.typing.DTypeLike | None = None, requires_grad: bool = False,
         name: str | None = None, copy: bool = True,
     ) -> None:  # fmt: skip
-        array = as_array(data)
-        self._data = np.array(array, dtype=dtype, copy=True if copy else None, subok=False)
+        array = as_array(data, type(self).__name__)
+        try:
+            self._data = np.array(array, dtype=dtype, copy=True if copy else None, subok=False)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise TypeError(f"{type(self).__name__}: cannot make {dtype!r} of {describe(data)}: {error}") from None
         self.node = leaf = Leaf(self._data.shape, self._data.dtype, given=True)
         leaf.name = name
-        if requires_grad:
-            self.requires_grad = True
+        if requires_grad is not False:
+            self.requires_grad = requires_grad
 
     # -- what it is -------------------------------------------------------------------------------------------
 
@@ -151,7 +154,7 @@ class Tensor:
         if isinstance(self.node, Node):
             raise TypeError(f"requires_grad: this is a result of {self.node.label}, not a leaf; detach() it first.")
         if value:
-            check_floating(f"Tensor{f' {self.name!r}' if self.name else ''}", self.dtype)
+            check_floating(f"Tensor{'' if self.name is None else f' {self.name!r}'}", self.dtype)
         self.node.requires_grad = bool(value)
 
     @property
@@ -198,6 +201,5 @@ new = Tensor.__new__
 def wrap(data: Any, node: Any) -> Tensor:
     """Return a Tensor around an array as it is: what ops return."""
     t = new(Tensor)
-    t._data = data
-    t.node = node
+    t._data, t.node = data, node
     return t

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..io.errors import FileFormatError
 from .dataset import ArrayDataset
 from .downloads import DownloadError, cache_dir, download
@@ -24,6 +25,7 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 ATTRIBUTION = "CIFAR-10, A. Krizhevsky, V. Nair and G. Hinton, University of Toronto, 2009."
 
 
+@named
 def cifar10(
     data_dir: str | os.PathLike[str] | None = None, *, download: bool = True
 ) -> tuple[ArrayDataset, ArrayDataset]:

@@ -11,8 +11,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.kinds import Wholes
 from ..autodiff.numbers import number, whole
+from ..core.errors import describe
 from ..io.errors import FileFormatError
 
 # Errors that can be made again from a message alone.
@@ -54,6 +56,7 @@ class Dataset:
         return f"<{type(self).__name__} {self.name}: {len(self)} samples, {len(self.classes)} classes>"
 
 
+@named
 class ArrayDataset(Dataset):
     """Images and labels held as arrays.
 
@@ -116,6 +119,7 @@ class ArrayDataset(Dataset):
         return _as_float(self.pixels[numbers]), self.labels[numbers]
 
 
+@named
 class Subset(Dataset):
     """Some samples of another data set, in the given order, without a copy.
 
@@ -154,6 +158,7 @@ class Subset(Dataset):
         return gather(self.dataset, self.indices[check_indices(indices, len(self), self.name)])
 
 
+@named
 def random_split(dataset: Any, sizes: Sequence[float], seed: int = 0) -> list[Subset]:
     """Divide a data set at random into parts that share no sample.
 
@@ -230,8 +235,14 @@ def located(where: str, error: Exception) -> Exception:
 def check_indices(indices: Any, length: int, name: str) -> np.ndarray:
     """Sample numbers as an int64 array; negative ones count from the end."""
     if isinstance(indices, slice):
-        return np.arange(length)[indices]
-    array = np.asarray(indices)
+        try:
+            return np.arange(length)[indices]
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{name}: the slice of sample numbers is wrong: {error}.") from None
+    try:
+        array = np.asarray(indices)
+    except (ValueError, TypeError):  # rows of different lengths; a Tensor of a graph
+        raise TypeError(f"{name}: sample numbers must be whole numbers in one row, got {describe(indices)}.") from None
     if array.size == 0:
         array = array.astype(np.int64)
     if array.dtype.kind not in "iu" or array.ndim != 1:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.numbers import number, whole
 from ..io.errors import FileFormatError
 from .dataset import ArrayDataset
@@ -21,6 +22,7 @@ ATTRIBUTION = (
 )
 
 
+@named
 def digits(*, split: str = "random", test_size: float = 0.2, seed: int = 0) -> tuple[ArrayDataset, ArrayDataset]:
     """1,797 handwritten digits, embedded in the package: images (N,8,8,1) float32 in [0, 1], labels 0 to 9.
 

@@ -206,7 +206,8 @@ def _shown(name: str, size: int | None, progress: Progress | None) -> Iterator[P
 
             bar = tqdm(desc=name, total=size, unit="B", unit_scale=True, unit_divisor=1024)
     if bar is None:
-        print(f"downloading {name}" + (f" ({size / 1e6:.1f} MB)" if size else ""), file=sys.stderr)
+        if sys.stderr is not None:  # closed, as by 2>&-; print would take standard output instead
+            print(f"downloading {name}" + (f" ({size / 1e6:.1f} MB)" if size else ""), file=sys.stderr)
         yield lambda done, total: None
         return
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.numbers import is_whole
 from .dataset import Dataset, check_indices
 from .images import MODES, check_size, load_image
@@ -15,6 +16,7 @@ from .images import MODES, check_size, load_image
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")  # what `load_image` reads
 
 
+@named
 class ImageFolder(Dataset):
     """Pictures below ``root/<class>/``; the classes are the subfolders' names, sorted, and number the labels.
 

@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..autodiff.calls import named
+from ..io.checked import open_file
 from ..io.errors import FileFormatError
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -26,6 +28,7 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
+@named
 def read_idx(path: str | os.PathLike[str], *, dtype: Any = None, rank: int | None = None) -> np.ndarray:
     """Read an IDX file, gzipped or not (told by its first bytes, not by its name).
 
@@ -42,8 +45,8 @@ def read_idx(path: str | os.PathLike[str], *, dtype: Any = None, rank: int | Non
     FileFormatError : naming file, field, expected and found.
     """
     name = os.fspath(path)
-    size = os.path.getsize(path)
-    with open(path, "rb") as file:
+    with open_file(path, "an IDX file") as file:
+        size = os.fstat(file.fileno()).st_size
         packed = file.read(2) == GZIP
         file.seek(0)
         if not packed:
@@ -60,6 +63,7 @@ def read_idx(path: str | os.PathLike[str], *, dtype: Any = None, rank: int | Non
             raise FileFormatError(f"{name}: gzip: the compressed data are damaged ({error}).") from None
 
 
+@named
 def write_idx(path: str | os.PathLike[str], array: Any) -> None:
     """Write an array as an IDX file, gzipped if the name ends in .gz; whole or not at all."""
     from ..io.atomic import atomic_write

@@ -8,13 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.numbers import is_whole, wholes
+from ..io.checked import open_file
 from ..io.errors import FileFormatError
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")  # plain pixels only: no format that runs programs or holds pages
+LONGEST = 65535  # pixels of a side
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
+@named
 def load_image(
     path: str | os.PathLike[str], size: int | tuple[int, int] | None = None, channels: int | None = None
 ) -> np.ndarray:
@@ -35,11 +39,8 @@ def load_image(
     """
     name = os.fspath(path)
     check_size(size)
-    if not os.path.exists(path):
-        raise FileNotFoundError(f"{name}: no such file.")
-    if os.path.isdir(path):
-        raise IsADirectoryError(f"{name}: is a folder; give the name of an image in it.")
-    return decode_image(path, size, channels, name=name)
+    with open_file(path, "an image") as file:
+        return decode_image(file, size, channels, name=name)
 
 
 def decode_image(
@@ -108,6 +109,8 @@ def check_size(size: Any, who: str = "load_image") -> tuple[int, int] | None:
     if size is None:
         return None
     height, width = wholes(who, "size", size, count=2, form="(height, width)", equal=True)
+    if max(height, width) > LONGEST:
+        raise ValueError(f"{who}: size={size!r} is too large; a side has at most {LONGEST} pixels.")
     return height, width
 
 

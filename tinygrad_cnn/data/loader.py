@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.effects import effect
 from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
@@ -22,6 +23,7 @@ Batch = tuple[np.ndarray, np.ndarray]
 ORDER, TRANSFORM = 0, 1  # independent streams of random numbers within an epoch
 
 
+@named
 class DataLoader:
     """Iterates over (x (B,H,W,C) float32, y (B,) int64); each ``for`` loop is one epoch.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..io.errors import FileFormatError
 from .dataset import ArrayDataset
 from .downloads import DownloadError, cache_dir, download
@@ -83,6 +84,7 @@ FASHION_MNIST = Source(
 )  # fmt: skip
 
 
+@named
 def mnist(
     data_dir: str | os.PathLike[str] | None = None, *, download: bool = True
 ) -> tuple[ArrayDataset, ArrayDataset]:
@@ -106,6 +108,7 @@ def mnist(
     return _load(MNIST, data_dir, download)
 
 
+@named
 def fashion_mnist(
     data_dir: str | os.PathLike[str] | None = None, *, download: bool = True
 ) -> tuple[ArrayDataset, ArrayDataset]:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..autodiff.calls import named
 from ..core.errors import nearest
 from ..io.atomic import atomic_write
 from .catalogue import PACKAGES, Package
@@ -30,6 +31,7 @@ ADVICE = {
 COMPLAINTS = ("error", "e:", "npm err")  # how the clients' lines begin that say what was wrong
 
 
+@named
 def fetch(name: str, *, download: bool = True) -> Path:
     """The path of real files by name: from the environment, the cache, or else a package registry.
 
@@ -132,6 +134,8 @@ def _bring(package: Package) -> Path:
 
 
 def _announce(package: Package, folder: Path) -> None:
+    if sys.stderr is None:  # closed, as by 2>&-; print would take standard output instead
+        return
     print(
         f"downloading {package.spec} with {package.client} ({package.size / 1e6:.1f} MB, licence: {package.licence}); "
         f"{package.kept / 1e6:.1f} MB of it stay in {folder}",

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.numbers import whole
 
 
@@ -34,6 +35,7 @@ class Sampler:
         return f"<{type(self).__name__}: {self.count} samples an epoch>"
 
 
+@named
 class WeightedSampler(Sampler):
     """Draw samples with probabilities in proportion to `weights`.
 
@@ -71,6 +73,7 @@ class WeightedSampler(Sampler):
         return zlib.crc32(self.probabilities.tobytes(), self.replacement)
 
 
+@named
 class BalancedSampler(Sampler):
     """Every class equally often, up to one sample; within a class, too, every sample equally often, up to once.
 

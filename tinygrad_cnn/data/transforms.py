@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.numbers import number, whole, wholes
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class _Described:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
 
 
+@named
 class Compose(_Described):
     """One transform after the other; each is checked, so that the one at fault is named.
 
@@ -64,6 +66,7 @@ class Compose(_Described):
         return (x, y) if labels else x
 
 
+@named
 class Normalize(_Described):
     """(x - mean) / std, with one number for all channels or one per channel.
 
@@ -73,6 +76,8 @@ class Normalize(_Described):
     """
 
     def __init__(self, mean: float | Sequence[float], std: float | Sequence[float]) -> None:
+        if np.iscomplexobj(mean) or np.iscomplexobj(std):
+            raise TypeError(f"Normalize: mean={mean!r} and std={std!r} must be real numbers.")
         self.mean, self.std = np.asarray(mean, np.float32), np.asarray(std, np.float32)
         for name, value in (("mean", self.mean), ("std", self.std)):
             if value.ndim > 1 or not np.isfinite(value).all():
@@ -87,6 +92,7 @@ class Normalize(_Described):
         return (x - self.mean) / self.std
 
 
+@named
 class RandomCrop(_Described):
     """A window of the given size, (height, width) or a number for both, anywhere in the image padded with zeros."""
 
@@ -102,6 +108,7 @@ class RandomCrop(_Described):
         return np.ascontiguousarray(windows[np.arange(len(x)), top, left].transpose(0, 2, 3, 1))
 
 
+@named
 class CenterCrop(_Described):
     """The window in the middle; an odd pixel is left out at the bottom and right.
 
@@ -120,6 +127,7 @@ class CenterCrop(_Described):
         return x[:, top : top + self.size[0], left : left + self.size[1]].copy()
 
 
+@named
 class RandomFlip(_Described):
     """Mirror each image with probability `p`: left and right, and (if asked) top and bottom, independently.
 
@@ -139,6 +147,7 @@ class RandomFlip(_Described):
         return x
 
 
+@named
 class Cutout(_Described):
     """Zeros in a square of the given size around a random pixel; what lies outside the image is cut off."""
 
@@ -155,6 +164,7 @@ class Cutout(_Described):
         return np.where(hit[..., None], np.float32(0), x)
 
 
+@named
 class RandomRotate(_Described):
     """Turn each image about its centre by up to `degrees` either way, bilinearly; zeros come in at the corners."""
 
@@ -177,6 +187,7 @@ class RandomRotate(_Described):
         return upper * (1 - dr) + lower * dr
 
 
+@named
 class ColorJitter(_Described):
     """Scale brightness, contrast and saturation of each image by factors from 1 - v to 1 + v; clipped to [0, 1].
 
@@ -205,6 +216,7 @@ class ColorJitter(_Described):
         return np.clip(x, 0, 1)
 
 
+@named
 class Mixup(_Described):
     """Mix pairs of images, and their labels alike: t*x + (1 - t)*x', t from Beta(alpha, alpha), for each image anew.
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.numbers import number, whole, wholes
 from ..ops.random import draw_from, generator
 from ._check import boxes_of, length_of, sizes_of
 from .boxes import areas, overlaps
 
 
+@named
 def shape_iou(sizes: Any, others: Any) -> np.ndarray:
     """IoU of boxes with a common centre: only their widths and heights count.  (N, 2) · (M, 2) -> (N, M)"""
     return _shape_overlaps(sizes_of("shape_iou", "sizes", sizes), sizes_of("shape_iou", "others", others))
@@ -23,6 +25,7 @@ def _shape_overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return common / (np.prod(a, axis=1)[:, None] + np.prod(b, axis=1)[None] - common)
 
 
+@named
 def kmeans_anchors(sizes: Any, count: int, *, rng: Any = None, iterations: int = 100) -> np.ndarray:
     """`count` sizes that stand for many: k-means with 1 - IoU as the distance (Redmon and Farhadi 2017).
 
@@ -73,6 +76,7 @@ def _spread_start(boxes: np.ndarray, count: int, rng: np.random.Generator) -> np
     return np.array(chosen)
 
 
+@named
 def anchor_boxes(anchors: Any, grid: tuple[int, int], stride: float = 1) -> np.ndarray:
     """The anchors laid on the centre of every cell, as boxes.  anchors (A, 2) -> (H, W, A, 4)
 
@@ -116,6 +120,7 @@ class Assignment:
         return self.box >= 0
 
 
+@named
 def assign_anchors(
     boxes: Any, anchors: Any, grid: tuple[int, int], stride: float = 1, *, also: float = 1.0, ignore: float = 0.5
 ) -> Assignment:

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..core.errors import nearest
 from ._check import boxes_of, length_of, sized_of
 
 FORMS = ("xyxy", "xywh", "cxcywh")
 
 
+@named
 def box_area(boxes: Any) -> np.ndarray:
     """Width times height.  boxes (N, 4) -> (N,)"""
     return areas(boxes_of("box_area", "boxes", boxes))
@@ -22,6 +24,7 @@ def areas(boxes: np.ndarray) -> np.ndarray:
     return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
 
 
+@named
 def box_iou(boxes: Any, others: Any) -> np.ndarray:
     """Intersection over union of each box with each other: how much they have in common, from 0 to 1.
 
@@ -49,6 +52,7 @@ def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
 
 
+@named
 def convert_boxes(boxes: Any, source: str, target: str) -> np.ndarray:
     """Boxes in another form.  boxes (N, 4) -> (N, 4) float64
 
@@ -78,6 +82,7 @@ def convert_boxes(boxes: Any, source: str, target: str) -> np.ndarray:
     return np.hstack([place + size / 2 if target == "cxcywh" else place, size])
 
 
+@named
 def clip_boxes(boxes: Any, height: float, width: float) -> np.ndarray:
     """Boxes cut to a picture of that size: x from 0 to width, y from 0 to height.  boxes (N, 4) -> (N, 4) float64
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..ops import clip, concatenate, exp, sigmoid
 from ..ops._arguments import values
 from ._check import boxes_of, length_of, sizes_of
@@ -14,6 +15,7 @@ LARGEST_LOG = 8.0  # of a size over its anchor's: 2981 times; more would overflo
 EDGE = 1e-6  # of a cell: how near its edge a centre is told apart
 
 
+@named
 def decode_boxes(raw: Any, anchors: Any, stride: float = 1) -> Any:
     """The boxes that a grid of raw numbers stands for; differentiable.  raw (..., H, W, A, 4) -> (..., H, W, A, 4)
 
@@ -52,6 +54,7 @@ def decode_boxes(raw: Any, anchors: Any, stride: float = 1) -> Any:
     return concatenate([centres - halves, centres + halves], axis=-1)
 
 
+@named
 def encode_boxes(boxes: Any, slots: Any, anchors: Any, stride: float = 1) -> np.ndarray:
     """The raw numbers that `decode_boxes` turns into these boxes.  boxes (N, 4) · slots (N, 3) -> (N, 4)
 

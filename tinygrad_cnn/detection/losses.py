@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.means import divides_by
 from ..ops import maximum, minimum
 from ..ops.losses import check_reduction
@@ -14,6 +15,7 @@ from ._check import boxes_of
 TINY = 1e-9  # beside an area: no division by zero
 
 
+@named
 def iou_loss(predicted: Any, target: Any, *, reduction: str = "mean") -> Any:
     """1 - IoU of each predicted box with the one it should be; differentiable.  (N, 4) · (N, 4) -> () or (N,)
 
@@ -34,6 +36,7 @@ def iou_loss(predicted: Any, target: Any, *, reduction: str = "mean") -> Any:
     return _reduced(1 - iou, reduction)
 
 
+@named
 def giou_loss(predicted: Any, target: Any, *, reduction: str = "mean") -> Any:
     """1 - generalised IoU (Rezatofighi and others 2019), from 0 to 2; differentiable.  (N, 4) · (N, 4) -> () or (N,)
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.numbers import number, whole
 from ._check import boxes_of, column_of
 from .boxes import overlaps
@@ -74,6 +75,7 @@ class MeanAveragePrecision:
         return f"mAP@{self.iou:g} = {self.value:.3f} ({each})"
 
 
+@named
 def match_detections(
     boxes: Any, scores: Any, true_boxes: Any, *, iou: float = 0.5, difficult: Any = None
 ) -> np.ndarray:
@@ -122,6 +124,7 @@ def _threshold(who: str, iou: Any) -> float:
     return number(who, "iou", iou, above=0, high=1, remedy="At 0, boxes that do not touch would be hits.")
 
 
+@named
 def average_precision(scores: Any, hits: Any, positives: int) -> PrecisionRecall:
     """Precision and recall over all thresholds, and the area under their envelope (all points, no interpolated ones).
 
@@ -169,6 +172,7 @@ def average_precision(scores: Any, hits: Any, positives: int) -> PrecisionRecall
     return PrecisionRecall(precision, recall, rank[last], int(positives), average)
 
 
+@named
 def mean_average_precision(
     detections: Sequence[Any], truths: Sequence[Any], *, iou: float = 0.5
 ) -> MeanAveragePrecision:

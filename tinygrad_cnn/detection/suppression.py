@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.numbers import number
 from ._check import boxes_of, column_of
 from .boxes import overlaps
 
 
+@named
 def nms(boxes: Any, scores: Any, threshold: float = 0.5, *, classes: Any = None) -> np.ndarray:
     """Which boxes stay when each removes those that overlap it and have lower scores: their indices, surest first.
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..autodiff.calls import named
 from ..autodiff.kinds import Whole
 from ..core import Tensor
 from . import looks
@@ -22,6 +23,7 @@ from .scene import Scene
 WORDS = {"added": "added", "removed": "removed", "changed": "changed", "same": "as before"}
 
 
+@named
 def draw_diff(
     a: Any,
     b: Any,

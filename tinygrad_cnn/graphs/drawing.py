@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
+from ..autodiff.calls import named
 from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
 from ..core import Tensor
@@ -45,6 +46,7 @@ class Drawing:
     def __repr__(self) -> str:
         return f"<Drawing of {self.summary}; .render('graph.svg') makes a file, .source is the DOT text>"
 
+    @named
     def render(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture to a file and return its path; the suffix says the format: svg, png, pdf, dot or html.
 
@@ -78,6 +80,7 @@ class Drawing:
             return {"text/plain": f"{self!r}\n{error}"}
 
 
+@named
 def draw(
     y: Drawable,
     *inputs: Any,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.observing import Call, observing
 from ..autodiff.reader import saved
 from ..autodiff.wording import input_names
@@ -44,6 +45,7 @@ class AnomalyError(FloatingPointError):
         return type(self).__new__, (type(self), *self.args), vars(self)
 
 
+@named
 @contextmanager
 def anomaly(*, inf: bool = True) -> Iterator[None]:
     """A context in which the first NaN (or Inf) of an op or a gradient raises `AnomalyError`, in this thread.

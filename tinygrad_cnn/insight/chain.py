@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import explain_grad
+from ..autodiff.calls import named
 from ..autodiff.explaining import why_no_gradient
 from ..autodiff.numbers import whole
 from ..autodiff.wording import input_names
@@ -22,6 +23,7 @@ from . import formulas
 from .telling import Explanation, Part, Step
 
 
+@named
 def explain(y: Tensor, *, wrt: Tensor, grad: Any = None, limit: int = 40) -> Explanation:
     """The chain rule for this graph, one step a line: how a gradient gets from `y` back to `wrt`.
 

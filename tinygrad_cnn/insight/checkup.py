@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.kinds import Whole, Wholes
 from ..autodiff.numbers import whole, wholes
 from ..core import no_grad
@@ -52,6 +53,7 @@ class Report:
         return "\n".join([*lines, f"verdict: {verdict}"])
 
 
+@named
 def doctor(
     model: Module, input_shape: Wholes, classes: Whole, *, steps: Whole = 100, seed: Whole = 0
 ) -> Report:

@@ -17,6 +17,7 @@ import numpy as np
 
 from .. import ops
 from ..autodiff import explain_grad
+from ..autodiff.calls import named
 from ..autodiff.checkpointing import set_generators
 from ..autodiff.numbers import whole
 from ..core import Tensor, enable_grad, grad, no_grad
@@ -75,6 +76,7 @@ def _check_module(model: Any) -> None:
         raise TypeError(f"sanity: the model must be a Module, got {type(model).__name__}. Wrap functions: nn.Lambda.")
 
 
+@named
 def check_forward(model: Module, x: Any, classes: int | None = None) -> Finding:
     """The model takes x (N, ...) and gives finite numbers, (N, ..., classes) if `classes` is given."""
     with preserved(model), no_grad(), anomaly():
@@ -94,6 +96,7 @@ def _kind(y: Any) -> str:
     return f"shape {tuple(y.shape)}" if hasattr(y, "shape") else f"a {type(y).__name__}"
 
 
+@named
 def check_start_loss(
     model: Module, x: Any, labels: Any, *, loss: Loss = ops.softmax_cross_entropy, tolerance: float = 0.3
 ) -> Finding:
@@ -118,6 +121,7 @@ def check_start_loss(
     return Finding("loss at start", True, text)
 
 
+@named
 def check_gradients(model: Module, x: Any, labels: Any, *, loss: Loss = ops.softmax_cross_entropy) -> Finding:
     """A backward gives every parameter a gradient; `explain_grad` says why one has none."""
     with preserved(model), enable_grad():
@@ -148,6 +152,7 @@ def check_gradients(model: Module, x: Any, labels: Any, *, loss: Loss = ops.soft
     return Finding("gradients", True, text)
 
 
+@named
 def check_independence(model: Module, x: Any, *, seed: int = 0) -> Finding:
     """In evaluation mode each output depends on its own sample only.
 
@@ -195,6 +200,7 @@ def _check_no_gradient_across(model: Module, x: np.ndarray, rng: np.random.Gener
                                   f"{int(strength.argmax())}, {strength.max():.3g}.", remedy)  # fmt: skip
 
 
+@named
 def check_overfit(
     model: Module, x: Any, labels: Any, *, loss: Loss = ops.softmax_cross_entropy, steps: int = 100,
     lrs: tuple[float, ...] = (1e-3, 1e-2, 1e-4),

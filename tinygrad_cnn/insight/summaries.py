@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.kinds import Wholes
 from ..autodiff.numbers import wholes
 from ..autodiff.observing import Call, observing
@@ -97,6 +98,7 @@ class Summary:
         return f"<pre>{html.escape(str(self))}</pre>"
 
 
+@named
 def summary(model: Module, example: Wholes | np.ndarray | Tensor) -> Summary:
     """Run a model once, in evaluation mode, and tell what each layer makes and costs.
 

@@ -16,7 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from ..autodiff.calls import named
 
+
+@named
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike[str], mode: str = "wb", **options: Any) -> Iterator[IO[Any]]:
     """Open a file whose contents appear under `path` when the block ends well, and vanish when it does not.
@@ -90,6 +93,7 @@ def open_part(path: str | os.PathLike[str], have: int) -> IO[bytes]:
     return file
 
 
+@named
 def publish(temporary: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
     """Put a finished file in its place: on the disk first, then under its name.  Both lie on one file system.
 

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from .checked import check_booleans, count, open_file
 from .errors import FileFormatError
 
@@ -21,6 +22,7 @@ LONGEST_LINE = 1 << 26
 PROGRAM = "from tinygrad_cnn.io.hdf5_reader import main; main(sys.argv[1])"
 
 
+@named
 def load_keras_h5(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Read the weights of a Keras file (``.weights.h5``, ``.h5``, ``.hdf5``): path inside the file -> array.
 

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from .checked import check_booleans, open_file
 from .errors import FileFormatError
 from .small_floats import from_bfloat16, from_float8
@@ -30,6 +31,7 @@ REPEATED = 4  # arrays may take this many times the file's bytes: tied weights c
 LEAST = 1 << 24  # or this many, if that is more: expanded tensors repeat few numbers
 
 
+@named
 def load_pth(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Read the tensors of a PyTorch file (``.pth``, ``.pt``, ``.bin``): name -> array.  Nothing in the file is run.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from .checked import check_booleans, count, open_file
 from .errors import FileFormatError
 
@@ -18,6 +19,7 @@ QUANTISED = ("uint8", "uint16", "float16")
 MOST_BYTES = 1 << 24  # of a manifest
 
 
+@named
 def load_quantised(manifest_path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Read weights in TensorFlow.js's layout, quantised or not: name -> array.
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..core import Tensor
 from .atomic import atomic_write
 from .checked import check_booleans, open_file
@@ -42,6 +43,7 @@ class HasState(Protocol):
     def state_dict(self) -> Any: ...
 
 
+@named
 def save(
     path: str | os.PathLike[str], module_or_dict: Mapping[str, Any] | HasState, *,
     metadata: Mapping[str, str] | None = None,
@@ -87,6 +89,7 @@ def save(
         file.write(data)
 
 
+@named
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read a safetensors file: name -> array, by name, each in its own memory and free to be written to.
 
@@ -126,6 +129,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         ) from None
 
 
+@named
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     """The text that `save(..., metadata=...)` kept; an empty dict if there is none.
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from ..autodiff.calls import named
 from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
 from ..core.errors import nearest
 from ..nn import Sequential
 from ..nn.init import Rng
 from ._heads import ImageShape
+from ._heads import image_shape as _image_shape
 from .digit_networks import lenet as lenet
 from .digit_networks import mnistnet as mnistnet
 from .efficientnet import efficientnet_lite0 as efficientnet_lite0
@@ -42,6 +44,7 @@ _BUILDERS: dict[str, Callable[..., Sequential | UNet]] = {
 names: tuple[str, ...] = tuple(_BUILDERS)
 
 
+@named
 def build(name: str, input_shape: ImageShape, classes: Whole, rng: Rng = None) -> Sequential | UNet:
     """A network for images of `input_shape` (H, W, C) and this many classes; `rng` fixes its starting weights.
 
@@ -60,9 +63,7 @@ def build(name: str, input_shape: ImageShape, classes: Whole, rng: Rng = None) -
     if name not in _BUILDERS:
         known = ", ".join(names)
         raise ValueError(f"build: no network is named {name!r}.{nearest(str(name), names)} There are {known}.")
-    if not isinstance(input_shape, (tuple, list)) or len(input_shape) != 3:
-        raise ValueError(f"build: input_shape={input_shape!r} must be (H, W, C), as in (28, 28, 1).")
-    h, w, c = (whole("build", f"input_shape[{k}]", n) for k, n in enumerate(input_shape))
+    h, w, c = _image_shape("build", input_shape)
     classes = whole("build", "classes", classes)
     try:
         return _BUILDERS[name]((h, w, c), classes, rng)

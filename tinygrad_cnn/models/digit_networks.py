@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from ..autodiff.calls import named
 from ..autodiff.kinds import Whole
 from ..nn import Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential
 from ..nn.init import Rng
 from ..ops.random import generator
-from ._heads import ImageShape, classifier, flat_size
+from ._heads import ImageShape, classifier, flat_size, image_shape
 
 SMALL = 20  # pixels: below, LeNet-5's two 5x5 windows would see little but border
 
 
+@named
 def lenet(input_shape: ImageShape, classes: Whole, rng: Rng = None) -> Sequential:
     """Two convolutions, each with relu and 2x2 max pooling, then dense layers: images (N, H, W, C) -> (N, classes).
 
     From 20 pixels up it is LeNet-5 (LeCun et al. 1998) with relu and max pooling; 61,706 parameters for 28x28x1
     and 10 classes.  Below, it has 3x3 windows, more channels and dropout; 35,914 parameters for 8x8x1.
     """
+    input_shape = image_shape("lenet", input_shape)
     rng = generator(rng, "lenet")
     return (_small if min(input_shape[:2]) < SMALL else _lenet5)(input_shape, classes, rng)
 
@@ -61,8 +64,10 @@ def _small(input_shape: ImageShape, classes: Whole, rng: Rng) -> Sequential:
     return Sequential({"features": features, "head": head})
 
 
+@named
 def mnistnet(input_shape: ImageShape, classes: Whole, rng: Rng = None) -> Sequential:
     """Convolutions 3x3 of 32 and 64 channels, one 2x2 max pooling, dense 128: (N, H, W, C) -> (N, classes)."""
+    input_shape = image_shape("mnistnet", input_shape)
     rng = generator(rng, "mnistnet")
     features = Sequential(
         Conv2d(input_shape[2], 32, 3, rng=rng),

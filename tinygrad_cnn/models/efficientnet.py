@@ -9,7 +9,7 @@ from ..nn import Module, Sequential
 from ..nn.init import Rng
 from ..ops.random import generator
 from . import _published
-from ._heads import ImageShape
+from ._heads import ImageShape, image_shape
 from .mobilenet import InvertedResidual, Stage, inverted_residuals
 
 STAGES: tuple[Stage, ...] = (
@@ -41,6 +41,7 @@ def efficientnet_lite0(
     ValueError : the weights belong to another network, or to other numbers of channels or classes.
     FileFormatError : the file cannot be read.
     """
+    input_shape = image_shape("efficientnet_lite0", input_shape)
     model = inverted_residuals(
         STAGES, input_shape, classes, generator(rng, "efficientnet_lite0"), eps=1e-3, small=False
     )  # fmt: skip

@@ -10,7 +10,7 @@ from ..core import Tensor
 from ..nn import BatchNorm2d, Conv2d, Dropout, GlobalAvgPool2d, Module, ReLU6, Sequential
 from ..nn.init import Rng
 from ..ops.random import generator
-from ._heads import ImageShape, classifier
+from ._heads import ImageShape, classifier, image_shape
 
 Stage = tuple[int, int, int, int, int]  # repeat, window, stride, expand, out
 
@@ -65,6 +65,7 @@ def mobilenet_v2(input_shape: ImageShape, classes: Whole, rng: Rng = None) -> Se
 
     Images below 64 pixels are halved three times instead of five, as is usual for CIFAR.
     """
+    input_shape = image_shape("mobilenet_v2", input_shape)
     rng = generator(rng, "mobilenet_v2")
     small = min(input_shape[:2]) < SMALL
     return inverted_residuals(STAGES, input_shape, classes, rng, eps=1e-5, small=small)

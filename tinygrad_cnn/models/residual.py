@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
+from ..autodiff.calls import named
 from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
 from ..core import Tensor
@@ -12,7 +13,7 @@ from ..nn import BatchNorm2d, Conv2d, GlobalAvgPool2d, Module, ReLU, Sequential
 from ..nn.init import Rng
 from ..ops.fused import fused
 from ..ops.random import generator
-from ._heads import ImageShape, classifier
+from ._heads import ImageShape, classifier, image_shape
 
 
 class BasicBlock(Module):
@@ -34,11 +35,13 @@ class BasicBlock(Module):
         return fused(ops.add_relu)(y, x if self.shortcut is None else self.shortcut(x))
 
 
+@named
 def resnet(depth: int, input_shape: ImageShape, classes: Whole, rng: Rng = None) -> Sequential:
     """Three stages of (depth - 2) / 6 blocks, 16, 32, 64 channels: images (N, H, W, C) -> (N, classes)."""
     depth = whole("resnet", "depth", depth, 8, remedy="Depths are 6*n + 2: 8, 14, 20, 32, 44, 56, ...")
     if (depth - 2) % 6:
         raise ValueError(f"resnet: depth={depth} must be 6*n + 2, with n of at least 1: 8, 14, 20, 32, 44, 56, ...")
+    input_shape = image_shape("resnet", input_shape)
     rng = generator(rng, "resnet")
     stem = Sequential(Conv2d(input_shape[2], 16, 3, padding=1, bias=False, rng=rng), BatchNorm2d(16), ReLU())
     net, channels = Sequential({"stem": stem}), 16

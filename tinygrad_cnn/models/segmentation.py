@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
+from ..autodiff.calls import named
 from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
 from ..core import Tensor
 from ..nn import BatchNorm2d, Conv2d, MaxPool2d, Module, ModuleList, ReLU, Sequential
 from ..nn.init import Rng
 from ..ops.random import generator
-from ._heads import ImageShape
+from ._heads import ImageShape, image_shape
 
 
 def _twice(channels: int, width: int, rng: Rng) -> Sequential:
@@ -30,7 +31,7 @@ class UNet(Module):
     """
 
     def __init__(self, channels: int, classes: Whole, rng: Rng = None, *, width: int = 64, depth: int = 4) -> None:
-        width, depth = whole("UNet", "width", width), whole("UNet", "depth", depth)
+        width, depth = whole("UNet", "width", width), whole("UNet", "depth", depth, 1, 12)
         widths = [width * 2**k for k in range(depth + 1)]
         self.down = ModuleList(_twice(c, w, rng) for c, w in zip([channels, *widths], widths, strict=False))
         self.pool = MaxPool2d(2, ceil_mode=True)
@@ -51,9 +52,10 @@ class UNet(Module):
         return self.head(x)
 
 
+@named
 def unet(input_shape: ImageShape, classes: Whole, rng: Rng = None, *, width: int = 64, depth: int = 4) -> UNet:
     """A U-Net: images (N,H,W,C) -> logits (N,H,W,classes); its loss takes labels (N,H,W).
 
     31,036,546 parameters for images of 1 channel and 2 classes; `width` channels at the top, doubled at each level.
     """
-    return UNet(input_shape[2], classes, generator(rng, "unet"), width=width, depth=depth)
+    return UNet(image_shape("unet", input_shape)[2], classes, generator(rng, "unet"), width=width, depth=depth)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..autodiff.calls import named
 from ..autodiff.kinds import Whole
 from ..autodiff.numbers import is_whole
 from ..nn import Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential
 from ..nn.init import Rng
 from ..ops.random import generator
-from ._heads import ImageShape, classifier, flat_size
+from ._heads import ImageShape, classifier, flat_size, image_shape
 
 WIDTHS = (64, 128, 256, 512, 512)
 CONVOLUTIONS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 
 
+@named
 def vgg(depth: int, input_shape: ImageShape, classes: Whole, rng: Rng = None, *, hidden: int = 4096) -> Sequential:
     """Five stages of 3x3 convolutions and a pooling, two dense layers of `hidden`: (N,H,W,C) -> (N, classes).
 
@@ -24,6 +26,7 @@ def vgg(depth: int, input_shape: ImageShape, classes: Whole, rng: Rng = None, *,
     """
     if not is_whole(depth) or depth not in CONVOLUTIONS:
         raise ValueError(f"vgg: depth={depth!r} must be {', '.join(map(str, CONVOLUTIONS))}.")
+    input_shape = image_shape("vgg", input_shape)
     rng = generator(rng, "vgg")
     features = _stages(input_shape[2], WIDTHS, CONVOLUTIONS[depth], rng, ceil_mode=True)
     head = Sequential()
@@ -35,11 +38,13 @@ def vgg(depth: int, input_shape: ImageShape, classes: Whole, rng: Rng = None, *,
     return Sequential({"features": features, "head": head})
 
 
+@named
 def vgg_small(input_shape: ImageShape, classes: Whole, rng: Rng = None) -> Sequential:
     """Three stages of two 3x3 convolutions and a pooling, 32, 64, 128 channels; dense 128: (N,H,W,C) -> (N, classes).
 
     After Simonyan and Zisserman (2015), without batch norm and dropout.
     """
+    input_shape = image_shape("vgg_small", input_shape)
     rng = generator(rng, "vgg_small")
     features = _stages(input_shape[2], (32, 64, 128), (2, 2, 2), rng)
     width = flat_size(features, input_shape)

@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.kinds import Number, Wholes
 from ..autodiff.kinds import Rng as Rng
 from ..autodiff.kinds import Shape as Shape
@@ -51,21 +52,25 @@ def fans(shape: Shape, who: str = "fans") -> tuple[int, int]:
     return max(window * sizes[-2], 1), max(window * sizes[-1], 1)
 
 
+@named
 def constant(shape: Shape, value: Number, *, rng: Rng = None) -> np.ndarray:
     """Every element is `value`."""
     return np.full(_shape("constant", shape), number("constant", "value", value), np.float32)
 
 
+@named
 def zeros(shape: Shape, *, rng: Rng = None) -> np.ndarray:
     """All zero."""
     return np.zeros(_shape("zeros", shape), np.float32)
 
 
+@named
 def ones(shape: Shape, *, rng: Rng = None) -> np.ndarray:
     """All one."""
     return np.ones(_shape("ones", shape), np.float32)
 
 
+@named
 def normal(shape: Shape, mean: Number = 0.0, std: Number = 1.0, *, rng: Rng = None) -> np.ndarray:
     """Normal with the given mean and standard deviation."""
     mean, std = number("normal", "mean", mean), number("normal", "std", std, 0)
@@ -73,6 +78,7 @@ def normal(shape: Shape, mean: Number = 0.0, std: Number = 1.0, *, rng: Rng = No
     return np.asarray(values, np.float32)
 
 
+@named
 def uniform(shape: Shape, low: Number = 0.0, high: Number = 1.0, *, rng: Rng = None) -> np.ndarray:
     """Uniform in [low, high)."""
     low, high = number("uniform", "low", low), number("uniform", "high", high)
@@ -94,36 +100,43 @@ def _scaled(who: str, shape: Shape, rng: Rng, variance: Callable[[int, int], flo
     return np.asarray(values, np.float32)
 
 
+@named
 def he_normal(shape: Shape, *, rng: Rng = None) -> np.ndarray:
     """Normal with variance 2 / fan_in: for layers before a relu."""
     return _scaled("he_normal", shape, rng, lambda i, o: 2.0 / i)
 
 
+@named
 def he_uniform(shape: Shape, *, rng: Rng = None) -> np.ndarray:
     """Uniform with variance 2 / fan_in, so in ±sqrt(6 / fan_in): for layers before a relu."""
     return _scaled("he_uniform", shape, rng, lambda i, o: 2.0 / i)
 
 
+@named
 def lecun_normal(shape: Shape, *, rng: Rng = None) -> np.ndarray:
     """Normal with variance 1 / fan_in."""
     return _scaled("lecun_normal", shape, rng, lambda i, o: 1.0 / i)
 
 
+@named
 def lecun_uniform(shape: Shape, *, rng: Rng = None) -> np.ndarray:
     """Uniform with variance 1 / fan_in, so in ±sqrt(3 / fan_in)."""
     return _scaled("lecun_uniform", shape, rng, lambda i, o: 1.0 / i)
 
 
+@named
 def glorot_normal(shape: Shape, *, rng: Rng = None) -> np.ndarray:
     """Normal with variance 2 / (fan_in + fan_out)."""
     return _scaled("glorot_normal", shape, rng, lambda i, o: 2.0 / (i + o))
 
 
+@named
 def glorot_uniform(shape: Shape, *, rng: Rng = None) -> np.ndarray:
     """Uniform with variance 2 / (fan_in + fan_out), so in ±sqrt(6 / (fan_in + fan_out))."""
     return _scaled("glorot_uniform", shape, rng, lambda i, o: 2.0 / (i + o))
 
 
+@named
 def orthogonal(shape: Shape, gain: Number = 1.0, *, rng: Rng = None) -> np.ndarray:
     """Orthonormal columns (or rows, if those are fewer) times `gain`, of the matrix (fan_in, out)."""
     sizes = _shape("orthogonal", shape)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
+from ..autodiff.calls import OURS, named, of_layer
 from ..autodiff.effects import effect
 from ..autodiff.hooks import Handle, Hook
 from ..autodiff.kinds import Dtype
@@ -81,6 +82,11 @@ class Module:
     _mapped: tuple[int, dict[Module, str]] = (-1, {})
     _hooks: Hooks | None = None
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.__module__.startswith(OURS):
+            named(cls)
+
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes."""
         raise NotImplementedError(f"{type(self).__name__}: has no forward. Define forward(self, x) in the class.")
@@ -95,8 +101,11 @@ class Module:
         try:
             return self.forward(*args, **kwargs) if self._hooks is None else self._hooks.run(self, args, kwargs)
         except BaseException as error:
-            interrupts(error, self, args, kwargs, entered.path)
-            raise
+            worded = of_layer(error, self, args, kwargs)
+            interrupts(worded, self, args, kwargs, entered.path)
+            if worded is error:
+                raise
+            raise worded from error
         finally:
             leave(before, entered)
 
@@ -247,6 +256,7 @@ class Module:
 
     # -- changing all of it -----------------------------------------------------------------------------------
 
+    @named
     def train(self: M, mode: bool = True) -> M:
         """Switch everything to training behaviour (dropout draws, batch norm uses the batch); returns itself.
 
@@ -356,6 +366,7 @@ class Module:
         return {name: value.numpy() for name, value in self._state().items()}
 
     @effect
+    @named
     def load_state_dict(self, values: Mapping[str, Any], strict: bool = True) -> LoadReport:
         """Write the arrays of a `state_dict` into this module; nothing is written unless all fits.
 

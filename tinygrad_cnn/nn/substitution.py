@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MethodType
 from typing import Any
 
+from ..autodiff.calls import named
 from ..core import Tensor
 from ..core.errors import check_floating, describe, nearest
 from .module import _READ_OFF, Module, P, R, _join
@@ -19,6 +20,7 @@ from .parameter import Parameter
 __all__ = ["functional_call"]
 
 
+@named
 def functional_call(
     model: Callable[P, R], parameters: Mapping[str, Any], /, *args: P.args, **kwargs: P.kwargs
 ) -> R:

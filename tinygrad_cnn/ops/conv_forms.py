@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.kinds import Padding, Size2d, Whole
 from ._arguments import Input, placed, shape_of
 from .conv import conv2d
@@ -21,6 +22,7 @@ def _sides(padding: Any) -> Any:
     return ((0, 0), tuple(padding) if isinstance(padding, (tuple, list)) else (padding, padding))
 
 
+@named
 def conv1d(
     x: Input, w: Input, b: Input = None, *, stride: Whole = 1, padding: Padding = 0, dilation: Whole = 1,
     groups: Whole = 1,
@@ -52,6 +54,7 @@ def conv1d(
     return reshape(y, (n, *y.shape[2:]))
 
 
+@named
 def depthwise_conv2d(
     x: Input, w: Input, b: Input = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1
 ) -> Any:
@@ -71,10 +74,13 @@ def depthwise_conv2d(
             f"but w has shape {w_shape} and x {x_shape}."
         )
     i, j, c, m = w_shape
+    if not c:
+        raise ValueError(f"{who}: x has shape {x_shape}; it must have at least one channel.")
     filters = reshape(w, (i, j, 1, c * m))
     return conv2d(x, filters, b, stride=stride, padding=padding, dilation=dilation, groups=c)
 
 
+@named
 def separable_conv2d(
     x: Input,
     depthwise: Input,

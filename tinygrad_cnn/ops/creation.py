@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.kinds import Array, Dtype, Number, Rng, Shape, Whole
 from ..core import Tensor
 from .random import draw_from, generator
@@ -23,6 +24,7 @@ def tensor(data: Any, *, dtype: Dtype = None, requires_grad: bool = False, name:
     return Tensor(data, dtype=dtype, requires_grad=requires_grad, name=name)
 
 
+@named
 def full(
     shape: Shape, value: Array, *, dtype: Dtype = np.float32, requires_grad: bool = False, name: str | None = None
 ) -> Tensor:
@@ -35,6 +37,7 @@ def full(
     return Tensor(np.full(shape, value, dtype), requires_grad=requires_grad, name=name, copy=False)
 
 
+@named
 def zeros(shape: Shape, *, dtype: Dtype = np.float32, requires_grad: bool = False, name: str | None = None) -> Tensor:
     """0 everywhere.
 
@@ -45,6 +48,7 @@ def zeros(shape: Shape, *, dtype: Dtype = np.float32, requires_grad: bool = Fals
     return full(shape, 0, dtype=dtype, requires_grad=requires_grad, name=name)
 
 
+@named
 def ones(shape: Shape, *, dtype: Dtype = np.float32, requires_grad: bool = False, name: str | None = None) -> Tensor:
     """1 everywhere.
 
@@ -54,6 +58,7 @@ def ones(shape: Shape, *, dtype: Dtype = np.float32, requires_grad: bool = False
     return full(shape, 1, dtype=dtype, requires_grad=requires_grad, name=name)
 
 
+@named
 def arange(*bounds: Number, dtype: Dtype = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
     """``arange(stop)`` or ``arange(start, stop, step)``; whole numbers unless a bound or dtype is floating.
 
@@ -66,6 +71,7 @@ def arange(*bounds: Number, dtype: Dtype = None, requires_grad: bool = False, na
     return Tensor(array, requires_grad=requires_grad, name=name, copy=False)
 
 
+@named
 def eye(
     n: Whole, m: Whole | None = None, *, dtype: Dtype = np.float32, requires_grad: bool = False, name: str | None = None
 ) -> Tensor:
@@ -79,6 +85,7 @@ def eye(
     return Tensor(array, requires_grad=requires_grad, name=name, copy=False)
 
 
+@named
 def randn(
     *shape: Shape, rng: Rng = None, dtype: Dtype = np.float32, requires_grad: bool = False, name: str | None = None
 ) -> Tensor:
@@ -93,6 +100,7 @@ def randn(
     return Tensor(values.astype(dtype), requires_grad=requires_grad, name=name, copy=False)
 
 
+@named
 def rand(
     *shape: Shape, rng: Rng = None, dtype: Dtype = np.float32, requires_grad: bool = False, name: str | None = None
 ) -> Tensor:

@@ -12,8 +12,10 @@ import numpy as np
 from .. import kernels
 from ..autodiff import Sample as S
 from ..autodiff.batching import all_stacked, lengthened
+from ..autodiff.calls import named
 from ..autodiff.kinds import Places
 from ..core import op
+from ..kernels.shapes import rows_of
 from ._arguments import Input
 from .algebra import sum_to
 from .shape import expand_dims, reshape, swapaxes
@@ -109,7 +111,7 @@ def _matmul_a(g: Any, b: Any, a_shape: Any, b_shape: Any) -> Any:
 def _matmul_b(g: Any, a: Any, a_shape: Any, b_shape: Any) -> Any:
     g, a, _ = _as_matrices(g, a, None, a_shape, b_shape)
     if len(b_shape) <= 2 and len(a.shape) > 2:  # one product instead of a batch of them and a sum
-        a, g = reshape(a, (-1, a.shape[-1])), reshape(g, (-1, g.shape[-1]))
+        a, g = rows_of(a), rows_of(g)
     return _fold(matmul(swapaxes(a, -1, -2), g), b_shape, (b_shape[0], 1))
 
 
@@ -254,6 +256,7 @@ _einsum.vjp(xs=_einsum_x)
 _einsum.formula(xs="einsum(g, others(xs))")
 
 
+@named
 def einsum(subscripts: str, *xs: Input) -> Any:
     """Einstein's summation, as ``np.einsum`` spells it: ``einsum("ij,jk->ik", a, b)``.
 

@@ -9,11 +9,13 @@ import numpy as np
 
 from ..autodiff import Sample as S
 from ..autodiff.batching import later
+from ..autodiff.calls import named
 from ..autodiff.kinds import Number, Reduction, Whole
 from ..autodiff.means import divides_by
 from ..autodiff.numbers import number
 from ..autodiff.sample import positive, probabilities
 from ..core import Tensor, op
+from ..core.errors import describe
 from ._arguments import Input, shape_of, values
 from .activation import clip
 from .algebra import cast, floats
@@ -101,8 +103,8 @@ def _classes(who: str, shape: Any, weight: Any, smoothing: Number) -> int:
     if not classes:
         raise ValueError(f"{who}: logits have shape {shape}; the last axis must hold at least one class.")
     number(who, "label_smoothing", smoothing, 0, 1)
-    if weight is not None and np.shape(weight) != (classes,):
-        raise ValueError(f"{who}: weight has shape {np.shape(weight)}, expected ({classes},): one number per class.")
+    if weight is not None and (np.shape(weight) != (classes,) or weight.dtype.kind not in "biuf"):
+        raise ValueError(f"{who}: weight is {describe(weight)}, expected ({classes},): one real number per class.")
     return int(classes)
 
 
@@ -355,6 +357,7 @@ def _pair(who: str, a: Any, b: Any) -> tuple[Any, Any]:
     return floats(who, a, b)
 
 
+@named
 def nll_loss(
     log_probabilities: Input,
     labels: Input,
@@ -377,6 +380,7 @@ def nll_loss(
     return _weighed("nll_loss", log_probabilities, labels, weight, ignore_index, 0.0, reduction)
 
 
+@named
 def mse_loss(predictions: Input, targets: Input, *, reduction: Reduction = "mean") -> Any:
     """(predictions - targets)**2, reduced.  (...) · (...) -> () or (...)
 
@@ -389,6 +393,7 @@ def mse_loss(predictions: Input, targets: Input, *, reduction: Reduction = "mean
     return _reduce("mse_loss", d * d, reduction)
 
 
+@named
 def l1_loss(predictions: Input, targets: Input, *, reduction: Reduction = "mean") -> Any:
     """``|predictions - targets|``, reduced.  (...) · (...) -> () or (...)
 
@@ -400,6 +405,7 @@ def l1_loss(predictions: Input, targets: Input, *, reduction: Reduction = "mean"
     return _reduce("l1_loss", abs(predictions - targets), reduction)
 
 
+@named
 def huber_loss(predictions: Input, targets: Input, *, delta: Number = 1.0, reduction: Reduction = "mean") -> Any:
     """``d**2 / 2`` where ``|d| <= delta``, else ``delta * (|d| - delta/2)``; reduced.  (...) · (...) -> () or (...)
 
@@ -413,6 +419,7 @@ def huber_loss(predictions: Input, targets: Input, *, delta: Number = 1.0, reduc
     return _reduce("huber_loss", near * (d - near * 0.5), reduction)
 
 
+@named
 def binary_cross_entropy_with_logits(
     logits: Input, targets: Input, *, pos_weight: Any = None, reduction: Reduction = "mean"
 ) -> Any:

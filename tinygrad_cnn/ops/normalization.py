@@ -9,6 +9,7 @@ import numpy as np
 
 from ..autodiff import Sample as S
 from ..autodiff.batching import by_parameters, later
+from ..autodiff.calls import named
 from ..autodiff.kinds import Axis, Number, Whole
 from ..autodiff.numbers import number, whole
 from ..core import op
@@ -56,6 +57,7 @@ def affine(y: Any, gamma: Any, beta: Any) -> Any:
     return y if beta is None else y + beta
 
 
+@named
 def layer_norm(x: Input, gamma: Input = None, beta: Input = None, *, axis: Axis = -1, eps: Number = 1e-5) -> Any:
     """Normalise each sample over `axis`, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
 
@@ -69,6 +71,7 @@ def layer_norm(x: Input, gamma: Input = None, beta: Input = None, *, axis: Axis 
     return affine(normalize(x, axis=axis, eps=eps), gamma, beta)
 
 
+@named
 def group_norm(x: Input, groups: Whole, gamma: Input = None, beta: Input = None, *, eps: Number = 1e-5) -> Any:
     """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
 
@@ -83,6 +86,7 @@ def group_norm(x: Input, groups: Whole, gamma: Input = None, beta: Input = None,
     return affine(reshape(normalize(split, axis=axes, eps=eps), shape), gamma, beta)
 
 
+@named
 def instance_norm(x: Input, gamma: Input = None, beta: Input = None, *, eps: Number = 1e-5) -> Any:
     """Normalise each channel of each sample over place.  x (N,H,W,C) · gamma, beta (C,) -> (N,H,W,C)
 
@@ -91,6 +95,7 @@ def instance_norm(x: Input, gamma: Input = None, beta: Input = None, *, eps: Num
     return affine(normalize(x, axis=tuple(range(1, len(x.shape) - 1)), eps=eps), gamma, beta)
 
 
+@named
 def rms_norm(x: Input, gamma: Input = None, *, axis: Axis = -1, eps: Number = 1e-5) -> Any:
     """x / sqrt(mean(x**2) + eps) over `axis`, then scale.  x (N,...,C) · gamma (C,) -> (N,...,C)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..autodiff import Sample as S
 from ..autodiff.batching import all_stacked, by_parameters, later
+from ..autodiff.calls import named
 from ..autodiff.kinds import Axis, Counts, Shape, Whole, Wholes
 from ..autodiff.numbers import is_whole, whole, wholes
 from ..core import op
@@ -22,6 +23,8 @@ __all__ = [
     "concatenate", "expand_dims", "flatten", "flip", "moveaxis", "repeat", "reshape", "roll", "split", "squeeze",
     "stack", "swapaxes", "transpose",
 ]  # fmt: skip
+
+LARGEST = np.iinfo(np.intp).max // 16  # elements that an array can have
 
 
 def free() -> int:
@@ -290,6 +293,7 @@ stack.vjp(xs=lambda g, i, axis: getitem(g, key=(slice(None),) * (axis % g.ndim) 
 stack.formula(xs="take(g, i)")
 
 
+@named
 def split(x: Input, sections: Counts, *, axis: Whole = 0) -> list[Any]:
     """Cut along an axis into equal parts (an int), or before each of a list of indices, as ``np.split`` does.
 
@@ -374,6 +378,9 @@ def repeat(x: Any, repeats: Counts, axis: Whole | None = None) -> Any:
     >>> tg.repeat(np.array([1, 2]), 3)
     array([1, 1, 1, 2, 2, 2])
     """
+    most = max(repeats, default=0) if isinstance(repeats, (tuple, list)) else repeats
+    if is_whole(most) and most * x.size > LARGEST:  # NumPy would overflow, and kill the process
+        raise ValueError(f"repeat: {most} times the {x.size} elements of x {x.shape} are more than NumPy can count.")
     return np.repeat(x, repeats, axis)  # type: ignore[arg-type]  # NumPy's stubs lack its own integers
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from .. import kernels
 from ..autodiff import Sample as S
 from ..autodiff.batching import first_axis
+from ..autodiff.calls import named
 from ..autodiff.kinds import Padding, Size2d
 from ..autodiff.sample import integers
 from ..core import op
@@ -24,6 +25,7 @@ from .pool import geometry, max_pool2d_take
 __all__ = ["max_pool2d_with_indices", "max_unpool2d"]
 
 
+@named
 def max_pool2d_with_indices(
     x: Input, window: Size2d, *, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1,
     ceil_mode: bool = False,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.effects import effect
 from ..core import Tensor
 from .settings import check
@@ -27,6 +28,7 @@ def _with_grad(who: str, params: Any) -> list[Tensor]:
 
 
 @effect
+@named
 def clip_grad_norm(params: Any, max_norm: float, *, error_if_nonfinite: bool = True) -> float:
     """Scale all gradients by one factor, in place, if the norm of all of them together exceeds `max_norm`.
 
@@ -71,6 +73,7 @@ def _norm(grad: Any) -> float:
 
 
 @effect
+@named
 def clip_grad_value(params: Any, max_value: float) -> None:
     """Cut every element of every gradient to [-max_value, max_value], in place.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.effects import effect
 from ..autodiff.kinds import Number
 from .settings import check
@@ -15,6 +16,7 @@ from .settings import check
 __all__ = ["EMA"]
 
 
+@named
 class EMA:
     """``average = decay * average + (1 - decay) * weights``, after each update of a model's parameters::
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..autodiff.calls import OURS, named
 from ..autodiff.effects import effect
 from ..core import Tensor
 from ..core.errors import describe, nearest
@@ -19,6 +20,7 @@ __all__ = ["Optimizer"]
 State = dict[str, Any]  # what is remembered of one parameter: arrays of any shape, plain numbers, words, None
 
 
+@named
 class Optimizer:
     """Base of all optimisers.  Subclasses say how one parameter moves, in `change`.
 
@@ -48,6 +50,11 @@ class Optimizer:
     optional_state: ClassVar[frozenset[str]] = frozenset()  # what `start` leaves out under some settings
     decoupled: ClassVar[bool] = False  # whether weight decay shrinks parameters instead of adding to their gradients
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.__module__.startswith(OURS):
+            named(cls)
+
     def __init__(self, params: Params, **settings: Any) -> None:
         self.who = type(self).__name__
         self.defaults = dict(Group(type(self), [], settings))
@@ -62,6 +69,8 @@ class Optimizer:
     @effect
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Train more parameters: ``{"params": [...], "lr": ...}``; settings not given are the defaults."""
+        if not isinstance(group, Mapping):
+            raise TypeError(f'{self.who}: a group is a dict, as {{"params": [...], "lr": 0.1}}, got {describe(group)}.')
         if "params" not in group:
             raise ValueError(f"{self.who}: a group needs 'params', got only {', '.join(group) or 'nothing'}.")
         settings = {name: value for name, value in group.items() if name != "params"}
@@ -103,6 +112,8 @@ class Optimizer:
         A closure that computes the loss and its gradients is called first, and what it returns is returned; only
         `LBFGS`, which calls it several times, needs one.
         """
+        if closure is not None and not callable(closure):
+            raise TypeError(f"{self.who}.step: closure must be a function giving the loss, not {describe(closure)}.")
         loss = None if closure is None else closure()
         for parameter, group in self._parameters():
             gradient = parameter.grad

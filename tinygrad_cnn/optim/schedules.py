@@ -11,9 +11,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from ..autodiff.calls import OURS, named
 from ..autodiff.effects import effect
 from ..autodiff.kinds import Number, Whole
 from ..autodiff.numbers import number, whole
+from ..core.errors import describe
 from .optimizer import Optimizer
 
 __all__ = [
@@ -21,10 +23,16 @@ __all__ = [
 ]  # fmt: skip
 
 
+@named
 class Schedule:
     """Base of all schedules.  Subclasses define `factor(t)` for t = 0, 1, 2, ... steps taken."""
 
     samples: ClassVar[Sequence[Mapping[str, Any]]] = ()  # settings with which `tg.testing.check_schedule` checks it
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.__module__.startswith(OURS):
+            named(cls)
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.who = type(self).__name__
@@ -75,6 +83,8 @@ class Schedule:
     @effect
     def load_state_dict(self, values: Mapping[str, Any]) -> None:
         """Go on from a `state_dict`; nothing changes unless its entries are the expected ones."""
+        if not isinstance(values, Mapping):
+            raise TypeError(f"{self.who}.load_state_dict: needs what state_dict() returned, got {describe(values)}.")
         if values.keys() != self.state_dict().keys():
             got = ", ".join(values) or "nothing"
             raise ValueError(f"{self.who}.load_state_dict: needs {', '.join(self.state_dict())}; got {got}.")
@@ -324,6 +334,8 @@ class ReduceLROnPlateau(Schedule):
     @effect
     def load_state_dict(self, values: Mapping[str, Any]) -> None:
         """Go on from a `state_dict`."""
+        if not isinstance(values, Mapping):
+            raise TypeError(f"{self.who}.load_state_dict: needs what state_dict() returned, got {describe(values)}.")
         if values.keys() - {"best"} != {"t", "bad", "cooling"}:
             got = ", ".join(values) or "nothing"
             raise ValueError(f"{self.who}.load_state_dict: needs t, bad, cooling; got {got}.")

@@ -43,5 +43,6 @@ def render(template: str, **values: Any) -> str:
         return Markup(text.replace("&", "&amp;").replace("'", "&#39;"))
 
     page = _environment().get_template(template)
-    return str(page.render(style=Markup(look()), script=lambda name: Markup(asset(name)), trusted=Markup,
-                           quoted=quoted, version=__version__, **values))  # fmt: skip
+    text = page.render(style=Markup(look()), script=lambda name: Markup(asset(name)), trusted=Markup,
+                       quoted=quoted, version=__version__, **values)  # fmt: skip
+    return str(text).encode("utf-8", "replace").decode("utf-8")  # names of files that are not UTF-8 have odd letters

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import ops
+from ..autodiff.calls import named
 from ..autodiff.numbers import number, whole
 from ..core import Tensor, enable_grad, grad
 from ..core.errors import describe
@@ -28,6 +29,7 @@ CONVOLUTIONS = (Conv2d, ConvTranspose2d, DepthwiseConv2d)
 SHOWN = 0.995  # of a photograph's pixels, those that have colours of their own in a map of saliency
 
 
+@named
 def saliency_map(
     model: Any, x: Any, label: int | None = None, *, smooth: int = 0, noise: float = 0.15, seed: int = 0
 ) -> np.ndarray:
@@ -133,6 +135,7 @@ def _dress(place: Axes, ax: Axes | None, title: str) -> None:
     place.set_title(title, fontsize=10 if ax is None else 11, fontweight="normal" if ax is None else "bold")
 
 
+@named
 def grad_cam_map(model: Any, x: Any, layer: Any = None, label: int | None = None) -> np.ndarray:
     """Grad-CAM of a layer (Selvaraju et al. 2017): relu(sum over channels of a_c * A_c) -> (H',W'), as the layer's.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.numbers import whole
 from ..core import Tensor
 from ..core.errors import describe
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["filters"]
 
 
+@named
 @picture(lambda: (network()[0],))
 def filters(layer: Any, *, most: int = 64, ax: Axes | None = None) -> Figure:
     """A bank of filters as tiles.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import ops
+from ..autodiff.calls import named
 from ..autodiff.numbers import is_whole, number, whole
 from ..core import no_grad
 from ..core.errors import describe
@@ -54,6 +55,7 @@ class LossSurface:
         return float(self.a[k % len(self.a)]), float(self.b[k // len(self.a)])
 
 
+@named
 def random_direction(model: Any, seed: int = 0) -> dict[str, np.ndarray]:
     """A random direction with the scale of each filter's own weights (Li et al. 2018), by parameter path.
 
@@ -73,6 +75,7 @@ def random_direction(model: Any, seed: int = 0) -> dict[str, np.ndarray]:
     return direction
 
 
+@named
 def loss_surface(
     model: Any, data: Any, *, loss: Any = None, directions: Sequence[Direction] | int = 2, span: float = 1.0,
     steps: int = 21, seed: int = 0, training: bool = False,
@@ -127,7 +130,8 @@ def loss_surface(
 def _directions(who: str, model: Any, given: Any, seed: int) -> list[dict[str, np.ndarray]]:
     if is_whole(given):
         count = whole(who, "directions", given, 1, 2, remedy="For other directions pass mappings.")
-        return [random_direction(model, seed + k) for k in range(count)]
+        first = whole(who, "seed", seed, 0)
+        return [random_direction(model, first + k) for k in range(count)]
     listed = [given] if isinstance(given, Mapping) else list(given) if isinstance(given, (tuple, list)) else []
     if len(listed) not in (1, 2) or not all(isinstance(d, Mapping) for d in listed):
         raise TypeError(f"{who}: directions must be 1, 2, or one or two mappings from parameter paths to arrays, got "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import ops
+from ..autodiff.calls import named
 from ..autodiff.numbers import number, whole
 from ..core import enable_grad
 from ..core.errors import describe
@@ -84,6 +85,7 @@ class LRFinder:
         return self.figure()._repr_png_()  # type: ignore[attr-defined]
 
 
+@named
 def lr_finder(
     model: Any, data: Any, *, optimizer: Any = None, loss: Callable[[Any, Any], Any] | None = None,
     low: float = 1e-6, high: float = 10.0, steps: int = 100, batch_size: int = 64, seed: int = 0,

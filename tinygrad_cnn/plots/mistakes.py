@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import ops
+from ..autodiff.calls import named
 from ..autodiff.numbers import whole
 from ..core.tensor import plain
 from ..insight.evaluation import outputs_for
@@ -34,6 +35,7 @@ class Mistake:
     probability: float  # of the predicted class
 
 
+@named
 def mistakes_of(model_or_logits: Any, data: Any, n: int | None = None) -> list[Mistake]:
     """The samples that were taken for another class, the surest first; all of them unless `n` says how many.
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import ops
+from ..autodiff.calls import named
 from ..autodiff.numbers import wholes
 from ..core import Tensor, enable_grad
 from ..core.engine import in_order, pull_back
@@ -71,6 +72,7 @@ class ReceptiveField:
         return f"{h}×{w} pixels, rows {top} to {bottom}, columns {left} to {right}{cut}"
 
 
+@named
 def receptive_field_of(
     model: Any, input_shape: tuple[int, int, int], layer: Any = None, unit: Any = None
 ) -> ReceptiveField:

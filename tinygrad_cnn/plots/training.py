@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.numbers import is_whole, whole
 from . import figures
 from .examples import picture
@@ -22,6 +23,7 @@ TRAINING, VALIDATION = figures.BLUE, figures.VERMILION  # line styles differ as 
 KINDS = ("loss", "accuracy")
 
 
+@named
 @picture(lambda: ([{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0}],), options={"only": "loss"})
 def curves(history: Iterable[Mapping[str, Any]], *, only: str | None = None, ax: Axes | None = None) -> Figure:
     """Loss and accuracy by epoch, for training and validation where there are such columns.
@@ -94,6 +96,7 @@ def _dress(ax: Axes, kind: str, epochs: np.ndarray) -> None:
         ax.text(0.5, 0.5, "no finite value", transform=ax.transAxes, ha="center", va="center", color=figures.QUIET)
 
 
+@named
 @picture(lambda: (np.array([0, 1, 1]), np.array([0, 1, 0])))
 def confusion_matrix(
     labels: Any, predictions: Any, classes: Sequence[Any] | int | None = None, *, ax: Axes | None = None

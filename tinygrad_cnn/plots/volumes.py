@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..core.tensor import plain
 from ..nn import Module
 from . import figures
@@ -33,6 +34,7 @@ class FeatureMaps:
     values: np.ndarray
 
 
+@named
 def feature_maps_of(model: Any, x: Any, layers: Sequence[Any] | None = None) -> list[FeatureMaps]:
     """What layers make of one image, in the order in which they run, in evaluation mode.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.numbers import whole
 from ..core.errors import describe, nearest
 from ..insight.stats import stats
@@ -21,6 +22,7 @@ KINDS = ("weights", "gradients")
 LARGEST = 1e300  # what is beyond counts as that, so that the width of a range stays finite
 
 
+@named
 class Watch:
     """Keeps histograms of a model's parameters and their gradients, one record an epoch.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from ..autodiff.calls import named
 from ..autodiff.numbers import wholes
 from ..core.operation import Op
 from .case import Case, require
@@ -12,6 +13,7 @@ from .contract_report import ContractError, ContractReport, held
 from .contracts import CONTRACTS
 
 
+@named
 def check_op(op: Op, *, orders: Sequence[int] = (1, 2)) -> ContractReport:
     """Run all contracts of `op` on all its samples; gradients at the given orders.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.sample import LayerSample
 from ..core.engine import grad
 from ..core.modes import no_grad
@@ -184,6 +185,7 @@ CONTRACTS: dict[str, Callable[[_Case], int]] = {
 }
 
 
+@named
 def check_layer(cls: type[Module], samples: Sequence[LayerSample] | None = None) -> ContractReport:
     """Run all contracts of a class of layers on samples: those given, or those in its attribute ``samples``.
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..core.tensor import Tensor
 from ..optim import Optimizer
 from .case import require, same
@@ -267,6 +268,7 @@ CONTRACTS: dict[str, Callable[[_Case], int]] = {
 }
 
 
+@named
 def check_optimizer(cls: type[Optimizer], samples: Sequence[Mapping[str, Any]] | None = None) -> ContractReport:
     """Run all contracts of a class of optimisers, on settings.
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..core.tensor import Tensor
 from ..optim import SGD, Optimizer, Schedule
 from .case import require
@@ -103,6 +104,7 @@ CONTRACTS: dict[str, Callable[[_Case], int]] = {
 }
 
 
+@named
 def check_schedule(cls: type[Schedule], samples: Sequence[Mapping[str, Any]] | None = None) -> ContractReport:
     """Run all contracts of a class of schedules, on settings.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..autodiff.kinds import Array, Whole
 from ..autodiff.means import divides_by, with_divisor
 from ..autodiff.numbers import whole
@@ -20,6 +21,7 @@ from ..ops import softmax_cross_entropy
 Metric = Callable[[np.ndarray, np.ndarray], float]
 
 
+@named
 def accuracy(outputs: np.ndarray, labels: np.ndarray, *, ignore_index: int | None = None) -> float:
     """The share of rows whose largest output is the label's.  outputs (...,C) · labels (...) or (...,C) -> [0, 1]
 
@@ -34,6 +36,7 @@ def accuracy(outputs: np.ndarray, labels: np.ndarray, *, ignore_index: int | Non
     return float(np.mean(right)) if right.size else 0.0
 
 
+@named
 def predict(model: Callable[..., Any], images: Tensor | Array, *, batch_size: Whole = 256) -> np.ndarray:
     """The model's outputs (logits) for images (N,H,W,C), in evaluation mode, nothing recorded -> (N, ...).
 
@@ -47,6 +50,7 @@ def predict(model: Callable[..., Any], images: Tensor | Array, *, batch_size: Wh
     return outputs_for(model, images, batch_size)
 
 
+@named
 def evaluate(
     model: Callable[..., Any],
     data: Samples | DataLoader,

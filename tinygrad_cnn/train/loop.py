@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
+from ..autodiff.calls import named
 from ..autodiff.kinds import Number, Whole
 from ..autodiff.means import with_divisor
 from ..autodiff.numbers import whole
@@ -26,6 +27,7 @@ from .run_folder import Run
 from .state import generator_states, restore_generators
 
 
+@named
 def fit(
     model: Module,
     data: Samples | DataLoader,

@@ -18,7 +18,7 @@ class Progress:
     def start(self, epoch: int, done: int) -> None:
         """Epoch number `epoch` (from 1) begins, with `done` of its steps behind it."""
         self._bar = None
-        if self.show and sys.stderr.isatty():
+        if self.show and sys.stderr is not None and sys.stderr.isatty():  # None: closed, as by 2>&-
             try:
                 from tqdm import tqdm
             except ImportError:  # plain lines tell the same

@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import named
 from ..io import atomic_write, load, read_metadata, save
 from ..io.atomic import atomic_path
 from .history import History
@@ -41,6 +42,7 @@ class RunError(ValueError):
     """A folder cannot be used as a run: missing, foreign, in use or damaged."""
 
 
+@named
 class Run:
     """A folder of one training.  Make one with `Run.create`, find one again with `Run.open`.
 
@@ -58,6 +60,7 @@ class Run:
         return f"<Run {self.path}>"
 
     @classmethod
+    @named
     def create(cls, path: str | os.PathLike[str], config: dict[str, Any] | None = None) -> Run:
         """Start a run in a new or empty folder.  `config` is what the settings file says beside its format.
 
@@ -92,6 +95,7 @@ class Run:
             return cls.create(parent / f"{name}-{n}", config)
 
     @classmethod
+    @named
     def open(cls, path: str | os.PathLike[str]) -> Run:
         """Find a run again.
 
