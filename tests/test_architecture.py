@@ -316,7 +316,10 @@ FRAMES = {
     "f_back", "f_builtins", "f_code", "f_globals", "f_lasti", "f_lineno", "f_locals", "tb_frame", "tb_lasti", "tb_next",
     "__traceback__", "_getframe", "currentframe", "exc_info", "gi_frame", "cr_frame", "ag_frame",
 }  # fmt: skip
-READS_FRAMES = "core/site.py"  # to find the user's line, not to find out what ran
+READS_FRAMES = (  # but not to find out what ran
+    "core/site.py",  # to find the user's line
+    "autodiff/calls.py",  # to leave the errors of the user's code as they are
+)
 
 
 def frames_and_forwards(path):
