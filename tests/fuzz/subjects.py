@@ -450,8 +450,8 @@ ALSO = {  # other names by which messages may call it
     "Tensor.flatten": ("reshape",), "Tensor.ravel": ("reshape",), "Tensor.astype": ("cast",),
     "Tensor.assign": ("Tensor",), "Dataset.batch": ("data set",), "Dataset.__getitem__": ("data set",),
     "Tensor.__setitem__": ("t[...] = v",), "Tensor.__contains__": ("in",), "Optimizer.add_param_group": ("SGD",),
-    "Optimizer.step": ("SGD", "relu", "len"), "Tensor.update": ("only 0-dimensional", "ReLU"),  # of int, called with an array
-        "Optimizer.load_state_dict": ("SGD",), "Schedule.load_state_dict": ("StepLR",), "Run.create": ("Run",),
+    "Optimizer.step": ("SGD", "relu", "len"), "Tensor.update": ("only 0-dimensional", "ReLU"),
+    "Optimizer.load_state_dict": ("SGD",), "Schedule.load_state_dict": ("StepLR",), "Run.create": ("Run",),
     "Run.open": ("Run",), "Tensor.register_hook": ("hook",), "plots.feature_maps_of": ("feature_maps",),
     "plots.grad_cam_map": ("grad_cam",), "plots.saliency_map": ("saliency",), "plots.mistakes_of": ("most_confused",),
     "plots.loss_surface": ("loss_landscape",), "plots.receptive_field_of": ("receptive_field",),

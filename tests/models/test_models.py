@@ -216,7 +216,7 @@ def test_the_nodes_of_a_residual_block_carry_its_path():
         (("resnet21", (8, 8, 1), 3), "no network is named 'resnet21'. Did you mean .*resnet20"),
         ((None, (8, 8, 1), 3), "There are lenet, mnistnet"),
         (("lenet", (8, 8), 3), r"input_shape=\(8, 8\) must be \(H, W, C\)"),
-        (("lenet", (8, 0, 1), 3), r"input_shape\[1\]=0 must be a whole number of at least 1"),
+        (("lenet", (8, 0, 1), 3), r"input_shape=\(.*\) must be \(H, W, C\)"),
         (("lenet", (8, 8, 1), 0), "classes=0 must be a whole number of at least 1"),
         (("vgg_small", (4, 4, 3), 3), "vgg_small cannot take images of 4x4x3: .*does not fit"),
     ],
@@ -240,7 +240,7 @@ def test_depths_that_no_vgg_has(depth):
 
 @pytest.mark.parametrize(("setting", "words"), [({"width": 0}, "width=0"), ({"depth": 0}, "depth=0")])
 def test_settings_that_no_unet_has(setting, words):
-    with pytest.raises(ValueError, match=f"UNet: {words} must be a whole number of at least 1"):
+    with pytest.raises(ValueError, match=f"UNet: {words} must be a whole number"):
         models.unet((8, 8, 1), 3, **setting)
 
 

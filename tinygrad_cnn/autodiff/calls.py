@@ -65,6 +65,7 @@ def _guarded(fn: Callable[..., Any], name: Callable[[Any], str], skip: int) -> C
             worded = _worded(error, name(args), fn, args, given, skip)
             if worded is error:
                 raise
+            vars(worded).update({k: v for k, v in vars(error).items() if k == "__notes__"})
             raise worded from error
 
     return call

@@ -19,8 +19,7 @@ def lenet(input_shape: ImageShape, classes: Whole, rng: Rng = None) -> Sequentia
     From 20 pixels up it is LeNet-5 (LeCun et al. 1998) with relu and max pooling; 61,706 parameters for 28x28x1
     and 10 classes.  Below, it has 3x3 windows, more channels and dropout; 35,914 parameters for 8x8x1.
     """
-    input_shape = image_shape("lenet", input_shape)
-    rng = generator(rng, "lenet")
+    input_shape, rng = image_shape("lenet", input_shape), generator(rng, "lenet")
     return (_small if min(input_shape[:2]) < SMALL else _lenet5)(input_shape, classes, rng)
 
 
@@ -67,8 +66,7 @@ def _small(input_shape: ImageShape, classes: Whole, rng: Rng) -> Sequential:
 @named
 def mnistnet(input_shape: ImageShape, classes: Whole, rng: Rng = None) -> Sequential:
     """Convolutions 3x3 of 32 and 64 channels, one 2x2 max pooling, dense 128: (N, H, W, C) -> (N, classes)."""
-    input_shape = image_shape("mnistnet", input_shape)
-    rng = generator(rng, "mnistnet")
+    input_shape, rng = image_shape("mnistnet", input_shape), generator(rng, "mnistnet")
     features = Sequential(
         Conv2d(input_shape[2], 32, 3, rng=rng),
         ReLU(),
