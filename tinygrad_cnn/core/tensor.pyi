@@ -94,7 +94,7 @@ class Tensor:
     def requires_grad(self) -> bool:
         """Whether gradients reach it; of a leaf, it can be set."""
     @requires_grad.setter
-    def requires_grad(self, value: bool) -> None: ...
+    def requires_grad(self, value: Any) -> None: ...
     @property
     def name(self) -> str | None:
         """What drawings and messages call it."""
@@ -343,6 +343,8 @@ class Tensor:
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any: ...
     def _set_grad(self, value: Any) -> None:
         """Replace the gradient, or forget it with None."""
+    def _set_requires_grad(self, value: Any) -> None:
+        """Let gradients reach it, or not."""
     def assign(self, value: Any) -> Tensor:
         """Replace the values of a leaf, in place where nobody else holds them.  Shape and dtype stay.
 
