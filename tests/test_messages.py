@@ -64,7 +64,7 @@ def test_none_as_a_required_input_is_refused_by_name(name, k):
         (lambda: tg.grad([], leaf(2)), r"^grad: 0 outputs need"),
         (lambda: nn.ReflectionPad2d(), r"^ReflectionPad2d: .*missing 1 required"),
         (lambda: nn.Conv2d(10**400, 2, 3), r"^Conv2d: "),
-        (lambda: nn.PReLU()(np.float64), r"^prelu: needs numbers or booleans, but got dtype object from type"),
+        (lambda: nn.PReLU()(np.float64), r"^prelu: input x needs numbers or booleans, but got dtype object from type"),
         (lambda: optim.StepLR(sgd(), 2).load_state_dict(3), r"^StepLR.load_state_dict: "),
         (lambda: sgd().step(3), r"^SGD.step: closure must be a function"),
         (lambda: sgd().add_param_group(3), r"^SGD: a group is a dict"),

@@ -186,12 +186,13 @@ def test_registry_names_the_nearest_op():
 
 
 def test_numpy_function_of_ones_own(register):
+    before = tg.registry.of_numpy[np.cbrt]
     register(lambda x: np.cbrt(x), name="cbrt", numpy=[np.cbrt]).vjp(x=lambda g, y: g / (3.0 * y * y))
     try:
         x = leaf(8.0)
         assert tg.grad(np.cbrt(x), x) == pytest.approx(1 / 12)
     finally:
-        tg.registry.of_numpy.pop(np.cbrt)
+        tg.registry.of_numpy[np.cbrt] = before
 
 
 def test_cost_from_shapes(register):

@@ -383,8 +383,8 @@ LEFT_OUT = {
     **dict.fromkeys(
         ("tg.Explanation", "tg.Profile", "detection.Assignment", "detection.MeanAveragePrecision", "insight.Finding",
          "detection.PrecisionRecall", "graphs.Drawing", "insight.Report", "plots.FeatureMaps", "plots.LRFinder",
-         "plots.LossSurface", "plots.Mistake", "plots.ReceptiveField", "testing.GradReport", "testing.LayerReport",
-         "testing.OpReport"), "is what functions return, not made by users"),
+         "plots.LossSurface", "plots.Mistake", "plots.ReceptiveField", "testing.ContractReport",
+         "testing.GradReport"), "is what functions return, not made by users"),
 }  # fmt: skip
 
 

@@ -93,6 +93,7 @@ class Meaning(dict):
         x_shape = self.wanted
         own = {**self.params, "size": x_shape[1:3], "shape": x_shape, "window": self.params.get("window", x_shape[:2])}
         used = given | dict(zip((*op.inputs, *op.positional), args, strict=False))
+        args = [np.float64(a) if type(a) is float else a for a in args]  # floats alone would be float32
         return op(*args, **{k: v for k, v in own.items() if k in op.defaults and k not in used}, **given)
 
     def axes(self, axis=None):

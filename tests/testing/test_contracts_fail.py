@@ -61,8 +61,8 @@ def test_gradient_is_wrong(user_op):
 
 
 def test_rule_knows_arrays_only(user_op):
-    op = user_op(lambda x: np.cbrt(x), rules={"x": lambda g, x: g / (3 * np.cbrt(x) ** 2)})
-    broken(op, "gradients", "np.cbrt has no op")
+    op = user_op(lambda x: x * x, rules={"x": lambda g, x: g * 2 * np.fft.ifft(np.fft.fft(x)).real})
+    broken(op, "gradients", "np.fft.fft of a Tensor is refused")
 
 
 def test_worlds_differ(user_op):

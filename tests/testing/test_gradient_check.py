@@ -111,10 +111,10 @@ def test_wrong_second_rule_is_rejected_at_order_two():
 
 
 def test_rule_for_plain_arrays_only_is_noted(cubed):
-    cubed.vjp(x=lambda g, x: g * 3.0 * np.cbrt(x) ** 6)  # there is no op for np.cbrt
+    cubed.vjp(x=lambda g, x: g * 3.0 * np.fft.ifft(np.fft.fft(x)).real ** 2)  # there is no op for np.fft.fft
     report = gradcheck(cubed, X)
     assert report.counts["differences"] == 2
-    assert "plain arrays only: np.cbrt has no op" in str(report)
+    assert "plain arrays only: np.fft.fft of a Tensor is refused" in str(report)
 
 
 def shifted_relu(x):
