@@ -292,13 +292,13 @@ class _Modes(Protocol):
 
 
 def stub_of_core() -> str:
-    """What the package exports as it is, but for three functions.
+    """What the package exports as it is, but for four functions.
 
-    `grad` has one overload for each combination of settings; `no_grad` and `enable_grad` are contexts, and decorators
+    `op` decorates a function, or makes a decorator; `grad` has one overload for each combination of settings; `no_grad` and `enable_grad` are contexts, and decorators
     that leave the type of a function as it is.
     """
     lines = inspect.getsource(core).splitlines()
-    imports = [line for line in lines if line.startswith("from ") and not line.endswith("grad")]
+    imports = [line for line in lines if line.startswith("from ") and not line.endswith(("grad", " op"))]
     parts = [CORE_HEAD, "\n".join(imports), "\n\n", MODES]
     for fn in (tg.no_grad, tg.enable_grad):
         (p,) = inspect.signature(fn).parameters.values()
@@ -306,6 +306,11 @@ def stub_of_core() -> str:
                                            (p.replace(annotation="None"), "_Modes"))):  # fmt: skip
             head = f"@overload\ndef {fn.__name__}({listed([given])}) -> {back}:"
             parts.append(f"{head}\n{docstring(fn, '    ', short=k > 0)}")
+    fn, *options = inspect.signature(tg.op).parameters.values()
+    heads = f"{listed([fn.replace(annotation='Callable[..., Any]', default=fn.empty), *options])}) -> Op"
+    later = f"{listed(options)}) -> Callable[[Callable[..., Any]], Op]"
+    for k, head in enumerate((heads, later)):
+        parts.append(f"@overload\ndef op({head}:\n{docstring(tg.op, '    ', short=k > 0)}")
     signature, several = inspect.signature(tg.grad), "Tensor | Sequence[Tensor]"
     for k, (xs, unused, graph) in enumerate(itertools.product(("Tensor", "Sequence[Tensor]"), (0, 1), (0, 1))):
         one = ("Tensor" if graph else "np.ndarray") + (" | None" if unused else "")

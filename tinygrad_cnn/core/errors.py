@@ -55,7 +55,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def check_floating(what: str, dtype: np.dtype[Any]) -> None:
     """Refuse a gradient for whole numbers, booleans and complex numbers."""
     if dtype.kind != "f":
-        raise TypeError(
-            f"{what} has dtype {dtype}, which carries no gradient: only floating-point tensors do. "
-            "Convert it first, for example with dtype=np.float32."
-        )
+        remedy = "Convert it first, for example with dtype=np.float32."
+        raise TypeError(f"{what} has dtype {dtype}, which carries no gradient: only floating-point tensors do. {remedy}")

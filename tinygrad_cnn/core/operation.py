@@ -8,7 +8,7 @@ other parameters.  The signature is read once, at registration; a node saves exa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -46,12 +46,11 @@ class Op:
         composition: Callable[..., Any] | None = None,
         effects: Sequence[str] = (),
         floating: Sequence[str] = (),
-        cost: Callable[..., Any] | None = None,
         **facts: Any,
     ) -> None:
         self.fn, self.name, self.aux, self.broadcasts, self.effects = fn, name, tuple(aux), broadcasts, tuple(effects)
         self.composition, self.arrange, self.selectors = composition, arrange, tuple(selectors)
-        self.cost_rule = cost
+        self.cost_rule = facts.pop("cost", None)
         if odd := facts.keys() - FACTS.keys():
             raise TypeError(f"op {name}: unknown option {min(odd)!r}.{nearest(min(odd), FACTS)}")
         vars(self).update({**FACTS, "ref": composition, **facts})
@@ -157,10 +156,6 @@ class Op:
         return self
 
 
-@overload
-def op(fn: Callable[..., Any], *, name: str | None = None, **options: Any) -> Op: ...
-@overload
-def op(*, name: str | None = None, **options: Any) -> Callable[[Callable[..., Any]], Op]: ...
 def op(fn: Callable[..., Any] | None = None, *, name: str | None = None, **options: Any) -> Any:
     """Register a function on raw arrays as an op; a decorator.
 
@@ -217,10 +212,8 @@ def op(fn: Callable[..., Any] | None = None, *, name: str | None = None, **optio
 def _register(made: Op) -> Op:
     old = registry.get(made.name)
     if old is not None and (old.fn.__module__, old.fn.__qualname__) != (made.fn.__module__, made.fn.__qualname__):
-        raise ValueError(
-            f"op {made.name!r} is registered already, by {old.fn.__module__}. Choose another name with name=..., "
-            f"or remove the old one with tg.registry.pop({made.name!r})."
-        )
+        remedy = f"Choose another name with name=..., or remove the old one with tg.registry.pop({made.name!r})."
+        raise ValueError(f"op {made.name!r} is registered already, by {old.fn.__module__}. {remedy}")
     registry[made.name] = made
     registry.of_numpy.update(dict.fromkeys(made.numpy, made))
     return made

@@ -33,13 +33,10 @@ def _lenet5(input_shape: ImageShape, classes: Whole, rng: Rng) -> Sequential:
         MaxPool2d(2),
         Flatten(),
     )
+    size = flat_size(features, input_shape)
     head = Sequential(
-        Linear(flat_size(features, input_shape), 120, rng=rng),
-        ReLU(),
-        Linear(120, 84, rng=rng),
-        ReLU(),
-        classifier(84, classes, rng),
-    )
+        Linear(size, 120, rng=rng), ReLU(), Linear(120, 84, rng=rng), ReLU(), classifier(84, classes, rng)
+    )  # fmt: skip
     return Sequential({"features": features, "head": head})
 
 

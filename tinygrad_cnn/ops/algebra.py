@@ -10,7 +10,7 @@ from ..autodiff.batching import elementwise, lengthened
 from ..autodiff.dtypes import floating_dtype
 from ..autodiff.kinds import Dtype, Shape
 from ..autodiff.sample import Sample as S
-from ..core.operation import op
+from ..core import op
 from ..core.tensor import Tensor, as_array
 
 __all__ = ["add", "broadcast_to", "cast"]
