@@ -294,8 +294,8 @@ class _Modes(Protocol):
 def stub_of_core() -> str:
     """What the package exports as it is, but for four functions.
 
-    `op` decorates a function, or makes a decorator; `grad` has one overload for each combination of settings; `no_grad` and `enable_grad` are contexts, and decorators
-    that leave the type of a function as it is.
+    `op` decorates a function, or makes a decorator; `grad` has one overload for each combination of settings; `no_grad`
+    and `enable_grad` are contexts, and decorators that leave the type of a function as it is.
     """
     lines = inspect.getsource(core).splitlines()
     imports = [line for line in lines if line.startswith("from ") and not line.endswith(("grad", " op"))]

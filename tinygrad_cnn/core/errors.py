@@ -56,4 +56,4 @@ def check_floating(what: str, dtype: np.dtype[Any]) -> None:
     """Refuse a gradient for whole numbers, booleans and complex numbers."""
     if dtype.kind != "f":
         remedy = "Convert it first, for example with dtype=np.float32."
-        raise TypeError(f"{what} has dtype {dtype}, which carries no gradient: only floating-point tensors do. {remedy}")
+        raise TypeError(f"{what} has dtype {dtype}, which carries no gradient, as only floating ones do. {remedy}")
