@@ -56,6 +56,59 @@ def test_reference_differs(user_op):
     broken(user_op(double, ref=lambda x: x[None] * 2), "equals its reference", r"shape \(2, 3\), expected \(1, 2, 3\)")
 
 
+def test_what_is_missing_is_listed_and_all_else_checked(user_op):
+    op = user_op(double, ref=None, linear=["x"])
+    op.__doc__ = None
+    report = check_op(op)
+    assert report.counts["gradients"] and not report.counts["equals its reference"]
+    assert [text.partition(":")[0].partition(",")[0] for text in report.missing] == [
+        "a reference", "shapes in its docstring"
+    ]  # fmt: skip
+    assert "missing: a reference: @tg.op(ref=...)" in str(report)
+    with pytest.raises(ContractError, match="'documented' is broken. It demands: Samples, a reference, and shapes"):
+        check_op(op, strict=True)
+
+
+def test_messages_say_what_a_contract_demands(user_op):
+    broken(user_op(double, rules={"x": lambda g: g * 3.0}), "gradients", "It demands: Gradients in all floating inputs")
+
+
+def test_kinks_that_are_not_declared(user_op):
+    def kinked(x):
+        return np.where(x > 0.5, x, 3 * x)
+
+    rules = {"x": lambda g, x: tg.where(x > 0.5, g, 3 * g)}
+    broken(user_op(kinked, rules=rules), "pieces are declared", r"jumps by .* Declare its pieces")
+    check_op(user_op(kinked, rules=rules, branches=lambda x: x > 0.5))
+
+
+def test_jumps_that_are_not_declared(user_op):
+    def stepped(x):
+        return x + np.floor(x)
+
+    broken(user_op(stepped, rules={"x": lambda g: g}), "pieces are declared", "jumps by 1 between two values of x")
+
+
+def test_poles_and_steep_slopes_are_no_jumps(user_op):
+    for fn, rule in (
+        (lambda x: 1 / (x - 0.3), lambda g, x: -g / (x - 0.3) ** 2),
+        (lambda x: np.tanh(1e4 * x), lambda g, y: g * (1e4 * (1 - y * y))),
+    ):
+        op = user_op(fn, rules={"x": rule}, samples=[Sample(x=positive(4))], floating=["x"])
+        assert check_op(op).counts["pieces are declared"]
+
+
+def test_linear_ops_that_are_not_exact(user_op):
+    almost = user_op(double, rules={"x": lambda g: g * (2 + 1e-15)}, linear=["x"])
+    broken(almost, "exact where linear", "between whole numbers. is wrong")
+    tg.registry.pop("mine")
+    eleventh = user_op(lambda x: x / 11, rules={"x": lambda g: g / 11}, linear=["x"], floating=["x"])
+    broken(eleventh, "exact where linear", "not a whole number")
+    tg.registry.pop("mine")
+    with pytest.raises(ContractError, match=r"linear=\['y'\] must be names of its inputs: x"):
+        check_op(user_op(double, linear=["y"]))
+
+
 def test_gradient_is_wrong(user_op):
     broken(user_op(double, rules={"x": lambda g: g * 3.0}), "gradients", "worst entry")
 
@@ -125,7 +178,7 @@ def test_inputs_are_changed(user_op):
             x += 1e-9
         return y
 
-    broken(user_op(sorted_in_place, ref=double), "gradients", "changed input 0 in place")
+    broken(user_op(sorted_in_place, ref=double), "gradients", "changed input 'x' in place")
 
 
 def test_empty_batch_crashes(user_op):

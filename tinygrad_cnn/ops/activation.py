@@ -23,7 +23,7 @@ _APART = [S(x=apart(2, 3)), S(x=apart(1, 5))]
 _WIDE = [S(x=uniform(-5, 5, 4, 5))]
 
 
-@op(stacks=elementwise, branches=lambda x: x > 0, samples=_APART, ref=scalarwise(lambda x: max(x, 0.0)))
+@op(linear=["x"], stacks=elementwise, branches=lambda x: x > 0, samples=_APART, ref=scalarwise(lambda x: max(x, 0.0)))
 def relu(x: Any) -> Any:
     """max(x, 0); its derivative at 0 is 0, NaN stays NaN.  x (...) -> (...)
 
@@ -44,6 +44,7 @@ def _relu_dx_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, A
 
 
 @op(
+    linear=["dy"],
     branches=lambda x: x > 0,
     selectors=["x"],
     samples=[S(dy=(4,), x=np.array([0.5, -1.0, 0.0, 2.0]))],
@@ -83,6 +84,7 @@ leaky_relu.vjp(x=lambda g, x, slope: where(x > 0, g, g * slope))
 
 
 @op(
+    linear=["x", "slope"],
     floating=["x", "slope"],
     branches=lambda x: x > 0,
     broadcasts=True,
@@ -98,6 +100,7 @@ prelu.vjp(x=lambda g, x, slope: where(x > 0, g, g * slope), slope=lambda g, x: w
 
 
 @op(
+    linear=["x"],
     stacks=elementwise,
     branches=lambda x: np.digitize(x, [0, 6]),
     samples=_WIDE,
@@ -233,6 +236,7 @@ gelu.formula(y="x * Phi(x)", x="g * (Phi(x) + x * phi(x))")
 
 
 @op(
+    linear=["x", "low", "high"],
     branches=lambda x, low, high: _beyond(x, low, high),
     broadcasts=True,
     samples=[

@@ -34,7 +34,13 @@ def _broadcast_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str,
     return op(lengthened(x, len(shape)), (len(x), *shape))
 
 
-@op(broadcasts=True, samples=[S(a=(2, 3), b=(2, 3)), S(a=(2, 1, 3), b=(4, 1))], ref=np.add, numpy=[np.add])
+@op(
+    linear=["a", "b"],
+    broadcasts=True,
+    samples=[S(a=(2, 3), b=(2, 3)), S(a=(2, 1, 3), b=(4, 1))],
+    ref=np.add,
+    numpy=[np.add],
+)
 def add(a: Any, b: Any) -> Any:
     """a + b, broadcast.  a (...) · b (...) -> (...)"""
     return np.add(a, b)
@@ -44,6 +50,7 @@ add.vjp(a=lambda g: g, b=lambda g: g)
 
 
 @op(
+    linear=["x"],
     samples=[S(x=(2, 3, 4), shape=(1, 4)), S(x=(2, 3), shape=(2, 3)), S(x=(2, 3), shape=())],
     cost=lambda x_shape: np.prod(x_shape),
     ref=lambda x, *, shape: np.einsum("ijk->k", x)[None] if x.ndim == 3 else (x.sum() if shape == () else x),
@@ -55,6 +62,7 @@ def sum_to(x: Any, *, shape: tuple[int, ...]) -> Any:
 
 
 @op(
+    linear=["x"],
     params=["shape"],
     samples=[S(x=(1, 4), shape=(2, 3, 4)), S(x=(3, 1), shape=(3, 1)), S(x=(), shape=(2, 2))],
     cost=lambda: 0,
@@ -94,7 +102,7 @@ def floats(who: str, *xs: Any) -> tuple[Any, ...]:
     return tuple([cast(x, dtype=dtype) if x.dtype.kind in "biu" else x for x in arrays])
 
 
-@op(samples=[S(x=(2, 3))], ref=np.array, cost=lambda: 0, stacks=elementwise)
+@op(linear=["x"], samples=[S(x=(2, 3))], ref=np.array, cost=lambda: 0, stacks=elementwise)
 def alias(x: Any) -> Any:
     """x itself, under a new node: a place to differentiate at.  x (...) -> (...)"""
     return x

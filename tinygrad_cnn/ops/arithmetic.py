@@ -22,7 +22,7 @@ glue["add_into"] = kernels.add_
 _PAIRS = [S(a=(2, 3), b=(2, 3)), S(a=(2, 1, 3), b=(4, 1)), S(a=(), b=(3,)), S(a=(2, 3), b=2.5), S(a=-1.5, b=(2, 3))]
 
 
-@op(broadcasts=True, samples=_PAIRS, ref=scalarwise(lambda a, b: a - b), numpy=[np.subtract])
+@op(linear=["a", "b"], broadcasts=True, samples=_PAIRS, ref=scalarwise(lambda a, b: a - b), numpy=[np.subtract])
 def sub(a: Any, b: Any) -> Any:
     """a - b.  a (...) · b (...) -> (...)"""
     return np.subtract(a, b)
@@ -31,7 +31,7 @@ def sub(a: Any, b: Any) -> Any:
 sub.vjp(a=lambda g: g, b=lambda g: -g)
 
 
-@op(broadcasts=True, samples=_PAIRS, ref=scalarwise(lambda a, b: a * b), numpy=[np.multiply])
+@op(linear=["a", "b"], broadcasts=True, samples=_PAIRS, ref=scalarwise(lambda a, b: a * b), numpy=[np.multiply])
 def mul(a: Any, b: Any) -> Any:
     """a * b.  a (...) · b (...) -> (...)"""
     return np.multiply(a, b)
@@ -59,7 +59,7 @@ def div(a: Any, b: Any) -> Any:
 div.vjp(a=lambda g, b: g / b, b=lambda g, b, y: -(g * y) / b)
 
 
-@op(samples=[S(x=(2, 3))], ref=scalarwise(lambda x: -x), numpy=[np.negative], stacks=elementwise)
+@op(linear=["x"], samples=[S(x=(2, 3))], ref=scalarwise(lambda x: -x), numpy=[np.negative], stacks=elementwise)
 def neg(x: Any) -> Any:
     """-x.  x (...) -> (...)"""
     return np.negative(x)
@@ -111,6 +111,7 @@ _NUMBERS = (bool, int, float)
 
 
 @op(
+    linear=["a", "b"],
     broadcasts=True,
     samples=[S(condition=booleans(2, 3), a=(2, 3), b=(2, 3)), S(condition=booleans(3), a=(2, 1), b=0.5),
              S(condition=booleans(2, 1), a=0.0, b=(2, 3))],
@@ -138,6 +139,7 @@ def _larger(g: Any, mine: Any, other: Any) -> Any:
 
 
 @op(
+    linear=["a", "b"],
     branches=lambda a, b: np.sign(np.subtract(a, b)).astype(np.int8),
     broadcasts=True,
     samples=[S(a=apart(2, 3), b=0.01), S(a=(2, 1, 3), b=(4, 1)), S(a=apart(4), b=uniform(0.01, 0.03, 1))],
@@ -160,6 +162,7 @@ maximum.vjp(a=lambda g, a, b: _larger(g, a, b), b=lambda g, a, b: _larger(g, b, 
 
 
 @op(
+    linear=["a", "b"],
     branches=lambda a, b: np.sign(np.subtract(a, b)).astype(np.int8),
     broadcasts=True,
     samples=[S(a=apart(2, 3), b=0.01), S(a=(2, 1, 3), b=(4, 1)), S(a=apart(4), b=uniform(0.01, 0.03, 1))],

@@ -101,9 +101,10 @@ def _padded_ref(x: np.ndarray, width: Any, mode: str = "constant", *, value: flo
 
 
 @op(
+    linear=["x"],
     params=["width", "mode"],
     samples=[
-        S(x=(2, 3), width=1), S(x=(2, 3), width=((1, 0), (0, 2)), value=0.5), S(x=(2, 3), width=(0, 0)),
+        S(x=(2, 3), width=1), S(x=(2, 3), width=((1, 0), (0, 2)), value=2.0), S(x=(2, 3), width=(0, 0)),
         S(x=(3,), width=(2, 1)), S(x=(3, 4), width=((2, 1), (0, 3)), mode="reflect"),
         S(x=(2, 3, 2), width=((0, 0), (2, 4), (1, 0)), mode="edge"), S(x=(2, 3), width=((2, 1), (0, 3)), mode="wrap"),
         S(x=(2, 3), width=(1, 2), mode="symmetric"),
@@ -149,6 +150,7 @@ def _unpad_ref(g: np.ndarray, *, shape: Any, width: Any, mode: str) -> np.ndarra
 
 
 @op(
+    linear=["x"],
     floating=["x"],
     samples=[S(x=(6, 7), shape=(3, 4), width=((2, 1), (0, 3)), mode="reflect"),
              S(x=(8, 5), shape=(2, 3), width=((2, 4), (1, 1)), mode="edge"),

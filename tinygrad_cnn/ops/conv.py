@@ -104,7 +104,14 @@ _SAMPLES = [
 ]  # fmt: skip
 
 
-@op(floating=["x", "w", "b"], samples=_SAMPLES, ref=_conv2d_ref, cost=_cost, stacks=_conv2d_stack)
+@op(
+    linear=["x", "w", "b"],
+    floating=["x", "w", "b"],
+    samples=_SAMPLES,
+    ref=_conv2d_ref,
+    cost=_cost,
+    stacks=_conv2d_stack,
+)
 def conv2d(
     x: Any, w: Any, b: Any = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1
 ) -> Any:
@@ -138,6 +145,7 @@ def conv2d(
 
 
 @op(
+    linear=["dy", "w"],
     floating=["dy", "w"],
     samples=[
         S(dy=(2, 3, 4, 3), w=(3, 3, 2, 3), size=(5, 6)),
@@ -172,6 +180,7 @@ def _check_dy(who: str, got: Any, expected: Any) -> None:
 
 
 @op(
+    linear=["x", "dy"],
     floating=["x", "dy"],
     samples=[
         S(x=(2, 5, 6, 2), dy=(2, 3, 4, 3), window=(3, 3)),
@@ -285,6 +294,7 @@ def _conv_transpose2d_ref(
 
 
 @op(
+    linear=["x", "w", "b"],
     floating=["x", "w", "b"],
     samples=[
         S(x=(2, 3, 4, 2), w=(3, 3, 3, 2), b=(3,)), S(x=(2, 3, 2, 2), w=(3, 2, 3, 2), stride=2, padding=1,

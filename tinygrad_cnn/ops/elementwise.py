@@ -74,6 +74,7 @@ sqrt.formula(x="g / (2 * y)")
 
 
 @op(
+    linear=["x"],
     stacks=elementwise,
     branches=lambda x: np.sign(x).astype(np.int8),
     samples=[S(x=apart(2, 3))],

@@ -44,6 +44,7 @@ def _conv_relu(x: Any, w: Any, b: Any = None, **options: Any) -> Any:
 
 
 @op(
+    linear=["x", "w", "b"],
     floating=["x", "w", "b"],
     branches=lambda y: y > 0,
     samples=_SAMPLES[:5],
@@ -102,6 +103,7 @@ def _linear_ref(x: Any, w: Any, b: Any = None) -> Any:
 
 
 @op(
+    linear=["x", "w", "b"],
     floating=["x", "w", "b"],
     samples=_DENSE,
     ref=_linear_ref,
@@ -120,6 +122,7 @@ def linear(x: Any, w: Any, b: Any = None) -> Any:
 
 
 @op(
+    linear=["x", "w", "b"],
     floating=["x", "w", "b"],
     branches=lambda y: y > 0,
     samples=_DENSE,
@@ -147,6 +150,7 @@ linear_relu.formula(y="maximum(x @ w + b, 0)")
 
 
 @op(
+    linear=["a", "b"],
     floating=["a", "b"],
     branches=lambda y: y > 0,
     samples=[S(a=(2, 3), b=apart(2, 3)), S(a=(2, 2, 2, 3), b=apart(2, 2, 2, 3))],
@@ -216,6 +220,7 @@ _SCALED = [S(x=(2, 2, 2, 3), scale=(3,), shift=(3,)), S(x=(4, 2), scale=(2,), sh
 
 
 @op(
+    linear=["x", "scale", "shift"],
     floating=["x", "scale", "shift"],
     samples=_SCALED,
     ref=scalarwise(lambda x, scale, shift: x * scale + shift),
@@ -228,6 +233,7 @@ def scale_shift(x: Any, scale: Any, shift: Any) -> Any:
 
 
 @op(
+    linear=["x", "scale", "shift"],
     floating=["x", "scale", "shift"],
     branches=lambda y: y > 0,
     samples=_SCALED,

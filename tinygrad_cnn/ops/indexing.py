@@ -121,7 +121,7 @@ _KEYS = [
 ]  # fmt: skip
 
 
-@op(stacks=_getitem_stack, samples=_KEYS, arrange=_arranged, ref=_getitem_ref, cost=lambda: 0)
+@op(linear=["x"], stacks=_getitem_stack, samples=_KEYS, arrange=_arranged, ref=_getitem_ref, cost=lambda: 0)
 def getitem(x: Any, *indices: Any, key: Key) -> Any:
     """x[key]: ints, slices, ..., None, integer and boolean arrays, NumPy's meaning.  x (...) -> (...)
 
@@ -147,6 +147,7 @@ def _put_ref(x: np.ndarray, *indices: np.ndarray, key: Any, shape: tuple[int, ..
 
 
 @op(
+    linear=["x"],
     arrange=_arranged,
     samples=[
         S(x=(5,), key=1, shape=(4, 5)), S(x=(2,), key=(slice(None, None, -2), 2), shape=(4, 5)),
@@ -228,6 +229,7 @@ def _setitem_ref(x: np.ndarray, v: np.ndarray, *indices: np.ndarray, key: Any) -
 
 
 @op(
+    linear=["x", "v"],
     arrange=_arranged,
     samples=[
         S(x=(4, 5), v=(5,), key=1), S(x=(4, 5), v=(2,), key=(slice(None, None, -2), 2)), S(x=(3,), v=(), key=Ellipsis),
@@ -285,6 +287,7 @@ def along(axis: int, ndim: int) -> Any:
 
 
 @op(
+    linear=["x"],
     params=["axis"],
     samples=[S(x=(4, 3), indices=np.array([[0, 2], [2, -1]]), axis=0),
              S(x=(2, 4), indices=np.array([1, 1, 3]), axis=-1),

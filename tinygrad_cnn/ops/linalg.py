@@ -51,6 +51,7 @@ def _matmul_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, An
 
 
 @op(
+    linear=["a", "b"],
     samples=[S(a=(2, 3), b=(3, 4)), S(a=(5, 2, 3), b=(3, 4)), S(a=(2, 1, 2, 3), b=(4, 3, 2)), S(a=(3,), b=(3,)),
              S(a=(3,), b=(3, 2)), S(a=(2, 3), b=(3,)), S(a=(2, 2, 3), b=(3,)), S(a=(3,), b=(2, 3, 2))],
     ref=_matmul_ref,
@@ -125,6 +126,7 @@ def _outer_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any
 
 
 @op(
+    linear=["a", "b"],
     samples=[S(a=(2, 3), b=(4,)), S(a=(3,), b=(2,))],
     ref=lambda a, b: np.array([[x * y for y in b.ravel()] for x in a.ravel()]),
     numpy=[np.outer],
@@ -205,6 +207,7 @@ def _einsum_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, An
 
 
 @op(
+    linear=["xs"],
     name="einsum",
     samples=[
         S(xs=[(2, 3), (3, 4)], subscripts="ij,jk->ik"), S(xs=[(2, 3)], subscripts="ij->j"),
@@ -305,6 +308,7 @@ def _tensordot_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str,
 
 
 @op(
+    linear=["a", "b"],
     params=["axes"],
     samples=[S(a=(2, 3, 4), b=(3, 4, 2)), S(a=(2, 3), b=(4, 2), axes=((0,), (1,))), S(a=(2,), b=(3,), axes=0)],
     ref=lambda a, b, axes=2: _einsum_ref(a, b, subscripts=_letters(a.ndim, b.ndim, axes)),

@@ -61,6 +61,7 @@ def _ref(kernel: Any, op_name: str) -> Any:
 
 
 @op(
+    linear=["x"],
     params=["window"],
     aux=["tap"],
     samples=[
@@ -105,6 +106,7 @@ def max_pool2d(
 
 
 @op(
+    linear=["dy"],
     floating=["dy"],
     samples=[
         S(dy=(2, 2, 3, 2), tap=integers(4, 2, 2, 3, 2), size=(4, 6), window=2),
@@ -126,6 +128,7 @@ def max_pool2d_put(
 
 
 @op(
+    linear=["x"],
     samples=[
         S(x=(2, 4, 6, 2), tap=integers(4, 2, 2, 3, 2), window=2),
         S(x=(1, 3, 3, 2), tap=integers(1, 1, 3, 3, 2), window=3, stride=1, padding=((0, 2), (0, 2))),
@@ -150,6 +153,7 @@ max_pool2d_take.vjp(x=lambda g, tap, x_shape, **p: max_pool2d_put(g, tap, size=x
 
 
 @op(
+    linear=["x"],
     floating=["x"],
     params=["window"],
     samples=[
@@ -185,6 +189,7 @@ def avg_pool2d(
 
 
 @op(
+    linear=["dy"],
     floating=["dy"],
     samples=[
         S(dy=(2, 2, 3, 2), size=(4, 6), window=2),
@@ -211,6 +216,7 @@ avg_pool2d_put.vjp(dy=lambda g, window, stride, padding, ceil_mode, count_includ
 
 
 @op(
+    linear=["x"],
     floating=["x"],
     samples=[S(x=(2, 3, 4, 2)), S(x=(1, 1, 1, 3))],
     ref=lambda x: np.array([[image[..., c].sum() / image[..., c].size for c in range(x.shape[3])] for image in x]),

@@ -39,6 +39,7 @@ def draw_from(rng: np.random.Generator, method: str, *settings: Any, **named: An
 
 
 @op(
+    linear=["x"],
     floating=["x"],
     params=["rate"],
     aux=["keep"],

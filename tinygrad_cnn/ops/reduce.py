@@ -52,6 +52,7 @@ def _elements(x_shape: tuple[int, ...]) -> int:
 
 
 @op(
+    linear=["x"],
     stacks=over_axes,
     params=["axis", "keepdims"],
     samples=_AXES,
@@ -77,6 +78,7 @@ sum.formula(x="spread(g)")
 
 
 @op(
+    linear=["x"],
     params=["axis", "keepdims"],
     samples=_AXES,
     ref=_by_rows(lambda v: math.fsum(v) / len(v)),
@@ -176,6 +178,7 @@ def _share(g: Any, x: Any, y: Any, axis: Any) -> Any:
 
 
 @op(
+    linear=["x"],
     branches=lambda x, y, axis: _winners(x, y, axis),
     params=["axis", "keepdims"],
     samples=_APART,
@@ -199,6 +202,7 @@ max.formula(x="spread(g) * (x == spread(y)) / sum(x == spread(y))")
 
 
 @op(
+    linear=["x"],
     branches=lambda x, y, axis: _winners(x, y, axis),
     params=["axis", "keepdims"],
     samples=_APART,
@@ -266,6 +270,7 @@ prod.formula(x="spread(g) * prod_of_others(x)")
 
 
 @op(
+    linear=["x"],
     params=["axis"],
     samples=[S(x=(2, 3), axis=0), S(x=(2, 3), axis=-1), S(x=(2, 3))],
     ref=lambda x, axis=None: np.apply_along_axis(

@@ -173,6 +173,7 @@ def _adaptive_ref(x: np.ndarray, size: Any) -> np.ndarray:
 
 
 @op(
+    linear=["x"],
     floating=["x"],
     params=["size"],
     samples=[S(x=(2, 5, 6, 2), size=(2, 4)), S(x=(1, 4, 6, 1), size=2), S(x=(2, 2, 3, 1), size=(3, 5)),
@@ -195,6 +196,7 @@ def adaptive_avg_pool2d(x: Any, size: Size2d) -> Any:
 
 
 @op(
+    linear=["dy"],
     floating=["dy"],
     samples=[S(dy=(2, 2, 4, 2), size=(5, 6)), S(dy=(1, 3, 5, 1), size=(2, 3))],
     ref=_adjoint_ref(_adaptive_ref),

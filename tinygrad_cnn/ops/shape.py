@@ -88,6 +88,7 @@ def _reshape_ref(shape: tuple[int, ...], to: Any) -> Any:
 
 
 @op(
+    linear=["x"],
     params=["shape"],
     samples=[S(x=(2, 3, 4), shape=(6, -1)), S(x=(2, 3), shape=(3, 2)), S(x=(6,), shape=-1), S(x=(1,), shape=())],
     ref=_by_place(lambda s, shape: _reshape_ref(s, shape)),
@@ -109,6 +110,7 @@ reshape.vjp(x=lambda g, x_shape: reshape(g, x_shape))
 
 
 @op(
+    linear=["x"],
     params=["axes"],
     samples=[S(x=(2, 3, 4), axes=(2, 0, 1)), S(x=(2, 3)), S(x=(2, 3, 4), axes=(0, -1, 1))],
     ref=_by_place(lambda s, axes=None: _transposed(s, axes)),
@@ -139,6 +141,7 @@ transpose.formula(x="transpose(g, inverse(axes))")
 
 
 @op(
+    linear=["x"],
     params=["axis1", "axis2"],
     samples=[S(x=(2, 3, 4), axis1=0, axis2=-1), S(x=(2, 3), axis1=1, axis2=0)],
     ref=lambda x, axis1, axis2: np.moveaxis(np.moveaxis(x, axis1, -1), axis2 if axis2 >= 0 else axis2 - 1, axis1)
@@ -156,6 +159,7 @@ swapaxes.vjp(x=lambda g, axis1, axis2: swapaxes(g, axis1, axis2))
 
 
 @op(
+    linear=["x"],
     params=["source", "destination"],
     samples=[S(x=(2, 3, 4), source=0, destination=-1), S(x=(2, 3, 4), source=(0, 2), destination=(1, 0))],
     ref=lambda x, source, destination: x.transpose(1, 2, 0) if source == 0 else x.transpose(2, 0, 1),
@@ -172,6 +176,7 @@ moveaxis.vjp(x=lambda g, source, destination: moveaxis(g, destination, source))
 
 
 @op(
+    linear=["x"],
     params=["axis"],
     samples=[S(x=(2, 3), axis=1), S(x=(2, 3), axis=(0, -1)), S(x=(), axis=0)],
     ref=lambda x, axis: x.reshape((2, 1, 3) if axis == 1 else (1, 2, 3, 1) if x.ndim else (1,)),
@@ -189,6 +194,7 @@ def expand_dims(x: Any, axis: Shape) -> Any:
 
 
 @op(
+    linear=["x"],
     params=["axis"],
     samples=[S(x=(2, 1, 3, 1)), S(x=(2, 1, 3, 1), axis=1), S(x=(1, 3), axis=(0,))],
     ref=lambda x, axis=None: x.reshape({None: (2, 3), 1: (2, 3, 1), (0,): (3,)}[axis]),
@@ -207,6 +213,7 @@ def squeeze(x: Any, axis: Whole | tuple[Whole, ...] | None = None) -> Any:
 
 
 @op(
+    linear=["x"],
     samples=[S(x=(2, 3, 4), start=1), S(x=(2, 3)), S(x=())],
     ref=lambda x, *, start=0: x.reshape((2, 12) if start else (x.size,)),
     cost=free,
@@ -228,6 +235,7 @@ for _op in (expand_dims, squeeze, flatten):
 
 
 @op(
+    linear=["xs"],
     samples=[S(xs=[(2, 3), (1, 3)]), S(xs=[(2, 3), (2, 1), (2, 2)], axis=-1), S(xs=[(2,)]),
              S(xs=[(2, 3), (2,)], axis=None)],
     ref=lambda *xs, axis=0: _concatenate_ref(xs, axis),
@@ -273,6 +281,7 @@ concatenate.formula(xs="split(g)[i]")
 
 
 @op(
+    linear=["xs"],
     samples=[S(xs=[(2, 3), (2, 3)]), S(xs=[(2, 3), (2, 3), (2, 3)], axis=-1), S(xs=[(), ()])],
     ref=lambda *xs, axis=0: np.moveaxis(np.array([x.tolist() for x in xs]), 0, axis),
     cost=free,
@@ -315,6 +324,7 @@ def split(x: Input, sections: Counts, *, axis: Whole = 0) -> list[Any]:
 
 
 @op(
+    linear=["x"],
     params=["axis"],
     samples=[S(x=(2, 3)), S(x=(2, 3), axis=1), S(x=(2, 3, 2), axis=(0, -1))],
     ref=_by_place(lambda s, axis=None: (s, lambda p: tuple(
@@ -337,6 +347,7 @@ flip.vjp(x=lambda g, axis: flip(g, axis))
 
 
 @op(
+    linear=["x"],
     params=["shift", "axis"],
     samples=[S(x=(2, 3), shift=1), S(x=(2, 3), shift=-4, axis=1), S(x=(3, 3), shift=(1, 2), axis=(0, 1))],
     ref=lambda x, shift, axis=None: np.concatenate([x.ravel()[-1:], x.ravel()[:-1]]).reshape(x.shape)
@@ -363,6 +374,7 @@ roll.formula(x="roll(g, -shift, axis)")
 
 
 @op(
+    linear=["x"],
     params=["repeats", "axis"],
     samples=[S(x=(2, 3), repeats=2, axis=1), S(x=(2, 2), repeats=3), S(x=(2, 3), repeats=(1, 2), axis=0)],
     ref=lambda x, repeats, axis=None: np.array(

@@ -69,6 +69,7 @@ def _unpool_ref(x: np.ndarray, indices: np.ndarray, size: Any) -> np.ndarray:
 
 
 @op(
+    linear=["x"],
     floating=["x"],
     params=["size"],
     samples=[S(x=(2, 2, 3, 2), indices=integers(24, 2, 2, 3, 2), size=(4, 6)),
@@ -108,6 +109,7 @@ def max_unpool2d(x: Any, indices: Any, size: Size2d) -> Any:
 
 
 @op(
+    linear=["x"],
     samples=[S(x=(2, 4, 6, 2), indices=integers(24, 2, 2, 3, 2)), S(x=(1, 3, 3, 1), indices=integers(9, 1, 2, 2, 1))],
     ref=lambda x, indices: np.array([
         [[[image[divmod(int(k), x.shape[2])][c] for c, k in enumerate(pixel)] for pixel in row] for row in places]

@@ -58,6 +58,7 @@ _DEFAULTS = {"stride": 1, "padding": 0, "dilation": 1}
 
 
 @op(
+    linear=["x"],
     params=["window"],
     samples=[
         S(x=(2, 4, 5, 2), window=(2, 3)), S(x=(1, 5, 5, 2), window=3, stride=2, padding=1),
@@ -88,6 +89,7 @@ def unfold(x: Any, window: Size2d, *, stride: Size2d = 1, padding: Padding = 0, 
 
 
 @op(
+    linear=["cols"],
     floating=["cols"],
     samples=[
         S(cols=(2, 3, 3, 2, 3, 2), size=(4, 5), window=(2, 3)),

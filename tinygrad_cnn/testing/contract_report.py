@@ -19,12 +19,13 @@ class ContractReport:
     """The contracts that a member of a kind kept: an op, a layer, an optimiser, a schedule or a picture.
 
     Attributes: ``name`` of the member; ``counts``, how much each contract compared; ``kept``, the names of what an op
-    keeps alive for its rules, and None for other kinds.
+    keeps alive for its rules, and None for other kinds; ``missing``, what could be added so that more is checked.
     """
 
     name: str
     counts: Counter[str] = field(default_factory=Counter)
     kept: tuple[str, ...] | None = None
+    missing: tuple[str, ...] = ()
 
     @property
     def checks(self) -> int:
@@ -34,11 +35,15 @@ class ContractReport:
     def __str__(self) -> str:
         kinds = "\n".join(f"  {n:5d}  {name}" for name, n in self.counts.items())
         kept = "" if self.kept is None else f"; keeps {', '.join(self.kept) or 'nothing'}"
-        return f"{self.name}: {self.checks} checks hold{kept}\n{kinds}"
+        missing = "".join(f"\n  missing: {text}" for text in self.missing)
+        return f"{self.name}: {self.checks} checks hold{kept}\n{kinds}{missing}"
 
 
-def held(who: str, contract: str, sample: Any, run: Callable[[], int]) -> int:
-    """Run one contract, which counts what it compared; say of whatever goes wrong where it was."""
+def held(who: str, contract: str, sample: Any, run: Callable[[], int], demands: str | None = None) -> int:
+    """Run one contract, which counts what it compared; say of whatever goes wrong where, and what the contract demands.
+
+    `demands` is the docstring of the contract.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -46,7 +51,8 @@ def held(who: str, contract: str, sample: Any, run: Callable[[], int]) -> int:
     except Exception as error:
         kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
         where = f" on {sample!r}" if sample is not None else ""
-        raise ContractError(f"{who}: the contract {contract!r} is broken{where}.\n{kind}{error}") from error
+        rule = f" It demands: {demands.partition(chr(10))[0]}" if demands else ""
+        raise ContractError(f"{who}: the contract {contract!r} is broken{where}.{rule}\n{kind}{error}") from error
 
 
 def run_all(
@@ -56,7 +62,7 @@ def run_all(
     report = ContractReport(who)
     for sample in samples:
         for name, contract in contracts.items():
-            report.counts[name] += held(who, name, sample, partial(_on, contract, case, sample))
+            report.counts[name] += held(who, name, sample, partial(_on, contract, case, sample), contract.__doc__)
     return report
 
 
