@@ -28,7 +28,7 @@ def check_op(op: Op, *, orders: Sequence[int] = (1, 2), strict: bool = False) ->
     --------
     >>> print(tg.testing.check_op(tg.relu))
     relu: ... checks hold; keeps y
-          3  documented
+          4  documented
           2  equals its reference
     ...
     """
