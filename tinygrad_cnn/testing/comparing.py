@@ -27,7 +27,7 @@ class Comparison:
         self.largest, self.domains = largest, domains
         self.blocked: set[tuple[Level, int]] = set()  # where no step was free
         self.rng = np.random.default_rng(report.seed)
-        self.moved: dict[Level, list[Level]] = {}  # the same level at points that were moved a little
+        self.moved: dict[Level, list[Level | None]] = {}  # the same level at points that were moved a little
 
     def run(self, full: bool) -> None:
         points = self.subject.points
@@ -110,8 +110,12 @@ class Comparison:
             for k, p in enumerate(level.points):
                 moved = p + MOVES[len(made)] * steps_from(1.0, p)[0] * weights(self.rng, p.shape)
                 points.append(np.clip(moved, *self._domain(k)))
-            made.append(self._level(level.order, points))
-        return made[n] if np.all(np.isfinite(made[n].value)) else None
+            try:
+                made.append(self._level(level.order, points))
+            except (GradcheckError, ValueError):  # beyond the domain of f
+                made.append(None)
+        found = made[n]
+        return found if found is not None and np.all(np.isfinite(found.value)) else None
 
     def _domain(self, k: int) -> tuple[float, float]:
         return self.domains[k] if k < len(self.domains) else (-np.inf, np.inf)
