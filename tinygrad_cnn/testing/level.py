@@ -18,7 +18,7 @@ from ..core.tensor import Tensor, plain
 from .arguments import Subject
 from .gradient_report import Failure, GradcheckError
 from .numeric import EPS
-from .rounding import DRAWS, in_float64, perturbed
+from .rounding import DRAWS, MANY, in_float64, perturbed
 
 
 def weights(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -134,26 +134,41 @@ class Level:
         return _flat([np.zeros(u.shape) if t is None else t for t, u in zip(found, us, strict=True)])
 
     def _measure(self, inner: bool) -> Rounding:
-        """Find out what rounding may do: evaluate again, with every result changed in its last bit."""
+        """Find out what rounding may do: evaluate again, with every result changed in its last bit.
+
+        A change of many bits must have that much more effect.  If it has not, the effect is a jump, as where a rule
+        decides by a comparison, and is cut down to what the larger change allows.
+        """
         noise, total = EPS * np.abs(self.value), 0.0
         blur = [EPS * np.abs(g) for g in self.gradients]
         for draw in range(DRAWS):
-            with np.errstate(all="ignore"), perturbed(self.seed + draw, inner), deciding() as decisions:
-                tensors = [Tensor(p, requires_grad=True) for p in self.points]
-                try:
-                    outputs = self._recorded(tensors)
-                    if differing(self._recorded_decisions, decisions):  # another branch, which says nothing of this one
-                        continue
-                    found = self._pulled(outputs, tensors, self.cotangents)
-                except (ValueError, IndexError):  # where a tie decides shapes, as in np.unique
-                    continue
-            moved = _flat(outputs) - self.value
-            if np.all(np.isfinite(moved)):
-                noise, total = np.maximum(noise, np.abs(moved)), max(total, abs(self.total(moved)))
-            for k, g in enumerate(found):
-                if g is not None and np.all(np.isfinite(g)):
-                    blur[k] = np.maximum(blur[k], np.abs(g - self.gradients[k]))
+            values, gradients = self._noisy(draw, inner, 1.0)
+            noise, total = np.maximum(noise, np.abs(values)), max(total, abs(self.total(values)))
+            blur = [np.maximum(b, np.abs(g)) for b, g in zip(blur, gradients, strict=True)]
+        values, gradients = self._noisy(DRAWS, inner, MANY)
+        noise = _cut(noise, values, self.value)
+        total = min(total, 8 * abs(self.total(values)) / MANY) if np.any(values) else total
+        blur = [_cut(*three) for three in zip(blur, gradients, self.gradients, strict=True)]
         return Rounding(noise, max(total, float(np.linalg.norm(self.weights * noise))), blur)
+
+    def _noisy(self, draw: int, inner: bool, bits: float) -> tuple[np.ndarray, list[np.ndarray]]:
+        """How far values and gradients move if results change by so many last bits; zeros where nothing can be said."""
+        values, gradients = np.zeros(self.value.shape), [np.zeros(g.shape) for g in self.gradients]
+        with np.errstate(all="ignore"), perturbed(self.seed + draw, inner, bits), deciding() as decisions:
+            tensors = [Tensor(p, requires_grad=True) for p in self.points]
+            try:
+                outputs = self._recorded(tensors)
+                if differing(self._recorded_decisions, decisions):  # another branch, which says nothing of this one
+                    return values, gradients
+                found = self._pulled(outputs, tensors, self.cotangents)
+            except (ValueError, IndexError):  # where a tie decides shapes, as in np.unique
+                return values, gradients
+        moved = _flat(outputs) - self.value
+        values = moved if np.all(np.isfinite(moved)) else values
+        for k, g in enumerate(found):
+            if g is not None and np.all(np.isfinite(g)):
+                gradients[k] = g - self.gradients[k]
+        return values, gradients
 
     def _through_surrogates(self) -> list[bool]:
         behind: set[Any] = set()
@@ -236,6 +251,14 @@ class Line:
     def anywhere(self, t: float) -> float:
         """The weighted sum of the outputs, whatever branch they are on."""
         return float(self.level.weights @ self.level.values(self.at(t)))
+
+
+def _cut(effect: np.ndarray, of_many: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    """The effect of one last bit, no larger in all than that of many bits allows, nor smaller than its own rounding."""
+    size, allowed = float(np.linalg.norm(effect)), 8 * float(np.linalg.norm(of_many)) / MANY
+    if not allowed or size <= allowed:
+        return effect
+    return np.asarray(np.maximum(effect * (allowed / size), EPS * np.abs(exact)))
 
 
 def _flat(ys: Sequence[Any]) -> np.ndarray:

@@ -138,6 +138,8 @@ def derivatives(case: Case) -> list[Any]:
         found = grad(y, xs, grad_outputs=cotangent(y), create_graph=case.order > 1, allow_unused=True)
         if case.order > 1:
             found = [g for g in found if g is not None and g.requires_grad]
+            if not found:  # the gradients are constants
+                return [None] * len(xs)
             found = grad(found, xs, grad_outputs=[cotangent(g) for g in found], allow_unused=True)
     except (TypeError, ValueError, RuntimeError):
         return ["error"]
