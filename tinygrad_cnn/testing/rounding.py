@@ -20,7 +20,7 @@ def perturbed(seed: int, inner: bool, bits: float = 1.0) -> Iterator[None]:
     """A context in which every floating result of an op is changed by the rounding error that it may bear.
 
     That is one unit in the last place (or `bits` of them), up or down; with `inner` also of the largest input, for ops
-    that may compute a small result from large numbers, as the logarithm of a sum minus one of its terms; likewise what a
+    that may compute a small result from large numbers, as a logarithm of a sum minus one of its terms; likewise what a
     rule makes of a cotangent.  Sums and products of the inputs themselves, and ops made of pieces, bear no such error.
     """
 
