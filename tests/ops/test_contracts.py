@@ -17,11 +17,21 @@ if __name__ == "__main__":  # run from any folder, and where the package is not 
 
 import tinygrad_cnn as tg  # noqa: E402
 from tinygrad_cnn.testing import ContractError, Sample, check_op  # noqa: E402
+from tinygrad_cnn.testing.case import Case  # noqa: E402
+from tinygrad_cnn.testing.contracts import keeps_only_named  # noqa: E402
 from tinygrad_cnn.testing.plugin import PROPERTY  # noqa: E402
 
 KEPT = SCRIPT.with_name("kept.json")
 REMEDY = f'If that is meant, store it with: "{sys.executable}" "{SCRIPT}"'
 OPS = sorted(name for name, op in tg.registry.items() if op.fn.__module__.startswith("tinygrad_cnn."))
+
+
+def kept_by(op):
+    """The names of what an op keeps alive, in order."""
+    cases = [Case(op, sample, 1) for sample in op.samples]
+    for case in cases:
+        keeps_only_named(case)
+    return sorted({name for case in cases for name in case.kept})
 
 
 @pytest.mark.parametrize("name", OPS)
@@ -70,7 +80,7 @@ def test_op_without_samples_reference_or_shapes_fails(register):
 
 
 if __name__ == "__main__":
-    lists = {name: list(check_op(tg.registry[name]).kept) for name in OPS}
+    lists = {name: kept_by(tg.registry[name]) for name in OPS}
     rows = ",\n".join(f"  {json.dumps(name)}: {json.dumps(kept)}" for name, kept in lists.items())
     KEPT.write_text("{\n" + rows + "\n}\n")
     print(f"{KEPT}: {len(lists)} ops")

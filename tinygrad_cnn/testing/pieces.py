@@ -18,7 +18,7 @@ from .gradient_check import gradcheck
 from .level import weights
 
 REACH, STOPS = 2.0, 33  # how far a line goes both ways, and at how many points it is looked at
-SUSPECTS, HALVINGS = 8, 36  # intervals in which most changes are searched for a jump, so often halved
+SUSPECTS, HALVINGS = 5, 36  # intervals in which most changes are searched for a jump, so often halved
 
 Look = tuple[np.ndarray, Any]  # the result and its gradients at one point, and what decided there
 
