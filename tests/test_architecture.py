@@ -29,7 +29,7 @@ ONLY = {
     "nn": {"core", "autodiff", "ops", "kernels.shapes"},
     "optim": {"core", "autodiff", "ops"},
     "detection": {"core", "autodiff", "ops"},
-    "testing": {"core", "autodiff", "ops", "kernels", "nn", "optim", "insight", "graphs"},
+    "testing": {"core", "autodiff", "ops", "kernels", "nn", "optim", "io", "insight", "graphs"},
 }
 FRONT_DOOR = {"__init__", "__main__", "viz"}  # may import everything; nothing may import them
 # import modules whose names users give, or the pickle of an op

@@ -17,6 +17,7 @@ from . import looks
 LONGEST = 40  # characters of a name or of one parameter
 WIDEST = 34  # characters of a line of parameters
 NOTE = 90  # characters of a line of notes
+MEMBERS = 8  # of a list that is a parameter
 LINES = 12  # of a message that somebody else wrote
 _TABLE = '<table border="0" cellborder="0" cellspacing="0" cellpadding="0">'
 _SPACE = '<tr><td fixedsize="true" width="6" height="{}"></td></tr>'
@@ -48,11 +49,11 @@ def parameters(node: Any) -> list[str]:
     return [cut(f"{name}={value}") for name, value in parameter_texts(node).items()]
 
 
-def parameter_texts(node: Any) -> dict[str, str]:
-    """Each parameter that differs from the op's default, as one would write it."""
+def parameter_texts(node: Any, most: int | None = MEMBERS) -> dict[str, str]:
+    """Each parameter that differs from the op's default, as one would write it (see `value_text`)."""
     defaults = getattr(node.op, "defaults", {})
     return {
-        name: value_text(value)
+        name: value_text(value, most)
         for name, value in node.params.items()
         if name not in defaults or _differs(value, defaults[name])
     }
@@ -69,8 +70,11 @@ def _differs(value: Any, default: Any) -> bool:
         return True
 
 
-def value_text(value: Any) -> str:
-    """A parameter as one would write it; never an address, or equal graphs would give unequal texts."""
+def value_text(value: Any, most: int | None = MEMBERS) -> str:
+    """A parameter as one would write it; never an address, or equal graphs would give unequal texts.
+
+    Of a list or tuple the first `most` members are shown; None shows all.
+    """
     if isinstance(value, str):
         return f'"{value}"'
     if value is None or value is Ellipsis or isinstance(value, (bool, int, float, complex)):
@@ -78,10 +82,11 @@ def value_text(value: Any) -> str:
     if isinstance(value, np.generic):
         return repr(value.item())
     if isinstance(value, slice):
-        ends = ["" if v is None else value_text(v) for v in (value.start, value.stop, value.step)]
+        ends = ["" if v is None else value_text(v, most) for v in (value.start, value.stop, value.step)]
         return ":".join(ends if ends[2] else ends[:2])
     if isinstance(value, (tuple, list)):
-        inner = ", ".join(value_text(v) for v in value[:8]) + (", ..." if len(value) > 8 else "")
+        more = ", ..." if most is not None and len(value) > most else ""
+        inner = ", ".join(value_text(v, most) for v in value[:most]) + more
         return f"[{inner}]" if isinstance(value, list) else f"({inner}{',' if len(value) == 1 else ''})"
     if isinstance(value, (np.dtype, type)):
         return value.name if isinstance(value, np.dtype) else value.__name__

@@ -18,3 +18,5 @@ from .layers import check_layer as check_layer
 from .optimizers import check_optimizer as check_optimizer
 from .pictures import check_picture as check_picture
 from .schedules import check_schedule as check_schedule
+from .snapshot import GradientSnapshot as GradientSnapshot
+from .snapshot import SnapshotError as SnapshotError
