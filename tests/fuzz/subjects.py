@@ -380,6 +380,7 @@ LEFT_OUT = {
                     "draws what the function named *_of, *_map or *_surface computes"),
     **dict.fromkeys(("graphs.renderers", "graphs.html_of", "testing.check_picture"), "answers what is drawn"),
     **dict.fromkeys(("testing.gradcheck",), "has tests of its own for wrong arguments"),
+    "testing.GradientSnapshot": "is what the fixture gives; test_snapshot.py tries wrong arguments",
     **dict.fromkeys(
         ("tg.Explanation", "tg.Profile", "detection.Assignment", "detection.MeanAveragePrecision", "insight.Finding",
          "detection.PrecisionRecall", "graphs.Drawing", "insight.Report", "plots.FeatureMaps", "plots.LRFinder",
