@@ -211,7 +211,7 @@ def markdown(results: Results) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def put_into(path: Path, text: str) -> None:
+def put_into(path: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
     """Replace what stands between the two marks of a document.
 
     Raises
@@ -219,9 +219,9 @@ def put_into(path: Path, text: str) -> None:
     ValueError : the document lacks the marks.
     """
     old = path.read_text(encoding="utf-8")
-    before, mark, rest = old.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not mark or not end:
-        raise ValueError(f"bench: {path} lacks the lines {BEGIN!r} and {END!r} between which the tables go.")
+    before, first, rest = old.partition(begin)
+    _, last, after = rest.partition(end)
+    if not first or not last:
+        raise ValueError(f"bench: {path} lacks the lines {begin!r} and {end!r} between which the tables go.")
     with atomic_write(path, "w") as file:
-        file.write(f"{before}{BEGIN}\n{text}{END}{after}")
+        file.write(f"{before}{begin}\n{text}{end}{after}")

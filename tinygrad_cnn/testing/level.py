@@ -220,6 +220,10 @@ class Level:
         why = explain_grad(self.tensors[k], self.outputs[0])
         return "" if "on a path to the loss:" in why else f"No gradient reaches it: {why}."
 
+    def placing(self, k: int, v: np.ndarray) -> float:
+        """What the rounding of input k, which is moved along v, does to the weighted sum of outputs."""
+        return 0.5 * EPS * float(np.linalg.norm((self.gradients[k] * self.points[k])[v != 0]))
+
     def line(self, k: int, v: np.ndarray) -> Line:
         return Line(self, k, v)
 
