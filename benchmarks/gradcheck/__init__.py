@@ -3,10 +3,10 @@
     python -m benchmarks.gradcheck
     python -m benchmarks.gradcheck --python pytorch=/path/to/python --python jax=/path/to/python --into FILE
 
-A *case* is a correct function at a point where it can be differentiated (`cases`), written once with the operations that
-every framework has (`sides/`).  A *trial* is a function whose gradient is wrong by a known factor (`power`).  A *checker*
-is a gradient checker at its default settings (`CHECKERS`), and runs in a process of its own (`worker`), in which this
-folder is loaded by its path.
+A *case* is a correct function at a point where it can be differentiated (`cases`), written once with the operations
+that every framework has (`sides/`).  A *trial* is a function whose gradient is wrong by a known factor (`power`).  A
+*checker* is a gradient checker at its default settings (`CHECKERS`), and runs in a process of its own (`worker`), in
+which this folder is loaded by its path.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -137,7 +138,8 @@ def kinks() -> Iterator[Case]:
         yield from _both(group, f"x * |x| at {v:g}", lambda op, x: x * op.abs(x), near)
         ties = np.array([[1.0, 1.0 + v, 0.2], [0.3, -0.4, 0.3 - v]])
         yield from _both(group, f"max of near ties, {v:g}", lambda op, x: op.max(x, 1), ties)
-        yield from _both(group, f"maximum of near ties, {v:g}", lambda op, x, y: op.maximum(x, y), [1.0, 2.0], [1 + v, 0])
+        pair = [1.0, 2.0], [1.0 + v, 0.0]
+        yield from _both(group, f"maximum of near ties, {v:g}", lambda op, x, y: op.maximum(x, y), *pair)
         yield from _both(group, f"clip near its ends, {v:g}", lambda op, x: op.clip(x, -1.0, 1.0), [1 - v, -1 - v, 0.3])
         image = rng.standard_normal((1, 4, 4, 1))
         image[0, 1, 1, 0] = image[0, 0, 0, 0] + v
@@ -220,7 +222,7 @@ def networks() -> Iterator[Case]:
             for _ in range(2):
                 labels = rng.integers(0, widths[-1], 8)
                 x = rng.standard_normal((8, widths[0]))
-                weights = [rng.standard_normal(s) * np.sqrt(2 / s[0]) for s in zip(widths, widths[1:], strict=False)]
+                weights = [rng.standard_normal(s) * np.sqrt(2 / s[0]) for s in pairwise(widths)]
 
                 def f(op: Any, *inputs: Any, labels: Array = labels, activation: str = activation) -> Any:
                     return _dense(op, activation, labels, *inputs)
@@ -234,7 +236,8 @@ def networks() -> Iterator[Case]:
             def net(op: Any, *inputs: Any, labels: Array = labels) -> Any:
                 return cnn(op, labels, *inputs)
 
-            yield from _both(group, f"convolutional, {n} of {side}x{side}", net, *inputs, orders=(1, 2) if n < 64 else (1,))
+            orders = (1, 2) if n < 64 else (1,)
+            yield from _both(group, f"convolutional, {n} of {side}x{side}", net, *inputs, orders=orders)
 
 
 STEPS: tuple[tuple[str, Function], ...] = (
@@ -263,7 +266,8 @@ def programs(count: int = 150) -> Iterator[Case]:
     """Random programs: three to eight steps, each on what earlier ones left."""
     rng = np.random.default_rng(5)
     for n in range(count):
-        chosen = [(int(k), float(i)) for k, i in zip(rng.integers(0, len(STEPS), 3 + n % 6), rng.random(8), strict=False)]
+        steps, operands = rng.integers(0, len(STEPS), 3 + n % 6), rng.random(8)
+        chosen = [(int(k), float(i)) for k, i in zip(steps, operands, strict=False)]
 
         def f(op: Any, x: Any, y: Any, chosen: list[tuple[int, float]] = chosen) -> Any:
             values = [x, y]

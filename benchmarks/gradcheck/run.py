@@ -20,7 +20,8 @@ FOLDER = Path(__file__).parents[1]
 BOOTSTRAP = PATH + """
 import importlib.util
 folder, name = sys.argv[2:]
-spec = importlib.util.spec_from_file_location("benchmarks", folder + "/__init__.py", submodule_search_locations=[folder])
+file = folder + "/__init__.py"
+spec = importlib.util.spec_from_file_location("benchmarks", file, submodule_search_locations=[folder])
 sys.modules["benchmarks"] = importlib.util.module_from_spec(spec)
 from benchmarks.gradcheck.worker import main
 main(name)
@@ -59,9 +60,8 @@ def ask(
                 if len(answers) % 100 == 0:
                     say(f"{name}: {len(answers)} of {len(cases) + len(trials)}")
     missing = len(cases) + len(trials) - len(answers)
-    answers += [{"said": "none", "message": "its process ended", "seconds": 0.0}] * missing
-    found = {"version": json.loads(hello)["version"], "cases": answers[: len(cases)], "trials": answers[len(cases) :]}
-    return found
+    answers += [{"said": "none", "message": "its process ended"}] * missing
+    return {"version": json.loads(hello)["version"], "cases": answers[: len(cases)], "trials": answers[len(cases) :]}
 
 
 def run(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-import numpy as np
-
 from ..machine import cpu
 from . import CHECKERS, cases, power, worker
 
@@ -33,8 +31,9 @@ def markdown(found: dict[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] + ["--:"] * (len(head) - 1), *rows]
+def _table(head: list[str], rows: list[list[str]], words: int) -> str:
+    """A table whose first columns, so many of them, are text."""
+    lines = [head, ["---"] * words + ["--:"] * (len(head) - words), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -61,15 +60,12 @@ def false_alarms(numbers: list[int], verdicts: Verdicts) -> list[str]:
     rows.append(["not judged, in full or in part", "", *(str(c["hidden"]) for c in totals)])
     rows.append(["cannot run", "", *(str(c["none"]) for c in totals)])
     rows.append(["gradient differs from ours", "", *(str(c["gradient"]) for c in totals)])
-    times = [np.array([a["seconds"] for a in answers]) for answers in verdicts.values()]
-    rows.append(["median time of a case, ms", "", *(f"{1e3 * np.median(t):.1f}" for t in times)])
-    rows.append(["time of all cases, s", "", *(f"{t.sum():.0f}" for t in times)])
     reasons = [
-        f"- {CHECKERS[name].title}: {count} of {reason}"
+        f"- {CHECKERS[name].title}: {count}: {reason}"
         for name, answers in verdicts.items()
         for reason, count in Counter(a["message"] for a in answers if a["said"] == "none").most_common(4)
     ]
-    parts = ["### False alarms", _table(["correct cases", "number", *(CHECKERS[n].title for n in verdicts)], rows)]
+    parts = ["### False alarms", _table(["correct cases", "number", *(CHECKERS[n].title for n in verdicts)], rows, 1)]
     return [*parts, "Cannot run, the most frequent reasons:", "\n".join(reasons)] if reasons else parts
 
 
@@ -103,7 +99,7 @@ def detections(trials: list[tuple[int, int, int]], verdicts: Verdicts) -> list[s
             if any(cells):
                 rows.append([str(power.ROWS[r]), CHECKERS[name].title, *cells])
     text = f"Detections of {seeds}: the wrong entries are 1 + d times what they should be; d = 0 is the control."
-    return ["### Power", text, _table(head, rows)]
+    return ["### Power", text, _table(head, rows, 2)]
 
 
 def _factor(d: float) -> str:

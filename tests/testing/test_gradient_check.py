@@ -147,6 +147,19 @@ def test_what_stands_on_a_kink_is_listed_and_does_not_fail(f, order, what, why, 
     assert f"{what}, 1 place at (1, 2): {why}" in str(report)
 
 
+@pytest.mark.parametrize("distance", [1e-8, 1e-6])
+def test_rounding_of_the_moved_point_counts_near_a_pole(distance):
+    assert gradcheck(tg.log1p, np.array([-1 + distance, 0.5]), full=True).counts["differences"]
+
+
+def test_a_smaller_step_that_agrees_outweighs_a_larger_one_that_does_not():
+    x = 1e9 + np.random.default_rng(0).standard_normal((5, 3))  # the first step is 1e6
+    report = gradcheck(lambda x: tg.logsumexp(x, -1), x)
+    assert report.counts["differences"] and not report.not_judged
+    with pytest.raises(GradcheckError):
+        gradcheck(lambda x: tg.logsumexp(x, -1) + 0.1 * tg.stop_gradient(x).sum(-1), x)
+
+
 @pytest.mark.parametrize("at", [1e-3, 1e-6, 1e-8, 0.0])
 def test_wrong_entries_beside_kinks_are_still_found(at):
     @tg.op(branches=lambda x: x > 0)

@@ -1,7 +1,9 @@
 """Frameworks with a gradient checker: one module each with a class ``Side(setting)``, imported in its process only.
 
 ``side.version`` is text; ``side.op`` holds the operations, among them ``op.constant(array)`` and
-``op.spoil(x, factor)``, which is x and whose gradient is multiplied by an array; ``side.gradients(f, inputs)`` are those of f, weighted with `cotangent`; ``side.check(f, inputs, order, seed)`` returns a `Verdict`, and raises whatever the
+``op.spoil(x, factor)``, which is x and whose gradient is multiplied by an array; ``side.gradients(f, inputs)`` are
+those of f, weighted with `cotangent`; ``side.check(f, inputs, order, seed)`` returns a `Verdict`, and raises whatever
+the
 framework raises where it cannot check f.
 """
 

@@ -42,8 +42,10 @@ def _conv2d(x: Any, w: Any) -> Any:  # convolve turns its filters around
 
 OPERATIONS = SimpleNamespace(
     **{name: getattr(np, name) for name in
-       "tanh exp sin cos expm1 abs log sqrt log1p maximum minimum matmul clip square reciprocal reshape sum mean max "
-       "transpose".split()},
+       [
+        "tanh", "exp", "sin", "cos", "expm1", "abs", "log", "sqrt", "log1p", "maximum", "minimum", "matmul",
+        "clip", "square", "reciprocal", "reshape", "sum", "mean", "max", "transpose"
+    ]},
     erf=erf,
     sigmoid=expit,
     softplus=lambda x: np.logaddexp(x, 0.0),

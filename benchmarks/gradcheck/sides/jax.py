@@ -36,9 +36,11 @@ def _max_pool2d(x: Any) -> Any:
 
 OPERATIONS = SimpleNamespace(
     **{name: getattr(jnp, name) for name in
-       "tanh exp sin cos expm1 abs log sqrt log1p maximum minimum matmul clip square reciprocal reshape sum mean max "
-       "transpose".split()},
-    **{name: getattr(nn, name) for name in "sigmoid softplus relu leaky_relu softmax log_softmax".split()},
+       [
+        "tanh", "exp", "sin", "cos", "expm1", "abs", "log", "sqrt", "log1p", "maximum", "minimum", "matmul",
+        "clip", "square", "reciprocal", "reshape", "sum", "mean", "max", "transpose"
+    ]},
+    **{name: getattr(nn, name) for name in ["sigmoid", "softplus", "relu", "leaky_relu", "softmax", "log_softmax"]},
     erf=erf,
     gelu=lambda x: nn.gelu(x, approximate=False),
     logsumexp=lambda x: logsumexp(x, -1),

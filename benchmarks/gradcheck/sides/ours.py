@@ -23,10 +23,11 @@ def _spoil(x: Any, factor: Any) -> Any:
 
 
 OPERATIONS = SimpleNamespace(
-    **{name: getattr(tg, name) for name in (
-        "tanh sigmoid exp sin cos softplus gelu erf expm1 relu abs leaky_relu log sqrt log1p maximum minimum matmul "
-        "softmax log_softmax logsumexp sum mean max transpose clip conv2d reshape"
-    ).split()},
+    **{name: getattr(tg, name) for name in [
+        "tanh", "sigmoid", "exp", "sin", "cos", "softplus", "gelu", "erf", "expm1", "relu", "abs", "leaky_relu",
+        "log", "sqrt", "log1p", "maximum", "minimum", "matmul", "softmax", "log_softmax", "logsumexp", "sum",
+        "mean", "max", "transpose", "clip", "conv2d", "reshape"
+    ]},
     square=lambda x: x * x,
     reciprocal=lambda x: 1.0 / x,
     variance=lambda x, axis: tg.var(x, axis),

@@ -30,8 +30,10 @@ def _conv2d(x: Any, w: Any) -> Any:
 
 OPERATIONS = SimpleNamespace(
     **{name: getattr(torch, name) for name in
-       "tanh sigmoid exp sin cos erf expm1 relu abs log sqrt log1p maximum minimum matmul clip square reciprocal "
-       "reshape".split()},
+       [
+        "tanh", "sigmoid", "exp", "sin", "cos", "erf", "expm1", "relu", "abs", "log", "sqrt", "log1p",
+        "maximum", "minimum", "matmul", "clip", "square", "reciprocal", "reshape"
+    ]},
     softplus=F.softplus,
     gelu=F.gelu,
     leaky_relu=F.leaky_relu,
