@@ -157,6 +157,10 @@ MAKERS = {
     "plots.Watch": lambda _: plots.Watch(),
     "testing.ContractError": lambda _: testing.ContractError("no"),
     "testing.GradReport": lambda _: testing.gradcheck(tg.sin, np.array([1.0])),
+    "testing.GradientSnapshot": lambda folder: testing.GradientSnapshot(
+        folder / "test_it.py", "test_it", update=True, pictures=Path.cwd
+    ),
+    "testing.SnapshotError": lambda _: testing.SnapshotError("no"),
     "testing.GradcheckError": lambda _: raised(testing.GradcheckError, wrong_gradient),
     "testing.ContractReport": lambda _: testing.check_op(tg.sin),
     "testing.LayerSample": lambda _: testing.LayerSample((3, 2), {"bias": False}, x=(4, 3)),

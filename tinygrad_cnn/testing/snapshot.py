@@ -31,6 +31,10 @@ MOST = 12  # lines of differences in words, and rows of the table
 REMEDY = "If this change is intended, run: pytest --update-snapshots"
 
 
+def _unnoticed(path: Path, written: bool) -> None:
+    """Note nothing of a reference that was used."""
+
+
 class SnapshotError(AssertionError):
     """A snapshot does not hold, has no reference, or is not finite; `picture` is the page with both graphs, if any."""
 
@@ -58,7 +62,7 @@ class GradientSnapshot:
         *,
         update: bool,
         pictures: Callable[[], Path],
-        used: Callable[[Path, bool], None] = lambda path, written: None,
+        used: Callable[[Path, bool], None] = _unnoticed,
     ) -> None:
         self.path, self.test, self.update, self.pictures, self.used = path, test, update, pictures, used
         self._count = 0
