@@ -33,14 +33,15 @@ def clip_grad_norm(params: Any, max_norm: float, *, error_if_nonfinite: bool = T
     """Scale all gradients by one factor, in place, if the norm of all of them together exceeds `max_norm`.
 
     Returns the norm before.  As in PyTorch the factor is max_norm / (norm + 1e-6); unlike there, a NaN or infinite
-    gradient is an error unless told otherwise, since the scaling would spread it over all parameters.
+    gradient is an error unless told otherwise, since the scaling would spread it over all parameters.  An infinite
+    `max_norm` only measures.
 
     >>> w = nn.Parameter([0.0, 0.0])
     >>> (w * [30.0, 40.0]).sum().backward()
     >>> optim.clip_grad_norm([w], 5.0), w.grad
     (50.0, array([3., 4.], dtype=float32))
     """
-    limit = check("clip_grad_norm", "max_norm", max_norm)
+    limit = math.inf if max_norm == math.inf else check("clip_grad_norm", "max_norm", max_norm)
     given = _with_grad("clip_grad_norm", params)
     norms = [_norm(p.grad) for p in given]
     total = math.hypot(*norms)
@@ -49,7 +50,7 @@ def clip_grad_norm(params: Any, max_norm: float, *, error_if_nonfinite: bool = T
         who = "all parameters together" if bad is None else given[bad].name or f"parameter {bad}"
         raise ValueError(f"clip_grad_norm: the gradient of {who} has norm {total}. Nothing was scaled.")
     factor = limit / (total + 1e-6)
-    if not factor >= 1.0:  # smaller, or NaN
+    if not factor >= 1.0 and limit < math.inf:  # smaller, or NaN
         with np.errstate(invalid="ignore"):  # 0 * inf, if the caller wants that
             scale_grad(given, factor)
     return total

@@ -67,8 +67,12 @@ class EMA:
         for name, value in self.model.state_dict().items():  # copies
             average = self._average[name]
             if name in parameters:
-                average *= decay
-                average += np.multiply(value, 1 - decay, out=value)
+                if decay:
+                    np.multiply(average, decay, out=average)
+                    np.multiply(value, 1 - decay, out=value)
+                    average += value
+                else:  # 0 times an infinite average would be NaN
+                    average[...] = value
             else:
                 self._average[name] = value
         self.updates += 1

@@ -18,16 +18,17 @@ static void FN(sgd)(const FN(pass) * v, int64_t from, int64_t upto)
     const T *g = v->a;
     T *p = v->out, *m = v->out2;
     const T lr = (T)v->k[0], momentum = (T)v->k[1], keep = (T)(1 - v->k[2]), decay = (T)v->k[3];
+    /* Without decay p is not looked at: 0 times an infinite weight is NaN. */
     if (!m)
-        for (int64_t i = from; i < upto; i++) p[i] -= lr * (g[i] + decay * p[i]);
+        for (int64_t i = from; i < upto; i++) p[i] -= lr * (decay != 0 ? g[i] + decay * p[i] : g[i]);
     else if (v->k[4] != 0)
         for (int64_t i = from; i < upto; i++) {
-            const T d = g[i] + decay * p[i], b = momentum * m[i] + keep * d;
+            const T d = decay != 0 ? g[i] + decay * p[i] : g[i], b = momentum * m[i] + keep * d;
             m[i] = b, p[i] -= lr * (d + momentum * b);
         }
     else
         for (int64_t i = from; i < upto; i++) {
-            const T b = momentum * m[i] + keep * (g[i] + decay * p[i]);
+            const T b = momentum * m[i] + keep * (decay != 0 ? g[i] + decay * p[i] : g[i]);
             m[i] = b, p[i] -= lr * b;
         }
 }
@@ -42,7 +43,8 @@ static void FN(adam)(const FN(pass) * v, int64_t from, int64_t upto)
             root = (T)(1 / sqrt(k[7]));
     const T decay = k[5] != 0 ? 0 : (T)k[4], shrink = k[5] != 0 ? (T)(1 - k[0] * k[4]) : 1, rate = (T)(k[0] / k[6]);
     for (int64_t i = from; i < upto; i++) {
-        const T d = g[i] + decay * p[i], mean = b1 * m[i] + c1 * d, square = b2 * s[i] + c2 * d * d;
+        const T d = decay != 0 ? g[i] + decay * p[i] : g[i];
+        const T mean = b1 * m[i] + c1 * d, square = b2 * s[i] + c2 * d * d;
         m[i] = mean, s[i] = square;
         p[i] = shrink * p[i] - rate * mean / (FN(root)(square) * root + eps);
     }
