@@ -58,3 +58,10 @@ def placed(name: str) -> str:
     """The name of a function with the path of the layer that calls it, as ops have it in messages."""
     path = current().path
     return f"{name} ({path})" if path else name
+
+
+def check_finite(who: str, name: str, row: Any, remedy: str) -> None:
+    """Refuse a row of numbers, or None, that holds NaN or an infinity."""
+    if row is not None and not (finite := np.isfinite(values(row))).all():
+        odd = int(np.argmin(finite))
+        raise ValueError(f"{who}: {name}[{odd}] is {values(row)[odd]}; it must be finite. {remedy}")

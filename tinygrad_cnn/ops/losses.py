@@ -16,7 +16,7 @@ from ..autodiff.numbers import number
 from ..autodiff.sample import positive, probabilities
 from ..core import Tensor, op
 from ..core.errors import describe
-from ._arguments import Input, shape_of, values
+from ._arguments import Input, check_finite, shape_of, values
 from .activation import clip
 from .algebra import cast, floats
 from .arithmetic import where
@@ -105,6 +105,7 @@ def _classes(who: str, shape: Any, weight: Any, smoothing: Number) -> int:
     number(who, "label_smoothing", smoothing, 0, 1)
     if weight is not None and (np.shape(weight) != (classes,) or weight.dtype.kind not in "biuf"):
         raise ValueError(f"{who}: weight is {describe(weight)}, expected ({classes},): one real number per class.")
+    check_finite(who, "weight", weight, "Give a class without examples the weight 0.")
     return int(classes)
 
 
@@ -221,6 +222,8 @@ def _cross_entropy(
     reduction: str = "mean",
 ) -> Any:  # fmt: skip
     """The same in terms of other ops."""
+    if ignore_index is not None and labels.shape != logits.shape:  # what is ignored may be NaN, and is not to spread it
+        logits = where(reshape(labels != ignore_index, (*labels.shape, 1)), logits, 0)
     logp = log_softmax(logits)
     return _weighed(_NAME, logp, labels, weight, ignore_index, label_smoothing, reduction)
 
@@ -248,8 +251,9 @@ def softmax_cross_entropy(
     Parameters
     ----------
     labels : class indices, or rows of probabilities; these and `weight` are taken in the dtype of the logits.
-    weight : (C,), of each class; the mean is then weighted too (for class indices).
-    ignore_index : rows with this label count nothing; if all rows do, the mean is 0, and so is its gradient.
+    weight : (C,), of each class, finite; the mean is then weighted too (for class indices).
+    ignore_index : rows with this label count nothing, even if they hold NaN; if all rows have it, the mean is 0, and so
+        is its gradient.
     label_smoothing : this share of each target is spread evenly over all classes.
     reduction : "mean" (over rows, by weight), "sum" or "none".
 
@@ -304,10 +308,14 @@ def _logits_rule(
     if not _one_each(logits_shape, labels, weight, label_smoothing):
         rows, counts = _targets(_NAME, logits_shape, labels, p.dtype, weight, ignore_index, label_smoothing)
         dx = (p * rows.sum(axis=1, keepdims=True) - rows) * _by_row(g, counts, reduction)
+        if ignore_index is not None and labels.shape != logits_shape:
+            dx[labels.ravel() == ignore_index] = 0  # where p may be NaN
         return dx.reshape(logits_shape).astype(p.dtype, copy=False)
     label, used = _indices(_NAME, logits_shape, labels, ignore_index)
     share = np.where(used[:, None], _by_row(g, used, reduction), 0).astype(p.dtype, copy=False)
     dx = p * share
+    if ignore_index is not None:
+        dx[~used] = 0  # where p may be NaN
     dx[np.arange(len(p)), label] -= share[:, 0]
     return dx.reshape(logits_shape)
 
