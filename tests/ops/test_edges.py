@@ -64,6 +64,15 @@ def test_slopes_of_powers(a, b, in_a, in_b):
         np.testing.assert_allclose(tg.jvp(lambda x: x**b, np.array(a), np.array(1.0))[1], in_a)
 
 
+def test_powers_hand_on_nan():
+    """As PyTorch's: NaN ** 0 is 1, and flat; 0 ** NaN is NaN, and so is its slope."""
+    for f in (lambda x, y: x**y, lambda x, y: x ** y.item()):
+        assert slopes(lambda x, f=f: f(x, tg.Tensor(0.0)), NAN) == [0.0]
+    for zero in (0.0, tg.Tensor(np.array(0.0), requires_grad=True)):
+        assert np.isnan(slopes(lambda y, zero=zero: zero**y, NAN))
+    assert slopes(lambda x, y: x**y, -0.0, -1.0)[1] == INF
+
+
 def test_mixed_derivative_of_a_power_at_exponent_0():
     a, b = (tg.Tensor(np.array(v), requires_grad=True) for v in (2.0, 0.0))
     in_a = tg.grad(a**b, a, create_graph=True)
@@ -171,3 +180,76 @@ def test_nan_takes_the_gradient_of_max():
         assert slopes(lambda x, f=f: f(x, axis=1), [[NAN, 1.0, NAN], [1.0, 1.0, 0.0]])[0][0] == [0.5, 0.0, 0.5]
     x = tg.Tensor(np.array([NAN, 1.0]), requires_grad=True)
     assert tg.grad(tg.max(x), x, create_graph=True).data.tolist() == [1.0, 0.0]
+
+
+def test_maximum_and_minimum_give_the_gradient_to_both_where_one_is_nan():
+    """As PyTorch's: were it given to neither, a NaN would stop the training without a sign."""
+    for f in (tg.maximum, tg.minimum):
+        assert slopes(f, [NAN, 1.0, NAN], [1.0, NAN, NAN]) == [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+        assert slopes(f, [INF, -INF], [INF, -INF]) == [[0.5, 0.5], [0.5, 0.5]]
+    assert slopes(tg.maximum, [INF, -INF], [1.0, 1.0]) == [[1.0, 0.0], [0.0, 1.0]]
+
+
+def test_a_branch_that_is_not_taken_gives_no_nan():
+    taken = np.array([True, True, False])
+    assert slopes(lambda x, y: tg.where(taken, x, y), [1.0, INF, NAN], [NAN, INF, 2.0]) == [[1, 1, 0], [0, 0, 1]]
+    assert slopes(lambda x: INF * tg.where(taken, x, 0.0), [1.0, 2.0, 3.0]) == [[INF, INF, 0.0]]
+    assert tg.dropout(np.array([INF] * 50), 0.5, rng=0).tolist().count(0.0) > 0  # where a product would give NaN
+
+
+def test_products_and_running_sums_of_infinities():
+    assert slopes(tg.prod, [1.0, INF, 2.0]) == [[INF, 2.0, INF]]
+    assert slopes(tg.prod, [0.0, INF, 2.0])[0][0] == INF
+    assert slopes(tg.prod, [0.0, 0.0, 3.0]) == [[0.0, 0.0, 0.0]]
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(tg.cumsum(np.array([1.0, INF, 2.0, -INF])), [1.0, INF, INF, NAN])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_constants_vary_by_nothing(dtype):
+    x = np.full(7, 3, dtype)
+    for f in (tg.var, tg.std):
+        assert f(x) == 0
+        assert slopes(f, x) == [[0.0] * 7]
+    np.testing.assert_array_equal(tg.normalize(x, axis=0), np.zeros(7))
+
+
+def test_first_of_equals_and_first_nan():
+    assert tg.argmax(np.array([1.0, 3.0, 3.0])) == 1 == tg.argmin(np.array([3.0, 1.0, 1.0]))
+    assert tg.argmax(np.array([INF, NAN, NAN])) == 1 == tg.argmin(np.array([-INF, NAN, NAN]))
+
+
+def test_bounds_of_clip():
+    x = np.array([-INF, 0.0, INF, NAN])
+    np.testing.assert_array_equal(tg.clip(x, 1.0, 1.0), [1, 1, 1, NAN])
+    np.testing.assert_array_equal(tg.clip(x, NAN, 1.0), [NAN] * 4)
+    np.testing.assert_array_equal(tg.clip(x, -INF, INF), x)
+    with pytest.raises(ValueError, match="^clip: low=1 is above high=0; swap them"):
+        tg.clip(x, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "shape"), [((3, 0), (0, 4), (3, 4)), ((0,), (0,), ()), ((2, 3, 0), (2, 0, 4), (2, 3, 4))]
+)
+def test_products_over_nothing_are_zero(a, b, shape):
+    a, b = (tg.Tensor(np.zeros(s), requires_grad=True) for s in (a, b))
+    for y in (a @ b, *([tg.einsum("ij,jk->ik", a, b), tg.linear(a, b)] if a.ndim == 2 else [])):
+        np.testing.assert_array_equal(y.data, np.zeros(shape))
+        assert [g.shape for g in tg.grad(y.sum(), [a, b])] == [a.shape, b.shape]
+
+
+def test_numpy_names_at_infinity():
+    """NumPy's values."""
+    a, b = tg.Tensor([INF, NAN, NAN]), tg.Tensor([NAN, -INF, 1.0])
+    np.testing.assert_array_equal(np.hypot(a, b).data, [INF, INF, NAN])
+    for bad in (NAN, INF):
+        for spacing in ((), (2.0,), (np.array([0.0, 1.0, 2.0]),)):
+            x = np.array([1.0, bad, 2.0])
+            with np.errstate(invalid="ignore"):
+                np.testing.assert_array_equal(np.gradient(tg.Tensor(x), *spacing).data, np.gradient(x, *spacing))
+    with np.errstate(invalid="ignore"):
+        assert np.percentile(tg.Tensor([-INF, INF, 0.0]), 30).item() == -INF
+        assert np.median(tg.Tensor([1.0, INF])).item() == INF
+    for f in (np.median, np.nanmedian):
+        with pytest.raises(ValueError, match=rf"^np.{f.__name__}: axis=None of shape \(0,\) holds no elements"):
+            f(tg.Tensor(np.zeros(0)))

@@ -1635,7 +1635,7 @@ array([0., 3., 4., 0.])
 class _maximum(Op):
     @overload
     def __call__(self, a: Tensor, b: _Input) -> Tensor:
-        """The larger of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)
+        """The larger of a and b; a tie shares the gradient, NaN wins and gives it to both.  a (...) · b (...) -> (...)
 
         >>> a = tg.Tensor([1.0, 5.0, 3.0], requires_grad=True)
         >>> tg.maximum(a, 3)
@@ -1645,13 +1645,13 @@ class _maximum(Op):
         """
     @overload
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
-        """The larger of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)"""
+        """The larger of a and b; a tie shares the gradient, NaN wins and gives it to both.  a (...) · b (...) -> (...)"""
     @overload
     def __call__(self, a: Array, b: Array) -> np.ndarray:
-        """The larger of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)"""
+        """The larger of a and b; a tie shares the gradient, NaN wins and gives it to both.  a (...) · b (...) -> (...)"""
 
 maximum: _maximum
-"""The larger of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)
+"""The larger of a and b; a tie shares the gradient, NaN wins and gives it to both.  a (...) · b (...) -> (...)
 
 >>> a = tg.Tensor([1.0, 5.0, 3.0], requires_grad=True)
 >>> tg.maximum(a, 3)
@@ -1703,16 +1703,16 @@ array([1., 2.])
 class _minimum(Op):
     @overload
     def __call__(self, a: Tensor, b: _Input) -> Tensor:
-        """The smaller of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)"""
+        """The smaller of a and b; a tie shares the gradient, NaN wins and gives it to both.  a (...) · b (...) -> (...)"""
     @overload
     def __call__(self, a: _Input, b: Tensor) -> Tensor:
-        """The smaller of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)"""
+        """The smaller of a and b; a tie shares the gradient, NaN wins and gives it to both.  a (...) · b (...) -> (...)"""
     @overload
     def __call__(self, a: Array, b: Array) -> np.ndarray:
-        """The smaller of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)"""
+        """The smaller of a and b; a tie shares the gradient, NaN wins and gives it to both.  a (...) · b (...) -> (...)"""
 
 minimum: _minimum
-"""The smaller of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)"""
+"""The smaller of a and b; a tie shares the gradient, NaN wins and gives it to both.  a (...) · b (...) -> (...)"""
 
 class _moveaxis(Op):
     @overload
@@ -2364,8 +2364,9 @@ class _softmax_cross_entropy(Op):
         Parameters
         ----------
         labels : class indices, or rows of probabilities; these and `weight` are taken in the dtype of the logits.
-        weight : (C,), of each class; the mean is then weighted too (for class indices).
-        ignore_index : rows with this label count nothing; if all rows do, the mean is 0, and so is its gradient.
+        weight : (C,), of each class, finite; the mean is then weighted too (for class indices).
+        ignore_index : rows with this label count nothing, even if they hold NaN; if all rows have it, the mean is 0, and so
+            is its gradient.
         label_smoothing : this share of each target is spread evenly over all classes.
         reduction : "mean" (over rows, by weight), "sum" or "none".
 
@@ -2401,8 +2402,9 @@ softmax_cross_entropy: _softmax_cross_entropy
 Parameters
 ----------
 labels : class indices, or rows of probabilities; these and `weight` are taken in the dtype of the logits.
-weight : (C,), of each class; the mean is then weighted too (for class indices).
-ignore_index : rows with this label count nothing; if all rows do, the mean is 0, and so is its gradient.
+weight : (C,), of each class, finite; the mean is then weighted too (for class indices).
+ignore_index : rows with this label count nothing, even if they hold NaN; if all rows have it, the mean is 0, and so
+    is its gradient.
 label_smoothing : this share of each target is spread evenly over all classes.
 reduction : "mean" (over rows, by weight), "sum" or "none".
 

@@ -14,6 +14,7 @@ from ..autodiff.sample import apart, booleans, positive, uniform
 from ..core import op
 from ..core.register import glue, registry
 from ._reference import scalarwise
+from .logic import isfinite, isnan
 
 __all__ = ["div", "maximum", "minimum", "mul", "neg", "pow", "sub", "where"]
 
@@ -90,7 +91,7 @@ def pow(a: Any, b: Any) -> Any:
 def _pow_a(g: Any, a: Any, b: Any) -> Any:
     if isinstance(b, (int, float)):
         return g * 0.0 if b == 0 else g if b == 1 else g * (a * 2) if b == 2 else g * (b * a ** (b - 1))
-    zero = (a == 0) & (b == 0)  # elsewhere b * a ** (b - 1) has the right derivatives, at b = 0 too
+    zero = (b == 0) & ((a == 0) | isnan(a))  # elsewhere b * a ** (b - 1) has the right derivatives, at b = 0 too
     return g * where(zero, 0, b * where(zero, 1, a) ** (b - 1))
 
 
@@ -98,8 +99,8 @@ def _pow_b(g: Any, a: Any, y: Any) -> Any:
     if isinstance(a, (int, float)):
         if a != 0:
             return g * y * (math.log(a) if a > 0 else math.nan)
-        return g * where(y == math.inf, -math.inf, 0.0)
-    flat = (a == 0) & (y != math.inf)  # 0 ** b is 0 for all b above 0, and infinite for those below
+        return g * where(y == math.inf, -math.inf, where(isnan(y), math.nan, 0.0))
+    flat = (a == 0) & isfinite(y)  # 0 ** b is 0 for all b above 0, and infinite for those below
     return where(flat, 0, g * y * registry["log"](where(flat, 1, a)))
 
 
@@ -134,8 +135,8 @@ where.vjp(a=lambda g, condition: where(condition, g, 0), b=lambda g, condition: 
 
 
 def _larger(g: Any, mine: Any, other: Any) -> Any:
-    """g where mine wins, half of it at a tie."""
-    return where(mine > other, g, where(mine == other, g * 0.5, 0))
+    """g where mine wins, half of it at a tie; all of it where either is NaN, so that none is lost."""
+    return where(other > mine, 0, where(mine == other, g * 0.5, g))
 
 
 @op(
@@ -147,7 +148,7 @@ def _larger(g: Any, mine: Any, other: Any) -> Any:
     numpy=[np.maximum],
 )
 def maximum(a: Any, b: Any) -> Any:
-    """The larger of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)
+    """The larger of a and b; a tie shares the gradient, NaN wins and gives it to both.  a (...) · b (...) -> (...)
 
     >>> a = tg.Tensor([1.0, 5.0, 3.0], requires_grad=True)
     >>> tg.maximum(a, 3)
@@ -170,7 +171,7 @@ maximum.vjp(a=lambda g, a, b: _larger(g, a, b), b=lambda g, a, b: _larger(g, b, 
     numpy=[np.minimum],
 )
 def minimum(a: Any, b: Any) -> Any:
-    """The smaller of a and b; a tie shares the gradient, NaN wins.  a (...) · b (...) -> (...)"""
+    """The smaller of a and b; a tie shares the gradient, NaN wins and gives it to both.  a (...) · b (...) -> (...)"""
     return np.minimum(a, b)
 
 

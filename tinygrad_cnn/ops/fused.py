@@ -172,12 +172,13 @@ add_relu.formula(y="maximum(a + b, 0)")
 
 def _norm_forward(x: Any, gamma: Any, beta: Any, eps: Number, observe: Any, relu: bool) -> Any:
     """y, and the statistics that the first-order rule shares."""
+    who = "batch_norm_relu" if relu else "batch_norm"
     if x.ndim < 2 or gamma.shape != x.shape[-1:] or beta.shape != x.shape[-1:]:
         raise ValueError(
-            f"batch_norm: x {x.shape} needs gamma and beta of shape {x.shape[-1:]}, got {gamma.shape}, {beta.shape}."
+            f"{who}: x {x.shape} needs gamma and beta of shape {x.shape[-1:]}, got {gamma.shape}, {beta.shape}."
         )
     if not x.size:
-        raise ValueError(f"batch_norm: x has shape {x.shape}; an empty batch has no mean.")
+        raise ValueError(f"{who}: x has shape {x.shape}; an empty batch has no mean.")
     x, gamma, beta = promoted(x, gamma, beta)
     mean, var = kernels.norm_stats(x)
     if observe is not None:
@@ -211,7 +212,8 @@ def _scale_shift(x: Any, scale: Any, shift: Any) -> Any:
 def _per_channel(x: Any, scale: Any, shift: Any, relu: bool) -> Any:
     if not x.ndim or scale.shape != x.shape[-1:] or shift.shape != x.shape[-1:]:
         got = f"got {scale.shape} and {shift.shape}"
-        raise ValueError(f"scale_shift: x {x.shape} needs scale and shift of shape {x.shape[-1:]}, {got}.")
+        who = "scale_shift_relu" if relu else "scale_shift"
+        raise ValueError(f"{who}: x {x.shape} needs scale and shift of shape {x.shape[-1:]}, {got}.")
     x, scale, shift = promoted(x, scale, shift)
     return kernels.norm_apply(x, scale, shift, relu)
 

@@ -13,7 +13,7 @@ from ..activation import clip
 from ..algebra import cast
 from ..arithmetic import maximum, minimum, mul, pow, where
 from ..elementwise import abs, cos, exp, expm1, log, log1p, sin, softplus, sqrt
-from ..logic import isfinite, isnan
+from ..logic import isfinite, isinf, isnan
 from ..rounding import floor_divide, remainder, round, sign, trunc
 from .given import as_dtype, floating, plain
 
@@ -24,7 +24,8 @@ def _hypot(a: Any, b: Any) -> Any:
     top = stop_gradient(maximum(_size(a), _size(b)))  # so that the squares stay in range
     scale = where((top > 0) & isfinite(top), top, 1)
     x, y = a / scale, b / scale
-    return scale * sqrt(x * x + y * y)
+    mixed = (isinf(a) & isnan(b)) | (isnan(a) & isinf(b))  # infinite, whatever NaN stands for, as in NumPy
+    return where(mixed, math.inf, scale * sqrt(x * x + y * y))
 
 
 def _size(x: Any) -> Any:

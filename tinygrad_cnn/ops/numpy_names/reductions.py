@@ -18,7 +18,7 @@ from ..elementwise import abs, sqrt
 from ..indexing import getitem
 from ..logic import all as all_
 from ..logic import any as any_
-from ..logic import isnan
+from ..logic import isfinite, isnan
 from ..shape import concatenate, moveaxis, reshape
 from .given import array, as_dtype, axis_of, flat, floating, given, moved, only, plain
 
@@ -230,6 +230,8 @@ def _quantiles(who: str, x: Any, q: Any, axis: Any, keepdims: Any, method: str, 
     front = moveaxis(x, axes, range(len(axes)))
     rest = front.shape[len(axes) :]
     rows = reshape(front, (math.prod(x.shape[k] for k in axes), *rest))
+    if not rows.shape[0]:
+        raise ValueError(f"np.{who}: axis={axis!r} of shape {x.shape} holds no elements.")
     order = np.argsort(plain(rows), axis=0)  # NaN comes last
     rows = moved(lambda places: np.take_along_axis(places, order, axis=0), rows)
     gone = np.isnan(plain(rows)).sum(axis=0)
@@ -244,7 +246,11 @@ def _quantiles(who: str, x: Any, q: Any, axis: Any, keepdims: Any, method: str, 
     weight = np.broadcast_to(share, q.shape + rest).reshape(-1, *rest).astype(x.dtype if weak else np.float64)
     a, b = (moved(lambda places, at=at: np.take_along_axis(places, at, axis=0), rows) for at in (low, high))
     between = weight > 0  # not beyond it: an infinity there would give NaN
-    between_them = b if picks else a + where(between, b - a, 0) * weight
+    if picks:
+        between_them = b
+    else:
+        bare = isfinite(a) & isfinite(b)  # else b - a would be NaN, or infinite
+        between_them = where(bare, a + where(between & bare, b - a, 0) * weight, where(bare, 0, a) + where(bare, 0, b))
     y = reshape(where(between, between_them, a), q.shape + rest)
     lost = gone == rows.shape[0] if skip_nan else gone > 0
     y = where(lost, math.nan, y) if lost.any() else y

@@ -75,7 +75,12 @@ def _slopes(f: Any, space: Any, axis: int, edge_order: int) -> Any:
     if n > 2:
         before, after = (reshape(_part(steps, 0, *ends), shape) for ends in ((None, -1), (1, None)))
         a, b, c = (_part(f, axis, *ends) for ends in ((None, -2), (1, -1), (2, None)))
-        inside = [(before**2 * c + (after**2 - before**2) * b - after**2 * a) / (before * after * (before + after))]
+        learnt = getattr(space, "requires_grad", False)
+        if not space.ndim or not (learnt or np.ptp(plain(steps))):  # b counts 0 times, which it may not bear
+            inside = [(c - a) / (before + after)]
+        else:
+            weighed = before**2 * c + (after**2 - before**2) * b - after**2 * a
+            inside = [weighed / (before * after * (before + after))]
     if edge_order == 2:
         p, q, r, s = at(0), at(1), at(-1), at(-2)
         first = (-(2 * p + q) / (p * (p + q))) * row(0) + (p + q) / (p * q) * row(1) - p / (q * (p + q)) * row(2)
