@@ -47,6 +47,7 @@ def test_every_example_has_its_place_in_the_gallery():
     assert sorted(names) == sorted(path.stem for path in (DOCS.parent / "examples").glob("*.py"))
 
 
+@pytest.mark.level("thorough")
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_without_matplotlib_a_chapter_ends_with_one_line(path, tmp_path):
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['matplotlib'] = None\n", encoding="utf-8")

@@ -90,6 +90,7 @@ def test_detect_faces_finds_none_where_there_is_none(tmp_path):
     assert "grey.png: 0 faces" in run("detect_faces.py", tmp_path, "grey.png")
 
 
+@pytest.mark.level("thorough")
 @pytest.mark.parametrize(("args", "words"), [
     (["no.jpg"], "detect_faces: no.jpg: no such file.\n"),
     ([__file__], "detect_faces: .*not a readable PNG.*\n"),
@@ -135,6 +136,7 @@ def test_style_transfer_paints_any_two_pictures(tmp_path, two_pictures):
     assert result.shape == (32, 48, 3) and result.std() > 0.05
 
 
+@pytest.mark.level("thorough")
 @pytest.mark.parametrize(
     ("args", "says"),
     [

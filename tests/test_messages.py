@@ -247,6 +247,7 @@ def test_training_with_a_closed_stderr(tmp_path):
     assert (done.returncode, done.stdout) == (2, "")
 
 
+@pytest.mark.level("thorough")
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are Unicode here")
 def test_a_run_folder_whose_name_is_not_utf8(tmp_path):
     pytest.importorskip("click")

@@ -48,6 +48,7 @@ def test_every_op_stands_on_the_page_of_ops_with_shapes_rule_cost_and_reference(
         assert re.search(r"^- FLOP: .+ · reference: .+", text, re.M) and "reference: none" not in text, name
 
 
+@pytest.mark.level("thorough")
 def test_a_page_out_of_date_is_noticed(tmp_path):
     (tmp_path / "docs").mkdir()
     script = (DOCS / "make_tables.py").read_text(encoding="utf-8")

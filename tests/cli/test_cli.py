@@ -155,6 +155,7 @@ def test_ctrl_c_saves_and_resume_goes_on_bit_for_bit(tg_command, tmp_path):
         assert Path("stopped", file).read_bytes() == Path("straight", file).read_bytes()
 
 
+@pytest.mark.level("thorough")
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
 def test_after_kill_minus_nine_resume_goes_on_bit_for_bit(tg_command, tmp_path):
     assert tg_command("train", "--epochs", 30, "--out", "straight", "--quiet")[0] == 0

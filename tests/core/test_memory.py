@@ -62,6 +62,7 @@ def test_1000_forward_passes_stay_flat(collector_off):
     assert gc.collect() == 0
 
 
+@pytest.mark.level("thorough")
 def test_1000_training_steps_stay_flat(collector_off):
     parameters = network()
 

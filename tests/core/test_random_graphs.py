@@ -45,7 +45,7 @@ def run(program, leaves):
     return sum(r.sum() for r in results[len(leaves) :]) + leaves[0].sum() * 0.5
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(program=steps, shapes=st.lists(st.sampled_from(SHAPES), min_size=1, max_size=3), seed=st.integers(0, 1000))
 def test_random_graphs_have_right_first_and_second_gradients(program, shapes, seed):
     rng = np.random.default_rng(seed)

@@ -77,6 +77,7 @@ def test_long_lists_are_cut_into_several(tmp_path):
     assert list(load_keras_h5(tmp_path / "a.h5")) == ["a/w", "a/v", "a/u"]
 
 
+@pytest.mark.level("thorough")
 @pytest.mark.parametrize("code", ["<f2", "<f4", ">f4", "<f8", "<i4", ">i8", "u1", "?"])
 def test_every_dtype_comes_in_this_machines_byte_order(tmp_path, code):
     array = np.array([[0, 1], [1, 0]]).astype(code)
@@ -211,6 +212,7 @@ def damaged(rng, whole):
     return bytes(data)
 
 
+@pytest.mark.level("thorough")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # Python 3.12 on: threads and fork
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_damage_is_refused_or_ends_a_process_that_is_not_ours(tmp_path):

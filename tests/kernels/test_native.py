@@ -502,6 +502,7 @@ def run(code: str, **environment: str) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.level("thorough")
 def test_threads_from_the_environment() -> None:
     code = "from tinygrad_cnn.kernels import native; print('threads:', native.get_num_threads(), native.reason)"
     assert "threads: 3" in run(code, TINYGRAD_CNN_THREADS="3", OMP_NUM_THREADS="2")
@@ -512,6 +513,7 @@ def test_threads_from_the_environment() -> None:
         assert f"threads: {cores}" in said and "is not a number of threads" in said, garbage
 
 
+@pytest.mark.level("thorough")
 def test_instruction_set_from_the_environment() -> None:
     code = "from tinygrad_cnn.kernels import native; print(native.reason)"
     for name in native.isas():
@@ -595,6 +597,7 @@ def test_extension_of_another_version_is_not_used() -> None:
     assert run(code).startswith("False built for another version (kernel interface -1")
 
 
+@pytest.mark.level("thorough")
 @pytest.mark.skipif(os.name == "nt", reason="a compiler that is a shell script")
 @pytest.mark.parametrize("compiler", ["kill -SEGV $$", "exit 3", None])
 def test_a_compiler_that_fails(tmp_path: Path, compiler: str | None) -> None:

@@ -267,8 +267,9 @@ def test_float32_gives_the_dtypes_of_numpy(name, call):
     equal(found, call(func, inputs), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("order", [1, pytest.param(2, marks=pytest.mark.level("thorough"))])
 @pytest.mark.parametrize(("name", "call"), CALLS)
-def test_gradients_are_those_of_differences(name, call):
+def test_gradients_are_those_of_differences(name, call, order):
     func = numpy_names.of_numpy(name)
     if func is None:
         return
@@ -292,7 +293,7 @@ def test_gradients_are_those_of_differences(name, call):
     def with_gaps(*inputs):
         return loss(*[tg.where(gap, np.nan, x) if gap.any() else x for gap, x in zip(gaps, inputs, strict=True)])
 
-    tg.testing.gradcheck(with_gaps, filled, order=2)
+    tg.testing.gradcheck(with_gaps, filled, order=order, directions=order)
 
 
 # -- ufuncs: out, where, dtype, and their methods ---------------------------------------------------------------

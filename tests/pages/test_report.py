@@ -319,6 +319,7 @@ def test_a_training_that_explodes_leaves_a_page(tmp_path, capsys):
     assert "stopped by a loss that is not finite after 0 epochs" in read(tmp_path / "run" / "report.html").text
 
 
+@pytest.mark.level("thorough")
 @pytest.mark.skipif(os.name == "nt", reason="this system sends no SIGINT to one process")
 def test_a_training_that_was_stopped_and_resumed(tmp_path, capsys):
     run = tmp_path / "run"

@@ -94,6 +94,7 @@ def register():
     pyplot.close("all")
 
 
+@pytest.mark.level("thorough")
 @pytest.mark.parametrize(
     ("draw", "words"),
     [

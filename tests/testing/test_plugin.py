@@ -62,6 +62,7 @@ def test_a_wrong_rule_fails_with_op_contract_and_entry(pytester, run):
     assert "Traceback" not in result.stdout.str()
 
 
+@pytest.mark.level("thorough")
 def test_modules_inside_a_package_and_several_options(pytester, run):
     package = pytester.mkpydir("my_package")
     (package / "my_ops.py").write_text(OPS.replace("FACTOR", "3.0"))
@@ -71,11 +72,13 @@ def test_modules_inside_a_package_and_several_options(pytester, run):
     run("--tg-ops", "my_package.my_ops").assert_outcomes(passed=2)
 
 
+@pytest.mark.level("thorough")
 def test_own_tests_run_beside_the_ops(pytester, run):
     pytester.makepyfile(my_ops=OPS.replace("FACTOR", "3.0"), test_own="def test_own(): pass")
     run("--tg-ops", "my_ops").assert_outcomes(passed=3)
 
 
+@pytest.mark.level("thorough")
 @pytest.mark.parametrize(
     ("name", "words"), [("absent", "cannot import it: No module named 'absent'"), ("json", "it registers no op")]
 )
@@ -103,6 +106,7 @@ def test_fixture_gradcheck(pytester, run):
     result.stdout.fnmatch_lines(["*GradcheckError: gradcheck: the gradient in input 0 is wrong at order 1."])
 
 
+@pytest.mark.level("thorough")
 def test_nothing_is_printed_where_no_op_is_checked(pytester, run):
     pytester.makepyfile("def test_own(): pass")
     assert "tinygrad_cnn:" not in run().stdout.str()

@@ -83,6 +83,7 @@ def test_first_run_fails_update_writes_second_run_passes(pytester, run):
     assert path.read_bytes() == text
 
 
+@pytest.mark.level("thorough")
 @pytest.mark.level("default")
 def test_a_changed_value_fails_with_a_table(pytester, run):
     run(ONE.format(""), "--update-snapshots")
@@ -110,6 +111,7 @@ def test_a_changed_parameter_of_an_op_fails_in_words_and_leaves_a_page_with_both
     assert "padding=1 → 0" in pages[0].read_text(encoding="utf-8").replace("\\u2192", "→")
 
 
+@pytest.mark.level("thorough")
 @pytest.mark.level("default")
 def test_obsolete_references_are_reported(pytester, run):
     three = "def test_a(gradient_snapshot):\n    gradient_snapshot(loss_of())\n    gradient_snapshot(loss_of())\n"
@@ -127,6 +129,7 @@ def test_obsolete_references_are_reported(pytester, run):
     assert len(references(pytester)) == 3  # reported, not deleted
 
 
+@pytest.mark.level("thorough")
 @pytest.mark.level("default")
 def test_parametrised_tests_and_classes_in_several_processes(pytester, run):
     source = """

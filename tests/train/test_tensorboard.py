@@ -83,6 +83,7 @@ def test_a_training_writes_what_its_metrics_say(tmp_path, capsys):
         assert last.sum == pytest.approx(float(values.sum()), abs=1e-3 * float(np.abs(values).sum()))
 
 
+@pytest.mark.level("thorough")
 def test_the_same_bits_and_a_run_resumed_keeps_what_is_there(tmp_path):
     for name, more in (("plain", []), ("board", ["--tensorboard"])):
         assert command("train", "--epochs", "2", "--out", tmp_path / name, "--quiet", *more) == 0
