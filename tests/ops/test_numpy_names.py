@@ -293,6 +293,8 @@ def test_gradients_are_those_of_differences(name, call, order):
     def with_gaps(*inputs):
         return loss(*[tg.where(gap, np.nan, x) if gap.any() else x for gap, x in zip(gaps, inputs, strict=True)])
 
+    if name == "corrcoef":  # its diagonal is clipped at 1, and rounding decides on which side it is
+        order = 2
     tg.testing.gradcheck(with_gaps, filled, order=order, directions=order)
 
 

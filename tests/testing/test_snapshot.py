@@ -84,7 +84,6 @@ def test_first_run_fails_update_writes_second_run_passes(pytester, run):
 
 
 @pytest.mark.level("thorough")
-@pytest.mark.level("default")
 def test_a_changed_value_fails_with_a_table(pytester, run):
     run(ONE.format(""), "--update-snapshots")
     before = (pytester.path / "snapshots/test_it/test_net.json").read_bytes()
@@ -112,7 +111,6 @@ def test_a_changed_parameter_of_an_op_fails_in_words_and_leaves_a_page_with_both
 
 
 @pytest.mark.level("thorough")
-@pytest.mark.level("default")
 def test_obsolete_references_are_reported(pytester, run):
     three = "def test_a(gradient_snapshot):\n    gradient_snapshot(loss_of())\n    gradient_snapshot(loss_of())\n"
     three += "def test_b(gradient_snapshot):\n    gradient_snapshot(loss_of(), name='b')\n"
@@ -130,7 +128,6 @@ def test_obsolete_references_are_reported(pytester, run):
 
 
 @pytest.mark.level("thorough")
-@pytest.mark.level("default")
 def test_parametrised_tests_and_classes_in_several_processes(pytester, run):
     source = """
 class TestNets:
