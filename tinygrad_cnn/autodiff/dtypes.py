@@ -17,6 +17,8 @@ from ..core.tensor import as_array
 
 WHOLE = np.dtype(np.float32)  # what whole numbers become on their own
 NUMBERS = (bool, int, float)
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+ndarray = np.ndarray
 
 
 def with_dtypes(op: Any, arrays: list[Any], shaped: bool, loose: bool) -> tuple[list[Any], bool]:
@@ -25,9 +27,14 @@ def with_dtypes(op: Any, arrays: list[Any], shaped: bool, loose: bool) -> tuple[
     Returns the inputs, and whether there are plain arrays among them.  `shaped` says whether there were before,
     `loose` whether any input is not a Tensor.
     """
+    floats = op.floats
     for a in arrays:  # mostly there is nothing to do, which is found out quickly
-        if type(a) in NUMBERS or (op.floats and a is not None and a.dtype.kind != "f"):
-            break
+        if type(a) is ndarray:
+            if not floats or (dtype := a.dtype) is FLOAT32 or dtype is FLOAT64:
+                continue
+        elif a is None:
+            continue
+        break
     else:
         return arrays, shaped or (loose and not op.broadcasts)
     if loose and not (op.broadcasts and any([type(a) not in NUMBERS for a in arrays])):
