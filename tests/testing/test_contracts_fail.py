@@ -41,6 +41,8 @@ def test_orders_are_taken_and_checked(user_op):
     op = user_op(double)
     counts = [check_op(op, orders=orders).counts["gradients"] for orders in [(1,), (1, 2), (1, 2, 3)]]
     assert counts[0] < counts[1] < counts[2]
+    with pytest.raises(TypeError, match="check_op: needs an op, such as tg.conv2d, got"):
+        check_op(np.tanh)
     for bad in ((), (0,)):
         with pytest.raises(ValueError, match="check_op: orders"):
             check_op(op, orders=bad)

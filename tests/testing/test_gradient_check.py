@@ -374,6 +374,10 @@ def test_settings_are_checked():
     for bad in ({"order": 0}, {"directions": 0}, {"rtol": 0}, {"rtol": np.nan}):
         with pytest.raises(ValueError, match=r"gradcheck: \w+=\w+ must be a (whole|finite) number (of|above)"):
             gradcheck(tg.exp, X, **bad)
+    with pytest.raises(TypeError, match="f must be a function or a module, got 3"):
+        gradcheck(3, X)
+    with pytest.raises(ValueError, match="exact=True checks gradients of order 1, but order=2"):
+        gradcheck(tg.neg, X, exact=True, order=2)
     with pytest.raises(ValueError, match="no inputs"):
         gradcheck(lambda: tg.zeros(3), [])
 

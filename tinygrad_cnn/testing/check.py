@@ -7,6 +7,7 @@ from functools import partial
 
 from ..autodiff.calls import named
 from ..autodiff.numbers import wholes
+from ..core.errors import describe
 from ..core.operation import Op
 from .case import Case, require
 from .contract_report import ContractError, ContractReport, held
@@ -32,6 +33,8 @@ def check_op(op: Op, *, orders: Sequence[int] = (1, 2), strict: bool = False) ->
           2  equals its reference
     ...
     """
+    if not isinstance(op, Op):
+        raise TypeError(f"check_op: needs an op, such as tg.conv2d, got {describe(op)}. Register one with @tg.op.")
     orders = wholes("check_op", "orders", orders)
     if not orders:
         raise ValueError("check_op: orders is empty. Give the orders of derivatives to check, as in (1, 2).")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.numbers import number, whole
+from ..core.errors import describe
 from ..core.modes import no_grad
 from ..core.tensor import Tensor
 from .arguments import Subject
@@ -87,6 +88,13 @@ def gradcheck(
     """
     order, directions = whole("gradcheck", "order", order), whole("gradcheck", "directions", directions)
     rtol, eps = number("gradcheck", "rtol", rtol, above=0), number("gradcheck", "eps", eps, above=0)
+    if not callable(f):
+        raise TypeError(f"gradcheck: f must be a function or a module, got {describe(f)}.")
+    if exact and order > 1:
+        raise ValueError(
+            f"gradcheck: exact=True checks gradients of order 1, but order={order}. Check higher orders by themselves, "
+            "without exact=True."
+        )
     subject = Subject(f, inputs)
     report = GradReport(order, seed)
     _check_steady(subject)
