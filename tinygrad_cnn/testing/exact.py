@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,8 @@ def _compare(
     us = [_signed(rng, y.shape, unit) for y in ys]
     found = grad(ys, tensors[k], grad_outputs=us, allow_unused=True)
     gradient = np.zeros(v.shape) if found is None else np.asarray(found)
+    if not np.all(np.isfinite(gradient)):
+        raise GradcheckError(f"gradcheck: the gradient in {f.names[k]} holds nan or inf, between whole numbers.")
     analytic = _dot([gradient], [v])
     numeric = _dot(us, [b.data - a.data for a, b in zip(ys, moved, strict=True)])
     if analytic != numeric:
@@ -95,10 +98,9 @@ def _compare(
 
 
 def _dot(us: Sequence[Any], vs: Sequence[Any]) -> Any:
-    """The sum of products: exact, in whole numbers of any size, or of floats if some are not whole, as is wrong."""
+    """The exact sum of products: in whole numbers of any size, or in fractions if some are not whole, as is wrong."""
     total: Any = 0
     for u, v in zip(us, vs, strict=True):
-        if np.any(u != np.rint(u)):
-            return float(sum(np.vdot(a, b) for a, b in zip(us, vs, strict=True)))
-        total += sum(a * b for a, b in zip(map(int, u.ravel().tolist()), map(int, v.ravel().tolist()), strict=True))
+        kind: Any = int if np.all(u == np.rint(u)) else Fraction
+        total += sum(kind(a) * int(b) for a, b in zip(u.ravel().tolist(), v.ravel().tolist(), strict=True))
     return total
