@@ -6,7 +6,7 @@ from __future__ import annotations
 PLAIN = (
     "shape", "ndim", "size", "result_type", "common_type", "min_scalar_type", "can_cast", "may_share_memory",
     "shares_memory", "iscomplexobj", "isrealobj", "einsum_path", "array_repr", "array_str", "array2string",
-    "allclose", "isclose", "array_equal", "array_equiv", "isin", "iscomplex", "isreal", "isneginf", "isposinf",
+    "allclose", "isclose", "array_equal", "array_equiv", "isin", "in1d", "iscomplex", "isreal", "isneginf", "isposinf",
     "signbit", "argsort", "lexsort", "argpartition", "argmax", "argmin", "nanargmax", "nanargmin", "searchsorted",
     "digitize", "nonzero", "flatnonzero", "argwhere", "count_nonzero", "histogram", "histogram2d", "histogramdd",
     "histogram_bin_edges", "ravel_multi_index", "unravel_index", "ix_", "diag_indices_from", "tril_indices_from",
