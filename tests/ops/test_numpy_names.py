@@ -382,6 +382,7 @@ def test_indices_counts_and_booleans_are_plain(call):
     equal(found, call(A))
 
 
+@pytest.mark.filterwarnings("ignore:numpy.fix:DeprecationWarning")  # NumPy 2.5 on
 @pytest.mark.parametrize("name", [*numpy_names.STEPS, "floor", "ceil", "trunc", "rint", "sign"])
 def test_steps_give_tensors_without_a_gradient(name):
     found = getattr(np, name)(tg.Tensor(S * 3, requires_grad=True))
