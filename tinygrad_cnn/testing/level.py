@@ -139,17 +139,21 @@ class Level:
         A change of many bits must have that much more effect.  If it has not, the effect is a jump, as where a rule
         decides by a comparison, and is cut down to what the larger change allows.
         """
-        noise, total = EPS * np.abs(self.value), 0.0
-        blur = [EPS * np.abs(g) for g in self.gradients]
+        noise, total, blur = self._largest(inner, 1.0)
+        noise_of_many, total_of_many, blur_of_many = self._largest(inner, MANY)
+        noise = _cut(noise, noise_of_many, self.value)
+        total = min(total, 8 * total_of_many / MANY) if total_of_many else total
+        blur = [_cut(*three) for three in zip(blur, blur_of_many, self.gradients, strict=True)]
+        return Rounding(noise, max(total, float(np.linalg.norm(self.weights * noise))), blur)
+
+    def _largest(self, inner: bool, bits: float) -> Rounding:
+        """The largest effect of some runs: the same runs for any number of bits, so that effects can be compared."""
+        noise, total, blur = np.zeros(self.value.shape), 0.0, [np.zeros(g.shape) for g in self.gradients]
         for draw in range(DRAWS):
-            values, gradients = self._noisy(draw, inner, 1.0)
+            values, gradients = self._noisy(draw, inner, bits)
             noise, total = np.maximum(noise, np.abs(values)), max(total, abs(self.total(values)))
             blur = [np.maximum(b, np.abs(g)) for b, g in zip(blur, gradients, strict=True)]
-        values, gradients = self._noisy(DRAWS, inner, MANY)
-        noise = _cut(noise, values, self.value)
-        total = min(total, 8 * abs(self.total(values)) / MANY) if np.any(values) else total
-        blur = [_cut(*three) for three in zip(blur, gradients, self.gradients, strict=True)]
-        return Rounding(noise, max(total, float(np.linalg.norm(self.weights * noise))), blur)
+        return Rounding(noise, total, blur)
 
     def _noisy(self, draw: int, inner: bool, bits: float) -> tuple[np.ndarray, list[np.ndarray]]:
         """How far values and gradients move if results change by so many last bits; zeros where nothing can be said."""
@@ -260,9 +264,8 @@ class Line:
 def _cut(effect: np.ndarray, of_many: np.ndarray, exact: np.ndarray) -> np.ndarray:
     """The effect of one last bit, no larger in all than that of many bits allows, nor smaller than its own rounding."""
     size, allowed = float(np.linalg.norm(effect)), 8 * float(np.linalg.norm(of_many)) / MANY
-    if not allowed or size <= allowed:
-        return effect
-    return np.asarray(np.maximum(effect * (allowed / size), EPS * np.abs(exact)))
+    cut = effect * (allowed / size) if allowed and size > allowed else effect
+    return np.asarray(np.maximum(cut, EPS * np.abs(exact)))
 
 
 def _flat(ys: Sequence[Any]) -> np.ndarray:
