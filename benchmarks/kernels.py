@@ -32,7 +32,7 @@ def table(names: Sequence[str], rounds: int = 7) -> str:
     """A row for each kernel: milliseconds in NumPy and compiled, and their ratio."""
     unknown = [name for name in names if name not in EXAMPLES]
     if unknown:
-        raise SystemExit(f"benchmarks.kernels: there is no kernel {', '.join(unknown)}, only {', '.join(EXAMPLES)}.")
+        raise SystemExit(f"benchmarks.kernels: unknown kernel {', '.join(unknown)}. Choose from {', '.join(EXAMPLES)}.")
     compiled = not kernels.backends()["native"].startswith("absent")
     lines = [f"{'kernel':16} {'NumPy ms':>9} {'native ms':>9} {'ratio':>6}"]
     for name in names or sorted(EXAMPLES):

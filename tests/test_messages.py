@@ -213,7 +213,7 @@ def test_a_wrong_shape_of_images_is_refused_by_the_builder(name, shape):
         assert error_of(lambda build=build, first=first: build(first, shape, 10)).startswith(f"{build.__name__}: input")
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes have no names here")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 @pytest.mark.parametrize("read", [data.read_idx, data.load_image, tg.load, tg.io.load_pth, tg.io.load_keras_h5])
 def test_pipes_and_folders_are_refused_before_anything_waits(read, tmp_path):
     os.mkfifo(tmp_path / "pipe")
@@ -233,7 +233,7 @@ def test_kernels_that_there_are_not_are_refused_by_the_variable():
     assert "TINYGRAD_CNN_KERNELS='zz', in the environment, names no kernels" in done.stderr
 
 
-@pytest.mark.skipif(os.name == "nt", reason="a closed stderr is a thing of POSIX shells")
+@pytest.mark.skipif(os.name == "nt", reason="only POSIX shells can close stderr")
 def test_training_with_a_closed_stderr(tmp_path):
     code = (
         "import numpy as np, tinygrad_cnn as tg; from tinygrad_cnn import nn, data; "
@@ -248,7 +248,7 @@ def test_training_with_a_closed_stderr(tmp_path):
 
 
 @pytest.mark.level("thorough")
-@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are Unicode here")
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="this system has only Unicode file names")
 def test_a_run_folder_whose_name_is_not_utf8(tmp_path):
     pytest.importorskip("click")
     folder = os.fsencode(tmp_path) + b"/run\xfc"

@@ -38,7 +38,7 @@ CASES = {
     "broadcast": (lambda: leaf(np.ones((2, 3))) + np.ones(4), r"add: .*Given: a \(2, 3\) float64, b \(4,\) float64"),
     "label out of range": (
         lambda: tg.softmax_cross_entropy(np.zeros((4, 3)), np.array([0, 1, 2, 3])),
-        r"labels\[3\] = 3 is no class: logits \(4, 3\) have 3, numbered 0 to 2. Mark labels",
+        r"labels\[3\] = 3 is not a valid class: logits \(4, 3\) have 3, numbered 0 to 2. Mark labels",
     ),
     "labels of the wrong dtype": (
         lambda: tg.softmax_cross_entropy(np.zeros((2, 3)), np.array([0.0, 1.0])),

@@ -6,7 +6,7 @@ import pytest
 import tinygrad_cnn as tg
 from tinygrad_cnn import nn
 
-torch = pytest.importorskip("torch", reason="the comparison with PyTorch needs torch, which is no requirement")
+torch = pytest.importorskip("torch", reason="PyTorch is not installed here; .ci/run installs it")
 F = torch.nn.functional
 
 RNG = np.random.default_rng(0)

@@ -7,7 +7,7 @@ import pytest
 
 import tinygrad_cnn as tg
 
-torch = pytest.importorskip("torch", reason="the comparison with PyTorch needs torch, which is no requirement")
+torch = pytest.importorskip("torch", reason="PyTorch is not installed here; .ci/run installs it")
 
 T = torch.arange(12.0).reshape(3, 4) - 5
 NAMES = ["float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "uint16", "uint32",

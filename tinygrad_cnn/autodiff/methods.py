@@ -47,7 +47,7 @@ _equal, _not_equal = Tensor.__eq__, Tensor.__ne__
 
 
 def _is_odd(value: Any) -> bool:
-    """Whether a list or tuple holds what is no number, as (None,) does: it equals no Tensor, and Python says so."""
+    """Whether a list or tuple holds something other than numbers, as (None,) does, and so differs from every Tensor."""
     if type(value) not in (tuple, list):
         return False
     try:

@@ -29,7 +29,7 @@ def located(error: Exception, op: Any, path: str, arguments: dict[str, Any]) -> 
     """The same error, saying which op in which layer failed and on what arguments."""
     kind = kind_of(error)
     if kind is None and isinstance(error, AttributeError) and op.fn.__module__.startswith(__package__.split(".")[0]):
-        kind = TypeError  # of None, or of something that is no array: ops of the user's may have other reasons
+        kind = TypeError  # of None, or of something that is not an array: ops of the user's may have other reasons
     message = str(error)
     if kind is None or message.startswith(f"{op.name} ("):
         return error

@@ -177,7 +177,7 @@ class WritingMethods(Tensor):
                 "Write both in one, as in t[1:3, 0] = v; or write to a copy of the part: tg.Tensor(part.data)."
             )
         if isinstance(value, (list, tuple)):
-            as_array(value, "t[...] = v")  # refuses rows of different lengths, and what is no number
+            as_array(value, "t[...] = v")  # refuses rows of different lengths, and anything but numbers
         value = value if isinstance(value, Tensor) else np.asarray(_whole_as("t[...] = v", value, self))
         _check_kind("t[...] = v", value.dtype, self)
 

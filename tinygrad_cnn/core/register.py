@@ -45,7 +45,7 @@ hooks: dict[str, Callable[..., Any]] = {
     "numbers": lambda op, arrays, shaped, loose: (arrays, shaped),  # gives numbers and whole numbers their dtype
     "odd": lambda array, value: f"dtype {array.dtype}",  # says what cannot become a Tensor, and what to do
     "result": lambda op, y, traced: np.asarray(y) if traced else y,  # refuses what is not an array
-    "rule": lambda op, own, fn: inspect.signature(fn).parameters,  # refuses what is no rule
+    "rule": lambda op, own, fn: inspect.signature(fn).parameters,  # refuses what is not a rule
     "failed": lambda op, error, args, params, arrays: None,  # words the error of a call
     "guard": lambda watch, args, arrays, edges: False,  # copies or marks arrays of the user's that are saved
     "unchanged": lambda node: None,  # refuses a step back if what was saved was written to since

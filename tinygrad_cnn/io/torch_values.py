@@ -74,7 +74,7 @@ class Name:
 
 @dataclass(frozen=True)
 class Beside:
-    """Something that is no tensor and no container of tensors."""
+    """An object that is neither a tensor nor a container of tensors."""
 
 
 @dataclass(frozen=True)

@@ -2372,7 +2372,7 @@ class _softmax_cross_entropy(Op):
 
         Raises
         ------
-        ValueError : a label is no class, or shapes do not match.
+        ValueError : a label is not a valid class, or shapes do not match.
 
         Source: the definitions of PyTorch's cross_entropy, but for the mean over no rows.
 
@@ -2410,7 +2410,7 @@ reduction : "mean" (over rows, by weight), "sum" or "none".
 
 Raises
 ------
-ValueError : a label is no class, or shapes do not match.
+ValueError : a label is not a valid class, or shapes do not match.
 
 Source: the definitions of PyTorch's cross_entropy, but for the mean over no rows.
 

@@ -121,8 +121,8 @@ def _indices(who: str, shape: Any, labels: Any, ignore_index: Any) -> tuple[np.n
     if (wrong := np.flatnonzero(used & ((flat < 0) | (flat >= classes)))).size:
         place = np.unravel_index(wrong[0], labels.shape)
         raise ValueError(
-            f"{who}: labels[{', '.join(str(int(k)) for k in place)}] = {flat[wrong[0]]} is no class: logits {shape} "
-            f"have {classes}, numbered 0 to {classes - 1}. Mark labels to be skipped with ignore_index."
+            f"{who}: labels[{', '.join(str(int(k)) for k in place)}] = {flat[wrong[0]]} is not a valid class: "
+            f"logits {shape} have {classes}, numbered 0 to {classes - 1}. Mark labels to be skipped with ignore_index."
         )
     return np.where(used, flat, 0), used
 
@@ -259,7 +259,7 @@ def softmax_cross_entropy(
 
     Raises
     ------
-    ValueError : a label is no class, or shapes do not match.
+    ValueError : a label is not a valid class, or shapes do not match.
 
     Source: the definitions of PyTorch's cross_entropy, but for the mean over no rows.
 

@@ -61,7 +61,7 @@ def both_worlds(case: Case) -> int:
             g is None or type(g) is np.ndarray,
             f"gradient in input {k} is a {type(g).__name__}, expected an array.",
         )
-        require(recorded[k] is None or isinstance(recorded[k], Tensor), f"gradient in input {k} is no Tensor.")
+        require(recorded[k] is None or isinstance(recorded[k], Tensor), f"gradient in input {k} is not a Tensor.")
     as_arrays = {k: None if g is None else g.data for k, g in recorded.items()}
     rounding = 0.0 if case.op.composition is None else 1e-12  # a fused op's higher orders take another way
     same_gradients(first, as_arrays, "first-order backward and create_graph=True differ", rounding)

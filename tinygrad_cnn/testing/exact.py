@@ -36,7 +36,7 @@ def check_exactly(f: Subject, report: GradReport) -> None:
     for k, name in enumerate(f.names):
         why = ""
         for scale, unit, other in SCALES:
-            points = [_whole(p, scale if n == k else other, rng) for n, p in enumerate(f.points)]
+            points = [as_whole(p, scale if n == k else other, rng) for n, p in enumerate(f.points)]
             points[k] = points[k] * unit
             why = _compare(f, k, points, float(unit), rng, report)
             if not why:
@@ -49,7 +49,7 @@ def check_exactly(f: Subject, report: GradReport) -> None:
         report.counts["exact comparisons"] += 1
 
 
-def _whole(p: np.ndarray, scale: int, rng: np.random.Generator) -> np.ndarray:
+def as_whole(p: np.ndarray, scale: int, rng: np.random.Generator) -> np.ndarray:
     """A point times the scale as whole numbers, none of them 0."""
     found = np.rint(p * scale)
     return np.where(found == 0, rng.choice([-1.0, 1.0], p.shape), found)

@@ -14,6 +14,7 @@ from ..core.engine import grad
 from ..core.modes import enable_grad
 from ..core.tensor import Tensor
 from .case import SEED, Case, cotangent
+from .exact import as_whole
 from .gradient_check import gradcheck
 from .level import weights
 
@@ -105,10 +106,8 @@ def _alone(case: Case, k: int, others: Sequence[Any]) -> Any:
 
 
 def _whole(a: Any) -> Any:
-    """A floating input as whole numbers other than 0."""
+    """A floating input as whole numbers other than 0; any other input as it is."""
     if isinstance(a, float):
         return float(_whole(np.array(a)))
-    if not isinstance(a, np.ndarray) or a.dtype.kind != "f":
-        return a
-    found = np.rint(8 * a)
-    return np.where(found == 0, 1.0, found)
+    floating = isinstance(a, np.ndarray) and a.dtype.kind == "f"
+    return as_whole(a, 8, np.random.default_rng(SEED)) if floating else a
