@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinygrad_cnn import nn, optim
+from tinygrad_cnn import Tensor, nn, optim
 
 
 def pair(names="ab"):
@@ -189,3 +189,11 @@ def test_momentum_turned_on_or_off_between_steps_can_be_resumed(before, after):
     step(p, sgd)
     step(q, again)
     assert np.array_equal(p.data, q.data)
+
+
+def test_a_file_from_before_maximize_loads():
+    w = Tensor(np.ones(2), requires_grad=True, name="w")
+    old = {k: v for k, v in optim.Adam([w]).state_dict().items() if not k.endswith("maximize")}
+    now = optim.Adam([w], lr=0.5)
+    now.load_state_dict(old)
+    assert (now.param_groups[0]["lr"], now.param_groups[0]["maximize"]) == (0.001, False)

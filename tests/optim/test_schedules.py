@@ -30,8 +30,22 @@ VALUES = [
     (lambda o: optim.ExponentialLR(o, 0.5), [1, 0.5, 0.25, 0.125]),
     (lambda o: optim.CosineLR(o, 4, eta_min=0.2), [cosine(t, 4, low=0.2) for t in range(5)] + [0.2, 0.2]),
     (
-        lambda o: optim.CosineLR(o, 2, restarts=True, stretch=2),
+        lambda o: optim.CosineRestarts(o, 2, stretch=2),
         [1, cosine(1, 2), *(cosine(t, 4) for t in range(4)), *(cosine(t, 8) for t in range(8))],
+    ),
+    (lambda o: optim.CosineRestarts(o, 2, eta_min=0.2), [cosine(t % 2, 2, low=0.2) for t in range(6)]),
+    (lambda o: optim.MultiStepLR(o, [1, 3], 0.5), [1, 0.5, 0.5, 0.25, 0.25]),
+    (lambda o: optim.LambdaLR(o, lambda t: t / 2), [0, 0.5, 1, 1.5]),
+    (lambda o: optim.PolynomialLR(o, 2, 2.0, eta_min=0.2), [1, 0.2 + 0.8 / 4, 0.2, 0.2]),
+    (
+        lambda o: optim.SequentialLR(
+            o, [lambda o: optim.WarmupLR(o, 2), optim.ConstantLR, lambda o: optim.ExponentialLR(o, 0.5)], [2, 3]
+        ),
+        [0, 0.5, 1, 1, 0.5, 0.25],
+    ),
+    (
+        lambda o: optim.WarmupLR(optim.SequentialLR(o, [optim.ConstantLR(o), optim.StepLR(o, 1)], [1]), 1),
+        [0, 1, 1, 0.1],
     ),
     (lambda o: optim.WarmupLR(o, 4), [0, 0.25, 0.5, 0.75, 1, 1]),
     (lambda o: optim.WarmupLR(optim.StepLR(o, 2, 0.5), 2, start=0.5), [0.5, 0.75, 1, 1, 0.5, 0.5]),
@@ -102,7 +116,7 @@ class TestPlateau:
         (lambda o: optim.OneCycleLR(o, 1.0, 1), "OneCycleLR: total_steps=1"),
         (lambda o: optim.ReduceLROnPlateau(o, "best"), "mode='best' must be"),
         (lambda o: optim.StepLR(0.1, 3), "StepLR: needs an optimiser, got float"),
-        (lambda o: optim.WarmupLR(optim.ReduceLROnPlateau(o), 3), "cannot precede ReduceLROnPlateau"),
+        (lambda o: optim.WarmupLR(optim.ReduceLROnPlateau(o), 3), "cannot be composed with ReduceLROnPlateau"),
         (lambda o: optim.Schedule(o), "Schedule: has no formula"),
         (lambda o: optim.ConstantLR(o).load_state_dict({"t": 3}), "needs t, base_lrs.0; got t"),
     ],
@@ -110,3 +124,52 @@ class TestPlateau:
 def test_mistakes(make, message):
     with pytest.raises((ValueError, TypeError, NotImplementedError), match=message):
         make(sgd(1.0))
+
+
+def test_a_list_of_functions_has_one_for_each_group():
+    schedule = optim.LambdaLR(sgd(1.0, 2.0), [lambda t: 1 + t, lambda t: 0.5**t])
+    schedule.step()
+    assert schedule.lrs == [2.0, 1.0]
+    with pytest.raises(ValueError, match="1 functions for 2 groups"):
+        optim.LambdaLR(sgd(1.0, 2.0), [lambda t: 1.0])
+
+
+def test_a_sequence_keeps_the_rates_of_all_groups_and_of_those_added_later():
+    o = sgd(1.0, 0.5)
+    schedule = optim.SequentialLR(o, [lambda o: optim.WarmupLR(o, 2), lambda o: optim.StepLR(o, 1, 0.5)], [2])
+    assert schedule.lrs == [0.0, 0.0]
+    schedule.step()
+    assert schedule.lrs == [0.5, 0.25]
+    o.add_param_group({"params": [Tensor(np.ones(1), requires_grad=True)], "lr": 4.0})
+    schedule.step()
+    schedule.step()
+    assert schedule.lrs == [0.5, 0.25, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda o: optim.MultiStepLR(o, [3, 2]), "milestones=.3, 2. must rise"),
+        (lambda o: optim.MultiStepLR(o, 3), "milestones must be a list"),
+        (lambda o: optim.LambdaLR(o, 0.5), "lr_lambda must be a function"),
+        (lambda o: optim.LambdaLR(o, lambda t: -1.0), "lr_lambda"),
+        (lambda o: optim.SequentialLR(o, [], []), "schedules must be a list"),
+        (lambda o: optim.SequentialLR(o, [optim.ConstantLR, optim.ConstantLR], []), "2 schedules need 1 milestones"),
+        (lambda o: optim.SequentialLR(o, [3], []), "must be a schedule, got 3"),
+        (lambda o: optim.SequentialLR(o, [optim.ConstantLR(sgd(1.0))], []), "of this optimiser"),
+        (lambda o: optim.SequentialLR(o, [optim.ReduceLROnPlateau(o)], []), "follows a metric"),
+        (
+            lambda o: optim.SequentialLR(o, [optim.WarmupLR(o, 2), optim.CosineLR(o, 2)], [2]),
+            "Give functions that make them",
+        ),
+    ],
+)
+def test_wrong_new_schedules_are_refused(make, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        make(sgd(1.0))
+
+
+def test_restarts_of_a_cosine_have_a_class_of_their_own():
+    with pytest.warns(DeprecationWarning, match="optim.CosineRestarts"):
+        old = optim.CosineLR(sgd(1.0), 2, restarts=True, stretch=2)
+    assert rates(old, 9) == rates(optim.CosineRestarts(sgd(1.0), 2, 2), 9)

@@ -20,6 +20,15 @@ OPTIMISERS = [
     ("AdamW", {"lr": 0.05, "weight_decay": 0.3, "amsgrad": True}),
     ("NAdam", {"lr": 0.05, "weight_decay": 0.1}),
     ("NAdam", {"lr": 0.05, "momentum_decay": 0.1}),
+    ("Adamax", {"lr": 0.05}),
+    ("Adamax", {"lr": 0.05, "betas": (0.8, 0.9), "eps": 1e-3, "weight_decay": 0.1, "maximize": True}),
+    ("RAdam", {"lr": 0.05}),
+    ("RAdam", {"lr": 0.05, "betas": (0.8, 0.7), "eps": 1e-3, "weight_decay": 0.1}),
+    *(
+        (name, {"lr": 0.05, "weight_decay": 0.1, "maximize": True})
+        for name in ("SGD", "Adam", "AdamW", "NAdam", "RAdam", "RMSprop", "Adagrad", "Adadelta")
+    ),
+    ("Adafactor", {"maximize": True}),
     ("RMSprop", {"lr": 0.05}),
     ("RMSprop", {"lr": 0.05, "alpha": 0.9, "momentum": 0.9, "centered": True, "weight_decay": 0.1, "eps": 1e-3}),
     ("Adagrad", {"lr": 0.05}),
@@ -37,8 +46,9 @@ def test_twenty_steps_agree(name, settings, dtype):
     rng = np.random.default_rng(0)
     start = rng.normal(size=(3, 4)).astype(dtype)
     ours, theirs = Tensor(start, requires_grad=True), torch.tensor(start, requires_grad=True)
-    # torch keeps NAdam's product of momenta in float32, whatever the parameters are
-    close = 1e-6 if dtype == np.float32 else 1e-9 if name == "NAdam" else 1e-12
+    # torch keeps NAdam's product of momenta in float32, which each step of length lr is divided by
+    single = STEPS * 0.05 * float(np.finfo(np.float32).eps)
+    close = 1e-6 if dtype == np.float32 else single if name == "NAdam" else 1e-12
     a, b = getattr(optim, name)([ours], **settings), getattr(torch.optim, name)([theirs], **settings)
     for k in range(STEPS):
         gradient = rng.normal(size=(3, 4)).astype(dtype) if k != 7 else None
@@ -84,10 +94,17 @@ SCHEDULES = [
     (lambda o: optim.StepLR(o, 3, 0.5), lambda s, o: s.StepLR(o, 3, 0.5)),
     (lambda o: optim.ExponentialLR(o, 0.9), lambda s, o: s.ExponentialLR(o, 0.9)),
     (
-        lambda o: optim.CosineLR(o, 5, eta_min=0.01, restarts=True, stretch=2),
+        lambda o: optim.CosineRestarts(o, 5, 2, eta_min=0.01),
         lambda s, o: s.CosineAnnealingWarmRestarts(o, 5, 2, eta_min=0.01),
     ),
     (lambda o: optim.CosineLR(o, STEPS, eta_min=0.01), lambda s, o: s.CosineAnnealingLR(o, STEPS, eta_min=0.01)),
+    (lambda o: optim.MultiStepLR(o, [3, 7], 0.5), lambda s, o: s.MultiStepLR(o, [3, 7], 0.5)),
+    (lambda o: optim.LambdaLR(o, lambda t: 0.9**t), lambda s, o: s.LambdaLR(o, lambda t: 0.9**t)),
+    (lambda o: optim.PolynomialLR(o, 8, 2.0), lambda s, o: s.PolynomialLR(o, 8, 2.0)),
+    (
+        lambda o: optim.SequentialLR(o, [optim.ConstantLR(o), optim.ExponentialLR(o, 0.9)], [4]),
+        lambda s, o: s.SequentialLR(o, [s.ConstantLR(o, 1.0), s.ExponentialLR(o, 0.9)], [4]),
+    ),
     (lambda o: optim.WarmupLR(o, 5, start=0.2), lambda s, o: s.LinearLR(o, 0.2, total_iters=5)),
     (
         lambda o: optim.OneCycleLR(o, 0.5, STEPS + 1),

@@ -4,9 +4,12 @@ from .adafactor import *
 from .adam import *
 from .adaptive import *
 from .clip import *
+from .composed import *
 from .ema import *
 from .lbfgs import *
 from .muon import *
 from .optimizer import *
+from .plateau import *
+from .schedule import *
 from .schedules import *
 from .sgd import *

@@ -57,8 +57,11 @@ class Adafactor(Optimizer):
         eps: tuple[Number | None, Number] = (None, 1e-3),
         d: Number = 1.0,
         weight_decay: Number = 0.0,
+        maximize: bool = False,
     ) -> None:
-        super().__init__(params, lr=lr, beta2_decay=beta2_decay, eps=eps, d=d, weight_decay=weight_decay)
+        super().__init__(
+            params, lr=lr, beta2_decay=beta2_decay, eps=eps, d=d, weight_decay=weight_decay, maximize=maximize
+        )
 
     def start(self, parameter: Any, settings: Mapping[str, Any]) -> State:
         if len(parameter.shape) < 2:

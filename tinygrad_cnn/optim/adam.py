@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.kinds import Number
+from ..ops import abs as magnitude
 from ..ops import maximum, sqrt, updates
 from .formulas import average, held, sign, zeros
 from .optimizer import Optimizer, State
 from .settings import Params
 
-__all__ = ["Adam", "AdamW", "Lion", "NAdam"]
+__all__ = ["Adam", "AdamW", "Adamax", "Lion", "NAdam", "RAdam"]
 
 Betas = tuple[float, float]
 
@@ -45,8 +46,11 @@ class Adam(Optimizer):
         eps: Number = 1e-8,
         weight_decay: Number = 0.0,
         amsgrad: bool = False,
+        maximize: bool = False,
     ) -> None:
-        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)
+        super().__init__(
+            params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad, maximize=maximize
+        )
 
     def start(self, parameter: Any, settings: Mapping[str, Any]) -> State:
         state: State = {"step": 0, "exp_avg": zeros(parameter), "exp_avg_sq": zeros(parameter)}
@@ -104,8 +108,11 @@ class AdamW(Adam):
         eps: Number = 1e-8,
         weight_decay: Number = 1e-2,
         amsgrad: bool = False,
+        maximize: bool = False,
     ) -> None:
-        super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)
+        super().__init__(
+            params, lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad, maximize=maximize
+        )
 
 
 class NAdam(Optimizer):
@@ -125,10 +132,12 @@ class NAdam(Optimizer):
         eps: Number = 1e-8,
         weight_decay: Number = 0.0,
         momentum_decay: Number = 4e-3,
+        maximize: bool = False,
     ) -> None:
         super().__init__(
-            params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, momentum_decay=momentum_decay
-        )
+            params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, momentum_decay=momentum_decay,
+            maximize=maximize,
+        )  # fmt: skip
 
     def start(self, parameter: Any, settings: Mapping[str, Any]) -> State:
         return {"step": 0, "mu_product": 1.0, "exp_avg": zeros(parameter), "exp_avg_sq": zeros(parameter)}
@@ -144,6 +153,73 @@ class NAdam(Optimizer):
         return (ahead + g * (-lr * (1 - now) / (1 - product))) / scale, after
 
 
+class Adamax(Optimizer):
+    """Adam with the largest recent gradient in place of the root of their mean square.
+
+    p -= lr / (1 - beta1**t) * m / u, with m the running mean of g and u = max(beta2 * u, abs(g) + eps).
+    Source: Kingma and Ba (2015), section 7.1.
+    """
+
+    samples = ({}, {"lr": 0.1, "weight_decay": 0.1})
+
+    def __init__(
+        self,
+        params: Params,
+        lr: Number = 2e-3,
+        *,
+        betas: Betas = (0.9, 0.999),
+        eps: Number = 1e-8,
+        weight_decay: Number = 0.0,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize)
+
+    def start(self, parameter: Any, settings: Mapping[str, Any]) -> State:
+        return {"step": 0, "exp_avg": zeros(parameter), "exp_inf": zeros(parameter)}
+
+    def change(self, parameter: Any, gradient: Any, state: State, settings: Mapping[str, Any]) -> tuple[Any, State]:
+        g, (beta1, beta2), t = self.decayed(parameter, gradient, settings), settings["betas"], state["step"] + 1
+        mean = average(state["exp_avg"], beta1, g)
+        largest = maximum(state["exp_inf"] * beta2, magnitude(g) + settings["eps"])
+        return mean / largest * (-settings["lr"] / (1 - beta1**t)), {"step": t, "exp_avg": mean, "exp_inf": largest}
+
+
+class RAdam(Optimizer):
+    """Adam that waits until its running mean of g*g can be trusted: until then it steps along the mean of g alone.
+
+    With r(t) = r - 2 * t * beta2**t / (1 - beta2**t) and r = 2 / (1 - beta2) - 1, the step of Adam is taken where
+    r(t) > 5, times sqrt((r(t) - 4) * (r(t) - 2) * r / ((r - 4) * (r - 2) * r(t))).  Source: Liu et al. (2020).
+    """
+
+    samples = ({}, {"lr": 0.1, "betas": (0.9, 0.6), "weight_decay": 0.1})
+
+    def __init__(
+        self,
+        params: Params,
+        lr: Number = 1e-3,
+        *,
+        betas: Betas = (0.9, 0.999),
+        eps: Number = 1e-8,
+        weight_decay: Number = 0.0,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize)
+
+    def start(self, parameter: Any, settings: Mapping[str, Any]) -> State:
+        return {"step": 0, "exp_avg": zeros(parameter), "exp_avg_sq": zeros(parameter)}
+
+    def change(self, parameter: Any, gradient: Any, state: State, settings: Mapping[str, Any]) -> tuple[Any, State]:
+        after = _moments(self.decayed(parameter, gradient, settings), state, settings)
+        (beta1, beta2), t = settings["betas"], after["step"]
+        step = after["exp_avg"] * (-settings["lr"] / (1 - beta1**t))
+        r = 2 / (1 - beta2) - 1  # the length of an average that moves at this rate
+        rt = r - 2 * t * beta2**t / (1 - beta2**t)
+        if rt <= 5:
+            return step, after
+        trust = math.sqrt((rt - 4) * (rt - 2) * r / ((r - 4) * (r - 2) * rt) * (1 - beta2**t))
+        return step * trust / (sqrt(after["exp_avg_sq"]) + settings["eps"]), after
+
+
 class Lion(Optimizer):
     """p -= lr * sign(beta1 * m + (1 - beta1) * g), then m = beta2 * m + (1 - beta2) * g; decoupled weight decay.
 
@@ -154,9 +230,15 @@ class Lion(Optimizer):
     decoupled = True
 
     def __init__(
-        self, params: Params, lr: Number = 1e-4, *, betas: Betas = (0.9, 0.99), weight_decay: Number = 0.0
+        self,
+        params: Params,
+        lr: Number = 1e-4,
+        *,
+        betas: Betas = (0.9, 0.99),
+        weight_decay: Number = 0.0,
+        maximize: bool = False,
     ) -> None:
-        super().__init__(params, lr=lr, betas=betas, weight_decay=weight_decay)
+        super().__init__(params, lr=lr, betas=betas, weight_decay=weight_decay, maximize=maximize)
 
     def start(self, parameter: Any, settings: Mapping[str, Any]) -> State:
         return {"exp_avg": zeros(parameter)}

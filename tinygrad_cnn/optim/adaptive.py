@@ -35,10 +35,12 @@ class RMSprop(Optimizer):
         weight_decay: Number = 0.0,
         momentum: Number = 0.0,
         centered: bool = False,
+        maximize: bool = False,
     ) -> None:
         super().__init__(
-            params, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum, centered=centered
-        )
+            params, lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum, centered=centered,
+            maximize=maximize,
+        )  # fmt: skip
 
     def start(self, parameter: Any, settings: Mapping[str, Any]) -> State:
         optional = {"grad_avg": settings["centered"], "momentum_buffer": settings["momentum"]}
@@ -76,10 +78,11 @@ class Adagrad(Optimizer):
         weight_decay: Number = 0.0,
         initial_accumulator_value: Number = 0.0,
         eps: Number = 1e-10,
+        maximize: bool = False,
     ) -> None:
         super().__init__(
             params, lr=lr, lr_decay=lr_decay, weight_decay=weight_decay,
-            initial_accumulator_value=initial_accumulator_value, eps=eps,
+            initial_accumulator_value=initial_accumulator_value, eps=eps, maximize=maximize,
         )  # fmt: skip
 
     def start(self, parameter: Any, settings: Mapping[str, Any]) -> State:
@@ -102,9 +105,16 @@ class Adadelta(Optimizer):
     samples = ({}, {"weight_decay": 0.1})
 
     def __init__(
-        self, params: Params, lr: Number = 1.0, *, rho: Number = 0.9, eps: Number = 1e-6, weight_decay: Number = 0.0
+        self,
+        params: Params,
+        lr: Number = 1.0,
+        *,
+        rho: Number = 0.9,
+        eps: Number = 1e-6,
+        weight_decay: Number = 0.0,
+        maximize: bool = False,
     ) -> None:
-        super().__init__(params, lr=lr, rho=rho, eps=eps, weight_decay=weight_decay)
+        super().__init__(params, lr=lr, rho=rho, eps=eps, weight_decay=weight_decay, maximize=maximize)
 
     def start(self, parameter: Any, settings: Mapping[str, Any]) -> State:
         return {"square_avg": zeros(parameter), "acc_delta": zeros(parameter)}

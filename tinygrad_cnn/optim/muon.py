@@ -73,10 +73,12 @@ class Muon(Optimizer):
         eps: Number = 1e-7,
         ns_steps: Whole = 5,
         adjust_lr_fn: str | None = None,
+        maximize: bool = False,
     ) -> None:
         super().__init__(
             params, lr=lr, weight_decay=weight_decay, momentum=momentum, nesterov=nesterov,
             ns_coefficients=ns_coefficients, eps=eps, ns_steps=ns_steps, adjust_lr_fn=adjust_lr_fn,
+            maximize=maximize,
         )  # fmt: skip
 
     def check_group(self, group: Mapping[str, Any]) -> None:

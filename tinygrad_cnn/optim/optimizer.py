@@ -134,6 +134,7 @@ class Optimizer:
         state = self.state.get(parameter)
         if state is None:
             state = self.state[parameter] = self.start(parameter, group)
+        gradient = _uphill(gradient, group)
 
         def write(array: np.ndarray) -> None:
             if self.plan(array, gradient, state, group):
@@ -178,7 +179,7 @@ class Optimizer:
 
     def moved(self, parameter: Any, gradient: Any, state: State, settings: Mapping[str, Any]) -> tuple[Any, State]:
         """A parameter after one step of `change`, as a new value, and the state after it; writes to nothing."""
-        delta, after = self.change(parameter, gradient, state, settings)
+        delta, after = self.change(parameter, _uphill(gradient, settings), state, settings)
         keep = self._keep(settings)
         return (parameter if keep == 1.0 else parameter * keep) + delta, after
 
@@ -246,6 +247,11 @@ class Optimizer:
             settings = ", ".join(f"{name}={group[name]!r}" for name in self.defaults)
             lines.append(f"  {len(group['params'])} parameters, {settings}")
         return f"{self.who}(\n" + "\n".join(lines) + "\n)"
+
+
+def _uphill(gradient: Any, settings: Mapping[str, Any]) -> Any:
+    """The gradient of what is made smaller: with ``maximize=True``, minus the one given."""
+    return -gradient if settings.get("maximize") else gradient
 
 
 def _kept(value: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .settings import Group
+from .settings import ADDED, Group
 
 
 def flat(value: Any, key: str) -> dict[str, Any]:
@@ -89,6 +89,7 @@ def loaded_groups(optimizer: Any, values: Mapping[str, Any]) -> list[Group]:
     """Return the groups of an optimiser with the settings of a state_dict."""
     who = optimizer.who
     expected = [k for k in optimizer.state_dict() if k.startswith("groups.")]
+    values = {**{k: False for k in expected if k.rpartition(".")[2] in ADDED}, **values}
     given = [k for k in values if k.startswith("groups.")]
     if odd := sorted(set(expected) ^ set(given)):
         raise ValueError(f"{who}.load_state_dict: the groups differ: {', '.join(odd[:5])} on one side only.")

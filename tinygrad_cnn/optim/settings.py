@@ -33,7 +33,8 @@ RULES: dict[str, dict[str, Any]] = {
     "tolerance_grad": {"low": 0},
     "tolerance_change": {"low": 0},
 }
-FLAGS = frozenset({"nesterov", "amsgrad", "centered", "warmup"})
+FLAGS = frozenset({"nesterov", "amsgrad", "centered", "warmup", "maximize"})
+ADDED = frozenset({"maximize"})  # flags that files of older versions lack, which means False
 COUNTS = {"max_iter": False, "history_size": False, "max_eval": True}  # whether None will do
 
 

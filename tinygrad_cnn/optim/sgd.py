@@ -46,10 +46,12 @@ class SGD(Optimizer):
         dampening: Number = 0.0,
         nesterov: bool = False,
         weight_decay: Number = 0.0,
+        maximize: bool = False,
     ) -> None:
         super().__init__(
-            params, lr=lr, momentum=momentum, dampening=dampening, nesterov=nesterov, weight_decay=weight_decay
-        )
+            params, lr=lr, momentum=momentum, dampening=dampening, nesterov=nesterov, weight_decay=weight_decay,
+            maximize=maximize,
+        )  # fmt: skip
 
     def check_group(self, group: Mapping[str, Any]) -> None:
         if group["nesterov"] and (not group["momentum"] or group["dampening"]):

@@ -205,6 +205,24 @@ def frozen(case: _Case) -> int:
     return 3
 
 
+def maximizes(case: _Case) -> int:
+    """With ``maximize=True`` it does with a gradient what it does without with minus that gradient."""
+    (name, *_), problem = case.shapes, case.problem()
+    p = problem.parameters[name]
+    if "maximize" not in case.over([p]).defaults:
+        return 0
+    start, found = p.numpy(), []
+    for maximize, factor in ((True, 1.0), (False, -1.0)):
+        p.assign(start)
+        optimizer = case.over([p], maximize=maximize)
+        for _ in range(3):
+            p.grad = problem.gradient(name) * p.dtype.type(factor)
+            optimizer.step()
+        found.append(p.numpy())
+    same(found[0], found[1], "three steps with maximize=True differ from three along minus the gradient")
+    return 1
+
+
 def _stage(case: _Case, dtype: Any) -> list[tuple[Any, Any, dict[str, Any], Any]]:
     """Arguments of `change`, for each parameter before each of a few steps."""
     problem, optimizer = case.begun(dtype)
@@ -263,6 +281,7 @@ CONTRACTS: dict[str, Callable[[_Case], int]] = {
     "copies": copies,
     "groups": groups,
     "frozen parameters": frozen,
+    "maximizes": maximizes,
     "change is pure": change_is_pure,
     "plan is change": plan_is_change,
 }

@@ -96,11 +96,23 @@ def groups(case: _Case) -> int:
     return STEPS + 3
 
 
+def shows(case: _Case) -> int:
+    """Its repr names the class, the settings and where it stands; `get_last_lr` gives the rates of the optimiser."""
+    schedule = case.over(_optimizer(1.0, 0.5))
+    case.run(schedule, 2)
+    text = repr(schedule)
+    for part in (f"{case.cls.__name__}(", "t=2", *(f"{name}=" for name in case.settings)):
+        require(part in text, f"its repr, {text}, lacks {part!r}.")
+    require(schedule.get_last_lr() == [group["lr"] for group in schedule.optimizer.param_groups], "get_last_lr is off.")
+    return 2
+
+
 CONTRACTS: dict[str, Callable[[_Case], int]] = {
     "gives rates": gives_rates,
     "resumes": resumes,
     "copies": copies,
     "groups": groups,
+    "shows": shows,
 }
 
 
