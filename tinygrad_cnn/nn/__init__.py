@@ -2,6 +2,7 @@
 
 from . import init as init
 from .activation import *
+from .activation_forms import *
 from .containers import *
 from .conv import *
 from .dropout import *

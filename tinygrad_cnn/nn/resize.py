@@ -8,6 +8,7 @@ from .. import ops
 from ..autodiff.kinds import PadMode, ResizeMode, Sides, Size2d
 from ..autodiff.sample import LayerSample as L
 from ..kernels import shapes
+from ..ops.resample import check_resize_mode
 from . import checks
 from .function import _Function
 
@@ -20,22 +21,19 @@ class Resize(_Function):
     Parameters
     ----------
     size : (H', W'), or an int for both.
-    mode : "nearest" or "bilinear".
-    align_corners : the centres of the corner pixels stay where they are; for "bilinear" only.
+    mode : "nearest", "bilinear", "bicubic" or "area", as in `tg.resize`.
+    align_corners : the centres of the corner pixels stay where they are; for "bilinear" and "bicubic" only.
     """
 
-    samples = [L((4,), x=(2, 3, 2, 2)), L(((5, 4),), {"mode": "bilinear"}, x=(1, 3, 2, 2))]
+    samples = [L((4,), x=(2, 3, 2, 2)), L(((5, 4),), {"mode": "bilinear"}, x=(1, 3, 2, 2)),
+               L((2,), {"mode": "area"}, x=(1, 3, 3, 1)), L((4,), {"mode": "bicubic"}, x=(1, 3, 2, 1))]
 
     def __init__(self, size: Size2d, *, mode: ResizeMode = "nearest", align_corners: bool = False) -> None:
         who = type(self).__name__
         self.size = shapes.pair(who, "size", size)
         self.mode: ResizeMode = mode
         self.align_corners = bool(align_corners)
-        if mode not in ("nearest", "bilinear") or (mode == "nearest" and align_corners):
-            raise ValueError(
-                f'{who}: mode={mode!r} must be "nearest" or "bilinear", and align_corners={align_corners!r} goes with '
-                "the latter only."
-            )
+        check_resize_mode(who, mode, self.align_corners)
 
     def forward(self, x: Any) -> Any:
         return ops.resize(x, self.size, mode=self.mode, align_corners=self.align_corners)

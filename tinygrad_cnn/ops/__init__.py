@@ -4,6 +4,7 @@ from inspect import ismodule as _is_module
 
 from . import numpy_names as numpy_names
 from .activation import *
+from .activation_forms import *
 from .algebra import *
 from .arithmetic import *
 from .border import *

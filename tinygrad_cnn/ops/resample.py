@@ -17,7 +17,11 @@ from ._taps import Taps, gather, taps
 
 __all__ = ["adaptive_avg_pool2d", "resize"]
 
-MODES = ("nearest", "bilinear")
+MODES = ("nearest", "bilinear", "bicubic", "area")
+ALIGNED = ("bilinear", "bicubic")  # modes for which align_corners has a meaning
+
+
+_PER_PIXEL = {"nearest": 0, "bilinear": 6, "bicubic": 14, "area": 2}  # operations, one axis after the other
 
 
 def _entries(kind: str, n: int, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -33,11 +37,23 @@ def _entries(kind: str, n: int, m: int) -> tuple[np.ndarray, np.ndarray, np.ndar
         rows = np.repeat(k, end - start)
         within = np.arange(len(rows)) - np.searchsorted(rows, rows)
         return rows, start[rows] + within, 1 / (end - start)[rows]
-    place, parts = (k * (n - 1), max(m - 1, 1)) if kind == "aligned" else (np.maximum((2 * k + 1) * n - m, 0), 2 * m)
+    place, parts = (k * (n - 1), max(m - 1, 1)) if kind.endswith("aligned") else ((2 * k + 1) * n - m, 2 * m)
+    if kind.startswith("bicubic"):
+        low, share = place // parts, place % parts / parts
+        beside = [low - 1, low, low + 1, low + 2]
+        weights = [_cubic(1 + share), _cubic(share), _cubic(1 - share), _cubic(2 - share)]
+        return np.tile(k, 4), np.clip(np.concatenate(beside), 0, n - 1), np.concatenate(weights)
+    place = np.maximum(place, 0)
     low, share = place // parts, place % parts / parts
     share[low == n - 1] = 0.0  # there is no pixel beyond the last
     rows = np.concatenate([k, k])
     return rows, np.concatenate([low, np.minimum(low + 1, n - 1)]), np.concatenate([1 - share, share])
+
+
+def _cubic(d: Any) -> Any:
+    """The weight of a pixel at a distance of 0 to 2: Keys (1981) with a = -3/4, as PyTorch, Pillow's is -1/2."""
+    near, far = (1.25 * d - 2.25) * d * d + 1, -0.75 * (((d - 5) * d + 8) * d - 4)
+    return np.where(d <= 1, near, far)
 
 
 @lru_cache(256)
@@ -60,12 +76,24 @@ def _resample(who: str, name: str, x: Any, size: Any, kind: str, adjoint: bool) 
     return x
 
 
-def _kind(who: str, mode: str, align_corners: bool) -> str:
+def check_resize_mode(who: str, mode: str, align_corners: bool) -> None:
+    """Check the settings of `resize`.
+
+    Raises
+    ------
+    ValueError : the mode is unknown, or has no use for `align_corners`.
+    """
     if mode not in MODES:
-        raise ValueError(f'{who}: mode={mode!r} must be "nearest" or "bilinear".')
-    if align_corners and mode == "nearest":
-        raise ValueError(f'{who}: align_corners=True has no meaning with mode="nearest"; use mode="bilinear".')
-    return "aligned" if align_corners else mode
+        raise ValueError(f'{who}: mode={mode!r} must be {", ".join(map(repr, MODES[:-1]))} or {MODES[-1]!r}.')
+    if align_corners and mode not in ALIGNED:
+        raise ValueError(f'{who}: align_corners=True has no meaning with mode="{mode}"; use mode="bilinear".')
+
+
+def _kind(who: str, mode: str, align_corners: bool) -> str:
+    check_resize_mode(who, mode, align_corners)
+    if mode == "area":
+        return "adaptive"
+    return f"{mode} aligned" if align_corners else mode
 
 
 def _adjoint_ref(ref: Any) -> Any:
@@ -83,8 +111,16 @@ def _adjoint_ref(ref: Any) -> Any:
     return adjoint
 
 
+def _cubic_ref(d: float, a: float = -0.75) -> float:
+    if d <= 1:
+        return (a + 2) * d**3 - (a + 3) * d**2 + 1
+    return a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a if d < 2 else 0.0
+
+
 def _resize_ref(x: np.ndarray, size: Any, mode: str = "nearest", align_corners: bool = False) -> np.ndarray:
     """Pixel by pixel, where it lies in the old image."""
+    if mode == "area":
+        return _adaptive_ref(x, size)
     (n, h, w, c), (h2, w2) = x.shape, size if isinstance(size, tuple) else (size, size)
     out = np.zeros((n, h2, w2, c), x.dtype)
     for i in range(h2):
@@ -96,6 +132,14 @@ def _resize_ref(x: np.ndarray, size: Any, mode: str = "nearest", align_corners: 
                 a, b = i * (h - 1) / max(h2 - 1, 1), j * (w - 1) / max(w2 - 1, 1)
             else:
                 a, b = max((i + 0.5) * h / h2 - 0.5, 0), max((j + 0.5) * w / w2 - 0.5, 0)
+            if mode == "bicubic":  # Keys (1981), on a frame whose border pixels go on outside
+                if not align_corners:
+                    a, b = (i + 0.5) * h / h2 - 0.5, (j + 0.5) * w / w2 - 0.5
+                for k in range(math.floor(a) - 1, math.floor(a) + 3):
+                    for m in range(math.floor(b) - 1, math.floor(b) + 3):
+                        weight = _cubic_ref(abs(a - k)) * _cubic_ref(abs(b - m))
+                        out[:, i, j] += weight * x[:, min(max(k, 0), h - 1), min(max(m, 0), w - 1)]
+                continue
             for k in range(h):
                 for m in range(w):  # how near, in a frame whose border pixels go on outside
                     near = max(0, 1 - abs(min(a, h - 1) - k)) * max(0, 1 - abs(min(b, w - 1) - m))
@@ -109,22 +153,25 @@ def _resize_ref(x: np.ndarray, size: Any, mode: str = "nearest", align_corners: 
         S(x=(2, 3, 4, 2), size=(6, 8)), S(x=(1, 5, 4, 1), size=(3, 7)), S(x=(1, 3, 4, 2), size=6, mode="bilinear"),
         S(x=(2, 5, 3, 1), size=(2, 4), mode="bilinear"), S(x=(1, 3, 4, 2), size=(5, 2), mode="bilinear",
         align_corners=True), S(x=(1, 2, 1, 2), size=(1, 3), mode="bilinear", align_corners=True),
+        S(x=(1, 3, 4, 2), size=(5, 3), mode="bicubic"), S(x=(1, 4, 3, 1), size=(3, 5), mode="bicubic",
+        align_corners=True), S(x=(1, 5, 4, 2), size=(3, 6), mode="area"),
     ],
     ref=_resize_ref,
-    cost=lambda y_shape, mode: math.prod(y_shape) * (0 if mode == "nearest" else 6),
+    cost=lambda y_shape, mode: math.prod(y_shape) * _PER_PIXEL[mode],
     stacks=first_axis("x"),
 )  # fmt: skip
 def resize(x: Any, size: Size2d, *, mode: ResizeMode = "nearest", align_corners: bool = False) -> Any:
     """Images of another size.  x (N,H,W,C) -> (N,H',W',C)
 
     Pixels are areas, whose centres lie at k + 1/2: what PyTorch calls "nearest-exact" and ``align_corners=False``.
-    There is no smoothing before an image shrinks.
+    An image that shrinks is smoothed by "area" only.
 
     Parameters
     ----------
     size : (H', W'), or an int for both.
-    mode : "nearest" (any dtype, so label maps too) or "bilinear".
-    align_corners : the centres of the corner pixels stay where they are; for "bilinear" only.
+    mode : "nearest" (any dtype, so label maps too), "bilinear", "bicubic" (which can overshoot) or "area" (means over
+        the bins of `adaptive_avg_pool2d`).
+    align_corners : the centres of the corner pixels stay where they are; for "bilinear" and "bicubic" only.
 
     Raises
     ------
@@ -146,9 +193,10 @@ def resize(x: Any, size: Size2d, *, mode: ResizeMode = "nearest", align_corners:
     samples=[
         S(dy=(2, 6, 8, 2), size=(3, 4)), S(dy=(1, 3, 2, 1), size=(5, 4)), S(dy=(1, 6, 5, 2), size=(3, 4),
         mode="bilinear"), S(dy=(1, 2, 5, 1), size=(5, 2), mode="bilinear", align_corners=True),
+        S(dy=(1, 4, 3, 1), size=(3, 4), mode="bicubic"), S(dy=(1, 3, 2, 1), size=(4, 3), mode="area"),
     ],
     ref=_adjoint_ref(_resize_ref),
-    cost=lambda dy_shape, mode: math.prod(dy_shape) * (0 if mode == "nearest" else 6),
+    cost=lambda dy_shape, mode: math.prod(dy_shape) * _PER_PIXEL[mode],
     stacks=first_axis("dy"),
 )  # fmt: skip
 def resize_put(dy: Any, *, size: Any, mode: str = "nearest", align_corners: bool = False) -> Any:
