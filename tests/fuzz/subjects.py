@@ -128,6 +128,10 @@ CALLS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "tg.binary_cross_entropy_with_logits": lambda _: {
         "logits": leaf(4, 3), "targets": array(4, 3, low=0), "pos_weight": array(3, low=0), "reduction": "mean"},
     "tg.checkpoint": lambda _: {"*": [tg.exp, leaf(2, 3)]},
+    "tg.grid_sample": lambda _: {"x": leaf(1, 3, 4, 2), "grid": leaf(1, 2, 2, 2)},
+    "tg.affine_grid": lambda _: {"theta": leaf(1, 2, 3), "size": (2, 3)},
+    "tg.pixel_shuffle": lambda _: {"x": leaf(1, 2, 2, 8), "factor": 2},
+    "tg.pixel_unshuffle": lambda _: {"x": leaf(1, 4, 2, 3), "factor": 2},
     "tg.glu": lambda _: {"x": leaf(2, 4), "axis": 1},
     "tg.conv1d": lambda _: {"x": leaf(2, 8, 4), "w": array(3, 2, 6), "b": array(6), "stride": 1, "padding": 1,
                             "dilation": 1, "groups": 2},

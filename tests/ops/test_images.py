@@ -193,7 +193,9 @@ CASES = {
         lambda: tg.conv_transpose2d(X, ONES((3, 3, 2, 4)), padding=4), r"5x6 images with padding=4 give -1x0 pixels",
     ),
     "size of nothing": (lambda: tg.resize(X, 0), "resize: size=0 must be a whole number of at least 1"),
-    "mode of resize": (lambda: tg.resize(X, 3, mode="cubic"), "resize: mode='cubic' must be 'nearest', 'bilinear', 'bicubic' or 'area'"),
+    "mode of resize": (
+        lambda: tg.resize(X, 3, mode="cubic"), "resize: mode='cubic' must be 'nearest', 'bilinear', 'bicubic' or 'area'",
+    ),
     "corners of nearest": (lambda: tg.resize(X, 3, align_corners=True), r"has no meaning with mode=\"nearest\""),
     "bilinear integers": (
         lambda: tg.resize(X.astype(int), 3, mode="bilinear"), "x is int64, whose weighted sums would be cut off",

@@ -11,7 +11,7 @@ import numpy as np
 from typing_extensions import Self
 
 from ..autodiff.hooks import Handle
-from ..autodiff.kinds import Approximation, Array, Axis, Counts, Dtype, Key, Number, PadMode, Padding, Places, Reduction, ResizeMode, Rng, Shape, Sides, Size2d, Whole, Wholes, Width
+from ..autodiff.kinds import Approximation, Array, Axis, Beyond, Counts, Dtype, Key, Number, PadMode, Padding, Places, Reduction, ResizeMode, Rng, SampleMode, Shape, Sides, Size2d, Whole, Wholes, Width
 from .graph import Leaf, Node
 
 _Operand: TypeAlias = Tensor | Array

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
-from ..autodiff.kinds import PadMode, ResizeMode, Sides, Size2d
+from ..autodiff.kinds import PadMode, ResizeMode, Sides, Size2d, Whole
+from ..autodiff.numbers import whole
 from ..autodiff.sample import LayerSample as L
 from ..kernels import shapes
 from ..ops.resample import check_resize_mode
 from . import checks
 from .function import _Function
 
-__all__ = ["CircularPad2d", "ReflectionPad2d", "ReplicationPad2d", "Resize", "Upsample", "ZeroPad2d"]
+__all__ = [
+    "CircularPad2d", "PixelShuffle", "PixelUnshuffle", "ReflectionPad2d", "ReplicationPad2d", "Resize", "Upsample",
+    "ZeroPad2d",
+]  # fmt: skip
 
 
 class Resize(_Function):
@@ -59,6 +63,30 @@ class Upsample(Resize):
             raise checks.misfit("Upsample", "images (N, H, W, C)", x)
         size = x.shape[1] * self.size[0], x.shape[2] * self.size[1]
         return ops.resize(x, size, mode=self.mode, align_corners=self.align_corners)
+
+
+class PixelShuffle(_Function):
+    """Channels as pixels, as `tg.pixel_shuffle`: x (N,H,W,C*r*r) -> (N,H*r,W*r,C)."""
+
+    samples = [L((2,), x=(1, 2, 3, 8))]
+
+    def __init__(self, factor: Whole) -> None:
+        self.factor = whole(type(self).__name__, "factor", factor)
+
+    def forward(self, x: Any) -> Any:
+        return ops.pixel_shuffle(x, self.factor)
+
+    def extra_repr(self) -> str:
+        return f"{self.factor}"
+
+
+class PixelUnshuffle(PixelShuffle):
+    """Pixels as channels, as `tg.pixel_unshuffle`: x (N,H*r,W*r,C) -> (N,H,W,C*r*r)."""
+
+    samples = [L((2,), x=(1, 4, 2, 3))]
+
+    def forward(self, x: Any) -> Any:
+        return ops.pixel_unshuffle(x, self.factor)
 
 
 class ZeroPad2d(_Function):

@@ -18,11 +18,13 @@ from .linalg import *
 from .logic import *
 from .losses import *
 from .normalization import *
+from .pixels import *
 from .pool import *
 from .random import *
 from .reduce import *
 from .resample import *
 from .rounding import *
+from .sampling import *
 from .shape import *
 from .unpool import *
 from .windows import *
