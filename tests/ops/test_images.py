@@ -194,7 +194,8 @@ CASES = {
     ),
     "size of nothing": (lambda: tg.resize(X, 0), "resize: size=0 must be a whole number of at least 1"),
     "mode of resize": (
-        lambda: tg.resize(X, 3, mode="cubic"), "resize: mode='cubic' must be 'nearest', 'bilinear', 'bicubic' or 'area'",
+        lambda: tg.resize(X, 3, mode="cubic"),
+        "resize: mode='cubic' must be 'nearest', 'bilinear', 'bicubic' or 'area'",
     ),
     "corners of nearest": (lambda: tg.resize(X, 3, align_corners=True), r"has no meaning with mode=\"nearest\""),
     "bilinear integers": (

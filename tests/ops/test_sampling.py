@@ -13,7 +13,7 @@ RNG = np.random.default_rng(0)
 @pytest.mark.parametrize("border", ["zeros", "border", "reflection"])
 def test_gradients_of_images_and_places(mode, border):
     x, grid = RNG.standard_normal((1, 3, 4, 2)), RNG.uniform(-1.4, 1.4, (1, 2, 3, 2))
-    gradcheck(lambda x, g: tg.grid_sample(x, g, mode=mode, padding_mode=border), x, grid, order=2)
+    gradcheck(lambda x, g: tg.grid_sample(x, g, mode=mode, padding_mode=border), [x, grid], order=2)
 
 
 def test_the_places_of_the_identity_give_the_image_again():
