@@ -12,5 +12,7 @@ from .module import *
 from .normalization import *
 from .parameter import *
 from .pooling import *
+from .recurrent import *
+from .recurrent_cells import *
 from .resize import *
 from .substitution import *
