@@ -11,10 +11,11 @@ from ..autodiff.kinds import Number, Whole, Wholes
 from ..autodiff.numbers import number, whole
 from ..autodiff.sample import LayerSample as L
 from ..core.tensor import plain
+from ..ops.random import generator
 from . import checks
 from .containers import ModuleList
 from .dropout import Dropout
-from .init import Rng, generator
+from .init import Rng
 from .module import Module
 from .recurrent_cells import GRUCell, LSTMCell, RNNCell
 
@@ -59,7 +60,8 @@ class _Recurrent(Module):
         default zeros.  With `lengths` (N,), sequence n ends after lengths[n] steps: what follows is ignored, results
         there are 0, and the state is that after its own last step.
         """
-        who, shape = type(self).__name__, getattr(x, "shape", ())
+        who = type(self).__name__
+        shape: tuple[int, ...] = getattr(x, "shape", ())
         if len(shape) != 3 or shape[2] != self.input_size:
             raise checks.misfit(who, f"sequences (N, L, {self.input_size})", x)
         if not shape[1]:

@@ -10,8 +10,9 @@ from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
 from ..autodiff.sample import LayerSample as L
 from ..core import Tensor
+from ..ops.random import generator
 from . import checks
-from .init import Rng, generator, uniform
+from .init import Rng, uniform
 from .module import Module
 from .parameter import Parameter
 
@@ -39,7 +40,7 @@ class _Cell(Module):
         self.bias_hh = drawn(wide) if bias else None
 
     def forward(self, x: Any, state: Any = None) -> Any:
-        shape = getattr(x, "shape", ())
+        shape: tuple[int, ...] = getattr(x, "shape", ())
         if len(shape) != 2 or shape[1] != self.input_size:
             raise checks.misfit(type(self).__name__, f"rows (N, {self.input_size})", x)
         state = self.begin(x) if state is None else state
