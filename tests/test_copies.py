@@ -1,6 +1,7 @@
 """Everything public can be copied and pickled: an instance of each exported class, and each op.
 
-A new public class takes part by an entry in MAKERS, a layer by its samples.  Optimisers and schedules have tests of their own in tests/optim.
+A new public class takes part by an entry in MAKERS, a layer by its samples.  Optimisers and schedules have tests of
+their own in tests/optim.
 """
 
 import copy

@@ -132,6 +132,7 @@ CALLS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "tg.affine_grid": lambda _: {"theta": leaf(1, 2, 3), "size": (2, 3)},
     "tg.pixel_shuffle": lambda _: {"x": leaf(1, 2, 2, 8), "factor": 2},
     "tg.pixel_unshuffle": lambda _: {"x": leaf(1, 4, 2, 3), "factor": 2},
+    "tg.scaled_dot_product_attention": lambda _: {"q": leaf(1, 2, 3), "k": leaf(1, 4, 3), "v": leaf(1, 4, 2)},
     "tg.glu": lambda _: {"x": leaf(2, 4), "axis": 1},
     "tg.conv1d": lambda _: {"x": leaf(2, 8, 4), "w": array(3, 2, 6), "b": array(6), "stride": 1, "padding": 1,
                             "dilation": 1, "groups": 2},

@@ -3,9 +3,11 @@
 from . import init as init
 from .activation import *
 from .activation_forms import *
+from .attention import *
 from .containers import *
 from .conv import *
 from .dropout import *
+from .embedding import *
 from .linear import *
 from .losses import *
 from .module import *

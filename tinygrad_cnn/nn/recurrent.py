@@ -187,7 +187,7 @@ class LSTM(_Recurrent):
     >>> y, (h, c) = lstm(np.ones((2, 4, 3), np.float32), lengths=[4, 2])
     >>> y.shape, h.shape
     ((2, 4, 10), (2, 2, 5))
-    >>> y.data[1, 2:].any()  # after its end
+    >>> bool(y.data[1, 2:].any())  # after its end
     False
     """
 

@@ -7,6 +7,7 @@ from .activation import *
 from .activation_forms import *
 from .algebra import *
 from .arithmetic import *
+from .attention import *
 from .border import *
 from .conv import *
 from .conv_forms import *
