@@ -45,6 +45,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(plugin, "tinygrad_cnn")
 
 
+@pytest.fixture(autouse=True)
+def unseeded():
+    """Leave the process without a seed, as each test finds it."""
+    yield
+    if tg.get_rng_state() is not None:
+        tg.set_rng_state(None)
+
+
 @pytest.fixture
 def count_calls():
     """A function that runs another one and returns how many Python functions that called.

@@ -23,10 +23,14 @@ from .autodiff import (
     checkpoint,
     debug,
     explain_grad,
+    fork_rng,
+    get_rng_state,
     hessian,
     hvp,
     jacobian,
     jvp,
+    manual_seed,
+    set_rng_state,
     stop_gradient,
     value_and_grad,
     vjp,
@@ -67,11 +71,12 @@ _LATER_NAMES = {  # public name -> the package to import it from when it is firs
 
 __all__ = [
     "AnomalyError", "Explanation", "GraphError", "History", "Op", "Profile", "Run", "Sample", "Summary", "Tensor",
-    "anomaly", "checkpoint", "data", "debug", "detection", "doctor", "draw", "draw_diff", "empty_cache", "enable_grad",
-    "evaluate", "explain", "explain_grad", "fit", "functional_call", "get_num_threads", "grad", "graphs", "hessian",
-    "hvp", "insight", "io", "jacobian", "jvp", "load", "models", "nn", "no_grad", "op", "optim", "plots", "predict",
-    "profile", "registry", "report", "save", "scope", "set_num_threads", "stop_gradient", "summary", "testing",
-    "use_kernels", "value_and_grad", "viz", "vjp",
+    "anomaly", "checkpoint", "data", "debug", "detection", "doctor", "draw", "draw_diff", "empty_cache",
+    "enable_grad", "evaluate", "explain", "explain_grad", "fit", "fork_rng", "functional_call", "get_num_threads",
+    "get_rng_state", "grad", "graphs", "hessian", "hvp", "insight", "io", "jacobian", "jvp", "load", "manual_seed",
+    "models", "nn", "no_grad", "op", "optim", "plots", "predict", "profile", "registry", "report", "save", "scope",
+    "set_num_threads", "set_rng_state", "stop_gradient", "summary", "testing", "use_kernels", "value_and_grad",
+    "viz", "vjp",
     *_ops,
 ]  # fmt: skip
 

@@ -9,6 +9,10 @@ from .effects import effect as effect
 from .explaining import explain_grad as explain_grad
 from .guarding import debug as debug
 from .methods import stop_gradient as stop_gradient
+from .randomness import fork_rng as fork_rng
+from .randomness import get_rng_state as get_rng_state
+from .randomness import manual_seed as manual_seed
+from .randomness import set_rng_state as set_rng_state
 from .sample import Sample as Sample
 from .transforms import hessian as hessian
 from .transforms import hvp as hvp

@@ -17,6 +17,7 @@ from ..core.site import here, line_of
 from ..core.tensor import Tensor, wrap
 from .calls import named
 from .effects import effect
+from .randomness import default_generator, forked, get_rng_state
 
 
 class Unseeded:
@@ -50,9 +51,11 @@ class Recompute:
     effects = ()
 
     def __init__(
-        self, f: Callable[..., Any], args: tuple[Any, ...], result: Any, seeded: list[Any], unseeded: list[Any]
-    ) -> None:
+        self, f: Callable[..., Any], args: tuple[Any, ...], result: Any, default: Any, seeded: list[Any],
+        unseeded: list[Any],
+    ) -> None:  # fmt: skip
         self.f, self.args, self.result = f, args, result
+        self.default = default  # the state of the default generator before the first run
         self.generators = [*seeded, *unseeded]  # with their states
         self.unseeded = [rng for rng, _ in unseeded]
         now = current()
@@ -64,7 +67,8 @@ class Recompute:
         try:
             set_generators(self.generators)
             repeat = Unseeded(None, self.unseeded)
-            with enable_grad(), switched(recomputing=True, generators=None, unseeded=repeat, **self.place):
+            modes = switched(recomputing=True, generators=None, unseeded=repeat, **self.place)
+            with enable_grad(), forked(self.default), modes:  # backward may run in another thread
                 y: Tensor = self.f(*args)
                 return y
         finally:
@@ -126,10 +130,10 @@ def checkpoint(f: Callable[..., Tensor], *args: Any) -> Tensor:
     if not current().recording:
         return f(*args)
     start = clock.tick()  # so that nodes made inside can be told from those outside
-    unseeded = Unseeded(current().unseeded)
+    unseeded, default, state = Unseeded(current().unseeded), default_generator(), get_rng_state()
     with switched(generators={}, unseeded=unseeded):
         y = f(*args)
-        generators = list((current().generators or {}).values())
+        generators = [pair for pair in (current().generators or {}).values() if pair[0] is not default]
     if not isinstance(y, Tensor):
         raise TypeError(f"checkpoint: the function must return one Tensor, it returned {type(y).__name__}.")
     if not isinstance(y.node, Node) or y.node.clock < start:
@@ -143,7 +147,7 @@ def checkpoint(f: Callable[..., Tensor], *args: Any) -> Tensor:
         return node is not y.node and (node in given or node.op is None or node.clock < start)
 
     inputs = tuple(node for node in walk([y.node], inside) if outside(node))
-    op: Any = Recompute(f, args, y._data, generators, unseeded.made)
+    op: Any = Recompute(f, args, y._data, state, generators, unseeded.made)
     wrt = tuple(range(len(inputs)))
     plan = Plan((), None, wrt)
     node = Node(op, inputs, {}, plan, (), y.shape, y.dtype, clock.now, current().path, here())

@@ -34,4 +34,4 @@ Reduction: TypeAlias = Literal["mean", "sum", "none"]
 Approximation: TypeAlias = Literal["none", "tanh"]
 Key: TypeAlias = Any  # of x[key]: whole numbers, slices, ..., None, arrays, Tensors, and tuples of these
 Dtype: TypeAlias = "DTypeLike | None"
-Rng: TypeAlias = np.random.Generator | Whole | None  # a generator, its seed, or None for one without a seed
+Rng: TypeAlias = np.random.Generator | Whole | None  # a generator, its seed, or None for the default one

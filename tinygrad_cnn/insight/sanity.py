@@ -20,6 +20,7 @@ from ..autodiff import explain_grad
 from ..autodiff.calls import named
 from ..autodiff.checkpointing import set_generators
 from ..autodiff.numbers import whole
+from ..autodiff.randomness import fork_rng
 from ..core import Tensor, enable_grad, grad, no_grad
 from ..core.tensor import plain
 from ..nn import Dropout, Module
@@ -61,7 +62,7 @@ def preserved(model: Module) -> Iterator[None]:
     values = model.state_dict()
     grads = [(p, None if p.grad is None else p.grad.copy()) for p in model.parameters()]
     generators = [(rng, copy.deepcopy(rng.bit_generator.state)) for rng in model.generators()]
-    with kept_modes(model):
+    with fork_rng(), kept_modes(model):
         try:
             yield
         finally:

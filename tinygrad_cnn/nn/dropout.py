@@ -8,7 +8,7 @@ from .. import ops
 from ..autodiff.kinds import Number
 from ..autodiff.numbers import number
 from ..autodiff.sample import LayerSample as L
-from ..ops.random import generator
+from ..ops.random import own_generator
 from .function import _Function
 from .init import Rng
 
@@ -18,8 +18,8 @@ __all__ = ["Dropout"]
 class Dropout(_Function):
     """In training, sets each value to 0 with probability `rate` and divides the others by 1 - rate; else x itself.
 
-    `rng` : Generator or int seed of the draws.  `Module.generators` lists it, for whoever stops a training and
-    resumes it.
+    `rng` : Generator or int seed of the draws; None for a generator of its own, which `tg.manual_seed` makes
+    repeatable.  `Module.generators` lists it, for whoever stops a training and resumes it.
 
     >>> layer = nn.Dropout(0.5, rng=0)
     >>> sorted({float(v) for v in layer(np.ones(100)).data})  # dropped, or doubled
@@ -30,7 +30,7 @@ class Dropout(_Function):
 
     def __init__(self, rate: Number = 0.5, *, rng: Rng = None) -> None:
         self.rate = number("Dropout", "rate", rate, 0, below=1)
-        self.rng = generator(rng, "Dropout")
+        self.rng = own_generator(rng, "Dropout")
 
     def forward(self, x: Any) -> Any:
         return ops.dropout(x, self.rate, training=self.training, rng=self.rng)

@@ -4,10 +4,10 @@ Each takes a shape and an explicit ``rng`` and returns a float32 array.  Fans ar
 (in, out) have fan_in = in, fan_out = out; filters (I, J, C, O) have fan_in = I*J*C, fan_out = I*J*O, where C is what
 one filter sees, so the channels of one group.
 
-Seeding is explicit, here and in every layer: there is no global generator that other code could move.  ``rng`` is a
-`np.random.Generator`, an int seed, or None for a fresh generator that nobody can repeat.  Pass one Generator along
-while a model is built, and the model is reproducible.  An int starts afresh each time, so giving the same int to two
-layers of one shape gives them the same weights.
+Here and in every layer, ``rng`` is a `np.random.Generator`, an int seed, or None for the default generator of this
+thread: call `tg.manual_seed`, or pass one Generator along while a model is built, and the model is reproducible.
+Without either, None gives numbers that nobody can repeat.  An int starts afresh each time, so giving the same int to
+two layers of one shape gives them the same weights; `Sequential` warns of that.
 
 The scale keeps the variance of signals the same from layer to layer:
 

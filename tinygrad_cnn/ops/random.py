@@ -1,4 +1,4 @@
-"""Ops that draw random numbers, from an explicit generator."""
+"""Ops that draw random numbers, and the generators that they draw from."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 
 from ..autodiff import Sample as S
 from ..autodiff.effects import effect
-from ..autodiff.kinds import Number, Rng
+from ..autodiff.kinds import Number, Rng, Whole
 from ..autodiff.numbers import is_whole, number, whole
+from ..autodiff.randomness import default_generator
 from ..core import op
 from ..core.modes import current
 from .arithmetic import where
@@ -18,18 +19,40 @@ __all__ = ["dropout"]
 
 
 def generator(rng: Any, who: str) -> np.random.Generator:
-    """A generator from itself or from a whole number, its seed; a fresh, unseeded one from None."""
+    """A generator from itself or from a whole number, its seed; from None the default one, or a fresh, unseeded one.
+
+    The default generator is this thread's, once `manual_seed` has been called.
+    """
+    if rng is None:
+        rng = default_generator()
+        if rng is None:
+            made: np.random.Generator = (current().unseeded or np.random.default_rng)()
+            return made
     if isinstance(rng, np.random.Generator):
         inside = current().generators
         if inside is not None and id(rng) not in inside:  # a checkpoint draws the same numbers again
             inside[id(rng)] = (rng, rng.bit_generator.state)
         return rng
-    if rng is None:
-        made: np.random.Generator = (current().unseeded or np.random.default_rng)()
-        return made
     if is_whole(rng):
         return np.random.default_rng(whole(who, "rng", rng, 0))
     raise TypeError(f"{who}: rng={rng!r} must be a np.random.Generator, a whole number (a seed) or None.")
+
+
+def own_generator(rng: Any, who: str) -> np.random.Generator:
+    """A generator for a layer to keep: as `generator`, but seeded from the default generator instead of sharing it."""
+    given = generator(rng, who)
+    return np.random.default_rng(_seed(given)) if given is default_generator() else given
+
+
+def seed_for(who: str, seed: Whole | None, *, otherwise: int = 0) -> int:
+    """A seed to keep: the one given, or for None one from the default generator; `otherwise`, if nobody seeded that."""
+    if seed is not None:
+        return whole(who, "seed", seed, 0)
+    return otherwise if default_generator() is None else _seed(generator(None, who))
+
+
+def _seed(rng: np.random.Generator) -> int:
+    return int(draw_from(rng, "integers", 2**63))
 
 
 @effect
@@ -52,7 +75,7 @@ def draw_from(rng: np.random.Generator, method: str, *settings: Any, **named: An
 def dropout(x: Any, rate: Number, *, training: bool = True, rng: Rng = None) -> Any:
     """Set a share `rate` of the elements to zero and scale the rest by 1/(1 - rate).  x (...) -> (...)
 
-    Nothing happens unless `training`.  `rng`: a ``np.random.Generator`` or an int seed.
+    Nothing happens unless `training`.  `rng`: a ``np.random.Generator``, an int seed, or None for the default one.
     Source: Srivastava et al. (2014), inverted.
 
     >>> y = tg.dropout(np.ones(1000), 0.25, rng=0)

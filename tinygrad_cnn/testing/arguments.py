@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.checkpointing import Unseeded, set_generators
+from ..autodiff.randomness import forked
 from ..core.errors import describe
 from ..core.modes import current, switched
 from ..core.tensor import Tensor, plain
@@ -113,7 +114,7 @@ class Subject:
         """Draw the same random numbers as at the last call, and leave generators and running statistics alone."""
         set_generators(self._unseeded)
         repeat = Unseeded(None, [rng for rng, _ in self._unseeded])
-        with switched(recomputing=True, generators={}, unseeded=repeat):
+        with forked(None), switched(recomputing=True, generators={}, unseeded=repeat):
             try:
                 yield
             finally:
