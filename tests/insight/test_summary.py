@@ -37,10 +37,10 @@ def test_the_batch_of_an_example_counts():
 
 
 def vgg16():
-    layers, channels = [], 3
+    layers, channels, rng = [], 3, np.random.default_rng(0)
     for width, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
         for _ in range(count):
-            layers += [nn.Conv2d(channels, width, 3, padding=1, rng=0), nn.ReLU()]
+            layers += [nn.Conv2d(channels, width, 3, padding=1, rng=rng), nn.ReLU()]
             channels = width
         layers.append(nn.MaxPool2d(2))
     # dense layers start at zero: drawing 124 million normal numbers would take longer than the forward pass

@@ -397,7 +397,7 @@ class TestStateDict:
             net.load_state_dict([1])
 
     def test_a_gradient_in_flight_notices_the_load(self):
-        net = nn.Sequential(nn.Linear(2, 2, rng=0), nn.Linear(2, 2, rng=0))
+        net = nn.Sequential(nn.Linear(2, 2, rng=0), nn.Linear(2, 2, rng=1))
         y = net(np.ones((1, 2), np.float32)).sum()
         net.load_state_dict(net.state_dict())
         with pytest.raises(tg.GraphError, match=r"1\.weight"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 from ..core import Tensor
 from .fuse import steps
 from .module import Module, _Structure
+from .twins import warn_of_twins
 
 __all__ = ["ModuleDict", "ModuleList", "Sequential"]
 
@@ -91,6 +92,7 @@ class Sequential(_Row):
     """Layers one after another: ``Sequential(a, b)``, or with names, ``Sequential({"first": a, "second": b})``.
 
     Indexing, slicing (a Sequential of the same layers under the same names), len and iteration work as on a list.
+    It warns of layers that start with the same random weights, which ``rng=0`` in both of them gives.
 
     >>> first, last = nn.Conv2d(1, 8, 3, rng=0), nn.Linear(8 * 6 * 6, 10, rng=1)
     >>> net = nn.Sequential(first, nn.ReLU(), nn.Flatten(), last)
@@ -109,6 +111,13 @@ class Sequential(_Row):
                 raise TypeError("Sequential: got one list; unpack it: Sequential(*layers).")
             for k, layer in enumerate(layers):
                 setattr(self, str(k), self._check(k, layer))
+        warn_of_twins(self, list(self.named_children()))
+
+    def append(self, module: Module) -> _Row:
+        """Add a module at the end; returns itself."""
+        super().append(module)
+        warn_of_twins(self, list(self.named_children()))
+        return self
 
     _steps: tuple[int, list[Callable[[Any], Any]]] = (-1, [])
 
