@@ -99,6 +99,26 @@ class Address(Good):
         return object.__repr__(self)
 
 
+class Thaws(Good):
+    """Trains on while frozen."""
+
+    def freeze(self):
+        return self
+
+
+class Drifts(Good):
+    """Moves a statistic whenever it was put into train mode, frozen or not."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", np.zeros((), np.int64))
+
+    def forward(self, x):
+        if vars(self).get("training", True):
+            self.calls = self.calls + 1
+        return super().forward(x)
+
+
 class Silent(Good):
     __doc__ = ""
 
@@ -116,6 +136,8 @@ def test_a_good_layer_passes():
         (Idle, "gradients arrive", "other gets no gradient"),
         (CutsHistory, "gradients arrive", "weight gets no gradient"),
         (Widens, "dtypes stay", "float32 in, float64 out"), (Gullible, "words are refused", "a string was taken"),
+        (Thaws, "freezing", "freeze did not reach weight"),
+        (Drifts, "freezing", "changed calls of a frozen layer"),
         (Address, "readable", "0x"), (Silent, "readable", "no docstring"),
     ],
 )  # fmt: skip

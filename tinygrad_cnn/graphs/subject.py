@@ -58,7 +58,10 @@ def subject_of(y: Any, inputs: tuple[Any, ...], show: Collection[str]) -> Subjec
 
 
 def _of_graph(graph: Graph, **more: Any) -> Subject:
-    classes = {path: type(module).__name__ for path, module in graph.modules.items() if path}
+    classes = {
+        path: type(module).__name__ + (", frozen" if module.frozen and next(module.children(), None) is None else "")
+        for path, module in graph.modules.items() if path
+    }  # fmt: skip
     known = Known(names=graph.paths, inputs=graph.inputs, classes=classes)
     return Subject(graph.outputs, known, graph.leaves, failure=graph.failure, **more)
 

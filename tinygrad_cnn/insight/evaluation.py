@@ -15,7 +15,8 @@ from ..core.tensor import plain
 @contextmanager
 def kept_modes(model: Any) -> Iterator[None]:
     """A context after which each layer is in the mode that it was in before; a function has no layers."""
-    before = [(module, module.training) for module in model.modules()] if hasattr(model, "modules") else []
+    modules = list(model.modules()) if hasattr(model, "modules") else []
+    before = [(module, vars(module).get("training", True)) for module in modules]  # frozen or not, what was asked for
     try:
         yield
     finally:

@@ -35,6 +35,7 @@ class Row:
     kind: str  # its class; "ops" where there is none
     output: tuple[int, ...] | None = None  # shape; None if it was not called or returned no array
     parameters: int = 0  # that no row above has
+    frozen: int = 0  # of these
     macs: int = 0  # multiply-adds of all its calls
     flop: int = 0
     bytes: int = 0  # of the arrays that its ops made
@@ -77,18 +78,19 @@ class Summary:
             (
                 row.path or "(model)", row.kind + (f" x{row.calls}" if row.calls > 1 else ""),
                 row.note or ("-" if row.output is None else str(row.output)),
-                f"{row.parameters:,}" if row.parameters else "-", f"{row.macs:,}" if row.macs else "-",
+                _parameters(row), f"{row.macs:,}" if row.macs else "-",
                 memory(row.bytes) if row.bytes else "-",
             )
             for row in self.rows
         ]  # fmt: skip
         total = ("total", "", "", f"{self.total_parameters:,}", f"{self.total_macs:,}", memory(self.total_bytes))
         frozen = self.total_parameters - self.trainable_parameters
+        parts = f", {frozen:,} of them frozen and {self.trainable_parameters:,} trainable" if frozen else ""
         return "\n".join([
             f"{self.name}, input {self.input_shape}",
             *table(head, [*body, total], left=3),
-            f"{amount(self.total_parameters)} parameters" + (f", {frozen:,} of them frozen" if frozen else "")
-            + f"; {amount(self.total_macs)} multiply-adds, {amount(self.total_flop)} FLOP in all, "
+            f"{amount(self.total_parameters)} parameters{parts}"
+            f"; {amount(self.total_macs)} multiply-adds, {amount(self.total_flop)} FLOP in all, "
             f"for a batch of {self.input_shape[0] if self.input_shape else 1}",
         ])  # fmt: skip
 
@@ -96,6 +98,14 @@ class Summary:
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def _parameters(row: Row) -> str:
+    """How many parameters a layer has, with a mark if they are frozen."""
+    if not row.parameters:
+        return "-"
+    part = "frozen" if row.frozen == row.parameters else f"{row.frozen:,} frozen"
+    return f"{row.parameters:,}" + (f" ({part})" if row.frozen else "")
 
 
 @named
@@ -173,6 +183,7 @@ def _count_parameters(modules: dict[str, Module], rows: dict[str, Row]) -> None:
             if isinstance(value, Parameter) and id(value) not in seen:
                 seen.add(id(value))
                 rows[path].parameters += value.size
+                rows[path].frozen += 0 if value.requires_grad else value.size
 
 
 def _run(model: Module, modules: dict[str, Module], rows: dict[str, Row], x: Any) -> set[str]:

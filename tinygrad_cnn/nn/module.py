@@ -77,7 +77,7 @@ class Module:
     messages show it.  A module that stands under several names has the first one.
     """
 
-    training = True
+    frozen = False  # by `freeze`
     _buffers: frozenset[str] = frozenset()
     _mapped: tuple[int, dict[Module, str]] = (-1, {})
     _hooks: Hooks | None = None
@@ -256,6 +256,15 @@ class Module:
 
     # -- changing all of it -----------------------------------------------------------------------------------
 
+    @property
+    def training(self) -> bool:
+        """Whether it behaves as in training; a frozen module that has buffers never does, so that these stay."""
+        return vars(self).get("training", True) and not (self.frozen and self._buffers)
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        vars(self)["training"] = bool(mode)
+
     @named
     def train(self: M, mode: bool = True) -> M:
         """Switch everything to training behaviour (dropout draws, batch norm uses the batch); returns itself.
@@ -286,12 +295,38 @@ class Module:
             parameter.grad = None
 
     def requires_grad_(self: M, value: bool = True) -> M:
-        """Train all parameters, or freeze them; returns itself."""
+        """Train all parameters, or none, and leave running statistics to the mode (see `freeze`); returns itself."""
         for parameter in self.parameters():
             parameter.requires_grad = value
             if not value:
                 parameter.grad = None
         return self
+
+    def freeze(self: M) -> M:
+        """Keep everything below as it is, whatever trains it, until `unfreeze`; returns itself.
+
+        Parameters require no gradient, so optimisers pass over them.  Modules that have buffers (batch norm) use them
+        and leave them alone, after `train()` too.  Dropout goes on drawing in training.
+
+        >>> net = nn.Sequential(nn.Linear(3, 4, rng=0), nn.BatchNorm2d(4), nn.Linear(4, 2, rng=1))
+        >>> net[:2].freeze()
+        Sequential(
+          (0): Linear(3, 4)
+          (1): BatchNorm2d(4)
+        ) [frozen]
+        >>> [m.training for m in net.train()], sum(p.requires_grad for p in net.parameters())
+        ([True, False, True], 2)
+        """
+        return self._freeze(True)
+
+    def unfreeze(self: M) -> M:
+        """Train everything below again, as before `freeze`; returns itself."""
+        return self._freeze(False)
+
+    def _freeze(self: M, frozen: bool) -> M:
+        for module in self.modules():
+            object.__setattr__(module, "frozen", frozen)
+        return self.requires_grad_(not frozen)
 
     def apply(self: M, fn: Callable[[Module], Any]) -> M:
         """Call ``fn(module)`` on every module below and last on this one; returns itself."""
@@ -392,11 +427,14 @@ class Module:
         return hooks["summary"](self, input_shape)
 
     def __repr__(self) -> str:
-        lines = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
+        mark = " [frozen]" if self.frozen else ""
+        lines = [
+            f"({name}): {repr(child).removesuffix(mark)}".replace("\n", "\n  ") for name, child in self.named_children()
+        ]
         settings = self.extra_repr()
         if not lines:
-            return f"{type(self).__name__}({settings})"
-        return f"{type(self).__name__}({settings}\n  " + "\n  ".join(lines) + "\n)"
+            return f"{type(self).__name__}({settings}){mark}"
+        return f"{type(self).__name__}({settings}\n  " + "\n  ".join(lines) + f"\n){mark}"
 
     def _repr_html_(self) -> str:
         """For notebooks: the tree of modules, which can be opened, with their parameters."""

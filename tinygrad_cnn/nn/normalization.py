@@ -53,7 +53,7 @@ class BatchNorm2d(_Norm):
 
     In training mean and variance are the batch's, and the running averages move towards them,
     ``running = (1 - momentum) * running + momentum * batch`` (the variance with N*H*W - 1 in the denominator, as
-    in PyTorch).  In `eval` the running averages are used.
+    in PyTorch).  In `eval`, and while frozen, the running averages are used.
 
     Attributes: ``weight``, ``bias`` (channels,) parameters; ``running_mean``, ``running_var`` (channels,) buffers.
 

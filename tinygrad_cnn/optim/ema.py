@@ -29,6 +29,7 @@ class EMA:
             evaluate(model, test)
 
     Buffers (the running statistics of batch norm) are taken as they are, not averaged: they are averages themselves.
+    So are frozen parameters, which do not move.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ class EMA:
         parameters = dict(self.model.named_parameters())
         for name, value in self.model.state_dict().items():  # copies
             average = self._average[name]
-            if name in parameters:
+            if name in parameters and parameters[name].requires_grad:  # a frozen one would drift by rounding
                 if decay:
                     np.multiply(average, decay, out=average)
                     np.multiply(value, 1 - decay, out=value)

@@ -89,7 +89,10 @@ class LBFGS(Optimizer):
         except ImportError:
             raise ImportError("LBFGS needs SciPy: pip install 'tinygrad-cnn[optim]'.") from None
         (group,) = self.param_groups
-        before = [p.numpy() for p in group["params"]]
+        trained = self._trained()
+        if not trained:
+            raise ValueError("LBFGS: every parameter is frozen; unfreeze some.")
+        before = [p.numpy() for p in trained]
         losses: list[float] = []
 
         def value_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -114,7 +117,7 @@ class LBFGS(Optimizer):
         try:
             found = minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options=options)
         except BaseException:
-            for p, value in zip(group["params"], before, strict=True):
+            for p, value in zip(trained, before, strict=True):
                 p.assign(value)
             raise
         self._end(found, len(losses))
@@ -127,16 +130,19 @@ class LBFGS(Optimizer):
         self.message = str(found.message)
         self._write(found.x)
 
+    def _trained(self) -> list[Tensor]:
+        return [p for p, _ in self._parameters() if p.requires_grad]
+
     def _write(self, flat: np.ndarray) -> None:
         """Give every parameter its part of the row."""
         at = 0
-        for p, _ in self._parameters():
+        for p in self._trained():
             p.assign(flat[at : at + p.size].reshape(p.shape).astype(p.dtype))
             at += p.size
 
     def _gradient(self) -> np.ndarray:
         """All gradients in a row, in float64; zeros for a parameter that has none."""
-        parts = [np.zeros(p.size) if p.grad is None else np.ravel(p.grad) for p, _ in self._parameters()]
+        parts = [np.zeros(p.size) if p.grad is None else np.ravel(p.grad) for p in self._trained()]
         return np.concatenate(parts, dtype=np.float64)
 
     def state_dict(self) -> dict[str, Any]:

@@ -107,7 +107,7 @@ class Optimizer:
             leaf.grad = None  # as `parameter.grad = None`, which would be an effect of its own
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Move every parameter that has a gradient; those with ``grad=None`` stay, and so does their state.
+        """Move every parameter that has a gradient; others stay, and so does their state, as do frozen ones.
 
         A closure that computes the loss and its gradients is called first, and what it returns is returned; only
         `LBFGS`, which calls it several times, needs one.
@@ -117,15 +117,15 @@ class Optimizer:
         loss = None if closure is None else closure()
         for parameter, group in self._parameters():
             gradient = parameter.grad
-            if gradient is not None:
+            if gradient is not None and parameter.requires_grad:
                 self._update(parameter, gradient, group)
         return loss
 
     @effect
     def prepare(self) -> None:
-        """Start the state of every parameter now, instead of in its first step."""
+        """Start the state of every parameter that is not frozen now, instead of in its first step."""
         for parameter, group in self._parameters():
-            if parameter not in self.state:
+            if parameter.requires_grad and parameter not in self.state:
                 self.state[parameter] = self.start(parameter, group)
 
     @effect

@@ -19,6 +19,7 @@ from ..core.tensor import Tensor
 from ..graphs import draw
 from ..insight import summary
 from ..nn import Module
+from ..optim import SGD
 from .case import require, same
 from .contract_report import ContractError, ContractReport, run_all
 from .gradient_check import gradcheck
@@ -172,6 +173,26 @@ def refuses_words(case: _Case) -> int:
     return 1
 
 
+def freezes(case: _Case) -> int:
+    """Frozen, a step of training in train mode changes no parameter and no buffer; afterwards it can be trained."""
+    layer, xs = case.layer(), case.tensors()
+    before = layer.freeze().train().state_dict()
+    ys = [y for y in _outputs(layer(*xs)) if isinstance(y, Tensor) and y.requires_grad]
+    parameters = list(layer.parameters())
+    wrong = [p.name for p in parameters if p.requires_grad]
+    require(not wrong, f"freeze did not reach {', '.join(map(str, wrong))}.")
+    for y in ys:
+        y.sum().backward()
+    if parameters:
+        SGD(parameters, lr=0.1, momentum=0.9, weight_decay=0.1).step()
+    for name, value in layer.state_dict().items():
+        same(value, before[name], f"a step of training changed {name} of a frozen layer")
+    layer.unfreeze()
+    require(all(p.requires_grad for p in layer.parameters()), "unfreeze did not reach all parameters.")
+    require(all(m.training for m in layer.modules()), "unfreeze did not bring training behaviour back.")
+    return 3 + len(before)
+
+
 CONTRACTS: dict[str, Callable[[_Case], int]] = {
     "arrays equal Tensors": arrays_equal_tensors,
     "train and eval": train_and_eval,
@@ -180,6 +201,7 @@ CONTRACTS: dict[str, Callable[[_Case], int]] = {
     "readable": readable,
     "gradients arrive": gradients_arrive,
     "dtypes stay": keeps_dtypes,
+    "freezing": freezes,
     "summary and drawing": shown,
     "words are refused": refuses_words,
 }
