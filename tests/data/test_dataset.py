@@ -123,8 +123,8 @@ def test_sizes_that_do_not_add_up(dataset, sizes):
 
 
 def test_bad_seeds(dataset):
-    for seed in (-1, 1.5, None, True):
-        with pytest.raises((TypeError, ValueError), match=f"seed={seed} must be a whole number"):
+    for seed in (-1, 1.5, "a", True):
+        with pytest.raises((TypeError, ValueError), match=f"seed={seed!r} must be a whole number"):
             random_split(dataset, [10, 10], seed)
 
 

@@ -131,13 +131,20 @@ def test_two_loops_at_once_are_two_epochs():
     ],
 )
 def test_a_state_that_would_give_other_batches_is_refused(change, words):
-    loader = DataLoader(DATA, 5)
+    loader = DataLoader(DATA, 5, seed=0)
     before = loader.state_dict()
     with pytest.raises((TypeError, ValueError), match=words):
         loader.load_state_dict({**before, **change})
     with pytest.raises(ValueError, match="lacks batch_size, drop_last, position"):
         loader.load_state_dict({"epoch": 0, "samples": 23, "seed": 0, "shuffle": 0})
     assert loader.state_dict() == before
+
+
+def test_a_loader_without_a_seed_takes_the_one_of_a_state():
+    loader, other = DataLoader(DATA, 5, shuffle=True, seed=3), DataLoader(DATA, 5, shuffle=True)
+    next(iter(loader))
+    other.load_state_dict(loader.state_dict())
+    assert other.seed == 3 and np.array_equal(other.order(1), loader.order(1))
 
 
 @pytest.mark.parametrize(
@@ -148,7 +155,7 @@ def test_a_state_that_would_give_other_batches_is_refused(change, words):
         ({"batch_size": 2.5}, TypeError, "batch_size=2.5"),
         ({"batch_size": True}, TypeError, "batch_size=True"),
         ({"prefetch": -1}, ValueError, "prefetch=-1 must be a whole number of at least 0"),
-        ({"seed": None}, TypeError, "DataLoader: seed=None must be"),
+        ({"seed": 0.5}, TypeError, "DataLoader: seed=0.5 must be"),
         ({"transform": 3}, TypeError, "transform must be callable"),
         ({"batch_size": 24, "drop_last": True}, ValueError, "leaves no batch: 23 samples, batch_size 24"),
         ({"dataset": PIXELS}, TypeError, "needs a data set, got ndarray. Wrap arrays in ArrayDataset"),

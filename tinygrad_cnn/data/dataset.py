@@ -12,10 +12,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..autodiff.calls import named
-from ..autodiff.kinds import Wholes
+from ..autodiff.kinds import Whole, Wholes
 from ..autodiff.numbers import number, whole
 from ..core.errors import describe
 from ..io.errors import FileFormatError
+from ..ops.random import seed_for
 
 # Errors that can be made again from a message alone.
 REMADE = (ValueError, TypeError, IndexError, RuntimeError, OSError, FileNotFoundError, FileFormatError)
@@ -159,14 +160,14 @@ class Subset(Dataset):
 
 
 @named
-def random_split(dataset: Any, sizes: Sequence[float], seed: int = 0) -> list[Subset]:
+def random_split(dataset: Any, sizes: Sequence[float], seed: Whole | None = None) -> list[Subset]:
     """Divide a data set at random into parts that share no sample.
 
     Parameters
     ----------
     sizes : numbers of samples that add up to ``len(dataset)``, or fractions that add up to 1 (parts are rounded
         so that every sample is used).
-    seed : the same seed gives the same parts.
+    seed : the same seed gives the same parts; None draws one if `tg.manual_seed` was called, and is 0 otherwise.
 
     Examples
     --------
@@ -186,7 +187,7 @@ def random_split(dataset: Any, sizes: Sequence[float], seed: int = 0) -> list[Su
             f"random_split: sizes {sizes} add up to {sum(given):g}; "
             f"they must add up to the {total} samples, or to 1 as fractions."
         )
-    order = np.random.default_rng(whole("random_split", "seed", seed, 0)).permutation(total)
+    order = np.random.default_rng(seed_for("random_split", seed)).permutation(total)
     return [Subset(dataset, part) for part in np.split(order, ends[:-1])]
 
 

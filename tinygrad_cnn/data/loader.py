@@ -17,6 +17,7 @@ from ..autodiff.calls import named
 from ..autodiff.effects import effect
 from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
+from ..ops.random import seed_for
 from .dataset import Samples, check_indices, gather, located
 
 Batch = tuple[np.ndarray, np.ndarray]
@@ -34,7 +35,7 @@ class DataLoader:
     shuffle : draw a new order each epoch.
     sampler : decides what an epoch visits, instead of `shuffle`: a `Sampler`, or anything with `len` and
         ``order(rng) -> sample numbers``.
-    seed : of the orders and of the transforms.
+    seed : of the orders and of the transforms; None draws one if `tg.manual_seed` was called, and is 0 otherwise.
     drop_last : leave out a smaller last batch.
     transform : ``t(x, rng) -> x`` on whole batches (see `tg.data.transforms`); keeps B, float32 and the rank.  With an
         attribute ``changes_labels = True`` it is called ``t(x, y, rng) -> (x, y)``, and labels may become rows of
@@ -65,7 +66,7 @@ class DataLoader:
         batch_size: Whole = 32,
         *,
         shuffle: bool = False,
-        seed: Whole = 0,
+        seed: Whole | None = None,
         drop_last: bool = False,
         transform: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
         prefetch: Whole = 0,
@@ -77,7 +78,8 @@ class DataLoader:
             _check_sampler(sampler, len(dataset), shuffle)
         self.batch_size = whole("DataLoader", "batch_size", batch_size)
         self.prefetch = whole("DataLoader", "prefetch", prefetch, 0)
-        self.seed = whole("DataLoader", "seed", seed, 0)
+        self.seed = seed_for("DataLoader", seed)
+        self._seed_given = seed is not None  # else a saved state brings its own
         self.shuffle, self.drop_last, self.transform = bool(shuffle), bool(drop_last), transform
         if transform is not None and not callable(transform):
             raise TypeError(f"DataLoader: transform must be callable as t(x, rng), got {type(transform).__name__}.")
@@ -143,7 +145,7 @@ class DataLoader:
         if missing:
             raise ValueError(f"DataLoader: the state lacks {', '.join(sorted(missing))}.")
         for name, mine in self._settings().items():
-            if int(state[name]) != mine:
+            if int(state[name]) != mine and (name != "seed" or self._seed_given):
                 raise ValueError(
                     f"DataLoader: the state was taken with {name} = {state[name]}, this loader has {mine}; "
                     "the batches would not be the same."
@@ -151,6 +153,7 @@ class DataLoader:
         epoch, position = (whole("DataLoader", name, state[name], 0) for name in ("epoch", "position"))
         if position > len(self):
             raise ValueError(f"DataLoader: the state has position {position}, an epoch has {len(self)} batches.")
+        self.seed = whole("DataLoader", "seed", state["seed"], 0)
         self._move_to(epoch, position)
         self._resumes, self._latest = True, None
 
