@@ -83,7 +83,7 @@ def evaluate(
     (['accuracy', 'loss'], True)
     """
     loss, metrics = defaults(loss, metrics)
-    loader = data if isinstance(data, DataLoader) else DataLoader(data, batch_size=batch_size)
+    loader = data if isinstance(data, DataLoader) else DataLoader(data, batch_size=batch_size, seed=0)
     total, weight, outputs, labels = 0.0, 0.0, [], []
     with evaluating(model), no_grad():
         for x, y in loader:

@@ -12,6 +12,7 @@ from ..autodiff.calls import named
 from ..autodiff.kinds import Number, Whole
 from ..autodiff.means import with_divisor
 from ..autodiff.numbers import whole
+from ..autodiff.randomness import get_rng_state
 from ..core.errors import describe
 from ..core.tensor import plain
 from ..data import DataLoader
@@ -24,7 +25,7 @@ from .history import History, Row
 from .interrupt import Interrupt
 from .progress import Progress
 from .run_folder import Run
-from .state import generator_states, restore_generators
+from .state import frozen_parts, generator_states, restore_default, restore_frozen, restore_generators
 
 
 @named
@@ -40,7 +41,7 @@ def fit(
     schedule: Schedule | Callable[[Any, int], Schedule] | None = None,
     loss: Callable[[Any, Any], Any] | None = None,
     metrics: Mapping[str, Metric] | None = None,
-    seed: Whole = 0,
+    seed: Whole | None = None,
     accumulate: Whole = 1,
     ema: EMA | None = None,
     early_stop: Whole | None = None,
@@ -53,7 +54,8 @@ def fit(
 
     Parameters
     ----------
-    data : a Dataset of (inputs, labels), shuffled with `seed` into batches of `batch_size`; or a DataLoader, as it is.
+    data : a Dataset of (inputs, labels), shuffled with `seed` (as in `DataLoader`) into batches of `batch_size`; or a
+        DataLoader, as it is.
     validation : a Dataset or DataLoader that is evaluated after each epoch.
     epochs : how often to go through the data, in all (a resumed run counts those it has behind it).
     lr, optimizer : the step size of an Adam made here; or an optimiser of `tg.optim`, which has its own.
@@ -75,7 +77,7 @@ def fit(
     run : a `tg.Run` that keeps a checkpoint after each epoch; if it holds one already, training goes on from there.
 
     A model in eval mode is put into train mode.  Of a model in train mode every layer keeps its mode, so a
-    `BatchNorm2d` in eval mode keeps its statistics.
+    `BatchNorm2d` in eval mode keeps its statistics.  Parts that `Module.freeze` froze stay as they are.
 
     Returns
     -------
@@ -287,7 +289,7 @@ class Trainer:
             "schedule": None if self.schedule is None else self.schedule.state_dict(),
             "ema": None if self.ema is None else self.ema.state_dict(),
             "loader": self.loader.state_dict(),
-            "generators": generator_states(self.model),
+            "generators": generator_states(self.model), "rng": get_rng_state(), "frozen": frozen_parts(self.model),
             "epoch": self.epoch, "step": self.step, "last_lr": self.last_lr, "sums": self.sums, "counts": self.counts,
             "best": self.best,
             "history": self.history.to_json(), "accumulate": self.accumulate,
@@ -309,6 +311,8 @@ class Trainer:
             self.ema.load_state_dict(state["ema"])
         self.loader.load_state_dict(state["loader"])
         restore_generators(self.model, state["generators"])
+        restore_default(state.get("rng"))
+        restore_frozen(self.model, state.get("frozen"))
         self.epoch, self.step, self.last_lr = state["epoch"], state["step"], state["last_lr"]
         self.sums, self.best, self.history = state["sums"], state["best"], History(**state["history"])
         self.counts = state.get("counts") or dict.fromkeys(self.counts, self.sums["examples"])  # as it was before

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from ..autodiff.checkpointing import set_generators
+from ..autodiff.randomness import set_rng_state
+from ..core.site import here, line_of
 
 ARRAY = "__array__"  # stands in the plain tree for an array that is stored beside it
 
@@ -53,6 +56,44 @@ def restore_generators(model: Any, states: list[Any]) -> None:
             "Build the model as it was built for the run."
         )
     set_generators(zip(generators, states, strict=True))
+
+
+def restore_default(state: Any) -> None:
+    """Set the default generator to a state that `get_rng_state` gave; a run that was not seeded leaves it alone."""
+    if state is not None:
+        set_rng_state(state)
+
+
+def frozen_parts(model: Any) -> dict[str, list[str]]:
+    """The paths of modules that are frozen, and of parameters that require no gradient."""
+    return {
+        "modules": [path for path, module in model.named_modules() if module.frozen],
+        "parameters": [path for path, parameter in model.named_parameters() if not parameter.requires_grad],
+    }
+
+
+def restore_frozen(model: Any, saved: dict[str, list[str]] | None) -> None:
+    """Freeze what `frozen_parts` listed, and nothing else; None, of an older checkpoint, leaves the model alone.
+
+    The checkpoint counts, as for all else that a resumed run depends on, with a warning if the model differs from it.
+    """
+    now = frozen_parts(model)
+    if saved is None or saved == now:
+        return
+    for path, module in model.named_modules():
+        object.__setattr__(module, "frozen", path in saved["modules"])
+    for path, parameter in model.named_parameters():
+        parameter.requires_grad = path not in saved["parameters"]
+    other = sorted({*now["parameters"]} ^ {*saved["parameters"]} or {*now["modules"]} ^ {*saved["modules"]})
+    file, _, line = line_of(here()).rpartition(":")
+    warnings.warn_explicit(
+        f"fit: the model and the run's checkpoint differ in what is frozen ({', '.join(other[:3])}"
+        f"{', ...' if len(other) > 3 else ''}). Training goes on as in the checkpoint. To change what is frozen, "
+        "start a new run, or do it in on_epoch.",
+        UserWarning,
+        file,
+        int(line),
+    )
 
 
 def _listed(state: Any) -> Any:
