@@ -95,7 +95,7 @@ class PReLU(Module):
 
     samples = [L(x=apart(2, 3)), L((3,), x=apart(2, 3))]
 
-    def __init__(self, channels: Whole = 1, *, slope: Number = 0.25) -> None:
+    def __init__(self, channels: Whole = 1, slope: Number = 0.25) -> None:
         self.channels = whole("PReLU", "channels", channels)
         start = number("PReLU", "slope", slope)
         self.weight = Parameter(np.full(channels, start, np.float32), copy=False)

@@ -37,8 +37,8 @@ class Linear(Module):
         self,
         in_features: Whole,
         out_features: Whole,
-        *,
         bias: bool = True,
+        *,
         rng: Rng = None,
         init: str | Initialiser = "he_uniform",
     ) -> None:

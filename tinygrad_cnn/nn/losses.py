@@ -63,8 +63,8 @@ class CrossEntropyLoss(_Loss):
 
     def __init__(
         self,
-        *,
         weight: Any = None,
+        *,
         ignore_index: Whole | None = None,
         label_smoothing: Number = 0.0,
         reduction: Reduction = "mean",
@@ -83,7 +83,7 @@ class NLLLoss(_Loss):
 
     samples = [L(log_probabilities=(4, 3), labels=integers(3, 4))]
 
-    def __init__(self, *, weight: Any = None, ignore_index: Whole | None = None, reduction: Reduction = "mean") -> None:
+    def __init__(self, weight: Any = None, *, ignore_index: Whole | None = None, reduction: Reduction = "mean") -> None:
         super().__init__(reduction, weight=_weights("NLLLoss", weight), ignore_index=ignore_index)
 
     def forward(self, log_probabilities: Any, labels: Any) -> Any:

@@ -71,7 +71,7 @@ class BatchNorm2d(_Norm):
     running_mean: Tensor
     running_var: Tensor
 
-    def __init__(self, channels: Whole, *, eps: Number = 1e-5, momentum: Number = 0.1) -> None:
+    def __init__(self, channels: Whole, eps: Number = 1e-5, momentum: Number = 0.1) -> None:
         super().__init__(channels, eps)
         self.momentum = number("BatchNorm2d", "momentum", momentum, 0.0, 1.0)
         self.register_buffer("running_mean", zeros((self.channels,)))
@@ -114,7 +114,7 @@ class LayerNorm(_Norm):
 
     axes = 0
 
-    def __init__(self, channels: Whole, *, eps: Number = 1e-5) -> None:
+    def __init__(self, channels: Whole, eps: Number = 1e-5) -> None:
         super().__init__(channels, eps)
 
     def forward(self, x: Any) -> Tensor:
@@ -129,7 +129,7 @@ class RMSNorm(_Norm):
 
     axes = 0
 
-    def __init__(self, channels: Whole, *, eps: Number = 1e-5) -> None:
+    def __init__(self, channels: Whole, eps: Number = 1e-5) -> None:
         super().__init__(channels, eps)
         self.bias = None
 
@@ -145,7 +145,7 @@ class GroupNorm(_Norm):
 
     axes = 0
 
-    def __init__(self, groups: Whole, channels: Whole, *, eps: Number = 1e-5) -> None:
+    def __init__(self, groups: Whole, channels: Whole, eps: Number = 1e-5) -> None:
         super().__init__(channels, eps)
         self.groups = whole("GroupNorm", "groups", groups)
         if self.channels % self.groups:
@@ -167,7 +167,7 @@ class InstanceNorm2d(_Norm):
 
     samples = [L((2,), x=(3, 3, 2, 2))]
 
-    def __init__(self, channels: Whole, *, eps: Number = 1e-5) -> None:
+    def __init__(self, channels: Whole, eps: Number = 1e-5) -> None:
         super().__init__(channels, eps)
 
     def forward(self, x: Any) -> Tensor:

@@ -43,7 +43,7 @@ class MaxPool2d(_Pool):
     samples = [L((2,), x=apart(2, 4, 4, 2)), L((3,), {"stride": 2, "padding": 1}, x=apart(1, 5, 4, 2))]
 
     def __init__(
-        self, window: Size2d, *, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1,
+        self, window: Size2d, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1, *,
         ceil_mode: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(window, stride, padding=padding, dilation=dilation, ceil_mode=bool(ceil_mode))
@@ -63,7 +63,6 @@ class AvgPool2d(_Pool):
     def __init__(
         self,
         window: Size2d,
-        *,
         stride: Size2d | None = None,
         padding: Padding = 0,
         ceil_mode: bool = False,

@@ -67,11 +67,12 @@ relu_dx.formula(y="dy * (x > 0)")
 @op(
     floating=["x"],
     branches=lambda x: x > 0,
+    params=["slope"],
     samples=[*_APART, S(x=apart(6), slope=0.3)],
     ref=scalarwise(lambda x, slope=0.01: x if x > 0 else slope * x),
     stacks=elementwise,
 )
-def leaky_relu(x: Any, *, slope: Number = 0.01) -> Any:
+def leaky_relu(x: Any, slope: Number = 0.01) -> Any:
     """x where positive, slope * x elsewhere (at 0 too).  x (...) -> (...)
 
     >>> tg.leaky_relu(np.array([-1.0, 2.0]), slope=0.1)
@@ -147,11 +148,12 @@ hard_swish.vjp(x=lambda g, x: where(x >= 3, g, where(x <= -3, 0, g * (x / 3 + 0.
 @op(
     floating=["x"],
     branches=lambda x: x > 0,
+    params=["alpha"],
     samples=[*_APART, S(x=apart(6), alpha=0.5)],
     ref=scalarwise(lambda x, alpha=1.0: x if x > 0 else alpha * math.expm1(x)),
     stacks=elementwise,
 )
-def elu(x: Any, *, alpha: Number = 1.0) -> Any:
+def elu(x: Any, alpha: Number = 1.0) -> Any:
     """x where positive, alpha * (e**x - 1) elsewhere.  x (...) -> (...)"""
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 

@@ -102,7 +102,7 @@ def _padded_ref(x: np.ndarray, width: Any, mode: str = "constant", *, value: flo
 
 @op(
     linear=["x"],
-    params=["width", "mode"],
+    params=["width", "mode", "value"],
     samples=[
         S(x=(2, 3), width=1), S(x=(2, 3), width=((1, 0), (0, 2)), value=2.0), S(x=(2, 3), width=(0, 0)),
         S(x=(3,), width=(2, 1)), S(x=(3, 4), width=((2, 1), (0, 3)), mode="reflect"),
@@ -114,7 +114,7 @@ def _padded_ref(x: np.ndarray, width: Any, mode: str = "constant", *, value: flo
     numpy=[np.pad],
     stacks=by_parameters(lambda shape, width, **p: {"width": _beside("pad", width, shape)}),
 )  # fmt: skip
-def pad(x: Any, width: Width, mode: PadMode = "constant", *, value: Number = 0.0) -> Any:
+def pad(x: Any, width: Width, mode: PadMode = "constant", value: Number = 0.0) -> Any:
     """A border around x; `width` as in ``np.pad``: one int, a pair, or a pair per axis.  x (...) -> (...)
 
     Parameters

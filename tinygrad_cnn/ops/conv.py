@@ -106,6 +106,7 @@ _SAMPLES = [
 
 @op(
     linear=["x", "w", "b"],
+    params=["stride", "padding", "dilation", "groups"],
     floating=["x", "w", "b"],
     samples=_SAMPLES,
     ref=_conv2d_ref,
@@ -113,7 +114,7 @@ _SAMPLES = [
     stacks=_conv2d_stack,
 )
 def conv2d(
-    x: Any, w: Any, b: Any = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1
+    x: Any, w: Any, b: Any = None, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1
 ) -> Any:
     """Cross-correlate images with a bank of filters.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)
 
@@ -295,6 +296,7 @@ def _conv_transpose2d_ref(
 
 @op(
     linear=["x", "w", "b"],
+    params=["stride", "padding", "output_padding", "groups", "dilation"],
     floating=["x", "w", "b"],
     samples=[
         S(x=(2, 3, 4, 2), w=(3, 3, 3, 2), b=(3,)), S(x=(2, 3, 2, 2), w=(3, 2, 3, 2), stride=2, padding=1,
@@ -308,8 +310,8 @@ def _conv_transpose2d_ref(
     stacks=first_axis("x"),
 )  # fmt: skip
 def conv_transpose2d(
-    x: Any, w: Any, b: Any = None, *, stride: Size2d = 1, padding: Padding = 0, output_padding: Size2d = 0,
-    dilation: Size2d = 1, groups: Whole = 1,
+    x: Any, w: Any, b: Any = None, stride: Size2d = 1, padding: Padding = 0, output_padding: Size2d = 0,
+    groups: Whole = 1, dilation: Size2d = 1,
 ) -> Any:  # fmt: skip
     """Each pixel stamps filters times its value.  x (N,H,W,C) · w (I,J,O/groups,C) · b (O,) -> (N,H',W',O)
 

@@ -24,7 +24,7 @@ def _sides(padding: Any) -> Any:
 
 @named
 def conv1d(
-    x: Input, w: Input, b: Input = None, *, stride: Whole = 1, padding: Padding = 0, dilation: Whole = 1,
+    x: Input, w: Input, b: Input = None, stride: Whole = 1, padding: Padding = 0, dilation: Whole = 1,
     groups: Whole = 1,
 ) -> Any:  # fmt: skip
     """Cross-correlate sequences with a bank of filters.  x (N,L,C) · w (K,C/groups,O) · b (O,) -> (N,L',O)
@@ -56,7 +56,7 @@ def conv1d(
 
 @named
 def depthwise_conv2d(
-    x: Input, w: Input, b: Input = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1
+    x: Input, w: Input, b: Input = None, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1
 ) -> Any:
     """M filters for each channel by itself.  x (N,H,W,C) · w (I,J,C,M) · b (C*M,) -> (N,H',W',C*M)
 
@@ -86,7 +86,6 @@ def separable_conv2d(
     depthwise: Input,
     pointwise: Input,
     b: Input = None,
-    *,
     stride: Size2d = 1,
     padding: Padding = 0,
     dilation: Size2d = 1,

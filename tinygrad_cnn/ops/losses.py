@@ -369,8 +369,8 @@ def _pair(who: str, a: Any, b: Any) -> tuple[Any, Any]:
 def nll_loss(
     log_probabilities: Input,
     labels: Input,
-    *,
     weight: Any = None,
+    *,
     ignore_index: Whole | None = None,
     reduction: Reduction = "mean",
 ) -> Any:

@@ -72,7 +72,7 @@ def layer_norm(x: Input, gamma: Input = None, beta: Input = None, *, axis: Axis 
 
 
 @named
-def group_norm(x: Input, groups: Whole, gamma: Input = None, beta: Input = None, *, eps: Number = 1e-5) -> Any:
+def group_norm(x: Input, groups: Whole, gamma: Input = None, beta: Input = None, eps: Number = 1e-5) -> Any:
     """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
 
     Source: Wu and He (2018).

@@ -62,7 +62,7 @@ def _ref(kernel: Any, op_name: str) -> Any:
 
 @op(
     linear=["x"],
-    params=["window"],
+    params=["window", "stride", "padding", "dilation", "ceil_mode"],
     aux=["tap"],
     samples=[
         S(x=apart(2, 4, 6, 2), window=2), S(x=apart(1, 5, 5, 2), window=3, stride=2, padding=1),
@@ -75,7 +75,7 @@ def _ref(kernel: Any, op_name: str) -> Any:
     stacks=first_axis("x"),
 )  # fmt: skip
 def max_pool2d(
-    x: Any, window: Size2d, *, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1,
+    x: Any, window: Size2d, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1,
     ceil_mode: bool = False,
 ) -> Any:  # fmt: skip
     """The largest pixel of each window.  x (N,H,W,C) -> (N,H',W',C)
@@ -155,7 +155,7 @@ max_pool2d_take.vjp(x=lambda g, tap, x_shape, **p: max_pool2d_put(g, tap, size=x
 @op(
     linear=["x"],
     floating=["x"],
-    params=["window"],
+    params=["window", "stride", "padding", "ceil_mode", "count_include_pad"],
     samples=[
         S(x=(2, 4, 6, 2), window=2), S(x=(1, 5, 5, 2), window=3, stride=2, padding=1),
         S(x=(1, 5, 5, 2), window=3, stride=2, padding=1, count_include_pad=False),
@@ -170,7 +170,6 @@ max_pool2d_take.vjp(x=lambda g, tap, x_shape, **p: max_pool2d_put(g, tap, size=x
 def avg_pool2d(
     x: Any,
     window: Size2d,
-    *,
     stride: Size2d | None = None,
     padding: Padding = 0,
     ceil_mode: bool = False,

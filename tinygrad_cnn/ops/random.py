@@ -64,7 +64,7 @@ def draw_from(rng: np.random.Generator, method: str, *settings: Any, **named: An
 @op(
     linear=["x"],
     floating=["x"],
-    params=["rate"],
+    params=["rate", "training"],
     aux=["keep"],
     effects=["rng"],
     samples=[S(x=(4, 5), rate=0.4, rng=0), S(x=(4, 5), rate=0.5, training=False), S(x=(3,), rate=0.0, rng=1)],
@@ -72,7 +72,7 @@ def draw_from(rng: np.random.Generator, method: str, *settings: Any, **named: An
         x if not training else np.where(np.random.default_rng(rng).random(x.shape) >= rate, x / (1 - rate), 0)
     ),
 )
-def dropout(x: Any, rate: Number, *, training: bool = True, rng: Rng = None) -> Any:
+def dropout(x: Any, rate: Number, training: bool = True, *, rng: Rng = None) -> Any:
     """Set a share `rate` of the elements to zero and scale the rest by 1/(1 - rate).  x (...) -> (...)
 
     Nothing happens unless `training`.  `rng`: a ``np.random.Generator``, an int seed, or None for the default one.

@@ -214,12 +214,13 @@ def squeeze(x: Any, axis: Whole | tuple[Whole, ...] | None = None) -> Any:
 
 @op(
     linear=["x"],
+    params=["start"],
     samples=[S(x=(2, 3, 4), start=1), S(x=(2, 3)), S(x=())],
-    ref=lambda x, *, start=0: x.reshape((2, 12) if start else (x.size,)),
+    ref=lambda x, start=0: x.reshape((2, 12) if start else (x.size,)),
     cost=free,
     stacks=by_parameters(lambda s, start: {"start": start + 1}),
 )
-def flatten(x: Any, *, start: Whole = 0) -> Any:
+def flatten(x: Any, start: Whole = 0) -> Any:
     """All axes from `start` on as one; start=1 keeps the batch.  x (...) -> (..., size)
 
     >>> tg.flatten(np.ones((8, 4, 4, 3)), start=1).shape
@@ -303,7 +304,7 @@ stack.formula(xs="take(g, i)")
 
 
 @named
-def split(x: Input, sections: Counts, *, axis: Whole = 0) -> list[Any]:
+def split(x: Input, sections: Counts, axis: Whole = 0) -> list[Any]:
     """Cut along an axis into equal parts (an int), or before each of a list of indices, as ``np.split`` does.
 
     >>> [part.shape for part in tg.split(np.ones((6, 2)), 3)]

@@ -27,7 +27,7 @@ __all__ = ["max_pool2d_with_indices", "max_unpool2d"]
 
 @named
 def max_pool2d_with_indices(
-    x: Input, window: Size2d, *, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1,
+    x: Input, window: Size2d, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1,
     ceil_mode: bool = False,
 ) -> tuple[Any, np.ndarray]:  # fmt: skip
     """`max_pool2d`, and the number row*W + column of each winner.  x (N,H,W,C) -> (N,H',W',C), (N,H',W',C) int
