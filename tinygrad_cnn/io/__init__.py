@@ -4,11 +4,13 @@ written.  Nothing that is read is ever run."""
 from .atomic import atomic_write, publish
 from .errors import FileFormatError
 from .keras_h5 import load_keras_h5
+from .keras_weights import from_keras
 from .pth import load_pth
 from .quantised import load_quantised
 from .tensors import load, read_metadata, save
+from .torch_weights import from_torch, to_torch
 
 __all__ = [
-    "FileFormatError", "atomic_write", "load", "load_keras_h5", "load_pth", "load_quantised", "publish",
-    "read_metadata", "save",
+    "FileFormatError", "atomic_write", "from_keras", "from_torch", "load", "load_keras_h5", "load_pth",
+    "load_quantised", "publish", "read_metadata", "save", "to_torch",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from ..autodiff.sample import apart
 from ..core import Tensor
 from . import checks
 from .function import _Function
+from .layouts import Layout
 from .module import Module
 from .parameter import Parameter
 
@@ -93,6 +94,8 @@ class LeakyReLU(_Function):
 class PReLU(Module):
     """LeakyReLU with learned slopes: one for all, or one for each of `channels`.  ``weight`` (channels,)."""
 
+    in_keras = {"weight": Layout("alpha", shape=lambda shape: (1, 1, *shape))}  # of images, shared over the pixels
+    keras_name = "p_re_lu"
     samples = [L(x=apart(2, 3)), L((3,), x=apart(2, 3))]
 
     def __init__(self, channels: Whole = 1, slope: Number = 0.25) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,22 @@ from ..ops.fused import fused
 from ..ops.random import generator
 from . import checks
 from .init import Initialiser, Rng, draw, zeros
+from .layouts import Layout
 from .module import Module
 from .parameter import Parameter
 
 __all__ = ["Conv1d", "Conv2d", "ConvTranspose2d", "DepthwiseConv2d", "SeparableConv2d"]
+
+
+def _grouped(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Filters (I, J, C, M) as those of a convolution in C groups, (I, J, 1, C*M)."""
+    i, j, c, m = shape
+    return i, j, 1, c * m
+
+
+def _one_pixel(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A matrix (C, O) as filters (1, 1, C, O)."""
+    return 1, 1, *shape
 
 
 class _Conv(Module):
@@ -27,6 +40,8 @@ class _Conv(Module):
 
     window: Any
     bias: Any
+    in_torch: Mapping[str, Layout] = {"weight": Layout(axes=(3, 2, 0, 1))}  # (O, C/groups, I, J)
+    in_keras: Mapping[str, Layout] = {"weight": Layout("kernel")}
 
     def __init__(
         self, in_channels: Whole, out_channels: Whole, groups: Whole, stride: Size2d, padding: Padding, dilation: Size2d
@@ -84,6 +99,7 @@ class Conv2d(_Conv):
     ((5, 5, 3, 16), (16,))
     """
 
+    keras_name = "conv2d"
     samples = [
         L((2, 3, 3), x=(2, 5, 6, 2)),
         L((2, 4, 3), {"stride": 2, "padding": "same", "groups": 2, "bias": False}, x=(1, 5, 6, 2)),
@@ -134,6 +150,7 @@ class ConvTranspose2d(_Conv):
     (8, 28, 28, 3)
     """
 
+    keras_name = "conv2d_transpose"
     samples = [L((2, 3, 2), {"stride": 2}, x=(2, 3, 4, 2))]
 
     def __init__(
@@ -181,6 +198,8 @@ class DepthwiseConv2d(_Conv):
     (3, 3, 16, 1)
     """
 
+    in_torch = {"weight": Layout(axes=(3, 2, 0, 1), shape=_grouped)}
+    keras_name = "depthwise_conv2d"
     samples = [L((3, 3), {"padding": 1}, x=(2, 4, 5, 3))]
 
     def __init__(
@@ -216,6 +235,13 @@ class SeparableConv2d(_Conv):
     Attributes: ``depthwise`` (I, J, in, multiplier), ``pointwise`` (in*multiplier, out), ``bias`` (out,) or None.
     """
 
+    in_torch = {  # two layers
+        "depthwise": Layout("depthwise.weight", axes=(3, 2, 0, 1), shape=_grouped),
+        "pointwise": Layout("pointwise.weight", axes=(3, 2, 0, 1), shape=_one_pixel),
+        "bias": Layout("pointwise.bias"),
+    }
+    in_keras = {"depthwise": Layout("depthwise_kernel"), "pointwise": Layout("pointwise_kernel", shape=_one_pixel)}
+    keras_name = "separable_conv2d"
     samples = [L((2, 3, 3), x=(2, 5, 4, 2))]
 
     def __init__(
@@ -264,6 +290,8 @@ class Conv1d(_Conv):
     Attributes: ``weight`` (window, in/groups, out), ``bias`` (out,) or None.
     """
 
+    in_torch = {"weight": Layout(axes=(2, 1, 0))}  # (O, C/groups, K)
+    keras_name = "conv1d"
     samples = [L((2, 3, 3), x=(2, 7, 2))]
 
     def __init__(

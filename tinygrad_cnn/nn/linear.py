@@ -12,6 +12,7 @@ from ..core import Tensor
 from ..ops.fused import fused
 from . import checks
 from .init import Initialiser, Rng, draw, zeros
+from .layouts import Layout
 from .module import Module
 from .parameter import Parameter
 
@@ -31,6 +32,9 @@ class Linear(Module):
     array([11., 12.], dtype=float32)
     """
 
+    in_torch = {"weight": Layout(axes=(1, 0))}  # (out, in)
+    in_keras = {"weight": Layout("kernel")}
+    keras_name = "dense"
     samples = [L((3, 2), x=(4, 3)), L((3, 2), {"bias": False}, x=(2, 2, 3))]
 
     def __init__(

@@ -21,6 +21,7 @@ from ..core.errors import interrupts
 from ..core.modes import current, enter, leave
 from ..core.register import hooks
 from .hooks import Hooks
+from .layouts import Layout, Theirs, join
 from .loading import LoadReport, load
 from .parameter import Parameter
 
@@ -52,10 +53,6 @@ def _set_part(module: Module, name: str, value: Any) -> None:
     object.__setattr__(module, name, value)
 
 
-def _join(prefix: str, name: str) -> str:
-    return f"{prefix}.{name}" if prefix and name else prefix or name
-
-
 class Module:
     """A layer or a whole network.  Subclasses define ``forward``; users call the module itself.
 
@@ -78,6 +75,9 @@ class Module:
     """
 
     frozen = False  # by `freeze`
+    in_torch: Mapping[str, Layout | Theirs] = {}  # how its arrays stand in PyTorch and Keras, where they differ
+    in_keras: Mapping[str, Layout | Theirs] = {}
+    keras_name = ""  # of the layer in Keras, as its files number them: "conv2d", "conv2d_1"
     _buffers: frozenset[str] = frozenset()
     _mapped: tuple[int, dict[Module, str]] = (-1, {})
     _hooks: Hooks | None = None
@@ -97,7 +97,7 @@ class Module:
         path = below.get(self)
         if path is None:  # called by the user, or kept by the caller where registration does not see it
             below, prefix, path = self._paths(), before.path, ""
-        entered = enter(before, _join(prefix, path), prefix, below)
+        entered = enter(before, join(prefix, path), prefix, below)
         try:
             return self.forward(*args, **kwargs) if self._hooks is None else self._hooks.run(self, args, kwargs)
         except BaseException as error:
@@ -206,7 +206,7 @@ class Module:
                 continue
             seen.add(module)
             yield path, module
-            stack += reversed([(_join(path, name), child) for name, child in module.named_children()])
+            stack += reversed([(join(path, name), child) for name, child in module.named_children()])
 
     def modules(self) -> Iterator[Module]:
         """This module and all below, each once."""
@@ -219,7 +219,7 @@ class Module:
             for name, value in list(vars(module).items()):
                 if kind(module, name, value) and id(value) not in seen:
                     seen.add(id(value))
-                    yield _join(path, name), value
+                    yield join(path, name), value
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """All parameters, each once, with their paths; the path becomes the name of those without one."""
@@ -420,7 +420,7 @@ class Module:
         >>> bool((a(np.ones(3)).data == b(np.ones(3)).data).all())
         True
         """
-        return load(type(self).__name__, self._state(), values, strict)
+        return load(self, self._state(), values, strict)
 
     def summary(self, input_shape: Any) -> Any:
         """Layers with output shapes, parameters, multiply-adds and activations; as `tg.summary(self, input_shape)`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from ..core.modes import current
 from ..ops.fused import fused
 from . import checks
 from .init import ones, zeros
+from .layouts import Layout, Theirs
 from .module import Module
 from .parameter import Parameter
 
@@ -28,6 +30,7 @@ class _Norm(Module):
     """What they share: a scale and a shift per channel.  ``weight`` starts at one, ``bias`` at zero, (channels,)."""
 
     bias: Parameter | None
+    in_keras: Mapping[str, Layout] = {"weight": Layout("gamma"), "bias": Layout("beta")}
 
     axes: int = 4  # of its inputs; 0 for any number
 
@@ -65,6 +68,13 @@ class BatchNorm2d(_Norm):
     array([1., 1., 1.], dtype=float32)
     """
 
+    in_torch = {"num_batches_tracked": Theirs(np.int64(0))}
+    in_keras = {
+        **_Norm.in_keras,
+        "running_mean": Layout("moving_mean"),
+        "running_var": Layout("moving_variance"),
+    }
+    keras_name = "batch_normalization"
     samples = [L((3,), x=(4, 2, 2, 3))]
 
     bias: Parameter  # which other layers may lack
@@ -110,6 +120,7 @@ class BatchNorm2d(_Norm):
 class LayerNorm(_Norm):
     """Normalise each place over its channels: x (N,...,C), over the last axis, then scale and shift."""
 
+    keras_name = "layer_normalization"
     samples = [L((3,), x=(4, 3))]
 
     axes = 0
@@ -125,6 +136,8 @@ class LayerNorm(_Norm):
 class RMSNorm(_Norm):
     """Divide each place by the root of its mean square: x (N,...,C), over the last axis, then scale.  No ``bias``."""
 
+    in_keras = {"weight": Layout("scale")}
+    keras_name = "rms_normalization"
     samples = [L((3,), x=(4, 3))]
 
     axes = 0
@@ -141,6 +154,7 @@ class RMSNorm(_Norm):
 class GroupNorm(_Norm):
     """Normalise each sample over place and the channels of each of `groups`: x (N,...,C), then scale and shift."""
 
+    keras_name = "group_normalization"
     samples = [L((2, 4), x=(3, 2, 2, 4))]
 
     axes = 0

@@ -14,7 +14,8 @@ from typing import Any
 from ..autodiff.calls import named
 from ..core import Tensor
 from ..core.errors import check_floating, describe, nearest
-from .module import _READ_OFF, Module, P, R, _join
+from .layouts import join
+from .module import _READ_OFF, Module, P, R
 from .parameter import Parameter
 
 __all__ = ["functional_call"]
@@ -78,7 +79,7 @@ def _values(model: Module, given: Mapping[str, Any]) -> dict[int, Any]:
     for path, module in model.named_modules():
         for name, value in vars(module).items():
             if isinstance(value, Parameter) or (name in module._buffers and value is not None):
-                known[_join(path, name)] = value
+                known[join(path, name)] = value
     values: dict[int, Any] = {}
     names: dict[int, str] = {}
     for name, value in given.items():
