@@ -31,9 +31,7 @@ def order_of(channels: int, features: int) -> np.ndarray:
     return np.arange(features).reshape(channels, -1).T.ravel()
 
 
-def orders(
-    who: str, model: Module, input_shape: Any, flatten: Mapping[str, Any] | None
-) -> dict[str, np.ndarray]:
+def orders(who: str, model: Module, input_shape: Any, flatten: Mapping[str, Any] | None) -> dict[str, np.ndarray]:
     """For the path of each array whose first axis numbers flattened features, their order in PyTorch."""
     if flatten is not None:
         return _given(who, model, flatten)
@@ -96,6 +94,7 @@ def _traced(who: str, model: Module, input_shape: Any) -> dict[str, np.ndarray]:
             object.__setattr__(module, "training", mode)
     features: dict[Any, np.ndarray] = {}  # nodes of flattened features, with their order
     found: dict[str, np.ndarray] = {}
+    node: Any
     for node in graph.order:
         if node.op is None:
             continue
@@ -117,7 +116,7 @@ def _traced(who: str, model: Module, input_shape: Any) -> dict[str, np.ndarray]:
 def _is_flatten(node: Any) -> bool:
     """Whether a node makes rows of images that stand channels last, of more than a pixel and a channel."""
     edge = node.inputs[0]
-    before = getattr(edge, "shape", ())
+    before: tuple[int, ...] = getattr(edge, "shape", ())
     if len(node.shape) != 2 or len(before) < 3 or node.shape[0] != before[0]:
         return False
     op = getattr(edge, "op", None)
@@ -128,7 +127,8 @@ def _is_flatten(node: Any) -> bool:
 
 
 def _behind_convolution(edge: Any) -> bool:
-    stack, seen = [edge], set()
+    stack: list[Any] = [edge]
+    seen: set[Any] = set()
     while stack:
         node = stack.pop()
         if node is None or node in seen or node.op is None:

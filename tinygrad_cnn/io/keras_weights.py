@@ -26,9 +26,7 @@ WEIGHTS = "model.weights.h5"  # in a .keras file
 
 
 @named
-def from_keras(
-    model: Module, weights: Any, *, names: Mapping[str, str] | None = None, strict: bool = True
-) -> Transfer:
+def from_keras(model: Module, weights: Any, *, names: Mapping[str, str] | None = None, strict: bool = True) -> Transfer:
     """Write the weights of a Keras network into one of ours; returns the report of what went where.
 
     Keras has its arrays in our order of axes: channels last, filters (I, J, C, O), dense weights (in, out).  Its batch

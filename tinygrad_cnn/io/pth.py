@@ -13,6 +13,7 @@ from typing import IO, Any
 import numpy as np
 
 from ..autodiff.calls import named
+from ..nn.loading import TorchArrays
 from .checked import check_booleans, open_file
 from .errors import FileFormatError
 from .small_floats import from_bfloat16, from_float8
@@ -38,6 +39,7 @@ def load_pth(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     Names inside nested containers are joined by dots: ``state_dict.conv.weight``, ``layers.0``.  Numbers, text and None
     beside the tensors are passed over.  Every array is free to be written to; axes are PyTorch's, filters (O, C, I, J).
     bfloat16 and float8 come out as float32, which holds their values exactly.  What tensors share is copied.
+    `tg.io.from_torch` puts them into a network of ours; a `load_state_dict` refuses them where axes would have to turn.
 
     Parameters
     ----------
@@ -70,7 +72,7 @@ def load_pth(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
             raise FileFormatError(f"{name}: not a PyTorch file of tensors ({error}).") from None
     for key, array in arrays.items():
         check_booleans(path, key, array)
-    return arrays
+    return TorchArrays(arrays)
 
 
 # -- the older form ---------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..autodiff.calls import named
 from ..core import Tensor
+from ..nn.loading import TorchArrays
 from .atomic import atomic_write
 from .checked import check_booleans, open_file
 from .errors import FileFormatError
@@ -118,9 +119,10 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise
     except (ValueError, OverflowError) as error:  # shapes that no array can have
         raise FileFormatError(f"{os.fspath(path)}: holds a tensor that NumPy cannot make ({error}).") from None
-    tree = _metadata(data).get(KEY)
+    metadata = _metadata(data)
+    tree = metadata.get(KEY)
     if tree is None:
-        return arrays
+        return TorchArrays(arrays) if metadata.get("format") == "pt" else arrays
     try:
         return join(tree, arrays)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
