@@ -15,6 +15,7 @@ from ..autodiff.calls import named
 from ..core.errors import describe
 from ..nn import Module
 from ..nn.layouts import Place, join
+from .atomic import atomic_write
 from .checked import open_file
 from .errors import FileFormatError
 from .keras_h5 import load_keras_h5
@@ -170,7 +171,8 @@ def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
                 if size > os.fstat(file.fileno()).st_size:
                     raise FileFormatError(f"{os.fspath(path)}: its {WEIGHTS} is compressed, which Keras does not do.")
                 inner = Path(folder) / WEIGHTS
-                inner.write_bytes(archive.read(WEIGHTS))
+                with atomic_write(inner) as copy:
+                    copy.write(archive.read(WEIGHTS))
                 try:
                     return load_keras_h5(inner)
                 except FileFormatError as error:
