@@ -140,7 +140,7 @@ def test_layouts_are_kerass():
 
 
 @pytest.mark.parametrize(("weights", "words"), [
-    ([np.ones((3, 3, 1, 4))], r"(?s)the list has 1 arrays and Sequential 14.*1  expects 0.bias \(4,\), got nothing  <-"),
+    ([np.ones((3, 3, 1, 4))], r"(?s)has 1 arrays and Sequential 14.*1  expects 0.bias \(4,\), got nothing  <-"),
     ([1.5], r"weights\[0\] must be an array, got"),
     (3, "weights must be the list of get_weights"),
     ({"a/kernel": np.ones(2)}, r"(?s)do not fit Sequential.*missing"),

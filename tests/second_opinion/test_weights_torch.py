@@ -43,7 +43,8 @@ NETS = {
         (3,),
     ),
     "sequences": (
-        lambda: nn.Sequential(nn.Conv1d(3, 4, 3, 2, 1, rng=0), nn.LeakyReLU(0.2), nn.Flatten(), nn.Linear(16, 2, rng=1)),
+        lambda: nn.Sequential(nn.Conv1d(3, 4, 3, 2, 1, rng=0), nn.LeakyReLU(0.2), nn.Flatten(),
+                              nn.Linear(16, 2, rng=1)),
         lambda: T.Sequential(T.Conv1d(3, 4, 3, 2, 1), T.LeakyReLU(0.2), T.Flatten(), T.Linear(16, 2)),
         (8, 3),
     ),
