@@ -367,3 +367,19 @@ def test_one_layer_betrays_the_others():
 def test_messages(call, words):
     with pytest.raises((TypeError, ValueError), match=words):
         call()
+
+
+class HeadFirst(nn.Module):
+    """Defines its dense layer before the convolution whose features it reads."""
+
+    def __init__(self):
+        self.fc, self.conv = nn.Linear(8, 3, rng=0), nn.Conv2d(1, 2, 1, rng=1)
+
+    def forward(self, x):
+        return self.fc(tg.flatten(self.conv(x), 1))
+
+
+def test_the_order_of_definition_need_not_be_that_of_use():
+    with pytest.raises(ValueError, match="'fc' reads features after convolutions"):
+        tg.io.to_torch(HeadFirst())
+    assert tg.io.to_torch(nn.Sequential(nn.Conv2d(1, 2, 1, rng=0), nn.GlobalAvgPool2d(), nn.Linear(2, 3, rng=1)))

@@ -135,5 +135,7 @@ def test_an_op_called_by_position_does_what_it_does_by_keyword(short, long):
 def test_too_many_say_which_go_by_keyword():
     with pytest.raises(TypeError, match="Conv2d"):
         nn.Conv2d(1, 2, 3, 1, 0, 1, 1, True, 0)
+    with pytest.raises(ValueError, match=r"By position, the stride comes after it: conv2d\(x, w, None, 2\)"):
+        tg.conv2d(X, weights(3, 3, 4, 6), 2)
     with pytest.raises(TypeError, match="max_pool2d: takes 6 positional arguments, got 7"):
         tg.max_pool2d(X, 2, 2, 0, 1, False, True)

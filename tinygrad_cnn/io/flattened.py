@@ -47,12 +47,19 @@ def orders(who: str, model: Module, input_shape: Any, flatten: Mapping[str, Any]
 
 
 def _doubtful(model: Module) -> str | None:
-    """The first dense layer after a convolution that has more inputs than the convolution has channels."""
+    """A dense layer that may read flattened images: its inputs are not the channels of the convolution before it.
+
+    Before it in the order of definition, or, since that need not be the order of use, of any layer.
+    """
+    layers = [*model.named_modules()]
+    images = {layer.out_channels for _, layer in layers if hasattr(layer, "out_channels")} - {1}
     channels = 1
-    for path, layer in model.named_modules():
+    for path, layer in layers:
         channels = getattr(layer, "out_channels", channels)
         if isinstance(layer, Linear):
-            if channels > 1 and layer.in_features != channels:
+            others = {other.out_features for _, other in layers if isinstance(other, Linear) and other is not layer}
+            nowhere = images and layer.in_features not in images | others
+            if nowhere or (channels > 1 and layer.in_features != channels):
                 return path
             channels = 1
     return None

@@ -23,6 +23,7 @@ from .matching import Match, Transfer, array_of, called, fill, flat, match, plac
 
 ONLY: frozenset[str] = frozenset()
 BESIDE = {"optimizer", "metrics", "compile_metrics", "seed_generator"}  # what Keras keeps beside weights
+STRUCTURE = {"layers", "vars", "cell"}  # groups of a file that name no layer
 WEIGHTS = "model.weights.h5"  # in a .keras file
 
 
@@ -132,7 +133,7 @@ def _plain_names(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray
         parts = name.removesuffix(":0").replace("/", ".").split(".")
         numbered |= len(parts) > 1 and parts[-2] == "vars" and parts[-1].isdigit()
         *layer, leaf = parts
-        layer = [part for part in layer if part not in ("layers", "vars")]
+        layer = [part for part in layer if part not in STRUCTURE]
         once = [part for k, part in enumerate(layer) if k == 0 or part != layer[k - 1]]  # conv1/conv1/kernel:0
         have[".".join([*once, leaf])] = array
     return have, numbered

@@ -45,7 +45,9 @@ def filters_window(x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: 
     """The window of images, filters and bias that go together."""
     win = geometry(x.shape, w.shape, stride, padding, dilation, groups)
     if b is not None and b.shape != w.shape[3:]:
-        raise ValueError(f"conv2d: the bias has shape {b.shape}, expected {w.shape[3:]}: one number per filter.")
+        known = f"the bias has shape {b.shape}, expected {w.shape[3:]}: one number per filter."
+        remedy = "" if b.shape else " By position, the stride comes after it: conv2d(x, w, None, 2)."
+        raise ValueError(f"conv2d: {known}{remedy}")
     return win
 
 
