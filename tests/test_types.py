@@ -49,6 +49,8 @@ RIGHT = {
     "tg.relu([1.0, -2.0])": "ndarray",
     "tg.conv2d(a, a, padding='same')": "ndarray",
     "tg.conv2d(a, x, padding='same')": "Tensor",
+    "tg.conv2d(a, x, None, 2, 1)": "Tensor",
+    "tg.max_pool2d(a, 2, 2)": "ndarray",
     "tg.conv2d(a, a, x, stride=(1, 2))": "Tensor",
     "tg.clip(x, 0, 1)": "Tensor",
     "tg.clip(a, high=x)": "Tensor",
