@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, overload
 
 import numpy as np
 
-from ..autodiff.kinds import Approximation, Array, Axis, Counts, Dtype, Key, Number, PadMode, Padding, Places, Reduction, ResizeMode, Rng, Shape, Sides, Size2d, Whole, Wholes, Width
+from ..autodiff.kinds import Approximation, Array, Axis, Beyond, Counts, Dtype, Key, Number, PadMode, Padding, Places, Reduction, ResizeMode, Rng, SampleMode, Shape, Sides, Size2d, Whole, Wholes, Width
 from ..core import Op, Tensor
 
 _Input: TypeAlias = Tensor | Array
@@ -20,6 +20,7 @@ __all__ = [
     "adaptive_avg_pool2d",
     "add",
     "add_relu",
+    "affine_grid",
     "all",
     "any",
     "arange",
@@ -32,6 +33,7 @@ __all__ = [
     "broadcast_to",
     "cast",
     "ceil",
+    "celu",
     "clip",
     "concatenate",
     "conv1d",
@@ -62,8 +64,10 @@ __all__ = [
     "gelu",
     "getitem",
     "global_avg_pool2d",
+    "glu",
     "greater",
     "greater_equal",
+    "grid_sample",
     "group_norm",
     "hard_sigmoid",
     "hard_swish",
@@ -81,6 +85,7 @@ __all__ = [
     "linear_relu",
     "log",
     "log1p",
+    "log_sigmoid",
     "log_softmax",
     "logical_and",
     "logical_not",
@@ -96,6 +101,7 @@ __all__ = [
     "mean",
     "min",
     "minimum",
+    "mish",
     "moveaxis",
     "mse_loss",
     "mul",
@@ -107,6 +113,8 @@ __all__ = [
     "ones",
     "outer",
     "pad",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "pow",
     "prelu",
     "prod",
@@ -124,6 +132,7 @@ __all__ = [
     "round",
     "scale_shift",
     "scale_shift_relu",
+    "scaled_dot_product_attention",
     "selu",
     "separable_conv2d",
     "setitem",
@@ -134,6 +143,7 @@ __all__ = [
     "softmax",
     "softmax_cross_entropy",
     "softplus",
+    "softsign",
     "split",
     "sqrt",
     "squeeze",
@@ -220,6 +230,22 @@ class _add_relu(Op):
 add_relu: _add_relu
 """relu(a + b) in one pass; one shape, no broadcasting.  a (...) · b (...) -> (...)"""
 
+@overload
+def affine_grid(theta: Tensor, size: Size2d, *, align_corners: bool = False) -> Tensor:
+    """The places that affine maps give to the pixels of an image of `size` (H, W).  theta (N,2,3) -> (N,H,W,2)
+
+    Pixel centres (x, y), from -1 to 1, go to ``theta @ (x, y, 1)``: what `grid_sample` takes.
+
+    >>> turn = np.array([[[0.0, -1.0, 0.0], [1.0, 0.0, 0.0]]])  # by a quarter
+    >>> x = np.array([[1.0, 2.0], [3.0, 4.0]]).reshape(1, 2, 2, 1)
+    >>> tg.grid_sample(x, tg.affine_grid(turn, (2, 2)))[0, :, :, 0]
+    array([[2., 4.],
+           [1., 3.]])
+    """
+@overload
+def affine_grid(theta: Array, size: Size2d, *, align_corners: bool = False) -> np.ndarray:
+    """The places that affine maps give to the pixels of an image of `size` (H, W).  theta (N,2,3) -> (N,H,W,2)"""
+
 class _all(Op):
     @overload
     def __call__(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -281,7 +307,7 @@ argmin: _argmin
 
 class _avg_pool2d(Op):
     @overload
-    def __call__(self, x: Tensor, window: Size2d, *, stride: Size2d | None = None, padding: Padding = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> Tensor:
+    def __call__(self, x: Tensor, window: Size2d, stride: Size2d | None = None, padding: Padding = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> Tensor:
         """The mean of each window.  x (N,H,W,C) -> (N,H',W',C)
 
         Options as in `max_pool2d`; `count_include_pad` says whether padding counts in the mean (as zeros).
@@ -291,7 +317,7 @@ class _avg_pool2d(Op):
         array([2.5, 3. ])
         """
     @overload
-    def __call__(self, x: Array, window: Size2d, *, stride: Size2d | None = None, padding: Padding = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> np.ndarray:
+    def __call__(self, x: Array, window: Size2d, stride: Size2d | None = None, padding: Padding = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> np.ndarray:
         """The mean of each window.  x (N,H,W,C) -> (N,H',W',C)"""
 
 avg_pool2d: _avg_pool2d
@@ -416,6 +442,23 @@ class _ceil(Op):
 ceil: _ceil
 """The next whole number above; no gradient, as its slope is 0.  x (...) -> (...)"""
 
+class _celu(Op):
+    @overload
+    def __call__(self, x: Tensor, *, alpha: Number = 1.0) -> Tensor:
+        """x where positive, alpha * (e**(x / alpha) - 1) elsewhere, which is smooth for every alpha.  x (...) -> (...)
+
+        Source: Barron (2017).
+        """
+    @overload
+    def __call__(self, x: Array, *, alpha: Number = 1.0) -> np.ndarray:
+        """x where positive, alpha * (e**(x / alpha) - 1) elsewhere, which is smooth for every alpha.  x (...) -> (...)"""
+
+celu: _celu
+"""x where positive, alpha * (e**(x / alpha) - 1) elsewhere, which is smooth for every alpha.  x (...) -> (...)
+
+Source: Barron (2017).
+"""
+
 class _clip(Op):
     @overload
     def __call__(self, x: Tensor, low: _Input | None = None, high: _Input | None = None) -> Tensor:
@@ -484,7 +527,7 @@ array([[1., 2., 3., 4.]])
 """
 
 @overload
-def conv1d(x: Tensor, w: _Input, b: _Input | None = None, *, stride: Whole = 1, padding: Padding = 0, dilation: Whole = 1, groups: Whole = 1) -> Tensor:
+def conv1d(x: Tensor, w: _Input, b: _Input | None = None, stride: Whole = 1, padding: Padding = 0, dilation: Whole = 1, groups: Whole = 1) -> Tensor:
     """Cross-correlate sequences with a bank of filters.  x (N,L,C) · w (K,C/groups,O) · b (O,) -> (N,L',O)
 
     L' = floor((L + before + after - dilation*(K - 1) - 1) / stride) + 1.  Options as in `conv2d`, of one axis;
@@ -495,18 +538,18 @@ def conv1d(x: Tensor, w: _Input, b: _Input | None = None, *, stride: Whole = 1, 
     array([-1., -1., -1., -1.])
     """
 @overload
-def conv1d(x: _Input, w: Tensor, b: _Input | None = None, *, stride: Whole = 1, padding: Padding = 0, dilation: Whole = 1, groups: Whole = 1) -> Tensor:
+def conv1d(x: _Input, w: Tensor, b: _Input | None = None, stride: Whole = 1, padding: Padding = 0, dilation: Whole = 1, groups: Whole = 1) -> Tensor:
     """Cross-correlate sequences with a bank of filters.  x (N,L,C) · w (K,C/groups,O) · b (O,) -> (N,L',O)"""
 @overload
-def conv1d(x: _Input, w: _Input, b: Tensor, *, stride: Whole = 1, padding: Padding = 0, dilation: Whole = 1, groups: Whole = 1) -> Tensor:
+def conv1d(x: _Input, w: _Input, b: Tensor, stride: Whole = 1, padding: Padding = 0, dilation: Whole = 1, groups: Whole = 1) -> Tensor:
     """Cross-correlate sequences with a bank of filters.  x (N,L,C) · w (K,C/groups,O) · b (O,) -> (N,L',O)"""
 @overload
-def conv1d(x: Array, w: Array, b: Array | None = None, *, stride: Whole = 1, padding: Padding = 0, dilation: Whole = 1, groups: Whole = 1) -> np.ndarray:
+def conv1d(x: Array, w: Array, b: Array | None = None, stride: Whole = 1, padding: Padding = 0, dilation: Whole = 1, groups: Whole = 1) -> np.ndarray:
     """Cross-correlate sequences with a bank of filters.  x (N,L,C) · w (K,C/groups,O) · b (O,) -> (N,L',O)"""
 
 class _conv2d(Op):
     @overload
-    def __call__(self, x: Tensor, w: _Input, b: _Input | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1) -> Tensor:
+    def __call__(self, x: Tensor, w: _Input, b: _Input | None = None, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1) -> Tensor:
         """Cross-correlate images with a bank of filters.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)
 
         H' = floor((H + top + bottom - dilation*(I - 1) - 1) / stride) + 1, and W' alike.
@@ -533,13 +576,13 @@ class _conv2d(Op):
         ((8, 28, 28, 6), (8, 16, 16, 6))
         """
     @overload
-    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1) -> Tensor:
+    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1) -> Tensor:
         """Cross-correlate images with a bank of filters.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
     @overload
-    def __call__(self, x: _Input, w: _Input, b: Tensor, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1) -> Tensor:
+    def __call__(self, x: _Input, w: _Input, b: Tensor, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1) -> Tensor:
         """Cross-correlate images with a bank of filters.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
     @overload
-    def __call__(self, x: Array, w: Array, b: Array | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1) -> np.ndarray:
+    def __call__(self, x: Array, w: Array, b: Array | None = None, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1) -> np.ndarray:
         """Cross-correlate images with a bank of filters.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
 
 conv2d: _conv2d
@@ -636,7 +679,7 @@ conv2d_relu: _conv2d_relu
 
 class _conv_transpose2d(Op):
     @overload
-    def __call__(self, x: Tensor, w: _Input, b: _Input | None = None, *, stride: Size2d = 1, padding: Padding = 0, output_padding: Size2d = 0, dilation: Size2d = 1, groups: Whole = 1) -> Tensor:
+    def __call__(self, x: Tensor, w: _Input, b: _Input | None = None, stride: Size2d = 1, padding: Padding = 0, output_padding: Size2d = 0, groups: Whole = 1, dilation: Size2d = 1) -> Tensor:
         """Each pixel stamps filters times its value.  x (N,H,W,C) · w (I,J,O/groups,C) · b (O,) -> (N,H',W',O)
 
         The gradient of a convolution from O to C channels with the same filters, as an op of its own.
@@ -664,13 +707,13 @@ class _conv_transpose2d(Op):
         array([ 1.,  2., 10., 20.])
         """
     @overload
-    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None, *, stride: Size2d = 1, padding: Padding = 0, output_padding: Size2d = 0, dilation: Size2d = 1, groups: Whole = 1) -> Tensor:
+    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None, stride: Size2d = 1, padding: Padding = 0, output_padding: Size2d = 0, groups: Whole = 1, dilation: Size2d = 1) -> Tensor:
         """Each pixel stamps filters times its value.  x (N,H,W,C) · w (I,J,O/groups,C) · b (O,) -> (N,H',W',O)"""
     @overload
-    def __call__(self, x: _Input, w: _Input, b: Tensor, *, stride: Size2d = 1, padding: Padding = 0, output_padding: Size2d = 0, dilation: Size2d = 1, groups: Whole = 1) -> Tensor:
+    def __call__(self, x: _Input, w: _Input, b: Tensor, stride: Size2d = 1, padding: Padding = 0, output_padding: Size2d = 0, groups: Whole = 1, dilation: Size2d = 1) -> Tensor:
         """Each pixel stamps filters times its value.  x (N,H,W,C) · w (I,J,O/groups,C) · b (O,) -> (N,H',W',O)"""
     @overload
-    def __call__(self, x: Array, w: Array, b: Array | None = None, *, stride: Size2d = 1, padding: Padding = 0, output_padding: Size2d = 0, dilation: Size2d = 1, groups: Whole = 1) -> np.ndarray:
+    def __call__(self, x: Array, w: Array, b: Array | None = None, stride: Size2d = 1, padding: Padding = 0, output_padding: Size2d = 0, groups: Whole = 1, dilation: Size2d = 1) -> np.ndarray:
         """Each pixel stamps filters times its value.  x (N,H,W,C) · w (I,J,O/groups,C) · b (O,) -> (N,H',W',O)"""
 
 conv_transpose2d: _conv_transpose2d
@@ -732,7 +775,7 @@ array([ 1,  3,  6, 10])
 """
 
 @overload
-def depthwise_conv2d(x: Tensor, w: _Input, b: _Input | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
+def depthwise_conv2d(x: Tensor, w: _Input, b: _Input | None = None, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
     """M filters for each channel by itself.  x (N,H,W,C) · w (I,J,C,M) · b (C*M,) -> (N,H',W',C*M)
 
     Channel c of x gives channels c*M to (c + 1)*M of the result.  Options as in `conv2d`.
@@ -742,13 +785,13 @@ def depthwise_conv2d(x: Tensor, w: _Input, b: _Input | None = None, *, stride: S
     (1, 8, 8, 6)
     """
 @overload
-def depthwise_conv2d(x: _Input, w: Tensor, b: _Input | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
+def depthwise_conv2d(x: _Input, w: Tensor, b: _Input | None = None, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
     """M filters for each channel by itself.  x (N,H,W,C) · w (I,J,C,M) · b (C*M,) -> (N,H',W',C*M)"""
 @overload
-def depthwise_conv2d(x: _Input, w: _Input, b: Tensor, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
+def depthwise_conv2d(x: _Input, w: _Input, b: Tensor, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
     """M filters for each channel by itself.  x (N,H,W,C) · w (I,J,C,M) · b (C*M,) -> (N,H',W',C*M)"""
 @overload
-def depthwise_conv2d(x: Array, w: Array, b: Array | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> np.ndarray:
+def depthwise_conv2d(x: Array, w: Array, b: Array | None = None, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> np.ndarray:
     """M filters for each channel by itself.  x (N,H,W,C) · w (I,J,C,M) · b (C*M,) -> (N,H',W',C*M)"""
 
 class _div(Op):
@@ -767,10 +810,10 @@ div: _div
 
 class _dropout(Op):
     @overload
-    def __call__(self, x: Tensor, rate: Number, *, training: bool = True, rng: Rng = None) -> Tensor:
+    def __call__(self, x: Tensor, rate: Number, training: bool = True, *, rng: Rng = None) -> Tensor:
         """Set a share `rate` of the elements to zero and scale the rest by 1/(1 - rate).  x (...) -> (...)
 
-        Nothing happens unless `training`.  `rng`: a ``np.random.Generator`` or an int seed.
+        Nothing happens unless `training`.  `rng`: a ``np.random.Generator``, an int seed, or None for the default one.
         Source: Srivastava et al. (2014), inverted.
 
         >>> y = tg.dropout(np.ones(1000), 0.25, rng=0)
@@ -780,13 +823,13 @@ class _dropout(Op):
         array([1., 1., 1.])
         """
     @overload
-    def __call__(self, x: Array, rate: Number, *, training: bool = True, rng: Rng = None) -> np.ndarray:
+    def __call__(self, x: Array, rate: Number, training: bool = True, *, rng: Rng = None) -> np.ndarray:
         """Set a share `rate` of the elements to zero and scale the rest by 1/(1 - rate).  x (...) -> (...)"""
 
 dropout: _dropout
 """Set a share `rate` of the elements to zero and scale the rest by 1/(1 - rate).  x (...) -> (...)
 
-Nothing happens unless `training`.  `rng`: a ``np.random.Generator`` or an int seed.
+Nothing happens unless `training`.  `rng`: a ``np.random.Generator``, an int seed, or None for the default one.
 Source: Srivastava et al. (2014), inverted.
 
 >>> y = tg.dropout(np.ones(1000), 0.25, rng=0)
@@ -812,10 +855,10 @@ def einsum(subscripts: str, *xs: _Input) -> Tensor:
 
 class _elu(Op):
     @overload
-    def __call__(self, x: Tensor, *, alpha: Number = 1.0) -> Tensor:
+    def __call__(self, x: Tensor, alpha: Number = 1.0) -> Tensor:
         """x where positive, alpha * (e**x - 1) elsewhere.  x (...) -> (...)"""
     @overload
-    def __call__(self, x: Array, *, alpha: Number = 1.0) -> np.ndarray:
+    def __call__(self, x: Array, alpha: Number = 1.0) -> np.ndarray:
         """x where positive, alpha * (e**x - 1) elsewhere.  x (...) -> (...)"""
 
 elu: _elu
@@ -903,14 +946,14 @@ def eye(n: Whole, m: Whole | None = None, *, dtype: Dtype = ..., requires_grad: 
 
 class _flatten(Op):
     @overload
-    def __call__(self, x: Tensor, *, start: Whole = 0) -> Tensor:
+    def __call__(self, x: Tensor, start: Whole = 0) -> Tensor:
         """All axes from `start` on as one; start=1 keeps the batch.  x (...) -> (..., size)
 
         >>> tg.flatten(np.ones((8, 4, 4, 3)), start=1).shape
         (8, 48)
         """
     @overload
-    def __call__(self, x: Array, *, start: Whole = 0) -> np.ndarray:
+    def __call__(self, x: Array, start: Whole = 0) -> np.ndarray:
         """All axes from `start` on as one; start=1 keeps the batch.  x (...) -> (..., size)"""
 
 flatten: _flatten
@@ -1068,6 +1111,19 @@ global_avg_pool2d: _global_avg_pool2d
 array([[3., 4.]])
 """
 
+@overload
+def glu(x: Tensor, *, axis: Whole = -1) -> Tensor:
+    """The first half along an axis times the sigmoid of the second.  x (..., 2*C) -> (..., C)
+
+    Source: Dauphin et al. (2017).
+
+    >>> tg.glu(np.array([1.0, 2.0, 0.0, 1000.0]))
+    array([0.5, 2. ])
+    """
+@overload
+def glu(x: Array, *, axis: Whole = -1) -> np.ndarray:
+    """The first half along an axis times the sigmoid of the second.  x (..., 2*C) -> (..., C)"""
+
 class _greater(Op):
     @overload
     def __call__(self, a: Tensor, b: _Input) -> Tensor:
@@ -1113,22 +1169,49 @@ greater_equal: _greater_equal
 """a >= b, element by element.  a (...) · b (...) -> (...) bool"""
 
 @overload
-def group_norm(x: Tensor, groups: Whole, gamma: _Input | None = None, beta: _Input | None = None, *, eps: Number = 1e-05) -> Tensor:
+def grid_sample(x: Tensor, grid: _Input, *, mode: SampleMode = 'bilinear', padding_mode: Beyond = 'zeros', align_corners: bool = False) -> Tensor:
+    """Images read at the places that `grid` names.  x (N,H,W,C) · grid (N,H',W',2) -> (N,H',W',C)
+
+    A place is (along the width, along the height), as fractions from -1 to 1 of the whole image; it may lie outside.
+    Differentiable in the images and, but for "nearest", in the places.  Source: Jaderberg et al. (2015).
+
+    Parameters
+    ----------
+    mode : "bilinear", "nearest" (halves to the even pixel) or "bicubic".
+    padding_mode : what lies outside: "zeros", the pixel at the "border", or the "reflection" of the image.
+    align_corners : whether -1 and 1 are the centres of the corner pixels, instead of their outer edges.
+
+    Examples
+    --------
+    >>> x = np.array([0.0, 1.0, 2.0, 3.0]).reshape(1, 1, 4, 1)
+    >>> grid = np.array([[-0.75, 0], [0, 0], [0.75, 0]]).reshape(1, 1, 3, 2)
+    >>> tg.grid_sample(x, grid).ravel()
+    array([0. , 1.5, 3. ])
+    """
+@overload
+def grid_sample(x: _Input, grid: Tensor, *, mode: SampleMode = 'bilinear', padding_mode: Beyond = 'zeros', align_corners: bool = False) -> Tensor:
+    """Images read at the places that `grid` names.  x (N,H,W,C) · grid (N,H',W',2) -> (N,H',W',C)"""
+@overload
+def grid_sample(x: Array, grid: Array, *, mode: SampleMode = 'bilinear', padding_mode: Beyond = 'zeros', align_corners: bool = False) -> np.ndarray:
+    """Images read at the places that `grid` names.  x (N,H,W,C) · grid (N,H',W',2) -> (N,H',W',C)"""
+
+@overload
+def group_norm(x: Tensor, groups: Whole, gamma: _Input | None = None, beta: _Input | None = None, eps: Number = 1e-05) -> Tensor:
     """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
 
     Source: Wu and He (2018).
     """
 @overload
-def group_norm(x: _Input, groups: Whole, gamma: Tensor, beta: _Input | None = None, *, eps: Number = 1e-05) -> Tensor:
+def group_norm(x: _Input, groups: Whole, gamma: Tensor, beta: _Input | None = None, eps: Number = 1e-05) -> Tensor:
     """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 @overload
 def group_norm(x: _Input, groups: Whole, gamma: _Input | None = None, *, beta: Tensor, eps: Number = 1e-05) -> Tensor:
     """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 @overload
-def group_norm(x: _Input, groups: Whole, gamma: _Input | None, beta: Tensor, *, eps: Number = 1e-05) -> Tensor:
+def group_norm(x: _Input, groups: Whole, gamma: _Input | None, beta: Tensor, eps: Number = 1e-05) -> Tensor:
     """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 @overload
-def group_norm(x: Array, groups: Whole, gamma: Array | None = None, beta: Array | None = None, *, eps: Number = 1e-05) -> np.ndarray:
+def group_norm(x: Array, groups: Whole, gamma: Array | None = None, beta: Array | None = None, eps: Number = 1e-05) -> np.ndarray:
     """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 
 class _hard_sigmoid(Op):
@@ -1260,14 +1343,14 @@ def layer_norm(x: Array, gamma: Array | None = None, beta: Array | None = None, 
 
 class _leaky_relu(Op):
     @overload
-    def __call__(self, x: Tensor, *, slope: Number = 0.01) -> Tensor:
+    def __call__(self, x: Tensor, slope: Number = 0.01) -> Tensor:
         """x where positive, slope * x elsewhere (at 0 too).  x (...) -> (...)
 
         >>> tg.leaky_relu(np.array([-1.0, 2.0]), slope=0.1)
         array([-0.1,  2. ])
         """
     @overload
-    def __call__(self, x: Array, *, slope: Number = 0.01) -> np.ndarray:
+    def __call__(self, x: Array, slope: Number = 0.01) -> np.ndarray:
         """x where positive, slope * x elsewhere (at 0 too).  x (...) -> (...)"""
 
 leaky_relu: _leaky_relu
@@ -1370,6 +1453,25 @@ class _log1p(Op):
 
 log1p: _log1p
 """log(1 + x), exact near 0.  x (...) -> (...)"""
+
+class _log_sigmoid(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """log(sigmoid(x)), without overflow.  x (...) -> (...)
+
+        >>> tg.log_sigmoid(np.array([-1000.0, 1000.0]))
+        array([-1000.,     0.])
+        """
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """log(sigmoid(x)), without overflow.  x (...) -> (...)"""
+
+log_sigmoid: _log_sigmoid
+"""log(sigmoid(x)), without overflow.  x (...) -> (...)
+
+>>> tg.log_sigmoid(np.array([-1000.0, 1000.0]))
+array([-1000.,     0.])
+"""
 
 class _log_softmax(Op):
     @overload
@@ -1515,7 +1617,7 @@ max: _max
 
 class _max_pool2d(Op):
     @overload
-    def __call__(self, x: Tensor, window: Size2d, *, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1, ceil_mode: bool = False) -> Tensor:
+    def __call__(self, x: Tensor, window: Size2d, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1, ceil_mode: bool = False) -> Tensor:
         """The largest pixel of each window.  x (N,H,W,C) -> (N,H',W',C)
 
         Padding is minus infinity: it never wins.  A tie goes to the first pixel in row order, NaN wins.
@@ -1540,7 +1642,7 @@ class _max_pool2d(Op):
         array([4., 5., 6.])
         """
     @overload
-    def __call__(self, x: Array, window: Size2d, *, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1, ceil_mode: bool = False) -> np.ndarray:
+    def __call__(self, x: Array, window: Size2d, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1, ceil_mode: bool = False) -> np.ndarray:
         """The largest pixel of each window.  x (N,H,W,C) -> (N,H',W',C)"""
 
 max_pool2d: _max_pool2d
@@ -1569,13 +1671,13 @@ array([4., 5., 6.])
 """
 
 @overload
-def max_pool2d_with_indices(x: Tensor, window: Size2d, *, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1, ceil_mode: bool = False) -> tuple[Tensor, np.ndarray]:
+def max_pool2d_with_indices(x: Tensor, window: Size2d, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1, ceil_mode: bool = False) -> tuple[Tensor, np.ndarray]:
     """`max_pool2d`, and the number row*W + column of each winner.  x (N,H,W,C) -> (N,H',W',C), (N,H',W',C) int
 
     The numbers are a plain array, to be given to `max_unpool2d`.
     """
 @overload
-def max_pool2d_with_indices(x: Array, window: Size2d, *, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1, ceil_mode: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def max_pool2d_with_indices(x: Array, window: Size2d, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1, ceil_mode: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """`max_pool2d`, and the number row*W + column of each winner.  x (N,H,W,C) -> (N,H',W',C), (N,H',W',C) int"""
 
 class _max_unpool2d(Op):
@@ -1714,6 +1816,23 @@ class _minimum(Op):
 minimum: _minimum
 """The smaller of a and b; a tie shares the gradient, NaN wins and gives it to both.  a (...) · b (...) -> (...)"""
 
+class _mish(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """x * tanh(softplus(x)).  x (...) -> (...)
+
+        Source: Misra (2019).
+        """
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """x * tanh(softplus(x)).  x (...) -> (...)"""
+
+mish: _mish
+"""x * tanh(softplus(x)).  x (...) -> (...)
+
+Source: Misra (2019).
+"""
+
 class _moveaxis(Op):
     @overload
     def __call__(self, x: Tensor, source: Shape, destination: Shape) -> Tensor:
@@ -1766,7 +1885,7 @@ neg: _neg
 """-x.  x (...) -> (...)"""
 
 @overload
-def nll_loss(log_probabilities: Tensor, labels: _Input, *, weight: Any = None, ignore_index: Whole | None = None, reduction: Reduction = 'mean') -> Tensor:
+def nll_loss(log_probabilities: Tensor, labels: _Input, weight: Any = None, *, ignore_index: Whole | None = None, reduction: Reduction = 'mean') -> Tensor:
     """-log_probabilities[label], reduced as in `softmax_cross_entropy`.  (..., C) · (...) int -> () or (...)
 
     >>> log_p = np.log([[0.5, 0.5], [0.25, 0.75]])
@@ -1774,10 +1893,10 @@ def nll_loss(log_probabilities: Tensor, labels: _Input, *, weight: Any = None, i
     0.4904
     """
 @overload
-def nll_loss(log_probabilities: _Input, labels: Tensor, *, weight: Any = None, ignore_index: Whole | None = None, reduction: Reduction = 'mean') -> Tensor:
+def nll_loss(log_probabilities: _Input, labels: Tensor, weight: Any = None, *, ignore_index: Whole | None = None, reduction: Reduction = 'mean') -> Tensor:
     """-log_probabilities[label], reduced as in `softmax_cross_entropy`.  (..., C) · (...) int -> () or (...)"""
 @overload
-def nll_loss(log_probabilities: Array, labels: Array, *, weight: Any = None, ignore_index: Whole | None = None, reduction: Reduction = 'mean') -> np.ndarray:
+def nll_loss(log_probabilities: Array, labels: Array, weight: Any = None, *, ignore_index: Whole | None = None, reduction: Reduction = 'mean') -> np.ndarray:
     """-log_probabilities[label], reduced as in `softmax_cross_entropy`.  (..., C) · (...) int -> () or (...)"""
 
 class _norm(Op):
@@ -1857,7 +1976,7 @@ array([[10.,  1.],
 
 class _pad(Op):
     @overload
-    def __call__(self, x: Tensor, width: Width, mode: PadMode = 'constant', *, value: Number = 0.0) -> Tensor:
+    def __call__(self, x: Tensor, width: Width, mode: PadMode = 'constant', value: Number = 0.0) -> Tensor:
         """A border around x; `width` as in ``np.pad``: one int, a pair, or a pair per axis.  x (...) -> (...)
 
         Parameters
@@ -1873,7 +1992,7 @@ class _pad(Op):
         array([3., 2., 1., 2., 3., 2., 1.])
         """
     @overload
-    def __call__(self, x: Array, width: Width, mode: PadMode = 'constant', *, value: Number = 0.0) -> np.ndarray:
+    def __call__(self, x: Array, width: Width, mode: PadMode = 'constant', value: Number = 0.0) -> np.ndarray:
         """A border around x; `width` as in ``np.pad``: one int, a pair, or a pair per axis.  x (...) -> (...)"""
 
 pad: _pad
@@ -1891,6 +2010,34 @@ array([0., 0., 1., 2., 3., 0., 0.])
 >>> tg.pad(np.array([1.0, 2.0, 3.0]), 2, "reflect")
 array([3., 2., 1., 2., 3., 2., 1.])
 """
+
+@overload
+def pixel_shuffle(x: Tensor, factor: Whole) -> Tensor:
+    """Every `factor` ** 2 channels become a square of pixels.  x (N,H,W,C*r*r) -> (N,H*r,W*r,C)
+
+    Channel c*r*r + i*r + j becomes pixel (i, j) of channel c, as in PyTorch; TensorFlow's depth_to_space counts
+    i*r*C + j*C + c.  Source: Shi et al. (2016).
+
+    >>> tg.pixel_shuffle(np.arange(4.0).reshape(1, 1, 1, 4), 2)[0, :, :, 0]
+    array([[0., 1.],
+           [2., 3.]])
+    """
+@overload
+def pixel_shuffle(x: Array, factor: Whole) -> np.ndarray:
+    """Every `factor` ** 2 channels become a square of pixels.  x (N,H,W,C*r*r) -> (N,H*r,W*r,C)"""
+
+@overload
+def pixel_unshuffle(x: Tensor, factor: Whole) -> Tensor:
+    """Every square of `factor` x `factor` pixels becomes channels: undoes `pixel_shuffle`.
+
+    x (N,H*r,W*r,C) -> (N,H,W,C*r*r)
+
+    >>> tg.pixel_unshuffle(np.arange(4.0).reshape(1, 2, 2, 1), 2).ravel()
+    array([0., 1., 2., 3.])
+    """
+@overload
+def pixel_unshuffle(x: Array, factor: Whole) -> np.ndarray:
+    """Every square of `factor` x `factor` pixels becomes channels: undoes `pixel_shuffle`."""
 
 class _pow(Op):
     @overload
@@ -2085,13 +2232,14 @@ class _resize(Op):
         """Images of another size.  x (N,H,W,C) -> (N,H',W',C)
 
         Pixels are areas, whose centres lie at k + 1/2: what PyTorch calls "nearest-exact" and ``align_corners=False``.
-        There is no smoothing before an image shrinks.
+        An image that shrinks is smoothed by "area" only.
 
         Parameters
         ----------
         size : (H', W'), or an int for both.
-        mode : "nearest" (any dtype, so label maps too) or "bilinear".
-        align_corners : the centres of the corner pixels stay where they are; for "bilinear" only.
+        mode : "nearest" (any dtype, so label maps too), "bilinear", "bicubic" (which can overshoot) or "area" (means over
+            the bins of `adaptive_avg_pool2d`).
+        align_corners : the centres of the corner pixels stay where they are; for "bilinear" and "bicubic" only.
 
         Raises
         ------
@@ -2113,13 +2261,14 @@ resize: _resize
 """Images of another size.  x (N,H,W,C) -> (N,H',W',C)
 
 Pixels are areas, whose centres lie at k + 1/2: what PyTorch calls "nearest-exact" and ``align_corners=False``.
-There is no smoothing before an image shrinks.
+An image that shrinks is smoothed by "area" only.
 
 Parameters
 ----------
 size : (H', W'), or an int for both.
-mode : "nearest" (any dtype, so label maps too) or "bilinear".
-align_corners : the centres of the corner pixels stay where they are; for "bilinear" only.
+mode : "nearest" (any dtype, so label maps too), "bilinear", "bicubic" (which can overshoot) or "area" (means over
+    the bins of `adaptive_avg_pool2d`).
+align_corners : the centres of the corner pixels stay where they are; for "bilinear" and "bicubic" only.
 
 Raises
 ------
@@ -2219,6 +2368,42 @@ class _scale_shift_relu(Op):
 scale_shift_relu: _scale_shift_relu
 """relu(x * scale + shift), per channel, in one pass.  x (...,C) · scale, shift (C,) -> (...,C)"""
 
+@overload
+def scaled_dot_product_attention(q: Tensor, k: _Input, v: _Input, mask: _Input | None = None, *, causal: bool = False, scale: Number | None = None, dropout: Number = 0.0, training: bool = True, rng: Rng = None) -> Tensor:
+    """softmax(q @ k^T * scale) @ v over the keys.  q (..., L, E) · k (..., S, E) · v (..., S, F) -> (..., L, F)
+
+    Source: Vaswani et al. (2017).
+
+    Parameters
+    ----------
+    mask : boolean, True where a query may look at a key; or floats that are added to the scaled products.  Broadcast to
+        (..., L, S).  A query that may look at nothing gets zeros.
+    causal : query i may look at keys 0 to i only.
+    scale : default 1 / sqrt(E).
+    dropout, training, rng : the share of weights that `dropout` sets to zero in training.
+
+    Examples
+    --------
+    >>> k = np.array([[1.0, 0.0], [0.0, 1.0]])
+    >>> v = np.array([[1.0], [2.0]])
+    >>> tg.scaled_dot_product_attention(k * 100, k, v).ravel()  # each query finds its key
+    array([1., 2.])
+    >>> tg.scaled_dot_product_attention(0 * k, k, v, causal=True).ravel()  # the mean of what came before
+    array([1. , 1.5])
+    """
+@overload
+def scaled_dot_product_attention(q: _Input, k: Tensor, v: _Input, mask: _Input | None = None, *, causal: bool = False, scale: Number | None = None, dropout: Number = 0.0, training: bool = True, rng: Rng = None) -> Tensor:
+    """softmax(q @ k^T * scale) @ v over the keys.  q (..., L, E) · k (..., S, E) · v (..., S, F) -> (..., L, F)"""
+@overload
+def scaled_dot_product_attention(q: _Input, k: _Input, v: Tensor, mask: _Input | None = None, *, causal: bool = False, scale: Number | None = None, dropout: Number = 0.0, training: bool = True, rng: Rng = None) -> Tensor:
+    """softmax(q @ k^T * scale) @ v over the keys.  q (..., L, E) · k (..., S, E) · v (..., S, F) -> (..., L, F)"""
+@overload
+def scaled_dot_product_attention(q: _Input, k: _Input, v: _Input, mask: Tensor, *, causal: bool = False, scale: Number | None = None, dropout: Number = 0.0, training: bool = True, rng: Rng = None) -> Tensor:
+    """softmax(q @ k^T * scale) @ v over the keys.  q (..., L, E) · k (..., S, E) · v (..., S, F) -> (..., L, F)"""
+@overload
+def scaled_dot_product_attention(q: Array, k: Array, v: Array, mask: Array | None = None, *, causal: bool = False, scale: Number | None = None, dropout: Number = 0.0, training: bool = True, rng: Rng = None) -> np.ndarray:
+    """softmax(q @ k^T * scale) @ v over the keys.  q (..., L, E) · k (..., S, E) · v (..., S, F) -> (..., L, F)"""
+
 class _selu(Op):
     @overload
     def __call__(self, x: Tensor) -> Tensor:
@@ -2231,7 +2416,7 @@ selu: _selu
 """The self-normalising elu of Klambauer et al. (2017).  x (...) -> (...)"""
 
 @overload
-def separable_conv2d(x: Tensor, depthwise: _Input, pointwise: _Input, b: _Input | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
+def separable_conv2d(x: Tensor, depthwise: _Input, pointwise: _Input, b: _Input | None = None, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
     """`depthwise_conv2d`, then a mix of channels.  x (N,H,W,C) · (I,J,C,M) · (C*M,O) · b (O,) -> (N,H',W',O)
 
     >>> depthwise, pointwise = np.ones((3, 3, 3, 1)), np.ones((3, 16))
@@ -2241,16 +2426,16 @@ def separable_conv2d(x: Tensor, depthwise: _Input, pointwise: _Input, b: _Input 
     (75, 432)
     """
 @overload
-def separable_conv2d(x: _Input, depthwise: Tensor, pointwise: _Input, b: _Input | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
+def separable_conv2d(x: _Input, depthwise: Tensor, pointwise: _Input, b: _Input | None = None, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
     """`depthwise_conv2d`, then a mix of channels.  x (N,H,W,C) · (I,J,C,M) · (C*M,O) · b (O,) -> (N,H',W',O)"""
 @overload
-def separable_conv2d(x: _Input, depthwise: _Input, pointwise: Tensor, b: _Input | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
+def separable_conv2d(x: _Input, depthwise: _Input, pointwise: Tensor, b: _Input | None = None, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
     """`depthwise_conv2d`, then a mix of channels.  x (N,H,W,C) · (I,J,C,M) · (C*M,O) · b (O,) -> (N,H',W',O)"""
 @overload
-def separable_conv2d(x: _Input, depthwise: _Input, pointwise: _Input, b: Tensor, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
+def separable_conv2d(x: _Input, depthwise: _Input, pointwise: _Input, b: Tensor, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
     """`depthwise_conv2d`, then a mix of channels.  x (N,H,W,C) · (I,J,C,M) · (C*M,O) · b (O,) -> (N,H',W',O)"""
 @overload
-def separable_conv2d(x: Array, depthwise: Array, pointwise: Array, b: Array | None = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> np.ndarray:
+def separable_conv2d(x: Array, depthwise: Array, pointwise: Array, b: Array | None = None, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> np.ndarray:
     """`depthwise_conv2d`, then a mix of channels.  x (N,H,W,C) · (I,J,C,M) · (C*M,O) · b (O,) -> (N,H',W',O)"""
 
 class _setitem(Op):
@@ -2436,15 +2621,26 @@ class _softplus(Op):
 softplus: _softplus
 """log(1 + e**x), without overflow.  x (...) -> (...)"""
 
+class _softsign(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """x / (1 + abs(x)).  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """x / (1 + abs(x)).  x (...) -> (...)"""
+
+softsign: _softsign
+"""x / (1 + abs(x)).  x (...) -> (...)"""
+
 @overload
-def split(x: Tensor, sections: Counts, *, axis: Whole = 0) -> list[Tensor]:
+def split(x: Tensor, sections: Counts, axis: Whole = 0) -> list[Tensor]:
     """Cut along an axis into equal parts (an int), or before each of a list of indices, as ``np.split`` does.
 
     >>> [part.shape for part in tg.split(np.ones((6, 2)), 3)]
     [(2, 2), (2, 2), (2, 2)]
     """
 @overload
-def split(x: Array, sections: Counts, *, axis: Whole = 0) -> list[np.ndarray]:
+def split(x: Array, sections: Counts, axis: Whole = 0) -> list[np.ndarray]:
     """Cut along an axis into equal parts (an int), or before each of a list of indices, as ``np.split`` does."""
 
 class _sqrt(Op):
