@@ -6,7 +6,8 @@ import copy
 import inspect
 import pickle
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -181,8 +182,8 @@ def freezes(case: _Case) -> int:
     parameters = list(layer.parameters())
     wrong = [p.name for p in parameters if p.requires_grad]
     require(not wrong, f"freeze did not reach {', '.join(map(str, wrong))}.")
-    for y in ys:
-        y.sum().backward()
+    if ys:
+        reduce(add, [y.sum() for y in ys]).backward()
     if parameters:
         SGD(parameters, lr=0.1, momentum=0.9, weight_decay=0.1).step()
     for name, value in layer.state_dict().items():
