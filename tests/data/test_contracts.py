@@ -26,6 +26,7 @@ MAKE = {  # a data set of each class, and the data sets that functions give with
     "ArrayDataset": lambda _: ArrayDataset(PIXELS, LABELS, classes=["a", "b", "c"], name="bytes"),
     "Subset": lambda _: Subset(ArrayDataset(PIXELS, LABELS), [7, 1, 3]),
     "ImageFolder": folder,
+    "digit_scenes": lambda _: data.digit_scenes((8, 8))[1],
     "digits": lambda _: data.digits()[1],
     "fashion_mnist_sample": lambda _: data.fashion_mnist_sample()[1],
     "random_split": lambda _: data.random_split(ArrayDataset(PIXELS, LABELS), [0.5, 0.5])[1],
@@ -39,11 +40,12 @@ def check_dataset(made):
     numbers = np.arange(len(made))[:7][::-1]
     x, y = made.batch(numbers)
     assert (x.dtype, x.ndim, x.shape[0]) == (np.float32, 4, len(numbers)), f"images are {x.shape} {x.dtype}"
-    assert (y.dtype, y.shape) == (np.int64, (len(numbers),)), f"labels are {y.shape} {y.dtype}"
+    shape = x.shape[:3] if y.ndim == 3 else x.shape[:1]  # masks, or a label for each image
+    assert (y.dtype, y.shape) == (np.int64, shape), f"labels are {y.shape} {y.dtype}"
     assert np.isfinite(x).all() and x.min() >= 0 and x.max() <= 1
     for k, number in enumerate(numbers):
         image, label = made[int(number)]
-        assert np.array_equal(image, x[k]) and label == y[k], f"sample {number} differs from its place in a batch"
+        assert np.array_equal(image, x[k]) and np.array_equal(label, y[k]), f"sample {number} differs from its place in a batch"
     assert np.array_equal(made[-1][0], made[len(made) - 1][0])
     if made.classes:
         assert y.min() >= 0 and y.max() < len(made.classes)

@@ -64,7 +64,7 @@ def test_a_batch_may_be_written_to_and_the_data_may_not():
         (BYTES, LABELS > 1, TypeError, "labels must be whole numbers.*bool"),
         (BYTES, np.where(np.arange(20) == 7, 4, LABELS), ValueError, "label 4 of sample 7 is out of range: 0 to 3"),
         (BYTES, np.where(np.arange(20) == 2, -1, LABELS), ValueError, "label -1 of sample 2"),
-        (BYTES[0, 0], LABELS, ValueError, r"must have shape \(N,H,W,C\) or \(N,H,W\), got \(5, 3\)"),
+        (BYTES[0, 0], LABELS, ValueError, r"5 images need labels of shape \(5,\), got \(20,\)"),
         (BYTES.astype(int), LABELS, TypeError, "uint8.*or floating, got dtype int64"),
         (np.array([["x"]]), [0], TypeError, "got dtype <U1"),
         (np.where(np.arange(20)[:, None, None] == 6, np.nan, 0.5), LABELS, ValueError, "image 6 holds nan at .*0"),
@@ -160,7 +160,7 @@ GOOD = (np.zeros((2, 2, 1)), 0)
     ("sample", "error", "words"),
     [
         ((np.zeros((3, 2, 1)), 0), ValueError, r"sample 1 has shape \(3, 2, 1\), sample 0 has \(2, 2, 1\)"),
-        (np.zeros((2, 2, 1)), TypeError, "sample 1: must be a pair .image, label., got ndarray"),
+        (np.zeros((2, 2, 1)), TypeError, "sample 1: must be a pair .input, target., .* got ndarray"),
         ((np.zeros((2, 2, 1)), "cat"), TypeError, "sample 1: label='cat' must be a whole number"),
         ((np.zeros((2, 2, 1)), 0.5), TypeError, "sample 1: label=0.5"),
         ((np.zeros((2, 2, 1), int), 0), TypeError, "sample 1: images are uint8 or floating, got dtype int64"),

@@ -39,14 +39,14 @@ def test_the_first_digits_are_those_of_the_file():
 
 def test_writers_are_the_unshuffled_halves():
     train, test = digits(split="writers")
-    images, labels = digits8x8._read()
+    images, labels = digits8x8.read_digits()
     assert (len(train), len(test)) == (898, 899)
     np.testing.assert_array_equal(np.concatenate([train.images, test.images]), images)
     np.testing.assert_array_equal(np.concatenate([train.labels, test.labels]), labels)
 
 
 def test_random_splits_are_seeded_and_share_nothing():
-    images, _ = digits8x8._read()
+    images, _ = digits8x8.read_digits()
     order = np.lexsort(images.reshape(len(images), -1).T)
     for test_size, count in ((0.2, 359), (0.5, 898)):
         train, test = digits(test_size=test_size, seed=3)
@@ -85,9 +85,9 @@ def test_a_damaged_copy_is_refused(tmp_path, monkeypatch):
     copy = tmp_path / "digits.csv.gz"
     copy.write_bytes(digits8x8.FILE.read_bytes()[:-1] + b"x")
     monkeypatch.setattr(digits8x8, "FILE", copy)
-    digits8x8._read.cache_clear()
+    digits8x8.read_digits.cache_clear()
     try:
         with pytest.raises(FileFormatError, match=r"digits.csv.gz: sha256 expected 09f66e.*found .*57523 bytes"):
             digits()
     finally:
-        digits8x8._read.cache_clear()
+        digits8x8.read_digits.cache_clear()

@@ -1,8 +1,10 @@
-"""Data sets and loaders: real images in, batches (x (B,H,W,C) float32, y (B,) int64) out."""
+"""Data sets and loaders: images or other arrays in, batches (inputs, targets) out."""
 
 from . import transforms
+from .arrays import ArrayDataset
 from .cifar import cifar10
-from .dataset import ArrayDataset, Dataset, Subset, random_split
+from .collate import collate
+from .dataset import Dataset, Subset, random_split
 from .digits8x8 import digits
 from .downloads import DownloadError, cache_dir, download
 from .fashion_sample import fashion_mnist_sample
@@ -13,6 +15,7 @@ from .loader import DataLoader
 from .mnist_family import fashion_mnist, mnist
 from .packages import fetch
 from .samplers import BalancedSampler, Sampler, WeightedSampler
+from .scenes import digit_scenes
 
 __all__ = [
     "ArrayDataset",
@@ -26,6 +29,8 @@ __all__ = [
     "WeightedSampler",
     "cache_dir",
     "cifar10",
+    "collate",
+    "digit_scenes",
     "digits",
     "download",
     "fashion_mnist",

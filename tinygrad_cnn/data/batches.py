@@ -7,10 +7,13 @@ the batch have that many examples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 Lengths = tuple[str, tuple[int, ...]]  # where in the batch, and what its number of examples can be, likeliest first
+SCALED = {"inputs": 3, "targets": 4}  # from how many axes on bytes are pixels; with fewer they are whole numbers
 
 
 def inputs_and_targets(batch: Any) -> tuple[Any, Any]:
@@ -83,3 +86,27 @@ def _lengths(part: Any, where: str) -> Iterator[Lengths]:
         shape = getattr(part, "shape", ())
         if len(shape):
             yield where, (int(shape[0]),)
+
+
+def mapped(change: Callable[[Any], Any], part: Any) -> Any:
+    """Return the same structure of what `change` makes of each array or list in it; None stays None."""
+    if isinstance(part, Mapping):
+        return {key: mapped(change, value) for key, value in part.items()}
+    if isinstance(part, tuple):
+        return tuple(mapped(change, value) for value in part)
+    return None if part is None else change(part)
+
+
+def is_pixels(array: np.ndarray, side: str) -> bool:
+    """Return whether the bytes of a whole batch are brightness, 0 to 255, rather than class indices or tokens.
+
+    `side` is "inputs", where (N,H,W) are grey images, or "targets", where (N,H,W) is a mask.
+    """
+    return array.dtype == np.uint8 and array.ndim >= SCALED[side]
+
+
+def converted(array: np.ndarray, pixels: bool) -> np.ndarray:
+    """Return an array as batches have it: floats as float32, whole numbers as int64, pixels as float32 in [0, 1]."""
+    if pixels:
+        return np.divide(array, np.float32(255), dtype=np.float32)
+    return array.astype(np.float32 if array.dtype.kind == "f" else np.int64, copy=False)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..autodiff.calls import named
 from ..io.errors import FileFormatError
-from .dataset import ArrayDataset
+from .arrays import ArrayDataset
 from .downloads import DownloadError, cache_dir, download
 
 SIDE, CHANNELS = 32, 3

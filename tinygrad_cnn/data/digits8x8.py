@@ -10,7 +10,7 @@ import numpy as np
 from ..autodiff.calls import named
 from ..autodiff.numbers import number, whole
 from ..io.errors import FileFormatError
-from .dataset import ArrayDataset
+from .arrays import ArrayDataset
 
 FILE = Path(__file__).with_name("digits.csv.gz")
 SHA256 = "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22"
@@ -46,7 +46,7 @@ def digits(*, split: str = "random", test_size: float = 0.2, seed: int = 0) -> t
     >>> image.shape, image.dtype, float(image.min()), float(image.max())
     ((8, 8, 1), dtype('float32'), 0.0, 1.0)
     """
-    images, labels = _read()
+    images, labels = read_digits()
     if split == "random":
         share = number("digits", "test_size", test_size, above=0, below=1)
         if not 1 <= share * COUNT <= COUNT - 1:
@@ -65,7 +65,8 @@ def digits(*, split: str = "random", test_size: float = 0.2, seed: int = 0) -> t
 
 
 @functools.cache
-def _read() -> tuple[np.ndarray, np.ndarray]:
+def read_digits() -> tuple[np.ndarray, np.ndarray]:
+    """All digits, (1797, 8, 8, 1) float32 in sixteenths, and their labels."""
     import gzip
     import hashlib
 

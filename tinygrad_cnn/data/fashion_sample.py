@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from ..io.errors import FileFormatError
-from .dataset import ArrayDataset
+from .arrays import ArrayDataset
 from .idx import read_idx
 from .mnist_family import FASHION_MNIST, SIDE
 

@@ -6,8 +6,6 @@ the batches that it would have seen.
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,19 +16,21 @@ from ..autodiff.effects import effect
 from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
 from ..ops.random import seed_for
+from .ahead import ahead
+from .batch_checks import apply_transform, check_batch
+from .batches import inputs_and_targets
 from .dataset import Samples, check_indices, gather, located
 
-Batch = tuple[np.ndarray, np.ndarray]
 ORDER, TRANSFORM = 0, 1  # independent streams of random numbers within an epoch
 
 
 @named
 class DataLoader:
-    """Iterates over (x (B,H,W,C) float32, y (B,) int64); each ``for`` loop is one epoch.
+    """Iterates over batches (inputs, targets), such as (x (B,H,W,C) float32, y (B,) int64); a ``for`` loop is an epoch.
 
     Parameters
     ----------
-    dataset : a `Dataset`, or anything with `len` and indexing that gives (image, label).
+    dataset : a `Dataset`, or anything with `len` and indexing that gives (input, target); see `tg.data.collate`.
     batch_size : samples per batch; the last one may be smaller.
     shuffle : draw a new order each epoch.
     sampler : decides what an epoch visits, instead of `shuffle`: a `Sampler`, or anything with `len` and
@@ -39,8 +39,10 @@ class DataLoader:
     drop_last : leave out a smaller last batch.
     transform : ``t(x, rng) -> x`` on whole batches (see `tg.data.transforms`); keeps B, float32 and the rank.  With an
         attribute ``changes_labels = True`` it is called ``t(x, y, rng) -> (x, y)``, and labels may become rows of
-        probabilities (B, classes) float32.
+        probabilities (B, classes) float32; `tg.data.transforms.Joint` moves masks, boxes and images along.
     prefetch : number of batches to prepare ahead in a background thread; same batches in the same order.
+    collate : ``f(samples) -> batch``, which makes a batch of a list of samples, in place of `tg.data.collate`.  What it
+        returns is passed on as it is.
 
     Attributes
     ----------
@@ -71,6 +73,7 @@ class DataLoader:
         transform: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
         prefetch: Whole = 0,
         sampler: Any = None,
+        collate: Callable[[list[Any]], Any] | None = None,
     ) -> None:
         _check_dataset(dataset)
         self.dataset, self.sampler = dataset, sampler
@@ -83,6 +86,9 @@ class DataLoader:
         self.shuffle, self.drop_last, self.transform = bool(shuffle), bool(drop_last), transform
         if transform is not None and not callable(transform):
             raise TypeError(f"DataLoader: transform must be callable as t(x, rng), got {type(transform).__name__}.")
+        if collate is not None and not callable(collate):
+            raise TypeError(f"DataLoader: collate must be callable as f(samples), got {type(collate).__name__}.")
+        self.collate = collate
         if len(self) == 0:
             raise ValueError(
                 f"DataLoader: drop_last=True leaves no batch: {self._count()} samples, batch_size {batch_size}. "
@@ -101,7 +107,7 @@ class DataLoader:
         """Samples per epoch."""
         return len(self.dataset if self.sampler is None else self.sampler)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Any]:
         if self.position and not self._resumes:
             self._move_to(self.epoch + 1, 0)
         self._resumes = False
@@ -175,96 +181,38 @@ class DataLoader:
         """A generator of the batches of an epoch from `first` on."""
         order = self.order(epoch)
         batches = (self._batch(order, epoch, k) for k in range(first, len(self)))
-        return _ahead(batches, self.prefetch) if self.prefetch else batches
+        return ahead(batches, self.prefetch) if self.prefetch else batches
 
-    def _batch(self, order: np.ndarray, epoch: int, k: int) -> Batch:
+    def _batch(self, order: np.ndarray, epoch: int, k: int) -> Any:
         indices = order[k * self.batch_size : (k + 1) * self.batch_size]
         try:
-            x, y = gather(self.dataset, indices)
-            _check_batch(self.dataset, len(indices), x, y)
+            batch = gather(self.dataset, indices, self.collate)
+            if self.collate is None:
+                check_batch(self.dataset, len(indices), batch)
             if self.transform is not None:
-                x, y = apply_transform(self.transform, x, y, self._rng(epoch, TRANSFORM, k))
+                batch = self._transformed(batch, self._rng(epoch, TRANSFORM, k))
         except Exception as error:
             raise located(f"DataLoader: batch {k} of epoch {epoch}", error) from error
-        return x, y
+        return batch
 
-
-def apply_transform(transform: Callable[..., Any], x: np.ndarray, y: Any, rng: np.random.Generator) -> Batch:
-    """The transformed batch, checked: still (B, H', W', C'), B as before, and float32; labels still one per image."""
-    name = getattr(transform, "__name__", None) or repr(transform)
-    both = bool(getattr(transform, "changes_labels", False))
-    try:
-        result = transform(x, y, rng) if both else transform(x, rng)
-    except Exception as error:
-        raise located(f"transform {name}", error) from error
-    labels = y
-    if both:
-        if not isinstance(result, tuple) or len(result) != 2:
-            raise TypeError(f"transform {name}: must return a pair (x, y), got {type(result).__name__}.")
-        result, labels = result
-    if not isinstance(result, np.ndarray):
-        raise TypeError(f"transform {name}: must return an array, got {type(result).__name__}.")
-    if result.ndim != x.ndim or len(result) != len(x):
-        raise ValueError(
-            f"transform {name}: must keep the number of images ({len(x)}) and of axes ({x.ndim}); "
-            f"given {x.shape}, it returned {result.shape}."
-        )
-    if result.dtype != x.dtype:
-        raise TypeError(f"transform {name}: must keep dtype {x.dtype}, it returned {result.dtype}.")
-    if both:
-        _check_labels(name, labels, len(x))
-    return result, labels
-
-
-def _check_labels(name: str, labels: Any, count: int) -> None:
-    kinds = ((1, np.dtype(np.int64)), (2, np.dtype(np.float32)))
-    if isinstance(labels, np.ndarray) and (labels.ndim, labels.dtype) in kinds and len(labels) == count:
-        return
-    got = f"{labels.dtype} {labels.shape}" if isinstance(labels, np.ndarray) else type(labels).__name__
-    raise TypeError(
-        f"transform {name}: labels must be class indices ({count},) int64 or rows of probabilities ({count}, classes) "
-        f"float32, it returned {got}."
-    )
-
-
-def _ahead(batches: Any, count: int) -> Iterator[Batch]:
-    """The same batches, made by a thread that stays at most `count` ahead.  Errors come out at their place."""
-    ready: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(count)
-    room = threading.Semaphore(count)
-    stopped = threading.Event()
-
-    def work() -> None:
-        try:
-            while room.acquire() and not stopped.is_set():
-                batch = next(batches, None)
-                ready.put((batch, None))
-                if batch is None:
-                    return
-        except BaseException as error:
-            ready.put((None, error))
-
-    thread = threading.Thread(target=work, name="tinygrad-cnn prefetch", daemon=True)
-    thread.start()
-    try:
-        while True:
-            batch, error = ready.get()
-            if error is not None:
-                raise error
-            if batch is None:
-                return
-            room.release()
-            yield batch
-    finally:  # also when the loop is left early
-        stopped.set()
-        room.release()
-        thread.join()
+    def _transformed(self, batch: Any, rng: np.random.Generator) -> Any:
+        """The batch with its inputs transformed, and perhaps its targets: of the form that it had."""
+        x, y = apply_transform(self.transform, *inputs_and_targets(batch), rng)
+        if isinstance(batch, (tuple, list)):
+            return (x, y)[: len(batch)]
+        return x
 
 
 def _check_dataset(dataset: Any) -> None:
     usable = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
+    if not usable and (hasattr(dataset, "__iter__") or callable(dataset)):
+        raise TypeError(
+            f"DataLoader: needs len and indexing, which {type(dataset).__name__} lacks. If it gives batches, one after "
+            "the other, wrap it in data.Batches(...) and use that in place of a loader."
+        )
     if not usable or isinstance(dataset, (np.ndarray, tuple, dict, str, bytes)):
         raise TypeError(
-            f"DataLoader: needs a data set, got {type(dataset).__name__}. Wrap arrays in ArrayDataset(images, labels)."
+            f"DataLoader: needs a data set, got {type(dataset).__name__}. Wrap arrays in ArrayDataset(inputs, targets)."
         )
     if len(dataset) == 0:
         raise ValueError(f"DataLoader: {getattr(dataset, 'name', 'the data set')} is empty; there is nothing to load.")
@@ -292,13 +240,3 @@ def _drawn(sampler: Any, count: int, rng: np.random.Generator) -> np.ndarray:
     if len(order) != len(sampler):
         raise ValueError(f"{who}.order: must give {len(sampler)} sample numbers, its length; it gave {len(order)}.")
     return order
-
-
-def _check_batch(dataset: Any, count: int, x: Any, y: Any) -> None:
-    who = type(dataset).__name__
-    if not isinstance(x, np.ndarray) or x.dtype != np.float32 or len(x) != count:
-        got = f"{x.dtype} {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
-        raise TypeError(f"{who}.batch: images must be a float32 array of {count}, got {got}.")
-    if not isinstance(y, np.ndarray) or y.dtype != np.int64 or y.shape != (count,):
-        got = f"{y.dtype} {y.shape}" if isinstance(y, np.ndarray) else type(y).__name__
-        raise TypeError(f"{who}.batch: labels must be an int64 array of shape ({count},), got {got}.")

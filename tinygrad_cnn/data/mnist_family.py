@@ -14,7 +14,7 @@ import numpy as np
 
 from ..autodiff.calls import named
 from ..io.errors import FileFormatError
-from .dataset import ArrayDataset
+from .arrays import ArrayDataset
 from .downloads import DownloadError, cache_dir, download
 from .idx import read_idx
 

@@ -55,7 +55,7 @@ class Compose(_Described):
         return any(getattr(t, "changes_labels", False) for t in self.transforms)
 
     def __call__(self, x: np.ndarray, *y_and_rng: Any) -> Any:
-        from .loader import apply_transform
+        from .batch_checks import apply_transform
 
         *labels, rng = y_and_rng
         y = labels[0] if labels else None
