@@ -3,7 +3,7 @@
 from . import transforms
 from .arrays import ArrayDataset
 from .cifar import cifar10
-from .collate import collate
+from .collating import collate
 from .dataset import Dataset, Subset, random_split
 from .digits8x8 import digits
 from .downloads import DownloadError, cache_dir, download

@@ -10,7 +10,7 @@ import numpy as np
 from ..autodiff.numbers import whole
 from ..core.errors import describe
 from ..detection._check import boxes_of
-from .collate import BOXES
+from .collating import BOXES
 
 
 def check_inputs(name: str, inputs: Any, channel_axis: bool) -> Any:

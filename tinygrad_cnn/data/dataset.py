@@ -18,7 +18,7 @@ from ..core.errors import describe
 from ..io.errors import FileFormatError
 from ..ops.random import seed_for
 from .batches import inputs_and_targets
-from .collate import collate
+from .collating import collate
 
 # Errors that can be made again from a message alone.
 REMADE = (ValueError, TypeError, IndexError, RuntimeError, OSError, FileNotFoundError, FileFormatError)
