@@ -27,7 +27,6 @@ MAKE = {  # a data set of each class, and the data sets that functions give with
     "Subset": lambda _: Subset(ArrayDataset(PIXELS, LABELS), [7, 1, 3]),
     "ImageFolder": folder,
     "digit_scenes": lambda _: data.digit_scenes((8, 8))[1],
-    "digit_scenes": lambda _: data.digit_scenes((8, 8))[1],
     "digits": lambda _: data.digits()[1],
     "fashion_mnist_sample": lambda _: data.fashion_mnist_sample()[1],
     "random_split": lambda _: data.random_split(ArrayDataset(PIXELS, LABELS), [0.5, 0.5])[1],
@@ -45,9 +44,9 @@ def check_dataset(made):
     assert (y.dtype, y.shape) == (np.int64, shape), f"labels are {y.shape} {y.dtype}"
     assert np.isfinite(x).all() and x.min() >= 0 and x.max() <= 1
     for k, number in enumerate(numbers):
+        image, label = made[int(number)]
         same = np.array_equal(image, x[k]) and np.array_equal(label, y[k])
         assert same, f"sample {number} differs from its place in a batch"
-        assert np.array_equal(image, x[k]) and np.array_equal(label, y[k]), f"sample {number} differs from its place in a batch"
     assert np.array_equal(made[-1][0], made[len(made) - 1][0])
     if made.classes:
         assert y.min() >= 0 and y.max() < len(made.classes)

@@ -16,10 +16,12 @@ from .mnist_family import fashion_mnist, mnist
 from .packages import fetch
 from .samplers import BalancedSampler, Sampler, WeightedSampler
 from .scenes import digit_scenes
+from .streams import Batches
 
 __all__ = [
     "ArrayDataset",
     "BalancedSampler",
+    "Batches",
     "DataLoader",
     "Dataset",
     "DownloadError",

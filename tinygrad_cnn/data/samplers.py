@@ -94,12 +94,7 @@ class BalancedSampler(Sampler):
     """
 
     def __init__(self, labels: Any, count: int | None = None) -> None:
-        values = np.asarray(getattr(labels, "labels", labels))
-        if values.ndim != 1 or not values.size or values.dtype.kind not in "iu":
-            raise ValueError(
-                "BalancedSampler: labels must be class indices (N,), or of a data set with such labels, "
-                f"got {values.dtype} {values.shape}."
-            )
+        values = _class_indices(labels)
         self.count = _count("BalancedSampler", count, len(values))
         self.samples = len(values)
         self.members = [np.flatnonzero(values == label) for label in np.unique(values)]
@@ -119,6 +114,19 @@ class BalancedSampler(Sampler):
         for members in self.members:
             value = zlib.crc32(members.tobytes(), value)
         return value
+
+
+def _class_indices(labels: Any) -> np.ndarray:
+    """Class indices (N,), or those of a data set."""
+    if hasattr(labels, "labels") or not hasattr(labels, "batch"):
+        given = getattr(labels, "labels", labels)
+        values = np.asarray(given) if np.ndim(given) else np.zeros(())
+        if values.ndim == 1 and values.size and values.dtype.kind in "iu":
+            return values
+        got = f"got {values.dtype} {values.shape}"
+    else:
+        got = f"but the targets of {labels!r} are others; pass an index for each sample to balance by"
+    raise ValueError(f"BalancedSampler: labels must be class indices (N,), or of a data set with such labels, {got}.")
 
 
 def _count(who: str, count: Any, default: int) -> int:

@@ -1,0 +1,23 @@
+"""What all transforms share: how they show their settings, and what a size is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...autodiff.numbers import wholes
+
+Transform = Callable[..., Any]
+
+
+class Described:
+    """Shows its settings, for messages and run records."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
+
+
+def pair(who: str, name: str, value: Any, least: int) -> tuple[int, int]:
+    """A height and a width; one number stands for both."""
+    height, width = wholes(who, name, value, least, count=2, form="(height, width)", equal=True)
+    return height, width
