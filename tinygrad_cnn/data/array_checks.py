@@ -91,7 +91,7 @@ def _check_finite(name: str, where: str, noun: str, array: np.ndarray) -> None:
         first, *rest = (int(k) for k in np.argwhere(~np.isfinite(array))[0])
         place = f" at {'(row, column, channel) ' if array.ndim == 4 else ''}{tuple(rest)}" if rest else ""
         shown = f"{noun} {first}" if not where else f"{where}[{first}]"
-        raise ValueError(f"{name}: {shown} holds {array[(first, *rest)]}{place}.")
+        raise ValueError(f"{name}: {shown} holds {array.item(first, *rest)}{place}.")
 
 
 def _check_kind(name: str, noun: str, array: np.ndarray, in_classes: bool) -> None:
@@ -123,7 +123,7 @@ def _check_classes(name: str, array: np.ndarray, classes: tuple[str, ...], ignor
     rule = f"0 to {len(classes) - 1} for {len(classes)} classes" if classes else "at least 0"
     place = f" at {tuple(rest)}" if rest else ""
     rule += ". For pixels without a class, pass ignore_index" if rest and ignore_index is None else ""
-    raise ValueError(f"{name}: label {array[(first, *rest)]} of sample {first}{place} is out of range: {rule}.")
+    raise ValueError(f"{name}: label {array.item(first, *rest)} of sample {first}{place} is out of range: {rule}.")
 
 
 # -- lists: an entry for each sample, of a shape of its own --------------------------------------------------------

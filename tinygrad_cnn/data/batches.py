@@ -83,13 +83,15 @@ def _lengths(part: Any, where: str) -> Iterator[Lengths]:
         for k, value in enumerate(part):
             yield from _lengths(value, f"{where}[{k}]")
     else:
-        shape = getattr(part, "shape", ())
+        shape: tuple[int, ...] = getattr(part, "shape", ())
         if len(shape):
             yield where, (int(shape[0]),)
 
 
 def mapped(change: Callable[[Any], Any], part: Any) -> Any:
     """Return the same structure of what `change` makes of each array or list in it; None stays None."""
+    if isinstance(part, np.ndarray):  # first, since most are
+        return change(part)
     if isinstance(part, Mapping):
         return {key: mapped(change, value) for key, value in part.items()}
     if isinstance(part, tuple):

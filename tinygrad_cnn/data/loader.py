@@ -197,6 +197,7 @@ class DataLoader:
 
     def _transformed(self, batch: Any, rng: np.random.Generator) -> Any:
         """The batch with its inputs transformed, and perhaps its targets: of the form that it had."""
+        assert self.transform is not None
         x, y = apply_transform(self.transform, *inputs_and_targets(batch), rng)
         if isinstance(batch, (tuple, list)):
             return (x, y)[: len(batch)]

@@ -48,9 +48,8 @@ class Batches:
     def __init__(self, source: Iterable[Any] | Callable[..., Iterable[Any]], length: Whole | None = None) -> None:
         self.makes = not hasattr(source, "__iter__")
         if isinstance(source, (str, bytes, dict)) or (self.makes and not callable(source)):
-            raise TypeError(
-                f"Batches: source must be an iterable of batches or a function, got {type(source).__name__}."
-            )
+            got = type(source).__name__
+            raise TypeError(f"Batches: source must be an iterable of batches or a function, got {got}.")
         self.source = source
         self.length = None if length is None else whole("Batches", "length", length)
         self.epoch = self.position = 0
@@ -73,7 +72,7 @@ class Batches:
         self._latest = me = object()
         epoch, first = self.epoch, self.position
         k = first
-        for batch in self._from(epoch, first):
+        for batch in () if k == self.length else self._from(epoch, first):
             k += 1
             if self._latest is me:
                 self._move_to(epoch, k)
@@ -82,8 +81,8 @@ class Batches:
                 break
         if self.length is not None and k < self.length:
             raise ValueError(
-                f"Batches: the {_kind(self.source)} ended after {k} batches of epoch {epoch}; length={self.length} asks "
-                "for more. Give a smaller length, or a function that makes the batches anew for each epoch."
+                f"Batches: the {_kind(self.source)} ended after {k} batches of epoch {epoch}; length={self.length} "
+                "asks for more. Give a smaller length, or a function that makes the batches anew for each epoch."
             )
         if k == 0:
             raise ValueError(f"Batches: the {_kind(self.source)} gave no batches in epoch {epoch}.")

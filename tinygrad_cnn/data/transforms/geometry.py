@@ -32,7 +32,7 @@ class RandomCrop(Geometric):
         def image(x: np.ndarray) -> np.ndarray:
             s = scale_of(x, height)
             padded = np.pad(x, ((0, 0), (s * p, s * p), (s * q, s * q), *((0, 0),) * (x.ndim - 3)))
-            windows = np.lib.stride_tricks.sliding_window_view(padded, (s * h, s * w), axis=(1, 2))  # type: ignore[call-overload]  # NumPy's stubs want one number
+            windows = np.lib.stride_tricks.sliding_window_view(padded, (s * h, s * w), axis=(1, 2))
             chosen = windows[np.arange(len(x)), s * top, s * left]
             return np.ascontiguousarray(np.moveaxis(chosen, (-2, -1), (1, 2)))
 
