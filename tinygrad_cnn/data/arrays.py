@@ -152,5 +152,5 @@ def _renamed(name: str, value: Any, old: str, given: Any) -> Any:
         return value
     if value is not None:
         raise TypeError(f"ArrayDataset: {old}= is the former name of {name}=; give one of them.")
-    warnings.warn(f"ArrayDataset: {old}= is now called {name}=.", DeprecationWarning, stacklevel=5)
+    warnings.warn(f"ArrayDataset: {old}= is now called {name}=.", DeprecationWarning, stacklevel=4)
     return given

@@ -14,14 +14,13 @@ BOXES = "boxes"  # the entry of a dict of targets whose rows the other rows of n
 
 
 @named
-def collate(samples: Sequence[Any], numbers: Sequence[int] | None = None) -> Any:
+def collate(samples: Sequence[Any]) -> Any:
     """Stack samples into a batch of the same structure; `DataLoader` does so unless it is given another function.
 
     Parameters
     ----------
     samples : (input, target) each, or (input,), or an input that is no tuple.  Inputs and targets are arrays or
         numbers, or tuples and dicts of them.
-    numbers : which samples of the data set they are, for messages.
 
     Returns
     -------
@@ -43,9 +42,14 @@ def collate(samples: Sequence[Any], numbers: Sequence[int] | None = None) -> Any
     >>> x.shape, [b.shape for b in y["boxes"]], y["count"]
     ((3, 8, 8, 1), [(2, 4), (0, 4), (1, 4)], array([2, 0, 1]))
     """
+    return stack(samples, range(len(samples)))
+
+
+def stack(samples: Sequence[Any], numbers: Sequence[int]) -> Any:
+    """As `collate`, of samples that have these numbers in their data set."""
     if not len(samples):
         raise ValueError("a batch of single samples needs at least one of them, got no indices.")
-    names = [f"sample {k}" for k in (range(len(samples)) if numbers is None else numbers)]
+    names = [f"sample {k}" for k in numbers]
     if not isinstance(samples[0], (tuple, list)):
         return _stacked(list(samples), names, "inputs", "")
     count = len(samples[0])
@@ -74,7 +78,7 @@ def _stacked(parts: list[Any], names: list[str], side: str, where: str) -> Any:
         made = {
             key: _stacked([part[key] for part in parts], names, side, f"{where}[{key!r}]")
             for key in first
-            if not (BOXES in first and side == "targets" and np.ndim(first[key]) == 1)
+            if not (BOXES in first and side == "targets" and _is_row(first[key]))
         }
         return {key: made[key] if key in made else _listed(parts, key) for key in first}
     if isinstance(first, tuple):
@@ -115,6 +119,10 @@ def _array(parts: list[Any], names: list[str], side: str, where: str) -> Any:
     return converted(np.stack(arrays), pixels)
 
 
+def _is_row(value: Any) -> bool:
+    return getattr(value, "ndim", None) == 1 or (isinstance(value, list) and all(map(np.isscalar, value)))
+
+
 def _are_boxes(arrays: list[np.ndarray]) -> bool:
     return all(a.ndim == 2 and a.shape[1] == 4 and a.dtype.kind == "f" for a in arrays)
 
@@ -143,7 +151,7 @@ def _numbers(array: np.ndarray, side: str) -> str:
 
 
 def _shown(part: Any, side: str, where: str) -> str:
-    if np.ndim(part) or where or side == "inputs" or isinstance(part, np.ndarray):
+    if where or side == "inputs" or isinstance(part, (np.ndarray, list)):
         return side + where
     return f"label={part!r}"
 

@@ -18,7 +18,7 @@ from ..core.errors import describe
 from ..io.errors import FileFormatError
 from ..ops.random import seed_for
 from .batches import inputs_and_targets
-from .collating import collate
+from .collating import stack
 
 # Errors that can be made again from a message alone.
 REMADE = (ValueError, TypeError, IndexError, RuntimeError, OSError, FileNotFoundError, FileFormatError)
@@ -148,7 +148,7 @@ def gather(dataset: Any, indices: np.ndarray, collated: Callable[[list[Any]], An
 
 def stacked(dataset: Any, indices: np.ndarray) -> Any:
     """Single samples as a batch; one that does not fit is named."""
-    return collate(single(dataset, indices), indices.tolist())
+    return stack(single(dataset, indices), indices.tolist())
 
 
 def single(dataset: Any, indices: np.ndarray) -> list[Any]:
