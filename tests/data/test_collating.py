@@ -79,9 +79,7 @@ def test_structures_that_differ_are_named():
         only((IMAGE, {"a": 0}), (IMAGE, {"b": 0}))
     with pytest.raises(TypeError, match=r"sample 1: inputs must be a tuple of 2, as of sample 0, got a tuple of 1"):
         only(((IMAGE, IMAGE), 0), ((IMAGE,), 0))
-    with pytest.raises(
-        TypeError, match=r"sample 0: must be a pair .*, got 3 entries. .*\(\(x1, x2\), y\)"
-    ):
+    with pytest.raises(TypeError, match=r"sample 0: must be a pair .*, got 3 entries. .*\(\(x1, x2\), y\)"):
         only((IMAGE, IMAGE, 0))
     with pytest.raises(TypeError, match=r"sample 1: targets\['a'\] must be a whole number, as that of sample 0"):
         only((IMAGE, {"a": 0}), (IMAGE, {"a": 0.5}))
