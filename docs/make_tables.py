@@ -238,8 +238,6 @@ def classes(module: Any, base: type) -> list[str]:
 
 
 def counts() -> str:
-    kinds = {name: value for name, value in vars(data.transforms).items() if inspect.isclass(value)}
-    transforms = [k for k, v in kinds.items() if v.__module__ == data.transforms.__name__ and not k.startswith("_")]
     rows = {
         "ops in the registry": [op.name for op in own_ops()],
         "functions beside them": list(compositions()),
@@ -247,8 +245,8 @@ def counts() -> str:
         "networks by name": list(models.names),
         "optimisers": classes(optim, optim.Optimizer),
         "schedules": classes(optim, optim.Schedule),
-        "data sets": ["digits", "mnist", "fashion_mnist", "cifar10", "ImageFolder", "ArrayDataset"],
-        "transforms": sorted(transforms),
+        "data sets": ["digits", "digit_scenes", "mnist", "fashion_mnist", "cifar10", "ImageFolder", "ArrayDataset"],
+        "transforms": [name for name in data.transforms.__all__ if name != "Move"],
     }
     rows["data sets"] = [name for name in rows["data sets"] if hasattr(data, name)]
     lines = ["| what | how many | which |", "|---|---|---|"]

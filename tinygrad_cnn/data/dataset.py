@@ -6,8 +6,8 @@ Anything with ``__len__`` and ``__getitem__`` serves as one; `gather` takes samp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -23,12 +23,14 @@ from .collating import stack
 # Errors that can be made again from a message alone.
 REMADE = (ValueError, TypeError, IndexError, RuntimeError, OSError, FileNotFoundError, FileFormatError)
 
+Sample: TypeAlias = tuple[Any, ...] | list[Any] | Mapping[Any, Any] | np.ndarray  # (input, target), or an input alone
+
 
 class Samples(Protocol):
     """What can be loaded: a `Dataset`, or any other object of a length whose items are (input, target)."""
 
     def __len__(self) -> int: ...
-    def __getitem__(self, index: int, /) -> Any: ...
+    def __getitem__(self, index: int, /) -> Sample: ...
 
 
 class Dataset:
