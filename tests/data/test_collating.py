@@ -52,6 +52,8 @@ def test_targets_of_several_shapes_stay_a_list():
     assert isinstance(boxes, list)
     _, y = only((IMAGE, {"boxes": np.zeros((1, 4)), "labels": np.array([3])}))
     assert isinstance(y["labels"], list) and y["labels"][0].dtype == np.int64
+    samples = [(IMAGE, {"boxes": np.zeros((n, 4)), "labels": [7] * n}) for n in (0, 1)]
+    assert [b.dtype for b in only(*samples)[1]["labels"]] == [np.int64, np.int64]
     _, pixels = only((IMAGE, np.full((2, 2, 3), 255, np.uint8)), (IMAGE, np.full((3, 2, 3), 255, np.uint8)))
     assert [p.max() for p in pixels] == [1, 1]
 

@@ -166,6 +166,7 @@ def test_in_a_loader_with_resume(prefetch):
         (lambda: T.Joint(MOVES[3], "mask")(X, X, rng()), TypeError, r"must be masks \(B,H,W\) for .* got float32"),
         (lambda: T.Joint(MOVES[3], "image")(X, X[:, 1:], rng()), ValueError, "of the size of the inputs"),
         (lambda: T.Joint(MOVES[3], "boxes")(X, X, rng()), ValueError, r"must be a list of 40 arrays .* float32"),
+        (lambda: T.Joint(MOVES[3], "boxes")(X, [np.zeros((2, 5))] * B, rng()), ValueError, "must be boxes"),
         (lambda: T.Joint(MOVES[3], {"a": "mask"})(X, {"b": CODES}, rng()), ValueError, "must be a dict of 'a', got"),
         (lambda: T.Joint(MOVES[3], ("mask", None))(X, CODES, rng()), ValueError, "must be a tuple of 2, got int64"),
         (lambda: T.Joint(T.RandomCrop(99), "mask")(X, CODES, rng()), ValueError, "transform RandomCrop: .* fit"),
@@ -195,6 +196,12 @@ def test_mixup_of_floats_and_of_masks():
             T.Mixup(*settings)(X, wrong, rng())
     with pytest.raises(TypeError, match="one array, got dict"):
         T.Mixup(0.2)(X, {"a": y}, rng())
+
+
+def test_beside_other_transforms():
+    t = T.Compose([T.Normalize(0.5, 0.5), T.Joint(T.RandomFlip(), "mask"), T.Joint(T.Resize(5), "mask")])
+    for x, y in DataLoader(ArrayDataset(X, CODES), 16, transform=t, prefetch=2):
+        assert x.shape[:3] == y.shape == (len(x), 5, 5)
 
 
 def test_masks_are_moved_in_a_data_set_of_arrays():

@@ -49,6 +49,24 @@ def test_what_a_batch_is():
         np.testing.assert_array_equal(np.rint(x[:, 0, 0, 0] * 255) % 5, y)
 
 
+def test_no_seed_is_seed_0():
+    loaders = [DataLoader(DATA, 5, shuffle=True, **settings) for settings in ({}, {"seed": None}, {"seed": 0})]
+    assert numbers(loaders[0]) == numbers(loaders[1]) == numbers(loaders[2])
+    assert loaders[0].state_dict() == loaders[2].state_dict()
+
+
+def test_batches_of_nothing_do_not_end_an_epoch():
+    assert list(DataLoader(DATA, 5, collate=lambda samples: None, prefetch=2)) == [None] * 5
+
+
+def test_transforms_of_several_inputs():
+    both = ArrayDataset((PIXELS, np.arange(23.0)), np.arange(23))
+    (x, age), _ = next(iter(DataLoader(both, 5, transform=lambda x, rng: (x[0], x[1] + 1))))
+    assert x.shape == (5, 3, 3, 1) and age.tolist() == [1, 2, 3, 4, 5]
+    with pytest.raises(RuntimeError, match=r"transform RandomFlip.* \(of inputs that are a tuple\)"):
+        next(iter(DataLoader(both, 5, transform=transforms.RandomFlip())))
+
+
 def test_orders_depend_on_seed_and_epoch_alone():
     loader, again, other = (DataLoader(DATA, 5, shuffle=True, seed=s) for s in (1, 1, 2))
     orders = [numbers(loader) for _ in range(3)]

@@ -85,6 +85,10 @@ def test_lists_of_boxes():
     hold(ArrayDataset(X, same), PIXELS, same)
     whole = ArrayDataset(X, [[[0, 0, 2, 3]], []] * 3 + [[]])
     assert [b.shape for b in whole.batch([0, 1])[1]] == [(1, 4), (0, 4)]
+    labels = [[3], []] * 3 + [[]]
+    made = ArrayDataset(X, {"boxes": [[[0, 0, 2, 3]], []] * 3 + [[]], "labels": labels})
+    for y in (made.batch([0, 1])[1], next(iter(DataLoader(Subset([made[0], made[1]], [0, 1]), 2)))[1]):
+        assert [(b.shape, b.dtype) for b in y["labels"]] == [((1,), I64), ((0,), I64)]
 
 
 @pytest.mark.parametrize("sorts", [SORTS, [np.zeros(1, int)] * N])
@@ -156,6 +160,7 @@ def test_pixels_without_a_class():
         (X, BOXES[:3], ValueError, "7 inputs need 7 entries of targets, got 3"),
         (X, [np.array([[2.0, 0, 0, 1]])] * N, ValueError, r"targets\[0\]\[0\] = \(2, 0, 0, 1\) is inverted"),
         (X, [{"boxes": b, "labels": b[:1]} for b in BOXES], ValueError, r"targets\[2\] has 2 boxes and 1 of 'labels'"),
+        (X, {"boxes": BOXES, "labels": SORTS}, ValueError, r"label 1 of sample 2 \(box 1\) is out of range: 0 to 0"),
         (X, [{"boxes": b} for b in BOXES[:-1]] + [{}], TypeError, r"targets\[6\] must be a dict of 'boxes'"),
         (
             X,
@@ -171,7 +176,7 @@ def test_pixels_without_a_class():
 )
 def test_bad_arrays_are_named(inputs, targets, error, words):
     with pytest.raises(error, match=words):
-        ArrayDataset(inputs, targets)
+        ArrayDataset(inputs, targets, classes=["cat"] if isinstance(targets, dict) and "labels" in targets else ())
 
 
 def test_the_former_names_warn():

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+END = object()
+
 
 def ahead(batches: Any, count: int) -> Iterator[Any]:
     """The same batches, made by a thread that stays at most `count` ahead.  Errors come out at their place."""
@@ -17,9 +19,9 @@ def ahead(batches: Any, count: int) -> Iterator[Any]:
     def work() -> None:
         try:
             while room.acquire() and not stopped.is_set():
-                batch = next(batches, None)
+                batch = next(batches, END)
                 ready.put((batch, None))
-                if batch is None:
+                if batch is END:
                     return
         except BaseException as error:
             ready.put((None, error))
@@ -31,7 +33,7 @@ def ahead(batches: Any, count: int) -> Iterator[Any]:
             batch, error = ready.get()
             if error is not None:
                 raise error
-            if batch is None:
+            if batch is END:
                 return
             room.release()
             yield batch

@@ -58,7 +58,11 @@ def check_targets(name: str, targets: Any, count: int, classes: tuple[str, ...],
             _check_classes(name, array, classes, ignore_index)
         return _read_only(array.astype(np.int64) if array.ndim == 1 else array)
 
-    return None if targets is None else _each(checked, targets, "targets")
+    made = None if targets is None else _each(checked, targets, "targets")
+    if isinstance(made, dict) and BOXES in made and isinstance(made.get("labels"), list) and classes:
+        for k, row in enumerate(made["labels"]):
+            _check_classes(name, row, classes, ignore_index, k)
+    return made
 
 
 def _each(check: Any, part: Any, root: str, where: str = "", beside: bool = False) -> Any:
@@ -113,17 +117,21 @@ def _check_count(name: str, where: str, array: np.ndarray, count: int) -> None:
         raise ValueError(f"{name}: {count} images need {wanted}{place}, got {array.shape}.")
 
 
-def _check_classes(name: str, array: np.ndarray, classes: tuple[str, ...], ignore_index: int | None) -> None:
+def _check_classes(
+    name: str, array: np.ndarray, classes: tuple[str, ...], ignore_index: int | None, sample: int | None = None
+) -> None:
+    """Refuse indices that are not of a class, in an array of all samples or in that of the boxes of one `sample`."""
     bad = (array < 0) | (array >= len(classes)) if classes else array < 0
     if ignore_index is not None:
         bad &= array != ignore_index
     if not bad.any():
         return
-    first, *rest = (int(k) for k in np.argwhere(bad)[0])
+    at = tuple(int(k) for k in np.argwhere(bad)[0])
+    first, *rest = at if sample is None else (sample, *at)
     rule = f"0 to {len(classes) - 1} for {len(classes)} classes" if classes else "at least 0"
-    place = f" at {tuple(rest)}" if rest else ""
-    rule += ". For pixels without a class, pass ignore_index" if rest and ignore_index is None else ""
-    raise ValueError(f"{name}: label {array.item(first, *rest)} of sample {first}{place} is out of range: {rule}.")
+    place = "" if not rest else f" at {tuple(rest)}" if sample is None else f" (box {rest[0]})"
+    rule += ". For pixels without a class, pass ignore_index" if array.ndim > 1 and ignore_index is None else ""
+    raise ValueError(f"{name}: label {array.item(*at)} of sample {first}{place} is out of range: {rule}.")
 
 
 # -- lists: an entry for each sample, of a shape of its own --------------------------------------------------------
@@ -156,6 +164,8 @@ def _listed(name: str, noun: str, values: list[Any]) -> Any:
         return made
     arrays = [_array(name, f"{noun}[{k}]", value) for k, value in enumerate(values)]
     boxes = any(array.ndim == 2 and array.shape[1] == 4 for array in arrays)
+    if not boxes and {array.dtype.kind for array in arrays if array.size} <= {"i", "u"}:
+        arrays = [array if array.size else array.astype(np.int64) for array in arrays]  # an empty list is of floats
     return [_entry(name, f"{noun}[{k}]", array, boxes) for k, array in enumerate(arrays)]
 
 

@@ -40,7 +40,8 @@ class ArrayDataset(Dataset):
           belongs to them, as in ``{"boxes": (n, 4), "labels": (n,)}``, which makes a dict of lists;
         - other lists of N arrays whose shapes differ;
         - a tuple or dict of these.
-    classes, name, attribution : as for `Dataset`.
+    classes : names of the classes, which targets of one array, and ``"labels"`` beside boxes, are checked against.
+    name, attribution : as for `Dataset`.
     ignore_index : a class index beside those of `classes` that is allowed: that of pixels without a class.
     channel_axis : False leaves inputs (N,T,F) as they are, which otherwise are images of one channel.
 

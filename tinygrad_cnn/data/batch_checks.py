@@ -20,7 +20,8 @@ def apply_transform(transform: Callable[..., Any], x: Any, y: Any, rng: np.rando
     try:
         result = transform(x, y, rng) if both else transform(x, rng)
     except Exception as error:
-        raise located(f"transform {name}", error) from error
+        of = "" if isinstance(x, np.ndarray) else f" (of inputs that are a {type(x).__name__})"
+        raise located(f"transform {name}{of}", error) from error
     targets = y
     if both:
         if not isinstance(result, tuple) or len(result) != 2:

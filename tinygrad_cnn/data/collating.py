@@ -93,8 +93,11 @@ def _stacked(parts: list[Any], names: list[str], side: str, where: str) -> Any:
 
 
 def _listed(parts: list[Any], key: Any) -> list[np.ndarray]:
+    """The rows of each sample; those without numbers are of the kind of the others."""
     arrays = [np.asarray(part[key]) for part in parts]
-    return [converted(array, False).copy() for array in arrays]
+    kinds = {array.dtype.kind for array in arrays if array.size} or {"i"}
+    dtype = np.dtype(np.float32 if "f" in kinds else np.int64)
+    return [array.astype(dtype) for array in arrays]
 
 
 def _array(parts: list[Any], names: list[str], side: str, where: str) -> Any:

@@ -148,16 +148,20 @@ class Joint(Described):
             raise TypeError("Joint: this move has no way for boxes; give Move(image, boxes=...).")
         if not isinstance(part, list) or len(part) != shapes[0][0]:
             raise ValueError(f"Joint: {where} must be a list of {shapes[0][0]} arrays (n, 4), got {_named(part)}.")
+        for k, boxes in enumerate(part):
+            if np.size(boxes) and (np.ndim(boxes) != 2 or np.shape(boxes)[1] != 4):
+                raise ValueError(f"Joint: {where}[{k}] must be boxes (n, 4), got {_named(boxes)}.")
+        part = [np.asarray(boxes, np.float32).reshape(-1, 4) for boxes in part]
         height, width = shapes[1][1:3]
         limits = np.array([width, height, width, height], np.float32)
-        kept, boxes = [], []
+        kept, remaining = [], []
         for moved in move.boxes(part):
             cut = np.clip(moved, 0, limits).astype(np.float32)
             before, after = _areas(moved), _areas(cut)
             keep = (after > 0) & (after >= self.min_visible * before)
             kept.append(keep)
-            boxes.append(cut[keep])
-        return boxes, kept
+            remaining.append(cut[keep])
+        return remaining, kept
 
 
 class _Of:
