@@ -122,3 +122,54 @@ def test_folders_that_are_none(root, tmp_path):
 def test_bad_settings(root, settings, words):
     with pytest.raises(ValueError, match=words):
         ImageFolder(root, **settings)
+
+
+# -- masks ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    for k in range(4):
+        write(tmp_path / "pictures" / f"day{k % 2}" / f"{k}.jpg", seed=k)
+        path = tmp_path / "masks" / f"day{k % 2}" / f"{k}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mask = Image.fromarray((np.arange(20).reshape(4, 5) % (k + 1)).astype(np.uint8))
+        if k == 2:
+            mask = mask.convert("P")
+            mask.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
+            mask.putdata([v % 3 for v in range(20)])
+        mask.save(path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("cache", [False, True])
+def test_masks_have_the_paths_of_the_pictures(scenes, cache):
+    data = ImageFolder(scenes / "pictures", masks=scenes / "masks", classes="abcd", cache=cache)
+    assert len(data) == 4 and data.classes == tuple("abcd") and not hasattr(data, "labels")
+    for _ in range(2):
+        x, y = next(iter(DataLoader(data, 4)))
+        assert x.shape == (4, 4, 5, 3) and y.dtype == np.int64
+        for path, mask in zip(data.paths, y, strict=True):
+            np.testing.assert_array_equal(mask, np.arange(20).reshape(4, 5) % (int(path.stem) + 1))
+    _, mask = ImageFolder(scenes / "pictures", (8, 10), masks=scenes / "masks")[3]
+    np.testing.assert_array_equal(mask, (np.arange(20).reshape(4, 5) % 4).repeat(2, 0).repeat(2, 1))
+
+
+def test_masks_may_lie_in_the_folder_of_the_pictures(scenes):
+    (scenes / "masks").rename(scenes / "pictures" / "masks")
+    assert len(ImageFolder(scenes / "pictures", masks=scenes / "pictures" / "masks")) == 4
+
+
+def test_bad_masks_are_named(scenes):
+    with pytest.raises(FileFormatError, match=r"3.png: holds the class 2; there are 2, .* ignore_index"):
+        ImageFolder(scenes / "pictures", masks=scenes / "masks", classes="ab")[3]
+    with pytest.raises(FileFormatError, match=r"0.jpg: a mask is a grey picture.*mode RGB"):
+        ImageFolder(scenes / "masks", masks=scenes / "pictures")[0]
+    ImageFolder(scenes / "pictures", masks=scenes / "masks", classes="abc", ignore_index=3)[3]
+    (scenes / "masks" / "day1" / "3.png").unlink()
+    with pytest.raises(ValueError, match=r"day1.3.jpg has no mask; it would be .*day1.3.png, or with another suffix"):
+        ImageFolder(scenes / "pictures", masks=scenes / "masks")
+    with pytest.raises(FileNotFoundError, match="ImageFolder: .*nowhere: no such folder"):
+        ImageFolder(scenes / "pictures", masks=scenes / "nowhere")
+    with pytest.raises(ValueError, match="classes go with masks="):
+        ImageFolder(scenes / "pictures", classes="ab")

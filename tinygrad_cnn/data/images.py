@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,40 @@ def decode_image(
     if channels is not None and not (is_whole(channels) and channels in MODES):
         raise ValueError(f"load_image: channels must be 1, 3, 4 or None, got {channels!r}.")
     pair = check_size(size)
+    picture = _opened(file, name, pixels, lambda opened: _converted(opened, channels))
+    from PIL import Image
+
+    if within is not None:
+        picture.thumbnail((within, within), Image.Resampling.BILINEAR)
+    if pair is not None:
+        picture = picture.resize(pair[::-1], Image.Resampling.BILINEAR)
+    values = np.asarray(picture)
+    values = values[..., None] if values.ndim == 2 else values
+    return np.divide(values, np.float32(255), dtype=np.float32)
+
+
+def decode_mask(file: Any, size: int | tuple[int, int] | None = None, *, name: str = "the mask") -> np.ndarray:
+    """The class of each pixel, (H,W) whole numbers: the values of a grey picture, or the colours' numbers of a palette.
+
+    From a path or an open binary file; resized to the nearest pixel.  FileFormatError for a picture in true colour.
+    """
+    pair = check_size(size)
+    picture = _opened(file, name, None, _upright)
+    from PIL import Image
+
+    if picture.mode not in ("1", "L", "P") and not picture.mode.startswith("I"):
+        raise FileFormatError(
+            f"{name}: a mask is a grey picture, or one with a palette, whose values are class indices; "
+            f"this one has mode {picture.mode}."
+        )
+    if pair is not None:
+        picture = picture.resize(pair[::-1], Image.Resampling.NEAREST)
+    values = np.asarray(picture)
+    return values.astype(np.uint8) if values.dtype.kind == "b" else values
+
+
+def _opened(file: Any, name: str, pixels: int | None, convert: Callable[[Any], Any]) -> Any:
+    """What `convert` makes of a picture while its file is open; all that can be wrong with it is a FileFormatError."""
     try:
         from PIL import Image
     except ImportError:
@@ -72,27 +107,27 @@ def decode_image(
                     raise Image.DecompressionBombError(
                         f"{opened.width:,} x {opened.height:,} are more than {pixels:,}. Make it smaller."
                     )
-                picture = _converted(opened, channels)
+                return convert(opened)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise FileFormatError(f"{name}: too many pixels to be a sane picture: {error}") from None
     except PermissionError:
         raise
     except Exception as error:  # Pillow's decoders raise a dozen types for damaged files
         raise FileFormatError(f"{name}: not a readable {', '.join(FORMATS)} image ({_reason(error)}).") from None
-    if within is not None:
-        picture.thumbnail((within, within), Image.Resampling.BILINEAR)
-    if pair is not None:
-        picture = picture.resize(pair[::-1], Image.Resampling.BILINEAR)
-    values = np.asarray(picture)
-    values = values[..., None] if values.ndim == 2 else values
-    return np.divide(values, np.float32(255), dtype=np.float32)
+
+
+def _upright(picture: Any) -> Any:
+    """Turned as its camera noted, and read from the file."""
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(picture)
 
 
 def _converted(picture: Any, channels: int | None) -> Any:
     """Upright, 8 bits, with the channels that were asked for."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    picture = ImageOps.exif_transpose(picture)
+    picture = _upright(picture)
     if picture.mode.startswith("I"):  # 16-bit grey
         values = np.asarray(picture).astype(np.float64) / 257
         picture = Image.fromarray(np.clip(np.round(values), 0, 255).astype(np.uint8))
