@@ -119,7 +119,7 @@ def test_a_transform_of_ones_own():
     x, mask = T.Joint(Roll(), "mask")(X, CODES, rng())
     np.testing.assert_array_equal(mask, x[..., 0])
     assert (mask != CODES).any()
-    with pytest.raises(TypeError, match=r"this move has no way for boxes; give Move\(image, boxes=...\)"):
+    with pytest.raises(TypeError, match=r"does not say how boxes move; return Move\(image, boxes=...\)"):
         T.Joint(Roll(), "boxes")(X, [np.zeros((0, 4))] * B, rng())
 
 

@@ -70,7 +70,7 @@ class DataLoader:
         shuffle: bool = False,
         seed: Whole | None = None,
         drop_last: bool = False,
-        transform: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
+        transform: Callable[..., Any] | None = None,
         prefetch: Whole = 0,
         sampler: Any = None,
         collate: Callable[[list[Any]], Any] | None = None,

@@ -137,10 +137,15 @@ class Batches:
             )
         for _ in range(start - self._taken):
             next(batches, None)
-            self._taken += 1
+            self._take_one()
         for batch in batches:
-            self._taken += 1
+            self._take_one()
             yield batch
+
+    @effect
+    def _take_one(self) -> None:
+        """Note that a source which cannot begin again has given one batch more."""
+        self._taken += 1
 
     def __repr__(self) -> str:
         count = self.length if self.makes or not hasattr(self.source, "__len__") else len(self)

@@ -145,7 +145,9 @@ class Joint(Described):
     def _boxes(self, move: Move, part: Any, where: str, shapes: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """The boxes that remain, cut at the edges, and which of those before they are."""
         if move.boxes is None:
-            raise TypeError("Joint: this move has no way for boxes; give Move(image, boxes=...).")
+            raise TypeError(
+                "Joint: this transform does not say how boxes move; return Move(image, boxes=...) from its draw."
+            )
         if not isinstance(part, list) or len(part) != shapes[0][0]:
             raise ValueError(f"Joint: {where} must be a list of {shapes[0][0]} arrays (n, 4), got {_named(part)}.")
         for k, boxes in enumerate(part):

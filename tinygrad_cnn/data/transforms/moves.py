@@ -23,7 +23,7 @@ class Move:
     image : of (B,H,W,C) makes (B,H',W',C).
     mask : the same for class indices (B,H,W), without values between them; None: `image` does.
     boxes : of B arrays (n, 4), x0, y0, x1, y1 in pixels of the image, makes those in the new image; it need not cut
-        them at the edges.  None: boxes cannot be moved.
+        them at the edges.  None: `Joint` refuses boxes.
 
     Examples
     --------
