@@ -8,6 +8,7 @@ With --check nothing is written; the exit code says whether the pages are up to 
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import re
 import sys
@@ -23,6 +24,7 @@ sys.path.insert(0, str(HERE.parent))
 
 import tinygrad_cnn as tg  # noqa: E402
 from tinygrad_cnn import data, detection, kernels, models, nn, ops, optim  # noqa: E402
+from tinygrad_cnn.autodiff.effects import effects  # noqa: E402
 from tinygrad_cnn.insight import formulas, latex  # noqa: E402
 from tinygrad_cnn.kernels.examples import EXAMPLES  # noqa: E402
 
@@ -42,6 +44,7 @@ stands beside it; gradients are tested against differences.
 
 FAMILIES = {  # the files of ops/, and what they are about
     "arithmetic": "Arithmetic", "elementwise": "Element-wise functions", "activation": "Activations",
+    "activation_forms": "Less common activations",
     "reduce": "Reductions", "shape": "Shape", "border": "Borders", "indexing": "Indexing", "linalg": "Linear algebra",
     "conv": "Convolution", "pool": "Pooling", "unpool": "Unpooling", "windows": "Windows", "resample": "Resizing",
     "normalization": "Normalisation", "losses": "Losses", "random": "Randomness", "fused": "Fused",
@@ -292,6 +295,20 @@ def public(module: Any) -> list[str]:
     return sorted(n for n in names if n[0] != "_" and callable(getattr(module, n)))
 
 
+def effects_page(now: str) -> str:
+    """The page of the engine with its table of effects."""
+    package = Path(tg.__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        if "@effect\n" in path.read_text(encoding="utf-8"):
+            importlib.import_module(".".join(path.relative_to(package.parent).with_suffix("").parts))
+    rows = [
+        f"| `{name.partition('.')[2]}` | {(inspect.getdoc(fn) or '').splitlines()[0]} |\n"
+        for name, fn in sorted(effects.items()) if name.startswith("tinygrad_cnn.")
+    ]  # fmt: skip
+    head, title, rest = now.partition("| effect | what it does |\n|---|---|\n")
+    return head + title + "".join(rows) + re.sub(r"\A(\| `.*\|\n)*", "", rest)
+
+
 def names_page() -> str:
     lines = [NAMES]
     for title, module in PARTS.items():
@@ -349,9 +366,14 @@ def numpy_page() -> str:
 
 def main() -> int:
     stale = []
-    pages = (HERE / "ops.md", lambda _: ops_page()), (HERE / "names.md", lambda _: names_page()), (
-        HERE / "kernels.md", lambda _: kernels_page()), (
-        HERE / "compared.md", compared_page), (HERE / "numpy_functions.md", lambda _: numpy_page())  # fmt: skip
+    pages: tuple[tuple[Path, Callable[[str], str]], ...] = (
+        (HERE / "ops.md", lambda _: ops_page()),
+        (HERE / "names.md", lambda _: names_page()),
+        (HERE / "kernels.md", lambda _: kernels_page()),
+        (HERE / "compared.md", compared_page),
+        (HERE / "numpy_functions.md", lambda _: numpy_page()),
+        (HERE / "design" / "engine.md", effects_page),
+    )
     for path, make in pages:
         now = path.read_text(encoding="utf-8") if path.exists() else ""
         wanted = make(now)

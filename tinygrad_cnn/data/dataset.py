@@ -13,7 +13,7 @@ import numpy as np
 
 from ..autodiff.calls import named
 from ..autodiff.kinds import Whole, Wholes
-from ..autodiff.numbers import is_whole, number, whole
+from ..autodiff.numbers import is_whole, number
 from ..core.errors import describe
 from ..io.errors import FileFormatError
 from ..ops.random import seed_for
