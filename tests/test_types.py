@@ -230,7 +230,7 @@ def test_editors_show_the_signature_and_the_docstring_of_an_op_and_the_methods_o
     project = jedi.Project(str(PACKAGE.parent))
     start = "import tinygrad_cnn as tg\nx = tg.Tensor([1.0])\n"
     shown = [s.to_string() for s in jedi.Script(f"{start}tg.conv2d(x, ", project=project).get_signatures()]
-    assert "b: _Input | None=None, *, stride: Size2d=1, padding: Padding=0" in shown[0]
+    assert "b: _Input | None=None, stride: Size2d=1, padding: Padding=0" in shown[0]
     assert shown[0].endswith("-> Tensor")
     assert shown[-1].endswith("-> np.ndarray")
     (name,) = jedi.Script(f"{start}tg.conv2d", project=project).help(3, 6)

@@ -28,7 +28,7 @@ CASES = {
     ),
     "no batch axis": (lambda: tg.conv2d(X[0], W), r"conv2d: x must be images \(N, H, W, C\).*Add a batch axis"),
     "bias": (lambda: tg.conv2d(X, W, np.ones(3, np.float32)), r"conv2d: the bias has shape \(3,\), expected \(4,\)"),
-    "parameter by position": (lambda: tg.conv2d(X, W, None, 2), r"takes 3 positional arguments, got 4.*by keyword"),
+    "parameter by position": (lambda: tg.unfold(X, 3, 2), r"takes 2 positional arguments, got 3.*by keyword"),
     "pooling padding": (lambda: tg.max_pool2d(X, 2, padding=2), r"padding=2 must be smaller than the window's reach"),
     "axis out of range": (lambda: tg.sum(X, axis=7), r"sum: axis=7 is out of range for 4 axes \(from -4 to 3\)"),
     "axis twice": (lambda: leaf(X).sum(axis=(0, 0)), r"sum: axis=\(0, 0\) names an axis twice"),
