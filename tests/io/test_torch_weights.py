@@ -358,10 +358,12 @@ def test_one_layer_betrays_the_others():
     (lambda: tg.io.to_torch(None), "to_torch: model must be a Module, got None"),
     (lambda: tg.io.from_torch(nn.ReLU(), [1]), "from_torch: weights must be a state_dict"),
     (lambda: tg.io.to_torch(lenet(), flatten={"4": 3}), "flatten names '4', which is not a Linear"),
-    (lambda: tg.io.to_torch(lenet(), flatten={"5": 5}), r"flatten=\{'5': 5\} must be \(C, H, W\)"),
-    (lambda: tg.io.to_torch(lenet(), flatten={"5": (4, 3, 2)}), "reads 36 features"),
+    (lambda: tg.io.to_torch(lenet(), flatten={"5": 5}), r"flatten\['5'\]=5 must fit the 36 features"),
+    (lambda: tg.io.to_torch(lenet(), flatten={"5": ()}), r"flatten\['5'\]=\(\) must be a whole number"),
+    (lambda: tg.io.to_torch(lenet(), flatten={"5": (4, True)}), r"must be \(C, H, W\) before the flatten"),
+    (lambda: tg.io.to_torch(lenet(), flatten={"5": (4, 3, 2)}), "must fit the 36 features that"),
     (lambda: tg.io.to_torch(lenet(), flatten=[5]), "flatten must be a dict"),
-    (lambda: tg.io.to_torch(lenet(), input_shape="big"), r"input_shape must be \(H, W, C\)"),
+    (lambda: tg.io.to_torch(lenet(), input_shape="big"), r"input_shape='big' must be \(H, W, C\)"),
     (lambda: tg.io.from_torch(nn.Linear(1, 1, rng=0), {}, names=[1]), "names must be a dict of names"),
 ])  # fmt: skip
 def test_messages(call, words):

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.numbers import whole, wholes
 from ..autodiff.reader import graph_of
 from ..core.errors import describe, nearest
 from ..nn import Linear, Module
@@ -75,24 +76,18 @@ def _given(who: str, model: Module, flatten: Mapping[str, Any]) -> dict[str, np.
         if not isinstance(layer, Linear):
             dense = [name for name, each in layers.items() if isinstance(each, Linear)]
             raise ValueError(f"{who}: flatten names {path!r}, which is not a Linear.{nearest(path, dense)}")
-        sizes = shape if isinstance(shape, (tuple, list)) else (shape,)
-        n = layer.in_features
-        whole = all(isinstance(k, (int, np.integer)) and not isinstance(k, bool) and k > 0 for k in sizes)
-        if not sizes or not whole or n % sizes[0] or (len(sizes) > 1 and math.prod(sizes) != n):
-            raise ValueError(
-                f"{who}: flatten={{{path!r}: {shape!r}}} must be (C, H, W) before the flatten, or C alone, and fit "
-                f"{path!r}, which reads {n} features."
-            )
-        found[join(path, "weight")] = order_of(int(sizes[0]), n)
+        form, n = f"(C, H, W) before the flatten that {path!r} reads, or C alone:", layer.in_features
+        sizes = wholes(who, f"flatten[{path!r}]", shape, form=form) if isinstance(shape, (tuple, list)) else ()
+        channels = sizes[0] if sizes else whole(who, f"flatten[{path!r}]", shape)
+        if n % channels or (len(sizes) > 1 and math.prod(sizes) != n):
+            raise ValueError(f"{who}: flatten[{path!r}]={shape!r} must fit the {n} features that {path!r} reads.")
+        found[join(path, "weight")] = order_of(channels, n)
     return found
 
 
 def _traced(who: str, model: Module, input_shape: Any) -> dict[str, np.ndarray]:
     """The same, read off the graph of the model in eval mode."""
-    try:
-        shape = tuple(int(n) for n in input_shape)
-    except (TypeError, ValueError):
-        raise TypeError(f"{who}: input_shape must be (H, W, C), got {describe(input_shape)}.") from None
+    shape = wholes(who, "input_shape", input_shape, form="(H, W, C), or (L, C) of sequences:")
     modes = [(module, module.training) for module in model.modules()]
     try:
         graph = graph_of(model.eval(), np.zeros((2, *shape), np.float32), caller=who)
