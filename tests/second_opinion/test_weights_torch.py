@@ -120,3 +120,35 @@ def test_bfloat16_and_a_plain_load():
     np.testing.assert_array_equal(layer.weight.data.T, theirs.weight.detach().float().numpy())
     with pytest.raises(ValueError, match=r"tensors of PyTorch's.*from_torch\(model, values\)"):
         layer.load_state_dict(T.Linear(3, 3).state_dict())
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [
+    (
+        lambda: nn.LSTM(4, 3, 2, bidirectional=True, rng=0),
+        lambda: T.LSTM(4, 3, 2, batch_first=True, bidirectional=True),
+    ),
+    (lambda: nn.GRU(4, 3, rng=0), lambda: T.GRU(4, 3, batch_first=True)),
+    (lambda: nn.RNN(4, 3, bias=False, rng=0), lambda: T.RNN(4, 3, bias=False, batch_first=True)),
+    (lambda: nn.MultiheadAttention(4, 2, rng=0), lambda: T.MultiheadAttention(4, 2, batch_first=True)),
+    (
+        lambda: nn.MultiheadAttention(4, 2, kdim=4, vdim=4, bias=False, rng=0),
+        lambda: T.MultiheadAttention(4, 2, bias=False, batch_first=True),
+    ),
+])  # fmt: skip
+def test_layers_of_sequences(ours, theirs):
+    ours, theirs = ours(), theirs()
+    x = RNG.standard_normal((2, 5, 4)).astype(np.float32)
+    tg.io.from_torch(ours, theirs)
+    t = torch.tensor(x)
+    want = theirs(t, t, t)[0] if isinstance(theirs, T.MultiheadAttention) else theirs(t)[0]
+    got = ours(x) if isinstance(ours, nn.MultiheadAttention) else ours(x)[0]
+    np.testing.assert_allclose(got.data, want.detach().numpy(), rtol=0, atol=1e-6)
+    back = tg.io.to_torch(ours)
+    for name, value in theirs.state_dict().items():
+        np.testing.assert_array_equal(back[name], value.numpy(), err_msg=name)
+
+
+def test_an_embedding():
+    ours, theirs = nn.Embedding(5, 3, rng=0), T.Embedding(5, 3)
+    tg.io.from_torch(ours, theirs)
+    np.testing.assert_array_equal(ours.weight.data, theirs.weight.detach().numpy())

@@ -11,6 +11,7 @@ from ..autodiff.sample import LayerSample as L
 from ..ops.random import generator
 from . import checks
 from .init import Rng
+from .layouts import Layout
 from .linear import Linear
 from .module import Module
 
@@ -63,6 +64,18 @@ class MultiheadAttention(Module):
 
         self.q_proj, self.k_proj, self.v_proj = dense(self.embed_dim), dense(self.kdim), dense(self.vdim)
         self.out_proj = dense(self.embed_dim)
+
+    @property
+    def in_torch(self) -> dict[str, Layout]:  # type: ignore[override]
+        """The three projections, which are one matrix there unless keys or values have other channels."""
+        joint = self.kdim == self.vdim == self.embed_dim
+        found = {}
+        for k, name in enumerate(("q_proj", "k_proj", "v_proj")):
+            found[f"{name}.weight"] = (
+                Layout("in_proj_weight", axes=(1, 0), part=(k, 3)) if joint else Layout(f"{name}_weight", axes=(1, 0))
+            )
+            found[f"{name}.bias"] = Layout("in_proj_bias", part=(k, 3))
+        return found
 
     def forward(
         self, query: Any, key: Any = None, value: Any = None, *, mask: Any = None, causal: bool = False,

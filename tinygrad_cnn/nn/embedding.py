@@ -16,6 +16,7 @@ from ..core.errors import describe
 from ..core.tensor import plain
 from ..ops._arguments import placed
 from .init import Initialiser, Rng, draw
+from .layouts import Layout
 from .module import Module
 from .parameter import Parameter
 
@@ -39,6 +40,8 @@ class Embedding(Module):
     (1, 3, 3)
     """
 
+    in_keras = {"weight": Layout("embeddings")}
+    keras_name = "embedding"
     samples = [L((5, 3), x=integers(5, 2, 3)), L((4, 2), {"padding_idx": 0}, x=np.array([0, 3, 3]))]
 
     def __init__(

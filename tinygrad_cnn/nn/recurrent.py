@@ -16,6 +16,7 @@ from . import checks
 from .containers import ModuleList
 from .dropout import Dropout
 from .init import Rng
+from .layouts import Layout
 from .module import Module
 from .recurrent_cells import GRUCell, LSTMCell, RNNCell
 
@@ -52,6 +53,17 @@ class _Recurrent(Module):
         )
         rate = number(who, "dropout", dropout, 0, below=1)
         self.dropout = Dropout(rate, rng=rng) if rate and self.num_layers > 1 else None
+
+    @property
+    def in_torch(self) -> dict[str, Layout]:  # type: ignore[override]
+        """The arrays of all cells, which stand side by side there: "weight_hh_l1_reverse"."""
+        found = {}
+        for k, cell in enumerate(self.cells):
+            layer, back = divmod(k, 1 + self.bidirectional)
+            for name, _ in cell.named_parameters():
+                there = f"{name}_l{layer}{'_reverse' * back}"
+                found[f"cells.{k}.{name}"] = Layout(there, axes=(1, 0) if name.startswith("weight") else None)
+        return found
 
     def forward(self, x: Any, state: Any = None, *, lengths: Wholes | np.ndarray | None = None) -> tuple[Any, Any]:
         """What each step gave, and the state after the last.  x (N,L,I) -> (N,L,H*D), state (layers*D,N,H)

@@ -13,6 +13,7 @@ from ..core import Tensor
 from ..ops.random import generator
 from . import checks
 from .init import Rng, uniform
+from .layouts import Layout
 from .module import Module
 from .parameter import Parameter
 
@@ -22,6 +23,7 @@ __all__ = ["GRUCell", "LSTMCell", "RNNCell"]
 class _Cell(Module):
     """What cells share: weights of the input and of the state, for all gates side by side."""
 
+    in_torch = {"weight_ih": Layout(axes=(1, 0)), "weight_hh": Layout(axes=(1, 0))}
     gates: ClassVar[int] = 1
     states: ClassVar[int] = 1  # how many arrays a state is
 
