@@ -4,6 +4,8 @@ from .branching import deciding as deciding
 from .checkpointing import checkpoint as checkpoint
 from .composing import composed as composed
 from .decorating import decorated as decorated
+from .dtypes import get_default_dtype as get_default_dtype
+from .dtypes import set_default_dtype as set_default_dtype
 from .dtypes import with_dtypes as with_dtypes
 from .effects import effect as effect
 from .explaining import explain_grad as explain_grad

@@ -16,6 +16,7 @@ from ..core.errors import nearest
 from ..core.operation import Op
 from ..core.register import registry
 from ..core.tensor import Tensor
+from .dtypes import weak
 
 _DEFAULTS = {"where": True, "casting": "same_kind", "order": "K", "subok": True}  # of the keywords of every ufunc
 
@@ -26,6 +27,7 @@ class NumpyMethods(Tensor):
     __slots__ = ()
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        args = tuple([weak(a) for a in args])
         if method == "__call__" and not kwargs:
             return meant(ufunc)(*args)
         name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
@@ -38,9 +40,9 @@ class NumpyMethods(Tensor):
         return delivered(name, y, out, args)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        fn, name = meant(func), name_of(func)
+        fn, name, args = meant(func), name_of(func), tuple([weak(a) for a in args])
+        kwargs = {key: weak(value) for key, value in kwargs.items()}
         if isinstance(fn, Op):
-            kwargs = dict(kwargs)
             out = kwargs.pop("out", None)
             return delivered(name, fn(*args, **kwargs), out, ())
         return _called(name, fn, args, kwargs)

@@ -18,6 +18,7 @@ from ..core.modes import current
 from ..core.register import registry
 from ..core.site import here
 from ..core.tensor import Tensor, as_array, plain
+from .dtypes import weak
 from .effects import effect
 
 
@@ -85,7 +86,8 @@ def _check_kind(who: str, dtype: np.dtype[Any], t: Tensor) -> None:
 
 
 def _whole_as(who: str, value: Any, t: Tensor) -> Any:
-    """Convert Python's whole numbers to the dtype of t, and refuse those that do not fit: 5 is uint8 where t is."""
+    """Convert plain whole numbers to the dtype of t, and refuse those that do not fit: 5 is uint8 where t is."""
+    value = weak(value)
     if hasattr(value, "dtype") or t.dtype.kind not in "iu" or np.asarray(value).dtype.kind not in "iu":
         return value
     try:
@@ -165,6 +167,7 @@ class WritingMethods(Tensor):
 
     __iadd__, __isub__ = _in_place("+=", "add"), _in_place("-=", "sub")
     __imul__, __itruediv__ = _in_place("*=", "mul"), _in_place("/=", "div")
+    __ifloordiv__, __imod__ = _in_place("//=", "floor_divide"), _in_place("%=", "remainder")
     __ipow__, __imatmul__ = _in_place("**=", "pow"), _in_place("@=", "matmul")
     __iand__ = _in_place("&=", "logical_and", lambda a, b: a & b)  # which refuse what is not boolean
     __ior__ = _in_place("|=", "logical_or", lambda a, b: a | b)

@@ -89,13 +89,13 @@ class Op:
                         mask |= bit
                 else:
                     if type(a) not in READY and (a is not None or not bit & self.spare):
-                        a = as_array(a, self.name)
+                        a = hooks["scalar"](self, as_array(a, self.name), args)
                     shaped |= type(a) is ndarray
                     arrays.append(a)
                     edges.append(None)
                     loose = True
                 bit <<= 1
-            if self.floats & ~mask or (loose and not (self.broadcasts and (shaped or traced))):
+            if self.floats & ~mask or (loose and not (self.broadcasts and (mask or (shaped and not traced)))):
                 arrays, shaped = hooks["numbers"](self, arrays, shaped, loose)
             if observers:
                 y = hooks["observed"](self, args, arrays, params)

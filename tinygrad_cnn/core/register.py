@@ -43,6 +43,8 @@ hooks: dict[str, Callable[..., Any]] = {
     "noted": lambda node, g, create_graph: g,  # calls hooks on the gradient of a node, and keeps it if asked for
     "plain": lambda op, params: params,  # makes parameters plain values, or refuses them
     "numbers": lambda op, arrays, shaped, loose: (arrays, shaped),  # gives numbers and whole numbers their dtype
+    "array": lambda value, who: np.asarray(value),  # makes an array of Python numbers and lists
+    "scalar": lambda op, value, args: value,  # makes a NumPy scalar a plain number where its dtype is to give way
     "odd": lambda array, value: f"dtype {array.dtype}",  # says what cannot become a Tensor, and what to do
     "result": lambda op, y, traced: np.asarray(y) if traced else y,  # refuses what is not an array
     "rule": lambda op, own, fn: inspect.signature(fn).parameters,  # refuses what is not a rule

@@ -18,7 +18,7 @@ ARRAYS, NUMBERS = (np.ndarray, np.generic), (int, float, complex, list, tuple, r
 
 
 def as_array(value: Any, who: str = "Tensor") -> Any:
-    """An array of any library as it is; Python numbers and lists of them by the house rule (floats are float32)."""
+    """An array of any library as it is; Python numbers and lists of them by the house rule (the default dtype)."""
     if isinstance(value, ARRAYS):
         array = np.asarray(value) if isinstance(value, np.ndarray) else value  # of a subclass too
     elif isinstance(value, Tensor):
@@ -26,12 +26,7 @@ def as_array(value: Any, who: str = "Tensor") -> Any:
     elif (hasattr(value, "__array_function__") or hasattr(value, "__array_namespace__")) and type(value) is not type:
         return value
     else:
-        try:
-            array = np.asarray(value)
-        except (ValueError, TypeError) as error:
-            raise TypeError(f"{who}: cannot make an array of this {type(value).__name__}: {error}") from None
-        if array.dtype == np.float64 and not hasattr(value, "dtype"):
-            array = array.astype(np.float32)
+        array = hooks["array"](value, who)
     if array.dtype.kind not in "biuf" or isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{who}: needs numbers or booleans, but got {hooks['odd'](array, value)}")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))  # not big-endian
@@ -56,7 +51,7 @@ class Tensor:
 
     Parameters
     ----------
-    data : array, number or nested list.  Python floats become float32; arrays keep their dtype.
+    data : array, number or nested list.  Python floats become float32 (`tg.set_default_dtype`); arrays keep their dtype.
     dtype : to convert to.
     requires_grad : whether `backward` fills `.grad`; floating dtypes only.
     name : for drawings and messages.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..autodiff.dtypes import get_default_dtype
 from ..autodiff.kinds import Approximation, Number, Whole
 from ..autodiff.numbers import number, whole
 from ..autodiff.sample import LayerSample as L
@@ -101,7 +102,7 @@ class PReLU(Module):
     def __init__(self, channels: Whole = 1, slope: Number = 0.25) -> None:
         self.channels = whole("PReLU", "channels", channels)
         start = number("PReLU", "slope", slope)
-        self.weight = Parameter(np.full(channels, start, np.float32), copy=False)
+        self.weight = Parameter(np.full(channels, start, get_default_dtype()), copy=False)
 
     def forward(self, x: Any) -> Tensor:
         if self.channels > 1 and getattr(x, "shape", ())[-1:] != (self.channels,):

@@ -1,8 +1,9 @@
 """Starting values of weights.
 
-Each takes a shape and an explicit ``rng`` and returns a float32 array.  Fans are read off the shape: dense weights
-(in, out) have fan_in = in, fan_out = out; filters (I, J, C, O) have fan_in = I*J*C, fan_out = I*J*O, where C is what
-one filter sees, so the channels of one group.
+Each takes a shape and an explicit ``rng`` and returns an array of the default dtype (float32, unless
+`tg.set_default_dtype` says otherwise).  Fans are read off the shape: dense weights (in, out) have fan_in = in,
+fan_out = out; filters (I, J, C, O) have fan_in = I*J*C, fan_out = I*J*O, where C is what one filter sees, so the
+channels of one group.
 
 Here and in every layer, ``rng`` is a `np.random.Generator`, an int seed, or None for the default generator of this
 thread: call `tg.manual_seed`, or pass one Generator along while a model is built, and the model is reproducible.
@@ -26,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff import get_default_dtype
 from ..autodiff.calls import named
 from ..autodiff.kinds import Number, Wholes
 from ..autodiff.kinds import Rng as Rng
@@ -55,19 +57,19 @@ def fans(shape: Shape, who: str = "fans") -> tuple[int, int]:
 @named
 def constant(shape: Shape, value: Number, *, rng: Rng = None) -> np.ndarray:
     """Every element is `value`."""
-    return np.full(_shape("constant", shape), number("constant", "value", value), np.float32)
+    return np.full(_shape("constant", shape), number("constant", "value", value), get_default_dtype())
 
 
 @named
 def zeros(shape: Shape, *, rng: Rng = None) -> np.ndarray:
     """All zero."""
-    return np.zeros(_shape("zeros", shape), np.float32)
+    return np.zeros(_shape("zeros", shape), get_default_dtype())
 
 
 @named
 def ones(shape: Shape, *, rng: Rng = None) -> np.ndarray:
     """All one."""
-    return np.ones(_shape("ones", shape), np.float32)
+    return np.ones(_shape("ones", shape), get_default_dtype())
 
 
 @named
@@ -75,7 +77,7 @@ def normal(shape: Shape, mean: Number = 0.0, std: Number = 1.0, *, rng: Rng = No
     """Normal with the given mean and standard deviation."""
     mean, std = number("normal", "mean", mean), number("normal", "std", std, 0)
     values = draw_from(generator(rng, "normal"), "normal", mean, std, _shape("normal", shape))
-    return np.asarray(values, np.float32)
+    return np.asarray(values, get_default_dtype())
 
 
 @named
@@ -85,7 +87,7 @@ def uniform(shape: Shape, low: Number = 0.0, high: Number = 1.0, *, rng: Rng = N
     if high < low:
         raise ValueError(f"uniform: low={low} must not exceed high={high}.")
     values = draw_from(generator(rng, "uniform"), "uniform", low, high, _shape("uniform", shape))
-    return np.asarray(values, np.float32)
+    return np.asarray(values, get_default_dtype())
 
 
 def _scaled(who: str, shape: Shape, rng: Rng, variance: Callable[[int, int], float]) -> np.ndarray:
@@ -97,7 +99,7 @@ def _scaled(who: str, shape: Shape, rng: Rng, variance: Callable[[int, int], flo
     else:
         limit = math.sqrt(3.0 * scale)
         values = draw_from(source, "uniform", -limit, limit, sizes)
-    return np.asarray(values, np.float32)
+    return np.asarray(values, get_default_dtype())
 
 
 @named
@@ -146,7 +148,7 @@ def orthogonal(shape: Shape, gain: Number = 1.0, *, rng: Rng = None) -> np.ndarr
     q, r = np.linalg.qr(tall)
     q *= np.sign(np.diagonal(r))  # makes the distribution uniform over orthogonal matrices
     matrix = q if rows >= columns else q.T
-    return (number("orthogonal", "gain", gain) * matrix).reshape(sizes).astype(np.float32)
+    return (number("orthogonal", "gain", gain) * matrix).reshape(sizes).astype(get_default_dtype())
 
 
 kaiming_normal, kaiming_uniform = he_normal, he_uniform

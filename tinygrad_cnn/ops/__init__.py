@@ -12,6 +12,7 @@ from .border import *
 from .conv import *
 from .conv_forms import *
 from .creation import *
+from .drawing import *
 from .elementwise import *
 from .fused import *
 from .indexing import *

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import kernels
 from ..autodiff import Sample as S
+from ..autodiff import get_default_dtype
 from ..autodiff.batching import elementwise
 from ..autodiff.sample import apart, booleans, positive, uniform
 from ..core import op
@@ -127,7 +128,8 @@ def where(condition: Any, a: Any, b: Any) -> Any:
     array([-10.,   2., -30.])
     """
     if type(a) in _NUMBERS and type(b) in _NUMBERS and float in (type(a), type(b)):
-        a, b = np.float32(a), np.float32(b)  # no array lends them its dtype
+        kind = get_default_dtype().type  # no array lends them its dtype
+        a, b = kind(a), kind(b)
     return np.where(condition, a, b)
 
 
