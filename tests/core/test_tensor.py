@@ -338,7 +338,7 @@ def test_numpy_queries_give_plain_answers():
     assert np.argmax(x) == 1
     assert np.allclose(x, [1.0, 3.0])
     assert np.isfinite(x).all()
-    assert type(np.zeros_like(x)) is np.ndarray
+    assert type(np.argsort(x)) is np.ndarray
 
 
 @pytest.mark.parametrize(

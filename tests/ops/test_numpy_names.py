@@ -239,6 +239,8 @@ def equal(found, expected, rtol=1e-12, atol=1e-13, whole=False):
     assert np.shape(found) == np.shape(expected)
     dtype = np.asarray(numbers(found)).dtype
     assert dtype == np.asarray(expected).dtype or (whole and dtype == np.float32)
+    if whole and dtype == np.float32:
+        atol = 1e-6 * max(1, np.max(np.abs(expected), initial=0))
     np.testing.assert_allclose(numbers(found), expected, rtol=rtol, atol=atol)
 
 
@@ -373,7 +375,7 @@ def test_a_mask_without_out_is_refused():
     "call",
     [lambda x: np.argsort(x), lambda x: np.searchsorted(x[0], [0.5]), lambda x: np.isclose(x, x), np.count_nonzero,
      np.nonzero, np.argwhere, lambda x: np.histogram(x, bins=3)[0], lambda x: np.array_equal(x, x), np.signbit,
-     lambda x: np.digitize(x, [0.5]), np.shape, np.zeros_like, lambda x: np.isin(x, [1.0]), np.argmax,
+     lambda x: np.digitize(x, [0.5]), np.shape, lambda x: np.isin(x, [1.0]), np.argmax,
      lambda x: np.where(x > 0.5), np.linalg.matrix_rank, lambda x: np.bincount([0, 1, 1])],
 )  # fmt: skip
 def test_indices_counts_and_booleans_are_plain(call):
@@ -387,7 +389,14 @@ def test_indices_counts_and_booleans_are_plain(call):
 def test_steps_give_tensors_without_a_gradient(name):
     found = getattr(np, name)(tg.Tensor(S * 3, requires_grad=True))
     assert isinstance(found, tg.Tensor) and not found.requires_grad
-    equal(found, getattr(np, name)(S * 3))
+    equal(found, np.zeros_like(S) if name == "empty_like" else getattr(np, name)(S * 3))
+
+
+def test_what_is_written_to_a_tensor_like_another_is_recorded():
+    x = tg.Tensor(A, requires_grad=True)
+    for made in (np.zeros_like(x), np.ones_like(x), np.empty_like(x), np.full_like(x, 2.0), tg.zeros_like(x)):
+        made[0] = x[0] * 3
+        assert tg.grad(made.sum(), x).tolist() == [[3.0] * 3, [0.0] * 3]
 
 
 @pytest.mark.parametrize("name", numpy_names.REFUSED)

@@ -21,6 +21,7 @@ from ..core.tensor import Tensor, as_array
 from .kinds import Dtype
 
 NUMBERS = (bool, int, float)
+STEPS = ("floor_divide",)  # ops without rules whose results are numbers all the same
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 ndarray = np.ndarray
 
@@ -109,7 +110,7 @@ def with_dtypes(op: Any, arrays: list[Any], shaped: bool, loose: bool) -> tuple[
     if loose and not (broadcasts and any([type(a) not in NUMBERS for a in arrays])):
         arrays, shaped = [_lent(a, real, arrays) if type(a) in NUMBERS else a for a in arrays], True
     elif real and not floats and all([a.dtype.kind in "biu" for a in arrays if hasattr(a, "dtype")]):
-        moves = [op.input(k) in op.rules for k in range(len(arrays))]  # the mask of where stays one
+        moves = [op.input(k) in op.rules or op.name in STEPS for k in range(len(arrays))]  # the mask of where stays one
         arrays = [a.astype(_default.dtype) if m and type(a) is ndarray else a for a, m in zip(arrays, moves, strict=True)]
     return as_floats(op, arrays) if floats else arrays, shaped
 

@@ -21,13 +21,18 @@ from .dtypes import weak
 _DEFAULTS = {"where": True, "casting": "same_kind", "order": "K", "subok": True}  # of the keywords of every ufunc
 
 
+# a scalar of NumPy's that is compared with what is on its right hands itself over as an array without axes
+_COMPARISONS = frozenset([np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal])
+
+
 class NumpyMethods(Tensor):
     """NumPy's two protocols."""
 
     __slots__ = ()
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-        args = tuple([weak(a) for a in args])
+        first = args[0][()] if ufunc in _COMPARISONS and type(args[0]) is np.ndarray and not args[0].ndim else args[0]
+        args = tuple([weak(a) for a in (first, *args[1:])])
         if method == "__call__" and not kwargs:
             return meant(ufunc)(*args)
         name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"

@@ -261,6 +261,8 @@ def clip(x: Any, low: Any = None, high: Any = None) -> Any:
     """
     if low is not None and high is not None and np.any(np.asarray(low) > np.asarray(high)):
         raise ValueError(f"clip: low={low} is above high={high}; swap them.")
+    if isinstance(x, (int, float)):  # of which NumPy would make float64, whatever the bounds are
+        x = np.asarray(x, np.result_type(*[v for v in (x, low, high) if v is not None]))
     return np.clip(x, low, high)
 
 

@@ -43,6 +43,7 @@ mul.vjp(a=lambda g, b: g * b, b=lambda g, a: g * a)
 
 
 @op(
+    floating=["a", "b"],
     broadcasts=True,
     samples=[
         S(a=(2, 3), b=positive(2, 3)),

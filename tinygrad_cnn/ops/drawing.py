@@ -9,7 +9,7 @@ import numpy as np
 from ..autodiff import get_default_dtype
 from ..autodiff.calls import named
 from ..autodiff.kinds import Array, Dtype, Rng, Shape, Whole
-from ..autodiff.numbers import whole
+from ..autodiff.numbers import is_whole, whole
 from ..core import Tensor
 from ..core.errors import describe
 from .creation import dtype_or_default, like, shape_from
@@ -127,7 +127,7 @@ def permutation(
     [0, 1, 2, 3, 4]
     """
     remedy = ""
-    if not isinstance(n, (int, np.integer)) and hasattr(n, "__len__"):
+    if not is_whole(n) and hasattr(n, "__len__"):
         remedy = f"For the rows of {describe(n)} in a random order, write x[tg.permutation(len(x))]."
     count = whole("permutation", "n", n, 0, remedy=remedy)
     found = draw_from(generator(rng, "permutation"), "permutation", count)

@@ -24,7 +24,7 @@ WITH_GRADIENT: dict[str, Callable[..., Any]] = {
     for family in (functions, reductions, moving, joining, picking, products, series)
     for name, fn in family.GRADIENT.items()
 }
-STEPS: dict[str, Callable[..., Any]] = {**functions.STEPS, **reductions.STEPS}
+STEPS: dict[str, Callable[..., Any]] = {**functions.STEPS, **reductions.STEPS, **picking.STEPS}
 
 
 def of_numpy(name: str) -> Any:

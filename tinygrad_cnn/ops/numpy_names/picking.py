@@ -191,9 +191,20 @@ def _full_like(
     device: Any = None,
 ) -> Any:  # fmt: skip
     like = np.empty_like(plain(a), dtype, shape=shape)
-    if not isinstance(fill_value, Tensor):
-        return np.full_like(like, fill_value)
+    if not isinstance(fill_value, Tensor):  # a Tensor all the same, since what is written to it is to be recorded
+        return Tensor(np.full_like(like, fill_value), copy=False)
     return broadcast_to(as_dtype(fill_value, like.dtype), like.shape)
+
+
+def _filled_with(value: int) -> Any:
+    """`np.zeros_like` or `np.ones_like`, as a function that makes a Tensor."""
+
+    def made(
+        a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: Any = None
+    ) -> Any:
+        return _full_like(a, value, dtype, order, subok, shape, device=device)
+
+    return made
 
 
 GRADIENT: dict[str, Any] = {
@@ -225,3 +236,6 @@ GRADIENT: dict[str, Any] = {
     "fill_diagonal": _fill_diagonal,
     "full_like": _full_like,
 }
+
+# no memory is handed out that nobody filled
+STEPS: dict[str, Any] = {"zeros_like": _filled_with(0), "ones_like": _filled_with(1), "empty_like": _filled_with(0)}

@@ -10,7 +10,7 @@ PLAIN = (
     "signbit", "argsort", "lexsort", "argpartition", "argmax", "argmin", "nanargmax", "nanargmin", "searchsorted",
     "digitize", "nonzero", "flatnonzero", "argwhere", "count_nonzero", "histogram", "histogram2d", "histogramdd",
     "histogram_bin_edges", "ravel_multi_index", "unravel_index", "ix_", "diag_indices_from", "tril_indices_from",
-    "triu_indices_from", "zeros_like", "ones_like", "empty_like", "packbits", "unpackbits", "gcd", "lcm",
+    "triu_indices_from", "packbits", "unpackbits", "gcd", "lcm",
     "left_shift", "right_shift", "bitwise_count", "spacing", "nextafter", "angle", "linalg.matrix_rank", "save",
     "savetxt", "savez", "savez_compressed",
 )  # fmt: skip
