@@ -70,7 +70,7 @@ def test_intermediate_result(x):
     loss = middle.sum()
     loss.backward()
     text = tg.explain_grad(middle)
-    assert "as a result of mul" in text
+    assert "it is a result of mul" in text
     assert "retain_grad()" in text
     assert "tg.grad(loss, t)" in text
 

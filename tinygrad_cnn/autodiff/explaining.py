@@ -42,6 +42,8 @@ def explain_grad(t: Tensor, loss: Tensor | None = None) -> str:
     root = loss.node if loss is not None else (last_root[0]() if last_root else None)
     if loss is None and t.grad is not None:
         return "it has a gradient"
+    if root is None and isinstance(t.node, Node):
+        return _of_result(t.node)
     if root is None:
         return "no backward has run yet, or what it started from is gone; pass the loss: explain_grad(t, loss)"
     if loss is not None and (reason := why_no_gradient(loss)):
@@ -55,13 +57,18 @@ def explain_grad(t: Tensor, loss: Tensor | None = None) -> str:
         hints = [f"a value {CUTS[cut.why]} {line_of(cut.site)}" for cut in cuts]
         return "not on a path to the loss" + (f" (which uses {', and '.join(hints[:3])})" if hints else "")
     if isinstance(t.node, Node):
-        return (
-            f"it is on a path to the loss, as a result of {t.node.label}; backward keeps gradients of leaves only: "
-            "call retain_grad() on it before backward, or use tg.grad(loss, t)"
-        )
+        return f"it is on a path to the loss; {_of_result(t.node)}"
     if t.grad is None:
         return "it is on a path to the loss: call loss.backward()"
     return "it has a gradient"
+
+
+def _of_result(node: Node) -> str:
+    """Why a result has no gradient, and what to do, also where ``w = w - lr * w.grad`` made one of a weight."""
+    return (
+        f"it is a result of {node.label}, and backward keeps gradients of leaves only: call retain_grad() on it before "
+        "backward, or use tg.grad(loss, t); update a weight in place, as in w -= lr * w.grad under tg.no_grad()"
+    )
 
 
 def why_no_gradient(t: Any) -> str:

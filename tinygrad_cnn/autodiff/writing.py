@@ -18,6 +18,7 @@ from ..core.modes import current
 from ..core.register import registry
 from ..core.site import here
 from ..core.tensor import Tensor, as_array, plain
+from .at import Places
 from .dtypes import weak
 from .effects import effect
 
@@ -164,6 +165,28 @@ class WritingMethods(Tensor):
         self.node.version += 1
         self.node.assigned, self.node.assigned_at = clock.tick(), here()
         return self
+
+    @property
+    def at(self) -> Places:
+        """Changes of some elements that make a new Tensor: ``x.at[i].set(v)``, ``x.at[i].add(v)``, as in JAX.
+
+        Beside these there are get, subtract, multiply, divide, power, min, max and apply.
+
+        >>> x = tg.Tensor([1.0, 2.0, 3.0])
+        >>> x.at[1:].multiply(10)
+        Tensor([ 1., 20., 30.], dtype=float32)
+        """
+        return Places(self)
+
+    def _set_data(self, value: Any) -> None:
+        """Refuse: values are written by `assign`, so that what holds the old ones can be kept apart."""
+        name = self.name or "t"
+        raise AttributeError(
+            f"{name}.data is a read-only view and cannot be set. Use {name}.assign(values), or {name} -= step under "
+            "tg.no_grad()."
+        )
+
+    data = vars(Tensor)["data"].setter(_set_data)
 
     __iadd__, __isub__ = _in_place("+=", "add"), _in_place("-=", "sub")
     __imul__, __itruediv__ = _in_place("*=", "mul"), _in_place("/=", "div")

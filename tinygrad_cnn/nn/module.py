@@ -145,7 +145,9 @@ class Module:
                     f"{type(self).__name__}.{name}: modules and parameters in a {type(value).__name__} would not be "
                     f"found. Use nn.ModuleList or nn.ModuleDict, or call it _{name} to leave them out on purpose."
                 )
-        elif isinstance(value, Tensor) and not name.startswith("_") and value.requires_grad:
+        elif isinstance(value, Tensor) and not name.startswith("_") and value.requires_grad and not isinstance(
+            vars(self).get(name), Parameter
+        ):  # for which there is a better message below
             raise TypeError(
                 f"{type(self).__name__}.{name}: a Tensor that requires a gradient would not be found by parameters(). "
                 f"Make it nn.Parameter(...), or call it _{name} to leave it out on purpose."
@@ -154,7 +156,8 @@ class Module:
         if isinstance(before, Parameter) and not isinstance(value, Parameter) and value is not None:
             raise TypeError(
                 f"{type(self).__name__}.{name} is a parameter; a {type(value).__name__} cannot take its place. "
-                f"Use {name}.assign(value) for new values, or nn.Parameter(value) for a new parameter."
+                f"Use {name}.assign(value) or {name} -= step under tg.no_grad() for new values, or nn.Parameter(value) for a "
+                "new parameter."
             )
         if isinstance(before, (Module, Parameter)):
             _Structure.version += 1
