@@ -19,6 +19,7 @@ from ..core.errors import describe
 from ..core.register import hooks
 from ..core.tensor import Tensor, as_array
 from .kinds import Dtype
+from .noticing import notice
 
 NUMBERS = (bool, int, float)
 STEPS = ("floor_divide",)  # ops without rules whose results are numbers all the same
@@ -89,11 +90,14 @@ def with_dtypes(op: Any, arrays: list[Any], shaped: bool, loose: bool) -> tuple[
     Returns the inputs, and whether there are plain arrays among them.  `shaped` says whether there were before,
     `loose` whether any input is not a Tensor.
     """
-    floats, broadcasts, held, number = op.floats, op.broadcasts, False, False
+    floats, broadcasts, narrow, wide, number = op.floats, op.broadcasts, False, False, False
     for a in arrays:  # mostly there is nothing to do, which is found out quickly
         if type(a) is ndarray:
-            if (dtype := a.dtype) is FLOAT32 or dtype is FLOAT64:
-                held = True
+            if (dtype := a.dtype) is FLOAT32:
+                narrow = True
+                continue
+            if dtype is FLOAT64:
+                wide = True
                 continue
             if not floats:
                 continue
@@ -104,7 +108,9 @@ def with_dtypes(op: Any, arrays: list[Any], shaped: bool, loose: bool) -> tuple[
             continue
         break
     else:
-        if held or not number:
+        if narrow and wide and floats:
+            notice(op, arrays)
+        if narrow or wide or not number:
             return arrays, shaped or (loose and not broadcasts)
     real = any([type(a) is float for a in arrays])
     if loose and not (broadcasts and any([type(a) not in NUMBERS for a in arrays])):
@@ -132,6 +138,7 @@ def as_floats(op: Any, arrays: list[Any]) -> list[Any]:
                 f"{op.name}: input {op.input(k)} needs numbers or booleans, but has dtype {arrays[k].dtype}."
                 f"{remedy(arrays[k])}"
             )
+    notice(op, arrays)
     dtype = floating_dtype(*[arrays[k] for k in mine])
     return [a.astype(dtype) if k in mine and a.dtype.kind in "biu" else a for k, a in enumerate(arrays)]
 
