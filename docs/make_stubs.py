@@ -197,11 +197,12 @@ TENSOR_HEAD = f'''"""Tensor for type checkers and editors: the class, and the me
 # ruff: noqa
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 from typing_extensions import Self
 
+from ..autodiff.at import At
 from ..autodiff.hooks import Handle
 {KINDS}
 from .graph import Leaf, Node
@@ -220,7 +221,7 @@ TENSOR_FIELDS = """    __slots__ = ("_data", "node", "__weakref__")
     def __hash__(self) -> int: ...
 """
 
-NAMES = ("add", "sub", "mul", "truediv", "pow", "matmul", "and", "or", "xor")
+NAMES = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor")
 SIDES = ("", "r", "i")  # x + y, y + x, x += y
 OPERATORS = [f"__{side}{name}__" for name in NAMES for side in SIDES]
 COMPARISONS = ("__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__")
@@ -239,7 +240,7 @@ def stub_of_method(name: str, value: Any) -> str:
         return f"    def {name}(self, other: _Operand, /) -> Tensor: ...\n"
     if isinstance(value, property):
         parts = [f"    @property\n{stub_of_def(name, value.fget, '    ')}"]
-        if value.fset is not None:
+        if value.fset is not None and inspect.signature(value.fset).return_annotation != "NoReturn":
             kind = text_of([*inspect.signature(value.fset).parameters.values()][1].annotation)
             parts.append(f"    @{name}.setter\n    def {name}(self, value: {kind}) -> None: ...\n")
         return "".join(parts)

@@ -21,7 +21,8 @@ MADE = {
     "arange": lambda: tg.arange(0, 1, 0.1), "linspace": lambda: tg.linspace(0, 1, 3),
     "logspace": lambda: tg.logspace(0, 1, 3), "randn": lambda: tg.randn(2, rng=0), "rand": lambda: tg.rand(2, rng=0),
     "randn_like": lambda: tg.randn_like(np.arange(3), rng=0), "one_hot": lambda: tg.one_hot([0, 1], 2),
-    "exp of whole numbers": lambda: tg.exp(np.arange(3)), "logsumexp of whole numbers": lambda: tg.logsumexp(tg.arange(3)),
+    "exp of whole numbers": lambda: tg.exp(np.arange(3)),
+    "logsumexp of whole numbers": lambda: tg.logsumexp(tg.arange(3)),
     "numbers alone": lambda: tg.add(1, 0.5), "where": lambda: tg.where(np.array([True]), 1.0, 2),
     "a float beside whole numbers": lambda: tg.arange(3) * 0.5, "a quotient": lambda: tg.arange(3) / 2,
     "a loss of numbers": lambda: tg.mse_loss([0.1], [0.2]), "a parameter": lambda: nn.Parameter([0.1]),
@@ -72,7 +73,9 @@ def test_a_float64_model_trains_on_float32_images_without_casts():
     images = np.random.default_rng(0).random((8, 8, 8, 1)).astype(np.float32)
     labels = np.arange(8) % 2
     with tg.set_default_dtype(np.float64):
-        model = nn.Sequential(nn.Conv2d(1, 2, 3, rng=0), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(72, 2, rng=0))
+        model = nn.Sequential(
+            nn.Conv2d(1, 2, 3, rng=0), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(72, 2, rng=0)
+        )
         optimizer = optim.Adam(model.parameters(), lr=0.01)
         losses = []
         for x, y in data.DataLoader(data.ArrayDataset(np.tile(images, (4, 1, 1, 1)), np.tile(labels, 4)), 8, seed=0):

@@ -136,7 +136,7 @@ def test_a_new_tensor_in_the_place_of_a_parameter_is_refused_with_both_ways_out(
     model = Net()
     tg.mse_loss(model(X), Y).backward()
     words = r"Net.w is a parameter; a Tensor cannot take its place. Use w.assign\(value\) or w -= step under tg.no_grad"
-    with (tg.enable_grad() if recording else tg.no_grad()), pytest.raises(TypeError, match=words):
+    with tg.enable_grad() if recording else tg.no_grad(), pytest.raises(TypeError, match=words):
         model.w = model.w - LR * model.w.grad
     assert isinstance(model.w, nn.Parameter)
 
@@ -215,8 +215,8 @@ def test_a_loss_is_read_as_a_number():
     total += float(loss)
     history = np.zeros(2)
     history[0] = loss
-    assert total == loss.item() == history[0] == float(f"{loss:.20f}") and f"{loss:.2f}" == "%.2f" % loss
+    assert total == loss.item() == history[0] == float(f"{loss:.20f}") and f"{loss:.2f}" == f"{float(loss):.2f}"
     assert loss > 0 and not loss < 0 and max(loss, 0.0) is loss and round(loss, 1) == round(total, 1)
-    assert np.array([loss.item()]) == [total] and loss is not None and not loss == None  # noqa: E711
+    assert np.array([loss.item()]) == [total] and loss is not None and loss != None  # noqa: E711
     with pytest.raises(TypeError, match="which would cut its gradient. Use tensor.data"):
         np.asarray(loss)

@@ -185,6 +185,17 @@ CALLS: dict[str, Callable[[Path], dict[str, Any]]] = {
                                              "dilation": 1, "ceil_mode": False},
     "tg.ones": lambda _: {"shape": (2, 3), "dtype": np.float32, "requires_grad": True},
     "tg.zeros": lambda _: {"shape": (2, 3), "dtype": np.float32, "requires_grad": True},
+    "tg.ones_like": lambda _: {"x": leaf(2, 3), "dtype": np.float32, "requires_grad": True},
+    "tg.zeros_like": lambda _: {"x": array(2, 3), "dtype": np.float32, "requires_grad": True},
+    "tg.full_like": lambda _: {"x": leaf(2, 3), "value": 1.5, "dtype": np.float32},
+    "tg.rand_like": lambda _: {"x": leaf(2, 3), "rng": 0, "dtype": np.float32},
+    "tg.randn_like": lambda _: {"x": leaf(2, 3), "rng": 0, "dtype": np.float32},
+    "tg.randint": lambda _: {"low": 0, "high": 5, "shape": (2, 3), "rng": 0, "dtype": np.int64},
+    "tg.permutation": lambda _: {"n": 5, "rng": 0},
+    "tg.linspace": lambda _: {"start": 0.0, "stop": 1.0, "num": 5, "endpoint": True, "dtype": np.float32},
+    "tg.logspace": lambda _: {"start": 0.0, "stop": 1.0, "num": 5, "base": 10.0, "endpoint": True},
+    "tg.one_hot": lambda _: {"labels": LABELS, "classes": 2, "dtype": np.float32},
+    "tg.get_default_dtype": lambda _: {},
     "tg.rand": lambda _: {"*": [2, 3], "rng": 0, "dtype": np.float32},
     "tg.randn": lambda _: {"*": [2, 3], "rng": 0, "dtype": np.float32},
     "tg.op": lambda _: {"fn": cube, "name": "fuzzed", "aux": (), "broadcasts": False, "samples": ()},
@@ -392,6 +403,7 @@ METHODS: dict[str, tuple[Callable[[Path], Any], Callable[[Path], dict[str, Any]]
 }  # fmt: skip
 
 LEFT_OUT = {
+    "tg.set_default_dtype": "it changes what later calls make; tests/autodiff/test_default_dtype.py passes wrong dtypes",
     "tg.Op": "by tg.op",
     "tg.report": "writes a whole page; its arguments are those of Run.open",
     **dict.fromkeys(("init.fans", "init.draw"), "is called by layers, with their names"),

@@ -33,7 +33,9 @@ def test_wrong_shapes(name):
     for shape in [(2.0, 3), (2.5,), ("a",), (None, 2), (True, 2), ((2, (3,)),), (tg.Tensor([2, 3]),)]:
         with pytest.raises(TypeError, match=rf"^{name}: shape=.* must be a tuple of whole numbers"):
             make(*shape)
-    with pytest.raises(TypeError, match=rf"^{name}: .*float64 follows the shape \(2, 3\); settings go by name, as dtype"):
+    with pytest.raises(
+        TypeError, match=rf"^{name}: .*float64 follows the shape \(2, 3\); settings go by name, as dtype"
+    ):
         make((2, 3), np.float64)
     with pytest.raises(TypeError, match=f"^{name}: shape was given twice"):
         make(2, shape=3)
@@ -76,9 +78,17 @@ def test_draws_repeat_with_a_seed_and_go_on_with_a_generator(name):
         draw(rng="seed")
 
 
-@pytest.mark.parametrize("like", [np.zeros((2, 3), np.float64), tg.zeros(2, 3, dtype=np.float64)], ids=["array", "Tensor"])
+@pytest.mark.parametrize(
+    "like", [np.zeros((2, 3), np.float64), tg.zeros(2, 3, dtype=np.float64)], ids=["array", "Tensor"]
+)
 def test_likes_keep_shape_and_dtype(like):
-    for t in (tg.zeros_like(like), tg.ones_like(like), tg.full_like(like, 0.1), tg.rand_like(like), tg.randn_like(like)):
+    for t in (
+        tg.zeros_like(like),
+        tg.ones_like(like),
+        tg.full_like(like, 0.1),
+        tg.rand_like(like),
+        tg.randn_like(like),
+    ):
         assert t.shape == (2, 3) and t.dtype == np.float64
     assert tg.full_like(like, 0.1).tolist() == [[0.1] * 3] * 2
     whole = np.arange(3)

@@ -16,7 +16,7 @@ from .kinds import Key
 _NAME = "at[...].{}"
 
 
-class At:
+class Part:
     """Some elements of a Tensor, by a key as in ``x[key]``.  Each method returns a new Tensor of x's shape and dtype.
 
     The call is recorded whether x is a leaf or a result, and gradients flow to x and to v, which is broadcast to
@@ -29,7 +29,7 @@ class At:
         self.tensor, self.key = tensor, key
 
     def __repr__(self) -> str:
-        return f"At({self.tensor!r}, key={self.key!r})"
+        return f"Part({self.tensor!r}, key={self.key!r})"
 
     def get(self) -> Tensor:
         """The elements: ``x[key]``."""
@@ -62,8 +62,10 @@ class At:
             except ValueError:
                 who = _NAME.format("add")
                 raise ValueError(f"{who}: v {describe(v)} does not broadcast to x[key], of shape {found}.") from None
-        total = t + registry["put"](v, key=self.key, shape=t.shape)
-        return total if total.dtype == t.dtype else registry["cast"](total, dtype=t.dtype)
+        total: Tensor = registry["add"](t, registry["put"](v, key=self.key, shape=t.shape))
+        if total.dtype != t.dtype:  # put sums bytes in wider numbers
+            total = registry["cast"](total, dtype=t.dtype)
+        return total
 
     def subtract(self, v: Any) -> Tensor:
         """x with v subtracted at these places; several values for one place are all subtracted."""
@@ -134,7 +136,7 @@ class At:
             raise ValueError(f"{_NAME.format(method)}: the key names one place several times; only add sums them.")
 
 
-class Places:
+class At:
     """What ``x.at`` is: brackets behind it say which elements are meant."""
 
     __slots__ = ("tensor",)
@@ -142,8 +144,8 @@ class Places:
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor
 
-    def __getitem__(self, key: Key) -> At:
-        return At(self.tensor, key)
+    def __getitem__(self, key: Key) -> Part:
+        return Part(self.tensor, key)
 
     def __repr__(self) -> str:
         return "x.at: write x.at[key].set(v), .add(v), .multiply(v), .apply(f) or the like"

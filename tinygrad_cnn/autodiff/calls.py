@@ -36,10 +36,10 @@ def named(thing: F) -> F:
     Traceback (most recent call last):
         ...
     TypeError: orthogonal: shape=('ab',) must be a tuple of whole numbers of at least 0.
-    >>> tg.zeros(("a", 2))
+    >>> tg.zeros(2, dtype="word")
     Traceback (most recent call last):
         ...
-    TypeError: zeros: 'str' object cannot be interpreted as an integer. Given: shape ('a', 2).
+    TypeError: zeros: data type 'word' not understood. Given: sizes 2, dtype 'word'.
     """
     if isinstance(thing, type):
         made: Any = thing

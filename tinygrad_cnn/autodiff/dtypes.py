@@ -28,7 +28,7 @@ ndarray = np.ndarray
 
 
 class _Default(threading.local):
-    """The default dtype of this thread.  Not a context variable: some notebooks run each cell in a context of its own."""
+    """The default dtype of this thread; not a context variable, as some notebooks run each cell in its own context."""
 
     dtype = FLOAT32
 
@@ -72,7 +72,9 @@ class set_default_dtype:
         try:
             kind = np.dtype(dtype) if dtype is not None else np.dtype(object)
         except (TypeError, ValueError):
-            raise TypeError(f"set_default_dtype: {describe(dtype)} is not a dtype; use np.float32 or np.float64.") from None
+            raise TypeError(
+                f"set_default_dtype: {describe(dtype)} is not a dtype; use np.float32 or np.float64."
+            ) from None
         if kind.kind != "f":
             raise TypeError(f"set_default_dtype: {describe(dtype)} is not floating; use np.float32 or np.float64.")
         _default.dtype = kind.newbyteorder("=")
@@ -117,7 +119,9 @@ def with_dtypes(op: Any, arrays: list[Any], shaped: bool, loose: bool) -> tuple[
         arrays, shaped = [_lent(a, real, arrays) if type(a) in NUMBERS else a for a in arrays], True
     elif real and not floats and all([a.dtype.kind in "biu" for a in arrays if hasattr(a, "dtype")]):
         moves = [op.input(k) in op.rules or op.name in STEPS for k in range(len(arrays))]  # the mask of where stays one
-        arrays = [a.astype(_default.dtype) if m and type(a) is ndarray else a for a, m in zip(arrays, moves, strict=True)]
+        arrays = [
+            a.astype(_default.dtype) if m and type(a) is ndarray else a for a, m in zip(arrays, moves, strict=True)
+        ]
     return as_floats(op, arrays) if floats else arrays, shaped
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from sys import getrefcount
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from ..core.modes import current
 from ..core.register import registry
 from ..core.site import here
 from ..core.tensor import Tensor, as_array, plain
-from .at import Places
+from .at import At
 from .dtypes import weak
 from .effects import effect
 
@@ -167,7 +167,7 @@ class WritingMethods(Tensor):
         return self
 
     @property
-    def at(self) -> Places:
+    def at(self) -> At:
         """Changes of some elements that make a new Tensor: ``x.at[i].set(v)``, ``x.at[i].add(v)``, as in JAX.
 
         Beside these there are get, subtract, multiply, divide, power, min, max and apply.
@@ -176,9 +176,9 @@ class WritingMethods(Tensor):
         >>> x.at[1:].multiply(10)
         Tensor([ 1., 20., 30.], dtype=float32)
         """
-        return Places(self)
+        return At(self)
 
-    def _set_data(self, value: Any) -> None:
+    def _set_data(self, value: Any) -> NoReturn:
         """Refuse: values are written by `assign`, so that what holds the old ones can be kept apart."""
         name = self.name or "t"
         raise AttributeError(

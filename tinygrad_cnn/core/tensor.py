@@ -51,7 +51,7 @@ class Tensor:
 
     Parameters
     ----------
-    data : array, number or nested list.  Python floats become float32 (`tg.set_default_dtype`); arrays keep their dtype.
+    data : array, number or nested list.  Python floats get the default dtype, float32 unless set; arrays keep theirs.
     dtype : to convert to.
     requires_grad : whether `backward` fills `.grad`; floating dtypes only.
     name : for drawings and messages.

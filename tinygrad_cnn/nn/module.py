@@ -156,8 +156,8 @@ class Module:
         if isinstance(before, Parameter) and not isinstance(value, Parameter) and value is not None:
             raise TypeError(
                 f"{type(self).__name__}.{name} is a parameter; a {type(value).__name__} cannot take its place. "
-                f"Use {name}.assign(value) or {name} -= step under tg.no_grad() for new values, or nn.Parameter(value) for a "
-                "new parameter."
+                f"Use {name}.assign(value) or {name} -= step under tg.no_grad() for new values, or "
+                "nn.Parameter(value) for a new parameter."
             )
         if isinstance(before, (Module, Parameter)):
             _Structure.version += 1

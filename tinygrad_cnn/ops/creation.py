@@ -230,7 +230,7 @@ def one_hot(labels: Input, classes: Whole, *, dtype: Dtype = None) -> Any:
     if labels.dtype.kind not in "iu":
         raise TypeError(f"one_hot: labels {describe(labels)} must be whole numbers. Convert them, as x.astype(int).")
     plain = values(labels)
-    if plain.size and not (0 <= plain.min() and plain.max() < columns):
+    if plain.size and not (plain.min() >= 0 and plain.max() < columns):
         wrong = plain.min() if plain.min() < 0 else plain.max()
         raise ValueError(f"one_hot: label {wrong} is not from 0 to {columns - 1}, as classes={columns} asks.")
     rows = one_hot_rows(labels, classes=columns, dtype=np.dtype(dtype_or_default(dtype)))
