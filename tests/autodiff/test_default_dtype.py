@@ -123,3 +123,12 @@ def test_what_is_no_floating_dtype_is_refused(wrong):
 def test_bytes_of_the_other_order_are_converted():
     with tg.set_default_dtype(">f8"):
         assert tg.zeros(2).dtype.isnative
+
+
+def test_what_a_function_of_the_user_draws_becomes_the_default_dtype():
+    def drawn(shape, rng):
+        return rng.normal(size=shape)  # float64, as NumPy draws
+
+    assert {p.dtype for p in nn.Linear(3, 2, init=drawn).parameters()} == {np.dtype(np.float32)}
+    with tg.set_default_dtype(np.float64):
+        assert {p.dtype for p in nn.Linear(3, 2, init=drawn).parameters()} == {np.dtype(np.float64)}

@@ -403,7 +403,7 @@ METHODS: dict[str, tuple[Callable[[Path], Any], Callable[[Path], dict[str, Any]]
 }  # fmt: skip
 
 LEFT_OUT = {
-    "tg.set_default_dtype": "it changes what later calls make; tests/autodiff/test_default_dtype.py passes wrong dtypes",
+    "tg.set_default_dtype": "changes what later calls make; tests/autodiff/test_default_dtype.py passes wrong ones",
     "tg.Op": "by tg.op",
     "tg.report": "writes a whole page; its arguments are those of Run.open",
     **dict.fromkeys(("init.fans", "init.draw"), "is called by layers, with their names"),

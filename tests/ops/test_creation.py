@@ -167,3 +167,20 @@ def test_one_hot_checks_its_labels():
     for classes, error in ((0, ValueError), (2.0, TypeError), (None, TypeError)):
         with pytest.raises(error, match="^one_hot: classes="):
             tg.one_hot([0], classes)
+
+
+def test_arange():
+    for bounds in ((5,), (2, 8), (2, 8, 2), (8, 2, -3), (np.int8(2), np.int64(8)), (0,), (3, 1)):
+        t = tg.arange(*bounds)
+        assert t.dtype == np.int64 and t.tolist() == list(range(*map(int, bounds)))
+    assert tg.arange(0, 1, 0.25).tolist() == tg.arange(np.float64(0), 1, 0.25).tolist() == [0.0, 0.25, 0.5, 0.75]
+    for call, error, words in (
+        (lambda: tg.arange(), TypeError, "takes stop, or start, stop and perhaps step; got 0 numbers"),
+        (lambda: tg.arange(1, 2, 3, 4), TypeError, "got 4 numbers"),
+        (lambda: tg.arange(1, 2, 0), ValueError, "step=0 never reaches stop"),
+        (lambda: tg.arange("a"), TypeError, "stop='a' must be a finite number"),
+        (lambda: tg.arange(0, tg.Tensor(3)), TypeError, "stop=.*such as stop.item"),
+        (lambda: tg.arange(0, np.inf), ValueError, "stop=inf must be a finite number"),
+    ):
+        with pytest.raises(error, match=f"^arange: .*{words}"):
+            call()

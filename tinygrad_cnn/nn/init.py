@@ -167,7 +167,10 @@ BY_NAME: dict[str, Initialiser] = {
 
 
 def draw(who: str, init: str | Initialiser, shape: Wholes, rng: Rng) -> np.ndarray:
-    """Starting values for a layer: `init` is a name from this module, or a function of (shape, rng=...)."""
+    """Starting values for a layer: `init` is a name from this module, or a function of (shape, rng=...).
+
+    Floats become the default dtype: a function that draws by NumPy gives float64, which few want for the weights alone.
+    """
     if isinstance(init, str):
         if init not in BY_NAME:
             raise ValueError(f"{who}: init={init!r} is not known; there are {', '.join(BY_NAME)}.")
@@ -177,4 +180,4 @@ def draw(who: str, init: str | Initialiser, shape: Wholes, rng: Rng) -> np.ndarr
     values = np.asarray(init(shape, rng=generator(rng, who)))
     if values.shape != tuple(shape):
         raise ValueError(f"{who}: init returned shape {values.shape}, the weights have {tuple(shape)}.")
-    return values
+    return values.astype(get_default_dtype(), copy=False) if values.dtype.kind == "f" else values

@@ -7,6 +7,7 @@ Lengths of axes are written ``2, 3`` or ``(2, 3)``.  Memory that nobody filled i
 from __future__ import annotations
 
 import math
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -161,7 +162,13 @@ def arange(*bounds: Number, dtype: Dtype = None, requires_grad: bool = False, na
     >>> tg.arange(2, 8, 2)
     Tensor([2, 4, 6], dtype=int64)
     """
-    array = np.arange(*bounds, dtype=dtype)
+    if not 1 <= len(bounds) <= 3:
+        raise TypeError(f"arange: takes stop, or start, stop and perhaps step; got {len(bounds)} numbers.")
+    names = ("stop",) if len(bounds) == 1 else ("start", "stop", "step")
+    plain = [index(v) if is_whole(v) else number("arange", n, v) for n, v in zip(names, bounds, strict=False)]
+    if len(plain) == 3 and plain[2] == 0:
+        raise ValueError("arange: step=0 never reaches stop; it must be above or below 0.")
+    array = np.arange(*plain, dtype=dtype)
     if dtype is None and array.dtype.kind == "f":
         array = array.astype(get_default_dtype())
     return Tensor(array, requires_grad=requires_grad, name=name, copy=False)
