@@ -229,7 +229,7 @@ def numbers(x):
 def equal(found, expected, rtol=1e-12, atol=1e-13, whole=False):
     """The same structure of tuples and lists, and in it the same shapes, dtypes and values.
 
-    Of whole numbers, real results are float32 here, the default dtype, where NumPy gives float64.
+    Of whole numbers (and where `whole` says so), real results are float32 here, where NumPy gives float64.
     """
     if isinstance(expected, (tuple, list)):
         assert isinstance(found, type(expected)) and len(found) == len(expected)
@@ -240,7 +240,7 @@ def equal(found, expected, rtol=1e-12, atol=1e-13, whole=False):
     dtype = np.asarray(numbers(found)).dtype
     assert dtype == np.asarray(expected).dtype or (whole and dtype == np.float32)
     if whole and dtype == np.float32:
-        atol = 1e-6 * max(1, np.max(np.abs(expected), initial=0))
+        atol = max(atol, 1e-6 * max(1, np.max(np.abs(expected), initial=0)))
     np.testing.assert_allclose(numbers(found), expected, rtol=rtol, atol=atol)
 
 
@@ -266,7 +266,8 @@ def test_float32_gives_the_dtypes_of_numpy(name, call):
         return
     inputs = [x.astype(np.float32) for x in call.inputs()]
     found = call(func, [tg.Tensor(x, requires_grad=True) for x in inputs])
-    equal(found, call(func, inputs), rtol=1e-4, atol=1e-4)
+    weak = name in ("append", "dot", "inner")  # numbers give way here; NumPy makes float64 arrays of them
+    equal(found, call(func, inputs), rtol=1e-4, atol=1e-4, whole=weak and any(np.isscalar(x) for x in call.args))
 
 
 @pytest.mark.parametrize("order", [1, pytest.param(2, marks=pytest.mark.level("thorough"))])

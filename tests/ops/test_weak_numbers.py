@@ -124,3 +124,21 @@ def test_values_that_are_written_may_be_scalars_of_numpy():
     x = tg.zeros(2)
     x[1] = np.float64(0.1)
     assert t.tolist() == [5, 0] and x.dtype == np.float32
+
+
+@pytest.mark.parametrize("number", [0.1, np.float64(0.1), 3, np.int64(3)], ids=repr)
+def test_numbers_in_numpy_functions_that_are_no_ufuncs(number):
+    for dtype in (np.float32, np.float64):
+        t = tg.Tensor(np.array([1.0, 2.0], dtype))
+        calls = [
+            np.append(t, number), np.dot(t, number), np.dot(number, t), np.inner(t, number), np.outer(t, number),
+            np.kron(t, number), np.convolve(t, number), np.stack([t[0], number]), np.hstack([t, number]),
+            np.insert(t, 1, number), np.multiply.outer(t, number), np.clip(t, number, None), np.full_like(t, number),
+            np.where(t > 1, t, number), np.pad(t, 1, constant_values=number), np.nan_to_num(t, nan=number),
+            np.sum(t, initial=number), np.linspace(t, number, 3), np.heaviside(t, number),
+        ]  # fmt: skip
+        for found in calls:
+            assert found.dtype == dtype
+        assert float(np.append(t, number)[-1]) == float(dtype(number))
+    whole = np.append(tg.arange(2), number)  # NumPy's own rule, with all digits
+    assert whole.dtype == np.append(np.arange(2), number).dtype and whole.tolist()[-1] == number

@@ -7,7 +7,6 @@ Lengths of axes are written ``2, 3`` or ``(2, 3)``.  Memory that nobody filled i
 from __future__ import annotations
 
 import math
-from operator import index
 from typing import Any
 
 import numpy as np
@@ -165,7 +164,10 @@ def arange(*bounds: Number, dtype: Dtype = None, requires_grad: bool = False, na
     if not 1 <= len(bounds) <= 3:
         raise TypeError(f"arange: takes stop, or start, stop and perhaps step; got {len(bounds)} numbers.")
     names = ("stop",) if len(bounds) == 1 else ("start", "stop", "step")
-    plain = [index(v) if is_whole(v) else number("arange", n, v) for n, v in zip(names, bounds, strict=False)]
+    plain = [
+        whole("arange", n, v, None) if is_whole(v) else number("arange", n, v)
+        for n, v in zip(names, bounds, strict=False)
+    ]
     if len(plain) == 3 and plain[2] == 0:
         raise ValueError("arange: step=0 never reaches stop; it must be above or below 0.")
     array = np.arange(*plain, dtype=dtype)

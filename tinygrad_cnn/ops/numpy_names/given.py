@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...autodiff.dtypes import NUMBERS, floating_dtype, weak
 from ...core.tensor import Tensor
 from .._arguments import values
 from ..algebra import cast
@@ -19,6 +20,16 @@ from ..shape import concatenate, reshape
 def array(x: Any) -> Any:
     """A Tensor as it is, anything else as NumPy makes an array of it."""
     return x if isinstance(x, (Tensor, np.ndarray)) else np.asarray(x)
+
+
+def together(*xs: Any) -> list[Any]:
+    """Arguments as arrays; numbers among them take the dtype of floating arrays, to which they give way as in ops.
+
+    Lists are arrays of float64 if they hold floats, as NumPy reads them.
+    """
+    floats = [x for x in xs if isinstance(x, (Tensor, np.ndarray)) and x.dtype.kind == "f"]
+    dtype = floating_dtype(*floats) if floats else None
+    return [np.asarray(x, dtype) if type(x) in NUMBERS else array(x) for x in map(weak, xs)]
 
 
 def given(value: Any) -> Any:

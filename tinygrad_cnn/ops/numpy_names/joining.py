@@ -10,37 +10,32 @@ import numpy as np
 
 from ..indexing import getitem
 from ..shape import concatenate, expand_dims, reshape, stack
-from .given import array, as_dtype, axis_of, by_place, moved, plain
+from .given import array, as_dtype, axis_of, by_place, moved, plain, together
 from .moving import _with_axes
-
-
-def _arrays(xs: Any) -> list[Any]:
-    return [array(x) for x in xs]
 
 
 def _concatenate(
     arrays: Any, /, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
 ) -> Any:
-    return as_dtype(concatenate(_arrays(arrays), axis=axis), dtype)
+    return as_dtype(concatenate(together(*arrays), axis=axis), dtype)
 
 
 def _stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind") -> Any:
-    return as_dtype(stack(_arrays(arrays), axis=axis), dtype)
+    return as_dtype(stack(together(*arrays), axis=axis), dtype)
 
 
 def _joined(ndim: int, axis: Callable[[Any], int]) -> Callable[..., Any]:
     """Arrays of at least some axes, joined along one."""
 
     def join(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
-        xs = [_with_axes(array(x), ndim) for x in tup]
+        xs = [_with_axes(x, ndim) for x in together(*tup)]
         return as_dtype(concatenate(xs, axis=axis(xs)), dtype)
 
     return join
 
 
 def _column_stack(tup: Any) -> Any:
-    columns = [array(x) for x in tup]
-    return concatenate([x if x.ndim > 1 else reshape(x, (-1, 1)) for x in columns], axis=1)
+    return concatenate([x if x.ndim > 1 else reshape(x, (-1, 1)) for x in together(*tup)], axis=1)
 
 
 def _block(arrays: Any) -> Any:
@@ -64,7 +59,7 @@ def _block(arrays: Any) -> Any:
 
 
 def _append(arr: Any, values: Any, axis: Any = None) -> Any:
-    return concatenate([array(arr), array(values)], axis=axis)
+    return concatenate(together(arr, values), axis=axis)
 
 
 def _insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:

@@ -11,7 +11,7 @@ from .._axes import axes_of
 from ..indexing import getitem
 from ..logic import all
 from ..shape import concatenate, expand_dims, moveaxis, reshape, stack
-from .given import array, as_dtype, axis_of, given, plain
+from .given import array, as_dtype, axis_of, given, plain, together
 from .reductions import GRADIENT as REDUCTIONS
 from .reductions import STEPS, scan
 
@@ -78,7 +78,7 @@ def _reduceat(
 
 
 def _outer(ufunc: Any, a: Any, b: Any, /, **settings: Any) -> Any:
-    a, b = array(a), array(b)
+    a, b = together(a, b)
     return ufunc(reshape(a, (*a.shape, *(1,) * b.ndim)), b, **settings)
 
 

@@ -15,11 +15,11 @@ from ..indexing import getitem
 from ..linalg import einsum, matmul, outer, tensordot
 from ..reduce import mean, sum
 from ..shape import concatenate, flip, moveaxis, reshape, stack, transpose
-from .given import array, as_dtype, flat, only, plain
+from .given import array, as_dtype, flat, only, plain, together
 
 
 def _dot(a: Any, b: Any, out: Any = None) -> Any:
-    a, b = array(a), array(b)
+    a, b = together(a, b)
     if a.ndim == 0 or b.ndim == 0:
         return mul(a, b)
     if b.ndim <= 2:
@@ -28,12 +28,12 @@ def _dot(a: Any, b: Any, out: Any = None) -> Any:
 
 
 def _inner(a: Any, b: Any, /) -> Any:
-    a, b = array(a), array(b)
+    a, b = together(a, b)
     return mul(a, b) if a.ndim == 0 or b.ndim == 0 else tensordot(a, b, ((a.ndim - 1,), (b.ndim - 1,)))
 
 
 def _vdot(a: Any, b: Any, /) -> Any:
-    return matmul(flat(array(a)), flat(array(b)))
+    return matmul(*map(flat, together(a, b)))
 
 
 def _einsum(*operands: Any, out: Any = None, optimize: Any = None, **settings: Any) -> Any:
@@ -51,7 +51,7 @@ def _einsum(*operands: Any, out: Any = None, optimize: Any = None, **settings: A
 
 
 def _kron(a: Any, b: Any) -> Any:
-    a, b = array(a), array(b)
+    a, b = together(a, b)
     ndim = max(a.ndim, b.ndim)
     p, q = ((1,) * (ndim - x.ndim) + x.shape for x in (a, b))
     apart = reshape(a, [m for n in p for m in (n, 1)]) * reshape(b, [m for n in q for m in (1, n)])
@@ -98,7 +98,7 @@ def _vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
 
 
 def _convolve(a: Any, v: Any, mode: str = "full") -> Any:
-    a, v = array(a), array(v)
+    a, v = together(a, v)
     if a.ndim > 1 or v.ndim > 1 or not a.size or not v.size:
         raise ValueError(f"np.convolve: a {a.shape} and v {v.shape} must be rows (N,) that are not empty.")
     a, v = (flat(a), flat(v)) if a.size >= v.size else (flat(v), flat(a))
@@ -114,7 +114,7 @@ def _convolve(a: Any, v: Any, mode: str = "full") -> Any:
 
 
 def _correlate(a: Any, v: Any, mode: str = "valid") -> Any:
-    a, v = array(a), array(v)
+    a, v = together(a, v)
     y = _convolve(a, flip(v, axis=0), "full")
     if mode == "full":
         return y
@@ -191,8 +191,8 @@ GRADIENT: dict[str, Any] = {
     "dot": _dot,
     "inner": _inner,
     "vdot": _vdot,
-    "outer": lambda a, b, out=None: outer(array(a), array(b)),
-    "linalg.outer": lambda x1, x2, /: outer(array(x1), array(x2)),
+    "outer": lambda a, b, out=None: outer(*together(a, b)),
+    "linalg.outer": lambda x1, x2, /: outer(*together(x1, x2)),
     "tensordot": lambda a, b, axes=2: tensordot(array(a), array(b), axes),
     "linalg.tensordot": lambda x1, x2, /, *, axes=2: tensordot(array(x1), array(x2), axes),
     "linalg.matmul": lambda x1, x2, /: matmul(array(x1), array(x2)),
