@@ -61,6 +61,7 @@ __all__ = [
     "floor_divide",
     "fold",
     "full",
+    "full_like",
     "gelu",
     "getitem",
     "global_avg_pool2d",
@@ -83,6 +84,7 @@ __all__ = [
     "less_equal",
     "linear",
     "linear_relu",
+    "linspace",
     "log",
     "log1p",
     "log_sigmoid",
@@ -91,6 +93,7 @@ __all__ = [
     "logical_not",
     "logical_or",
     "logical_xor",
+    "logspace",
     "logsumexp",
     "matmul",
     "max",
@@ -110,9 +113,12 @@ __all__ = [
     "norm",
     "normalize",
     "not_equal",
+    "one_hot",
     "ones",
+    "ones_like",
     "outer",
     "pad",
+    "permutation",
     "pixel_shuffle",
     "pixel_unshuffle",
     "pow",
@@ -120,7 +126,10 @@ __all__ = [
     "prod",
     "put",
     "rand",
+    "rand_like",
+    "randint",
     "randn",
+    "randn_like",
     "relu",
     "relu6",
     "remainder",
@@ -162,6 +171,7 @@ __all__ = [
     "var",
     "where",
     "zeros",
+    "zeros_like",
 ]
 
 class _abs(Op):
@@ -936,7 +946,7 @@ class _expm1(Op):
 expm1: _expm1
 """e ** x - 1, exact near 0.  x (...) -> (...)"""
 
-def eye(n: Whole, m: Whole | None = None, *, dtype: Dtype = ..., requires_grad: bool = False, name: str | None = None) -> Tensor:
+def eye(n: Whole, m: Whole | None = None, *, dtype: Dtype = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
     """Ones on the diagonal of an (n, m) matrix, zeros elsewhere.
 
     >>> tg.eye(2)
@@ -1034,12 +1044,21 @@ The adjoint of `unfold`: a pixel under k windows is the sum of k numbers.
 array([1., 2., 2., 1.])
 """
 
-def full(shape: Shape, value: Array, *, dtype: Dtype = ..., requires_grad: bool = False, name: str | None = None) -> Tensor:
-    """`value` everywhere.
+def full(shape: Shape, value: Array, *, dtype: Dtype = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """`value` everywhere.  Of the default dtype, also where `value` is a whole number.
 
     >>> tg.full((2, 2), 7)
     Tensor([[7., 7.],
             [7., 7.]], dtype=float32)
+    """
+
+def full_like(x: Tensor | Array, value: Array, *, dtype: Dtype = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """`value` everywhere, in the shape and dtype of an array or Tensor; always a Tensor.
+
+    A value that the dtype cannot hold, such as 0.5 among whole numbers, is refused.
+
+    >>> tg.full_like(tg.zeros(3), 0.5)
+    Tensor([0.5, 0.5, 0.5], dtype=float32)
     """
 
 class _gelu(Op):
@@ -1432,6 +1451,15 @@ class _linear_relu(Op):
 linear_relu: _linear_relu
 """relu(x @ w + b) in one pass.  x (..., C) · w (C, O) · b (O,) -> (..., O)"""
 
+def linspace(start: Number, stop: Number, num: Whole = 50, *, endpoint: bool = True, dtype: Dtype = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """`num` numbers at equal distances from `start` to `stop`, which is the last one unless ``endpoint=False``.
+
+    They are plain values: no gradient flows to the bounds.
+
+    >>> tg.linspace(0, 1, 5)
+    Tensor([0.  , 0.25, 0.5 , 0.75, 1.  ], dtype=float32)
+    """
+
 class _log(Op):
     @overload
     def __call__(self, x: Tensor) -> Tensor:
@@ -1544,6 +1572,13 @@ class _logical_xor(Op):
 
 logical_xor: _logical_xor
 """Whether exactly one holds; ``a ^ b`` of boolean Tensors.  a (...) · b (...) -> (...) bool"""
+
+def logspace(start: Number, stop: Number, num: Whole = 50, *, base: Number = 10.0, endpoint: bool = True, dtype: Dtype = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """`num` numbers at equal ratios, from ``base ** start`` to ``base ** stop``: learning rates to try, say.
+
+    >>> tg.logspace(-3, -1, 3)
+    Tensor([0.001, 0.01 , 0.1  ], dtype=float32)
+    """
 
 class _logsumexp(Op):
     @overload
@@ -1943,10 +1978,31 @@ class _not_equal(Op):
 not_equal: _not_equal
 """a != b, element by element.  a (...) · b (...) -> (...) bool"""
 
-def ones(shape: Shape, *, dtype: Dtype = ..., requires_grad: bool = False, name: str | None = None) -> Tensor:
+@overload
+def one_hot(labels: Tensor, classes: Whole, *, dtype: Dtype = None) -> Tensor:
+    """Rows with 1 in the column of the label.  labels (...) whole numbers below `classes` -> (..., classes)
+
+    Of the default dtype unless `dtype` says otherwise; arrays give an array, Tensors a Tensor.
+
+    >>> tg.one_hot(np.array([2, 0]), 3)
+    array([[0., 0., 1.],
+           [1., 0., 0.]], dtype=float32)
+    """
+@overload
+def one_hot(labels: Array, classes: Whole, *, dtype: Dtype = None) -> np.ndarray:
+    """Rows with 1 in the column of the label.  labels (...) whole numbers below `classes` -> (..., classes)"""
+
+def ones(*sizes: Shape, shape: Shape | None = None, dtype: Dtype = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
     """1 everywhere.
 
     >>> tg.ones(3)
+    Tensor([1., 1., 1.], dtype=float32)
+    """
+
+def ones_like(x: Tensor | Array, *, dtype: Dtype = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """1 everywhere, of the shape and dtype of an array or Tensor; always a Tensor.
+
+    >>> tg.ones_like(tg.zeros(3))
     Tensor([1., 1., 1.], dtype=float32)
     """
 
@@ -2010,6 +2066,14 @@ array([0., 0., 1., 2., 3., 0., 0.])
 >>> tg.pad(np.array([1.0, 2.0, 3.0]), 2, "reflect")
 array([3., 2., 1., 2., 3., 2., 1.])
 """
+
+def permutation(n: Whole, *, rng: Rng = None, dtype: Dtype = ..., requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """The whole numbers from 0 to n - 1 in a random order; ``x[tg.permutation(len(x))]`` are the rows of x in one.
+
+    >>> order = tg.permutation(5, rng=0)
+    >>> sorted(order.tolist())
+    [0, 1, 2, 3, 4]
+    """
 
 @overload
 def pixel_shuffle(x: Tensor, factor: Whole) -> Tensor:
@@ -2107,7 +2171,7 @@ class _put(Op):
 put: _put
 """Zeros of a shape with x added at [key], repeated places summed; the adjoint of getitem.  x (...) -> shape"""
 
-def rand(*shape: Shape, rng: Rng = None, dtype: Dtype = ..., requires_grad: bool = False, name: str | None = None) -> Tensor:
+def rand(*sizes: Shape, shape: Shape | None = None, rng: Rng = None, dtype: Dtype = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
     """Uniform random numbers in [0, 1).  `rng`: a ``np.random.Generator`` or an int seed.
 
     >>> x = tg.rand(1000, rng=0)
@@ -2115,13 +2179,39 @@ def rand(*shape: Shape, rng: Rng = None, dtype: Dtype = ..., requires_grad: bool
     (True, True)
     """
 
-def randn(*shape: Shape, rng: Rng = None, dtype: Dtype = ..., requires_grad: bool = False, name: str | None = None) -> Tensor:
+def rand_like(x: Tensor | Array, *, rng: Rng = None, dtype: Dtype = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """Uniform random numbers in [0, 1), in the shape and floating dtype of an array or Tensor; always a Tensor.
+
+    >>> tg.rand_like(np.zeros(3), rng=0).dtype
+    dtype('float64')
+    """
+
+def randint(low: Whole, high: Any = None, shape: Shape = (), *, rng: Rng = None, dtype: Dtype = ..., requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """Random whole numbers from `low` to `high` - 1, all equally likely; from 0 to `low` - 1 if `high` is left out.
+
+    The order is that of ``np.random.randint`` and ``torch.randint``: low, high, shape.  As in PyTorch,
+    ``randint(10, (2, 3))`` is short for ``randint(0, 10, (2, 3))``.
+
+    >>> dice = tg.randint(1, 7, (100,), rng=0)
+    >>> dice.shape, dice.dtype, sorted(set(dice.tolist()))
+    ((100,), dtype('int64'), [1, 2, 3, 4, 5, 6])
+    """
+
+def randn(*sizes: Shape, shape: Shape | None = None, rng: Rng = None, dtype: Dtype = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
     """Normal random numbers of mean 0, variance 1.  `rng`: a ``np.random.Generator`` or an int seed.
 
     >>> tg.randn(2, 3, rng=0).shape
     (2, 3)
     >>> np.array_equal(tg.randn(3, rng=0), tg.randn(3, rng=0))  # a seed fixes the draw
     True
+    """
+
+def randn_like(x: Tensor | Array, *, rng: Rng = None, dtype: Dtype = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """Normal random numbers in the shape and floating dtype of an array or Tensor; always a Tensor.
+
+    >>> noise = tg.randn_like(tg.zeros(2, 3), rng=0)
+    >>> noise.shape, noise.dtype
+    ((2, 3), dtype('float32'))
     """
 
 class _relu(Op):
@@ -2805,7 +2895,7 @@ tanh: _tanh
 """The hyperbolic tangent.  x (...) -> (...)"""
 
 def tensor(data: Any, *, dtype: Dtype = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
-    """A Tensor of a copy of `data`; Python floats become float32.
+    """A Tensor of a copy of `data`; Python floats get the default dtype, float32 unless set.
 
     >>> tg.tensor([1, 2, 3], dtype=np.float32, requires_grad=True)
     Tensor([1., 2., 3.], dtype=float32, requires_grad=True)
@@ -2940,10 +3030,17 @@ where: _where
 array([-10.,   2., -30.])
 """
 
-def zeros(shape: Shape, *, dtype: Dtype = ..., requires_grad: bool = False, name: str | None = None) -> Tensor:
+def zeros(*sizes: Shape, shape: Shape | None = None, dtype: Dtype = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
     """0 everywhere.
 
-    >>> tg.zeros((2, 3), name="z")
+    >>> tg.zeros(2, 3, name="z")  # or tg.zeros((2, 3), name="z")
     Tensor([[0., 0., 0.],
             [0., 0., 0.]], dtype=float32, name='z')
+    """
+
+def zeros_like(x: Tensor | Array, *, dtype: Dtype = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """0 everywhere, of the shape and dtype of an array or Tensor; always a Tensor.
+
+    >>> tg.zeros_like(np.array([1, 2]))
+    Tensor([0, 0], dtype=int64)
     """
