@@ -1,6 +1,7 @@
-"""Methods of Tensor and Op beyond what the engine needs: conversions, NumPy's protocols, and ops spelled as methods.
+"""Methods of Tensor and Op beyond what the engine needs: operators, conversions and NumPy's protocols.
 
 They are written as methods of classes that only hold them, and bound to `Tensor` and `Op` once, when this is imported.
+Ops spelled as methods, such as ``t.sum()``, are bound by `ops/methods.py`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from ..core.tensor import Tensor, as_array, wrap
 from .calls import named
 from .cost import Cost, cost_of
 from .hooks import Handle, on_gradient, on_op
-from .kinds import Array, Axis, Counts, Dtype, Key, Shape, Whole
+from .kinds import Key
 from .numpy_protocol import NumpyMethods
 from .pickling import CopiedLeaf, CopiedNode, CopiedOp, CopiedTensor
 from .writing import WritingMethods
@@ -36,11 +37,6 @@ _CUT = (
     "which would cut its gradient. Use tensor.data for the values; to build the result from tensors, write into a "
     "Tensor (y[i] = v), or use tg.where, tg.concatenate and tg.stack."
 )
-
-
-def _shape_of(args: tuple[Any, ...]) -> Any:
-    """``t.reshape(2, 3)`` and ``t.reshape((2, 3))`` mean the same, as in NumPy."""
-    return args[0] if len(args) == 1 and isinstance(args[0], (tuple, list)) else args
 
 
 _equal, _not_equal = Tensor.__eq__, Tensor.__ne__
@@ -259,96 +255,6 @@ class TensorMethods(Tensor):
         array([ 1., -1.], dtype=float32)
         """
         return on_gradient(self, fn)
-
-    # -- ops ------------------------------------------------------------------------------------------------
-
-    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        return ops["sum"](self, axis=axis, keepdims=keepdims)
-
-    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        return ops["mean"](self, axis=axis, keepdims=keepdims)
-
-    def var(self, axis: Axis = None, keepdims: bool = False, ddof: Whole = 0) -> Tensor:
-        return ops["var"](self, axis=axis, keepdims=keepdims, ddof=ddof)
-
-    def std(self, axis: Axis = None, keepdims: bool = False, ddof: Whole = 0) -> Tensor:
-        return ops["std"](self, axis=axis, keepdims=keepdims, ddof=ddof)
-
-    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        return ops["max"](self, axis=axis, keepdims=keepdims)
-
-    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        return ops["min"](self, axis=axis, keepdims=keepdims)
-
-    def any(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        return ops["any"](self, axis=axis, keepdims=keepdims)
-
-    def all(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        return ops["all"](self, axis=axis, keepdims=keepdims)
-
-    def prod(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        return ops["prod"](self, axis=axis, keepdims=keepdims)
-
-    def cumsum(self, axis: Whole | None = None) -> Tensor:
-        return ops["cumsum"](self, axis=axis)
-
-    def argmax(self, axis: Whole | None = None, keepdims: bool = False) -> Tensor:
-        return ops["argmax"](self, axis=axis, keepdims=keepdims)
-
-    def argmin(self, axis: Whole | None = None, keepdims: bool = False) -> Tensor:
-        return ops["argmin"](self, axis=axis, keepdims=keepdims)
-
-    def reshape(self, *shape: Shape) -> Tensor:
-        return ops["reshape"](self, shape=_shape_of(shape))
-
-    def transpose(self, *axes: Shape | None) -> Tensor:
-        return ops["transpose"](self, axes=_shape_of(axes) or None)
-
-    @property
-    def T(self) -> Tensor:
-        return ops["transpose"](self, axes=None)
-
-    def swapaxes(self, axis1: Whole, axis2: Whole) -> Tensor:
-        return ops["swapaxes"](self, axis1=axis1, axis2=axis2)
-
-    def squeeze(self, axis: Whole | tuple[Whole, ...] | None = None) -> Tensor:
-        return ops["squeeze"](self, axis=axis)
-
-    def flatten(self) -> Tensor:
-        return ops["reshape"](self, shape=(-1,))
-
-    def ravel(self) -> Tensor:
-        return ops["reshape"](self, shape=(-1,))
-
-    def repeat(self, repeats: Counts, axis: Whole | None = None) -> Tensor:
-        return ops["repeat"](self, repeats=repeats, axis=axis)
-
-    def take(self, indices: Tensor | Array, axis: Whole | None = None) -> Tensor:
-        return ops["take"](self, indices, axis=axis)
-
-    def astype(self, dtype: Dtype) -> Tensor:
-        return ops["cast"](self, dtype=dtype)
-
-    def clip(self, low: Tensor | Array | None = None, high: Tensor | Array | None = None) -> Tensor:
-        return ops["clip"](self, low, high)
-
-    def exp(self) -> Tensor:
-        return ops["exp"](self)
-
-    def log(self) -> Tensor:
-        return ops["log"](self)
-
-    def sqrt(self) -> Tensor:
-        return ops["sqrt"](self)
-
-    def tanh(self) -> Tensor:
-        return ops["tanh"](self)
-
-    def sigmoid(self) -> Tensor:
-        return ops["sigmoid"](self)
-
-    def relu(self) -> Tensor:
-        return ops["relu"](self)
 
 
 def _logical(name: str, *masks: Any) -> Tensor:

@@ -1,6 +1,6 @@
 """Tensor: an array, and where it came from.  Thin: operators name ops of the registry, the rest reads the node.
 
-Methods that only call ops, conversions and NumPy's protocols are bound by `autodiff.methods`.
+Conversions and NumPy's protocols are bound by `autodiff.methods`, ops spelled as methods by `ops.methods`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from inspect import ismodule as _is_module
 
+from . import methods as methods
 from . import numpy_names as numpy_names
 from .activation import *
 from .activation_forms import *

@@ -108,14 +108,14 @@ def _var_ref(v: list[float], ddof: int = 0) -> float:
 
 
 @op(
-    params=["axis", "keepdims"],
+    params=["axis", "keepdims", "ddof"],
     samples=[*_AXES, S(x=(4, 3), axis=0, ddof=1)],
     ref=_by_rows(_var_ref),
     cost=lambda x_shape: 3 * _elements(x_shape),
     numpy=[np.var],
     stacks=over_axes,
 )
-def var(x: Any, axis: Axis = None, keepdims: bool = False, *, ddof: Whole = 0) -> Any:
+def var(x: Any, axis: Axis = None, keepdims: bool = False, ddof: Whole = 0) -> Any:
     """The variance: mean square distance from the mean, divided by count - ddof.  x (...) -> (...)
 
     >>> float(tg.var(np.array([1.0, 3.0]))), float(tg.var(np.array([1.0, 3.0]), ddof=1))
@@ -141,14 +141,14 @@ var.formula(x="2 * spread(g) * (x - mean(x)) / (count - ddof)")
 
 
 @op(
-    params=["axis", "keepdims"],
+    params=["axis", "keepdims", "ddof"],
     samples=[*_AXES[:3], S(x=(4, 3), axis=0, ddof=1)],
     ref=_by_rows(lambda v, ddof=0: math.sqrt(_var_ref(v, ddof))),
     cost=lambda x_shape: 3 * _elements(x_shape),
     numpy=[np.std],
     stacks=over_axes,
 )
-def std(x: Any, axis: Axis = None, keepdims: bool = False, *, ddof: Whole = 0) -> Any:
+def std(x: Any, axis: Axis = None, keepdims: bool = False, ddof: Whole = 0) -> Any:
     """The square root of the variance; where that is 0, so is the derivative.  x (...) -> (...)
 
     >>> float(tg.std(np.array([1.0, 3.0, 1.0, 3.0])))

@@ -1,0 +1,90 @@
+"""Ops spelled as methods of Tensor, as NumPy spells those of arrays: ``t.sum(axis=0)`` is ``tg.sum(t, axis=0)``.
+
+`METHODS` lists the ops that take the Tensor first and whose other arguments are those of NumPy's method.  The methods
+that NumPy spells in another way than the op are written out.  All are bound to `Tensor` once, when this is imported.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from ..autodiff.kinds import Dtype, Shape, Wholes
+from ..core.tensor import Tensor
+from . import activation, elementwise, indexing, logic, reduce, shape
+from .algebra import cast
+
+METHODS: tuple[Callable[..., Any], ...] = (
+    reduce.sum, reduce.mean, reduce.var, reduce.std, reduce.max, reduce.min, logic.any, logic.all, reduce.prod,
+    reduce.cumsum, reduce.argmax, reduce.argmin, shape.swapaxes, shape.squeeze, shape.repeat, indexing.take,
+    activation.clip, elementwise.exp, elementwise.log, elementwise.sqrt, elementwise.tanh, elementwise.sigmoid,
+    activation.relu,
+)  # fmt: skip
+
+
+def _method(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """An op as a method, with the op's docstring and signature."""
+
+    def method(self: Tensor, *args: Any, **params: Any) -> Any:
+        return fn(self, *args, **params)
+
+    first, *others = inspect.signature(fn).parameters.values()
+    inputs = getattr(fn, "inputs", ())
+    given = [p.replace(annotation=f"Tensor | Array{_or_none(p)}") if p.name in inputs else p for p in others]
+    itself = first.replace(name="self", annotation=first.empty, kind=first.POSITIONAL_OR_KEYWORD)
+    method.__signature__ = inspect.Signature([itself, *given], return_annotation="Tensor")  # type: ignore[attr-defined]
+    method.__name__, method.__doc__ = fn.__name__, fn.__doc__
+    method.__qualname__ = f"Tensor.{fn.__name__}"
+    return method
+
+
+def _or_none(p: inspect.Parameter) -> str:
+    return " | None" if p.default is None else ""
+
+
+class _Spelled(Tensor):
+    """The methods that NumPy spells in another way than the op."""
+
+    __slots__ = ()
+
+    def reshape(self, *lengths: Shape) -> Tensor:
+        """The same elements in another shape, given as ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
+        return _called(shape.reshape, self, _unpacked(lengths))
+
+    def transpose(self, *axes: Wholes | None) -> Tensor:
+        """Axes in another order, reversed if none are given; ``t.transpose(1, 0)`` or ``t.transpose((1, 0))``."""
+        return _called(shape.transpose, self, _unpacked(axes) or None)
+
+    @property
+    def T(self) -> Tensor:
+        """The axes in reverse order."""
+        return _called(shape.transpose, self)
+
+    def flatten(self) -> Tensor:
+        """All elements in one row."""
+        return _called(shape.reshape, self, (-1,))
+
+    def ravel(self) -> Tensor:
+        """All elements in one row."""
+        return _called(shape.reshape, self, (-1,))
+
+    def astype(self, dtype: Dtype) -> Tensor:
+        """The numbers in another dtype."""
+        return _called(cast, self, dtype=dtype)
+
+
+def _unpacked(args: tuple[Any, ...]) -> Any:
+    return args[0] if len(args) == 1 and isinstance(args[0], (tuple, list)) else args
+
+
+def _called(fn: Callable[..., Any], *args: Any, **params: Any) -> Tensor:
+    y: Tensor = fn(*args, **params)
+    return y
+
+
+for _fn in METHODS:
+    setattr(Tensor, _fn.__name__, _method(_fn))
+for _name, _written in vars(_Spelled).items():
+    if _name[0] != "_":
+        setattr(Tensor, _name, _written)
