@@ -1,7 +1,7 @@
 """NumPy functions called with Tensors: values, shapes and dtypes are NumPy's, and gradients those of differences.
 
-`EXAMPLES` has calls of every function with a gradient; the table is `numpy_names.WITH_GRADIENT`, so that a new entry
-without an example fails.
+`EXAMPLES` has calls of every function of `numpy_names.WITH_GRADIENT`, so that a new entry without an example fails, and
+of ops whose NumPy function takes several arguments or has edges.
 """
 
 import numpy as np
@@ -90,6 +90,7 @@ EXAMPLES = {
     "degrees": ONE, "rad2deg": ONE, "radians": ONE, "deg2rad": ONE, "exp2": ONE, "log2": ONE, "log10": ONE, "tan": ONE,
     "imag": ONE,
     "astype": [Call(A, np.float64)],
+    "arcsin": [Call(S / 4)], "arccos": [Call(S / 4)], "arctan": [Call(S)], "arctan2": [*TWO, Call(S, S.T)], "mod": TWO,
     "cbrt": [Call(S)], "sinh": [Call(S), Call(S * 1e-5)], "cosh": [Call(S)], "arcsinh": [Call(S), Call(S * 1e-4)],
     "arccosh": [Call(A + 1)], "arctanh": [Call(S / 4), Call(S * 1e-5)],
     "sinc": [Call(S), Call(S / 100), Call(np.array([0.0, 0.5, -2.5]))],
@@ -245,7 +246,7 @@ def equal(found, expected, rtol=1e-12, atol=1e-13, whole=False):
 
 
 def test_every_function_with_a_gradient_has_an_example():
-    assert EXAMPLES.keys() == numpy_names.WITH_GRADIENT.keys()
+    assert EXAMPLES.keys() >= numpy_names.WITH_GRADIENT.keys()
 
 
 @pytest.mark.parametrize(("name", "call"), CALLS)
@@ -404,7 +405,7 @@ def test_what_is_written_to_a_tensor_like_another_is_recorded():
 def test_refusals_name_the_function_and_what_to_do(name):
     func = numpy_names.of_numpy(name)
     x = tg.Tensor(S, requires_grad=True)
-    two = {"arctan2", "polydiv", "geomspace", "linalg.solve", "linalg.lstsq", "linalg.tensorsolve", "busday_count",
+    two = {"polydiv", "geomspace", "linalg.solve", "linalg.lstsq", "linalg.tensorsolve", "busday_count",
            "busday_offset"}  # fmt: skip
     args = (x, x, 2) if name == "polyfit" else (x, x) if name in two else (x,)
     with pytest.raises(TypeError, match=rf"np\.{name} of a Tensor is refused.*tensor\.data"):
@@ -498,8 +499,9 @@ def test_extreme_values():
     assert np.isfinite(tg.grad(np.hypot(tg.Tensor(0.0, requires_grad=True), 0.0), t, allow_unused=True) or 0)
 
 
-# Differences by the rule of the house: whole numbers have an inverse, and a Tensor of them takes no floats.
-NOT_WHOLE = {"reciprocal", "put", "fill_diagonal"}
+# Differences by the rule of the house: whole numbers have an inverse, a Tensor of them takes no floats, and they become
+# float32, whose sin(pi x) is not as near to 0.
+NOT_WHOLE = {"reciprocal", "sinc", "put", "fill_diagonal"}
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

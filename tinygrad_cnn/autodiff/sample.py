@@ -100,6 +100,11 @@ def uniform(low: float, high: float, *shape: int) -> Draw:
     return _Domain(f"uniform({low}, {high}, {shape})", lambda rng, dt: rng.uniform(low, high, shape).astype(dt))
 
 
+def these(*numbers: float) -> Draw:
+    """These very numbers, in a row."""
+    return _Domain(f"these{numbers}", lambda rng, dt: np.array(numbers, dt))
+
+
 def positive(*shape: int) -> Draw:
     """Uniform in [0.5, 2)."""
     return uniform(0.5, 2.0, *shape)

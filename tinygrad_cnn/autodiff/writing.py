@@ -192,6 +192,7 @@ class WritingMethods(Tensor):
     __imul__, __itruediv__ = _in_place("*=", "mul"), _in_place("/=", "div")
     __ifloordiv__, __imod__ = _in_place("//=", "floor_divide"), _in_place("%=", "remainder")
     __ipow__, __imatmul__ = _in_place("**=", "pow"), _in_place("@=", "matmul")
+    __ifloordiv__, __imod__ = _in_place("//=", "floor_divide"), _in_place("%=", "remainder")
     __iand__ = _in_place("&=", "logical_and", lambda a, b: a & b)  # which refuse what is not boolean
     __ior__ = _in_place("|=", "logical_or", lambda a, b: a | b)
     __ixor__ = _in_place("^=", "logical_xor", lambda a, b: a ^ b)

@@ -18,6 +18,7 @@ from .elementwise import *
 from .fused import *
 from .indexing import *
 from .linalg import *
+from .logarithms import *
 from .logic import *
 from .losses import *
 from .normalization import *
@@ -29,6 +30,8 @@ from .resample import *
 from .rounding import *
 from .sampling import *
 from .shape import *
+from .special_values import *
+from .trigonometry import *
 from .unpool import *
 from .windows import *
 

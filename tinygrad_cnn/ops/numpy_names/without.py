@@ -21,7 +21,6 @@ _DATES = "Tensors hold no dates."
 
 # What else exists, and what to write instead.
 REFUSED = {
-    **dict.fromkeys(("arcsin", "arccos", "arctan", "arctan2"), "It has no op, and no others make it up."),
     "i0": "It has no op: Bessel functions are not among them.",
     **dict.fromkeys(
         ("linalg.cholesky", "linalg.cond", "linalg.det", "linalg.eig", "linalg.eigh", "linalg.eigvals",
