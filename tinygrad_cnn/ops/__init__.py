@@ -28,6 +28,7 @@ from .random import *
 from .reduce import *
 from .resample import *
 from .rounding import *
+from .running import *
 from .sampling import *
 from .shape import *
 from .special_values import *

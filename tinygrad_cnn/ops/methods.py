@@ -12,14 +12,14 @@ from typing import Any
 
 from ..autodiff.kinds import Dtype, Shape, Wholes
 from ..core.tensor import Tensor
-from . import activation, elementwise, indexing, logic, reduce, shape
+from . import activation, elementwise, indexing, logic, reduce, running, shape
 from .algebra import cast
 
 METHODS: tuple[Callable[..., Any], ...] = (
     reduce.sum, reduce.mean, reduce.var, reduce.std, reduce.max, reduce.min, logic.any, logic.all, reduce.prod,
-    reduce.cumsum, reduce.argmax, reduce.argmin, shape.swapaxes, shape.squeeze, shape.repeat, indexing.take,
-    activation.clip, elementwise.exp, elementwise.log, elementwise.sqrt, elementwise.tanh, elementwise.sigmoid,
-    activation.relu,
+    running.cumsum, running.cumprod, reduce.argmax, reduce.argmin, shape.swapaxes, shape.squeeze, shape.repeat,
+    indexing.take, activation.clip, activation.relu, elementwise.exp, elementwise.log, elementwise.sqrt,
+    elementwise.tanh, elementwise.sigmoid,
 )  # fmt: skip
 
 

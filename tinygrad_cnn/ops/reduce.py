@@ -13,14 +13,14 @@ from ..autodiff import Sample as S
 from ..autodiff.kinds import Axis, Whole
 from ..autodiff.sample import apart
 from ..core import op
-from ._axes import along_axis, axes_of, kept, over_axes, spread
+from ._axes import axes_of, kept, over_axes, spread
 from .arithmetic import where
 from .elementwise import exp, over
-from .indexing import getitem
 from .logic import isnan, logical_or
-from .shape import concatenate, flip, moveaxis, reshape
+from .running import before, cumprod
+from .shape import flip, moveaxis, reshape
 
-__all__ = ["argmax", "argmin", "cumsum", "logsumexp", "max", "mean", "min", "norm", "prod", "std", "sum", "var"]
+__all__ = ["argmax", "argmin", "logsumexp", "max", "mean", "min", "norm", "prod", "std", "sum", "var"]
 
 _AXES = [S(x=(2, 3, 4)), S(x=(2, 3, 4), axis=1), S(x=(2, 3, 4), axis=(0, -1), keepdims=True), S(x=())]
 _APART = [S(x=apart(2, 3, 4)), S(x=apart(2, 3), axis=1), S(x=apart(2, 3, 4), axis=(0, -1), keepdims=True)]
@@ -242,16 +242,9 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return np.prod(x, axis=axes_of("prod", axis, x.ndim), keepdims=keepdims)
 
 
-def _before(x: Any) -> Any:
-    """The product of all rows before each row along axis 0, in log2(n) multiplications."""
-    n = x.shape[0]
-    ones = np.ones((1, *x.shape[1:]), x.dtype)
-    y = concatenate([ones, getitem(x, key=slice(0, n - 1))], axis=0)
-    step = 1
-    while step < n:
-        shifted = concatenate([np.repeat(ones, step, axis=0), getitem(y, key=slice(0, n - step))], axis=0)
-        y, step = y * shifted, step * 2
-    return y
+def _before(rows: Any) -> Any:
+    """The product of all rows before each row along axis 0."""
+    return before(cumprod(rows, axis=0), 0, 1)
 
 
 def _prod_x(g: Any, x: Any, x_shape: Any, axis: Any) -> Any:
@@ -267,34 +260,6 @@ def _prod_x(g: Any, x: Any, x_shape: Any, axis: Any) -> Any:
 
 prod.vjp(x=_prod_x)
 prod.formula(x="spread(g) * prod_of_others(x)")
-
-
-@op(
-    linear=["x"],
-    params=["axis"],
-    samples=[S(x=(2, 3), axis=0), S(x=(2, 3), axis=-1), S(x=(2, 3))],
-    ref=lambda x, axis=None: np.apply_along_axis(
-        lambda r: np.array([math.fsum(r[: k + 1]) for k in range(len(r))]), -1 if axis is None else axis,
-        x.ravel() if axis is None else x),
-    numpy=[np.cumsum],
-    stacks=along_axis,
-)  # fmt: skip
-def cumsum(x: Any, axis: Whole | None = None) -> Any:
-    """Running sums along an axis, of the flattened array if None.  x (...) -> (...), or (size,) for axis=None
-
-    >>> tg.cumsum(np.array([1, 2, 3, 4]))
-    array([ 1,  3,  6, 10])
-    """
-    return np.cumsum(x, axis=axis)
-
-
-def _cumsum_x(g: Any, x_shape: Any, axis: Any) -> Any:
-    along = 0 if axis is None else axis
-    return reshape(flip(cumsum(flip(g, axis=along), axis=along), axis=along), x_shape)
-
-
-cumsum.vjp(x=_cumsum_x)
-cumsum.formula(x="reshape(flip(cumsum(flip(g))), x_shape)")
 
 
 @op(params=["axis", "keepdims"], samples=_APART[:2], ref=lambda x, axis=None: np.argmax(x, axis), numpy=[np.argmax])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import reduce
+from .. import reduce, running
 from .._axes import axes_of
 from ..indexing import getitem
 from ..logic import all
@@ -21,7 +21,8 @@ WHOLE: dict[Any, Any] = {  # ufuncs whose reduction has a function of its own
     np.logical_and: STEPS["all"], np.logical_or: STEPS["any"],
     np.logaddexp: lambda a, axis, keepdims: reduce.logsumexp(a, axis=axis, keepdims=keepdims),
 }  # fmt: skip
-ASSOCIATIVE = {np.add, np.multiply, np.maximum, np.minimum, np.fmax, np.fmin, np.logaddexp, np.hypot}
+RUNNING = {np.add: running.cumsum, np.multiply: running.cumprod}
+ASSOCIATIVE = {np.maximum, np.minimum, np.fmax, np.fmin, np.logaddexp, np.hypot}
 
 
 def _rows(x: Any) -> list[Any]:
@@ -53,8 +54,8 @@ def _reduce(
 def _accumulate(ufunc: Any, array_: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
     a = as_dtype(array(array_), dtype)
     axis = axis_of(axis, a.ndim)
-    if ufunc is np.add:
-        return reduce.cumsum(a, axis=axis)
+    if ufunc in RUNNING:
+        return RUNNING[ufunc](a, axis=axis)
     if ufunc in ASSOCIATIVE:
         return scan(ufunc, a, axis)
     rows = _rows(moveaxis(a, axis, 0))

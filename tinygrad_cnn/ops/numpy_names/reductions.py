@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...core.tensor import Tensor
-from .. import reduce
+from .. import reduce, running
 from .._axes import axes_of, kept
 from ..algebra import broadcast_to, cast
 from ..arithmetic import maximum, minimum, where
@@ -20,7 +20,7 @@ from ..logic import all as all_
 from ..logic import any as any_
 from ..logic import isfinite, isnan
 from ..shape import concatenate, moveaxis, reshape
-from .given import array, as_dtype, axis_of, flat, floating, given, moved, only, plain
+from .given import array, as_dtype, axis_of, floating, given, moved, only, plain
 
 
 def _missing(value: Any) -> bool:
@@ -154,12 +154,11 @@ def scan(join: Callable[[Any, Any], Any], x: Any, axis: int) -> Any:
 
 
 def _cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    return reduce.cumsum(as_dtype(a, dtype), axis=axis)
+    return running.cumsum(as_dtype(a, dtype), axis=axis)
 
 
 def _cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    x = as_dtype(a, dtype)
-    return scan(lambda p, q: p * q, flat(x) if axis is None else x, axis_of(axis or 0, builtins.max(x.ndim, 1)))
+    return running.cumprod(as_dtype(a, dtype), axis=axis)
 
 
 def _cumulative(name: str, run: Callable[..., Any], first: int) -> Callable[..., Any]:
