@@ -64,5 +64,5 @@ def test_only_arithmetic_goes_round():
                 wrapping |= {name} if case.wraps else set()
     assert wrapping == {
         "add", "sub", "mul", "neg", "pow", "prod", "matmul", "outer", "einsum", "tensordot",
-        "floor_divide", "fmod", "remainder", "square",
+        "floor_divide", "fmod", "recurrence", "remainder", "square",
     }  # fmt: skip

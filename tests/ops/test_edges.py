@@ -12,6 +12,7 @@ INF, NAN = np.inf, np.nan
 NONE = {
     "concatenate": {"axis"}, "softmax": {"axis"}, "log_softmax": {"axis"}, "normalize": {"axis"}, "getitem": {"key"},
     "put": {"key"}, "setitem": {"key"}, "reshape": {"shape"}, "one_hot_rows": {"dtype"}, "einsum": {"subscripts"},
+    "argsort": {"axis"}, "sort": {"axis"},
 }  # fmt: skip
 OPS = [name for name, op in tg.registry.items() if op.fn.__module__.startswith("tinygrad_cnn.")]
 

@@ -7,6 +7,7 @@ from . import numpy_names as numpy_names
 from .activation import *
 from .activation_forms import *
 from .algebra import *
+from .along_axis import *
 from .arithmetic import *
 from .attention import *
 from .border import *
@@ -24,6 +25,7 @@ from .losses import *
 from .normalization import *
 from .pixels import *
 from .pool import *
+from .quantiles import *
 from .random import *
 from .reduce import *
 from .resample import *
@@ -31,6 +33,7 @@ from .rounding import *
 from .running import *
 from .sampling import *
 from .shape import *
+from .sorting import *
 from .special_values import *
 from .trigonometry import *
 from .unpool import *

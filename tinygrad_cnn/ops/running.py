@@ -113,7 +113,7 @@ def _recurrence_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str
     cost=lambda y_shape: 2 * math.prod(y_shape),
     stacks=_recurrence_stack,
 )  # fmt: skip
-def recurrence(a: Any, b: Any, *, axis: int, reverse: bool) -> Any:
+def recurrence(a: Any, b: Any, *, axis: Whole = 0, reverse: bool = False) -> Any:
     """y[k] = a[k] * y[k - 1] + b[k] along an axis, y[0] = b[0]; from the end if `reverse`.
 
     a (...) · b (...) -> (...)

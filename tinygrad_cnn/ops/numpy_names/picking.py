@@ -9,9 +9,11 @@ import numpy as np
 
 from ...core.tensor import Tensor
 from ..algebra import broadcast_to
+from ..along_axis import put_along_axis, take_along_axis
 from ..arithmetic import where
 from ..indexing import getitem, put, setitem, take
 from ..shape import concatenate
+from ..sorting import sort
 from .given import array, as_dtype, by_place, flat, moved, plain
 
 
@@ -67,17 +69,7 @@ def _piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> A
 
 
 def _sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
-    a = flat(array(a)) if axis is None else array(a)
-    axis = -1 if axis is None else axis
-    found = np.argsort(plain(a), axis, "stable" if kind is None else kind)
-    return moved(lambda places: np.take_along_axis(places, found, axis), a)
-
-
-def _partition(a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None) -> Any:
-    a = flat(array(a)) if axis is None else array(a)
-    axis = -1 if axis is None else axis
-    found = np.argpartition(plain(a), plain(kth), axis, kind)
-    return moved(lambda places: np.take_along_axis(places, found, axis), a)
+    return sort(array(a), axis)
 
 
 def _unique(
@@ -142,13 +134,17 @@ def _bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
 
 def _write(who: str, a: Any, places: np.ndarray, v: Any, at: np.ndarray) -> None:
     """Write the elements number `at` of v to places of a Tensor, in place."""
+    _check_written(who, a)
+    if places.size:
+        a[np.unravel_index(places, a.shape)] = _at(v, at)
+
+
+def _check_written(who: str, a: Any) -> None:
     if not isinstance(a, Tensor):
         raise TypeError(
             f"np.{who}: a Tensor was about to be written into a plain array, which would cut its gradient. Write into "
             "a Tensor, or use tensor.data for the values."
         )
-    if places.size:
-        a[np.unravel_index(places, a.shape)] = _at(v, at)
 
 
 def _put(a: Any, ind: Any, v: Any, mode: Any = "raise") -> None:
@@ -168,10 +164,8 @@ def _place(arr: Any, mask: Any, vals: Any) -> None:
 
 
 def _put_along_axis(arr: Any, indices: Any, values: Any, axis: Any = -1) -> None:
-    grid = np.arange(int(np.prod(arr.shape))).reshape(arr.shape)
-    places = np.take_along_axis(grid, plain(indices), axis)
-    v = broadcast_to(array(values), places.shape)
-    _write("put_along_axis", arr, places.ravel(), v, np.arange(places.size))
+    _check_written("put_along_axis", arr)
+    arr[...] = put_along_axis(arr, indices, values, axis)
 
 
 def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
@@ -210,14 +204,14 @@ def _filled_with(value: int) -> Any:
 GRADIENT: dict[str, Any] = {
     "where": _where,
     "take": _take,
-    "take_along_axis": by_place(np.take_along_axis),
+    "take_along_axis": lambda arr, indices, axis=-1: take_along_axis(array(arr), indices, axis),
     "compress": lambda condition, a, axis=None, out=None: by_place(lambda p: np.compress(plain(condition), p, axis))(a),
     "extract": _extract,
     "choose": _choose,
     "select": _select,
     "piecewise": _piecewise,
     "sort": _sort,
-    "partition": _partition,
+    "partition": lambda a, kth, axis=-1, kind="introselect", order=None: _sort(a, axis),  # which parts it everywhere
     "unique": _unique,
     "unique_values": _unique_values,
     "unique_all": _named("unique_all"),

@@ -11,16 +11,17 @@ import numpy as np
 
 from ...core.tensor import Tensor
 from .. import reduce, running
-from .._axes import axes_of, kept
+from .._axes import axes_of
 from ..algebra import broadcast_to, cast
 from ..arithmetic import maximum, minimum, where
 from ..elementwise import abs, sqrt
 from ..indexing import getitem
 from ..logic import all as all_
 from ..logic import any as any_
-from ..logic import isfinite, isnan
+from ..logic import isnan
+from ..quantiles import between
 from ..shape import concatenate, moveaxis, reshape
-from .given import array, as_dtype, axis_of, floating, given, moved, only, plain
+from .given import array, as_dtype, axis_of, floating, given, only, plain
 
 
 def _missing(value: Any) -> bool:
@@ -214,63 +215,22 @@ _pick = where  # in functions that have an argument of that name
 
 # -- quantiles --------------------------------------------------------------------------------------------------
 
-_METHODS: dict[str, Callable[[np.ndarray], np.ndarray]] = {  # from a place between two elements to a share of the upper
-    "linear": lambda t: t, "lower": np.zeros_like, "higher": np.ceil, "midpoint": lambda t: 0.5 * np.ceil(t),
-}  # fmt: skip
 
-
-def _quantiles(who: str, x: Any, q: Any, axis: Any, keepdims: Any, method: str, skip_nan: bool) -> Any:
-    """Sorted along the axes, the two neighbours of the place q * (count - 1), and what lies between them."""
-    if method not in (*_METHODS, "nearest"):
-        known = ", ".join([*_METHODS, "nearest"])
-        raise ValueError(f"np.{who}: method={method!r} has no gradient here; there are {known}.")
-    picks = method in ("lower", "higher", "nearest")  # elements as they are: whole numbers stay whole
-    axes, x = axes_of(who, axis, x.ndim), x if picks and not skip_nan else floating(x)
-    front = moveaxis(x, axes, range(len(axes)))
-    rest = front.shape[len(axes) :]
-    rows = reshape(front, (math.prod(x.shape[k] for k in axes), *rest))
-    if not rows.shape[0]:
-        raise ValueError(f"np.{who}: axis={axis!r} of shape {x.shape} holds no elements.")
-    order = np.argsort(plain(rows), axis=0)  # NaN comes last
-    rows = moved(lambda places: np.take_along_axis(places, order, axis=0), rows)
-    gone = np.isnan(plain(rows)).sum(axis=0)
-    count = rows.shape[0] - (gone if skip_nan else 0)
-    weak, q = isinstance(q, (int, float)), plain(q).astype(np.float64)
-    spot = q.reshape(q.shape + (1,) * len(rest)) * (count - 1)
-    spot = np.clip(np.round(spot) if method == "nearest" else spot, 0, None)
-    low = np.floor(spot).astype(np.intp)
-    share = spot - low if method == "nearest" else _METHODS[method](spot - low)
-    high = np.minimum(low + 1, rows.shape[0] - 1)
-    low, high = (np.broadcast_to(v, q.shape + rest).reshape(-1, *rest) for v in (low, high))
-    weight = np.broadcast_to(share, q.shape + rest).reshape(-1, *rest).astype(x.dtype if weak else np.float64)
-    a, b = (moved(lambda places, at=at: np.take_along_axis(places, at, axis=0), rows) for at in (low, high))
-    between = weight > 0  # not beyond it: an infinity there would give NaN
-    if picks:
-        between_them = b
-    else:
-        bare = isfinite(a) & isfinite(b)  # else b - a would be NaN, or infinite
-        between_them = where(bare, a + where(between & bare, b - a, 0) * weight, where(bare, 0, a) + where(bare, 0, b))
-    y = reshape(where(between, between_them, a), q.shape + rest)
-    lost = gone == rows.shape[0] if skip_nan else gone > 0
-    y = where(lost, math.nan, y) if lost.any() else y
-    return reshape(y, q.shape + kept(x.shape, axes)) if keepdims else y
-
-
-def _quantile(who: str, scale: float, skip_nan: bool) -> Callable[..., Any]:
+def _quantile(who: str, scale: int, skip_nan: bool) -> Callable[..., Any]:
     def quantile(
         a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear",
         keepdims: Any = False, *, weights: Any = None,
     ) -> Any:  # fmt: skip
         only(who, weights=(weights, None))
-        share = (q if isinstance(q, (int, float)) else plain(q)) / scale
-        return _quantiles(who, a, share, axis, bool(given(keepdims)), method, skip_nan)
+        q = q if isinstance(q, (int, float)) else plain(q)
+        return between(f"np.{who}", a, q, axis, bool(given(keepdims)), method, scale=scale, skip_nan=skip_nan)
 
     return quantile
 
 
 def _median(who: str, skip_nan: bool) -> Callable[..., Any]:
     def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False) -> Any:
-        return _quantiles(who, a, 0.5, axis, bool(given(keepdims)), "linear", skip_nan)
+        return between(f"np.{who}", a, 0.5, axis, bool(given(keepdims)), "linear", skip_nan=skip_nan)
 
     return median
 
