@@ -63,6 +63,6 @@ def test_only_arithmetic_goes_round():
                 whole_numbers(case)
                 wrapping |= {name} if case.wraps else set()
     assert wrapping == {
-        "add", "sub", "mul", "neg", "pow", "prod", "matmul", "outer", "einsum", "tensordot",
+        "add", "sub", "mul", "neg", "pow", "prod", "matmul", "outer", "einsum", "tensordot", "cross",
         "floor_divide", "fmod", "recurrence", "remainder", "square",
     }  # fmt: skip

@@ -31,6 +31,7 @@ ResizeMode: TypeAlias = Literal["nearest", "bilinear", "bicubic", "area"]
 SampleMode: TypeAlias = Literal["bilinear", "nearest", "bicubic"]
 Beyond: TypeAlias = Literal["zeros", "border", "reflection"]  # what is read outside of an image
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
+GridOrder: TypeAlias = Literal["xy", "ij"]
 Side: TypeAlias = Literal["left", "right"]
 QuantileMethod: TypeAlias = Literal["linear", "lower", "higher", "midpoint", "nearest"]
 Approximation: TypeAlias = Literal["none", "tanh"]

@@ -14,9 +14,11 @@ from .border import *
 from .conv import *
 from .conv_forms import *
 from .creation import *
+from .diagonals import *
 from .drawing import *
 from .elementwise import *
 from .fused import *
+from .grids import *
 from .indexing import *
 from .linalg import *
 from .logarithms import *
@@ -25,6 +27,7 @@ from .losses import *
 from .normalization import *
 from .pixels import *
 from .pool import *
+from .products import *
 from .quantiles import *
 from .random import *
 from .reduce import *

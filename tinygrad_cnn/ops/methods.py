@@ -10,15 +10,30 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from ..autodiff.kinds import Dtype, Shape, Wholes
+import numpy as np
+
+from ..autodiff.kinds import Array, Axis, Dtype, Shape, Wholes
 from ..core.tensor import Tensor
-from . import activation, elementwise, indexing, logic, reduce, running, shape
+from . import (
+    activation,
+    diagonals,
+    elementwise,
+    indexing,
+    logic,
+    products,
+    reduce,
+    rounding,
+    running,
+    shape,
+    sorting,
+)  # fmt: skip
 from .algebra import cast
 
 METHODS: tuple[Callable[..., Any], ...] = (
     reduce.sum, reduce.mean, reduce.var, reduce.std, reduce.max, reduce.min, logic.any, logic.all, reduce.prod,
     running.cumsum, running.cumprod, reduce.argmax, reduce.argmin, shape.swapaxes, shape.squeeze, shape.repeat,
-    indexing.take, activation.clip, activation.relu, elementwise.exp, elementwise.log, elementwise.sqrt,
+    indexing.take, sorting.sort, sorting.argsort, sorting.searchsorted, diagonals.diagonal, diagonals.trace,
+    products.dot, rounding.round, activation.relu, elementwise.exp, elementwise.log, elementwise.sqrt,
     elementwise.tanh, elementwise.sigmoid,
 )  # fmt: skip
 
@@ -31,7 +46,10 @@ def _method(fn: Callable[..., Any]) -> Callable[..., Any]:
 
     first, *others = inspect.signature(fn).parameters.values()
     inputs = getattr(fn, "inputs", ())
-    given = [p.replace(annotation=f"Tensor | Array{_or_none(p)}") if p.name in inputs else p for p in others]
+    given = [
+        p.replace(annotation=f"Tensor | Array{_or_none(p)}") if p.name in inputs or p.annotation == "Input" else p
+        for p in others
+    ]
     itself = first.replace(name="self", annotation=first.empty, kind=first.POSITIONAL_OR_KEYWORD)
     method.__signature__ = inspect.Signature([itself, *given], return_annotation="Tensor")  # type: ignore[attr-defined]
     method.__name__, method.__doc__ = fn.__name__, fn.__doc__
@@ -68,6 +86,24 @@ class _Spelled(Tensor):
     def ravel(self) -> Tensor:
         """All elements in one row."""
         return _called(shape.reshape, self, (-1,))
+
+    def clip(
+        self, low: Tensor | Array | None = None, high: Tensor | Array | None = None, *,
+        min: Tensor | Array | None = None, max: Tensor | Array | None = None,
+    ) -> Tensor:  # fmt: skip
+        """The elements held within [low, high], which may also be given as ``min=`` and ``max=``."""
+        for name, one, other in (("min", low, min), ("max", high, max)):
+            if one is not None and other is not None:
+                raise TypeError(f"clip: {name}={other!r} is given beside the bound by position; leave one of them out.")
+        return _called(activation.clip, self, min if low is None else low, max if high is None else high)
+
+    def ptp(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """The largest element over axes minus the smallest."""
+        return _called(reduce.max, self, axis, keepdims) - _called(reduce.min, self, axis, keepdims)
+
+    def nonzero(self) -> tuple[np.ndarray, ...]:
+        """The indices of the elements that are not 0, an array for each axis, as ``np.nonzero`` gives them."""
+        return np.nonzero(self.data)
 
     def astype(self, dtype: Dtype) -> Tensor:
         """The numbers in another dtype."""

@@ -9,9 +9,11 @@ import numpy as np
 from ..algebra import broadcast_to
 from ..arithmetic import where
 from ..border import pad
+from ..diagonals import diag, diagonal, tril, triu
+from ..grids import meshgrid, rot90, tile
 from ..indexing import getitem
 from ..shape import expand_dims, flip, repeat, reshape, squeeze, swapaxes, transpose
-from .given import array, axis_of, by_place, flat, moved, only, plain
+from .given import array, by_place, flat, moved, only, plain
 
 
 def _reshape(a: Any, /, shape: Any, order: str = "C", *, copy: Any = None) -> Any:
@@ -26,18 +28,6 @@ def _reshape(a: Any, /, shape: Any, order: str = "C", *, copy: Any = None) -> An
 
 def _ravel(a: Any, order: str = "C") -> Any:
     return _reshape(a, (-1,), "C" if order == "K" else order)
-
-
-def _rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
-    first, second = (axis_of(axis, m.ndim) for axis in axes)
-    if first == second:
-        raise ValueError(f"np.rot90: axes={axes!r} must be two different axes.")
-    k %= 4
-    if k == 2:
-        return flip(m, axis=(first, second))
-    if k == 0:
-        return +m
-    return swapaxes(flip(m, axis=second), first, second) if k == 1 else flip(swapaxes(m, first, second), axis=second)
 
 
 def _pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0, **settings: Any) -> Any:
@@ -60,15 +50,6 @@ def _pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values:
 
 def _pair(width: Any) -> Any:
     return (width, width) if isinstance(width, int) else width
-
-
-def _tile(A: Any, reps: Any) -> Any:
-    reps = (reps,) if np.ndim(reps) == 0 else tuple(reps)
-    shape = (1,) * (len(reps) - A.ndim) + A.shape
-    reps = (1,) * (len(shape) - len(reps)) + tuple(map(int, reps))
-    between = reshape(A, [n for length in shape for n in (1, length)])
-    spread = broadcast_to(between, tuple(n for pair in zip(reps, shape, strict=True) for n in pair))
-    return reshape(spread, tuple(r * n for r, n in zip(reps, shape, strict=True)))
 
 
 def _repeat(a: Any, repeats: Any, axis: Any = None) -> Any:
@@ -107,38 +88,15 @@ def _broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     return broadcast_to(array, (shape,) if isinstance(shape, int) else tuple(shape))
 
 
-def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
-    if indexing not in ("xy", "ij"):
-        raise ValueError(f"np.meshgrid: indexing={indexing!r} is not known; there are 'xy' and 'ij'.")
-    count = len(xi)
-    spots = list(range(count))
-    if indexing == "xy" and count > 1:
-        spots[:2] = 1, 0
-    shapes = [tuple(-1 if k == at else 1 for k in range(count)) for at in spots]
-    grid = [reshape(array(x), shape) for x, shape in zip(xi, shapes, strict=True)]
-    return tuple(grid) if sparse else _broadcast_arrays(*grid)
-
-
-def _triangle(func: Any) -> Any:
+def _triangle(op: Any) -> Any:
     def triangle(m: Any, k: int = 0) -> Any:
-        return where(func(np.ones(m.shape[-2:] if m.ndim > 1 else m.shape * 2, bool), k), m, 0)
+        return op(m if m.ndim > 1 else broadcast_to(m, m.shape * 2), k)  # of a row, the matrix of its copies
 
     return triangle
 
 
-def _diag(v: Any, k: int = 0) -> Any:
-    if v.ndim == 2:
-        return by_place(np.diag)(v, k)
-    if v.ndim != 1:
-        raise ValueError(f"np.diag: v has shape {v.shape}; it must be a row (N,) or a matrix (N, M).")
-    n = v.shape[0] + abs(k)
-    # column j of the square holds element j - max(k, 0)
-    row = pad(v, (max(k, 0), max(-k, 0)))
-    return where(np.eye(n, n, k, bool), reshape(row, (1, n)), 0)
-
-
 def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
-    return np.sum(by_place(np.diagonal)(a, offset, axis1, axis2), axis=-1, dtype=dtype)
+    return np.sum(diagonal(array(a), offset, axis1, axis2), axis=-1, dtype=dtype)
 
 
 def _resize(a: Any, new_shape: Any) -> Any:
@@ -170,27 +128,29 @@ GRADIENT: dict[str, Any] = {
     "flip": lambda m, axis=None: flip(m, axis=axis),
     "flipud": lambda m: flip(m, axis=0),
     "fliplr": lambda m: flip(m, axis=1),
-    "rot90": _rot90,
+    "rot90": lambda m, k=1, axes=(0, 1): rot90(m, k, axes),
     "rollaxis": by_place(np.rollaxis),
     "fft.fftshift": by_place(np.fft.fftshift),
     "fft.ifftshift": by_place(np.fft.ifftshift),
     "lib.stride_tricks.sliding_window_view": by_place(np.lib.stride_tricks.sliding_window_view),
     "pad": _pad,
-    "tile": _tile,
+    "tile": lambda A, reps: tile(A, int(reps) if np.ndim(reps) == 0 else tuple(map(int, reps))),
     "repeat": _repeat,
     "resize": _resize,
     "broadcast_to": _broadcast_to,
     "broadcast_arrays": _broadcast_arrays,
-    "meshgrid": _meshgrid,
+    "meshgrid": lambda *xi, copy=True, sparse=False, indexing="xy": meshgrid(
+        *map(array, xi), indexing=indexing, sparse=sparse
+    ),
     "atleast_1d": _at_least(1),
     "atleast_2d": _at_least(2),
     "atleast_3d": _at_least(3),
-    "triu": _triangle(np.triu),
-    "tril": _triangle(np.tril),
-    "diag": _diag,
-    "diagflat": lambda v, k=0: _diag(flat(array(v)), k),
-    "diagonal": by_place(np.diagonal),
-    "linalg.diagonal": by_place(np.linalg.diagonal),
+    "triu": _triangle(triu),
+    "tril": _triangle(tril),
+    "diag": lambda v, k=0: diag(v, k),
+    "diagflat": lambda v, k=0: diag(flat(array(v)), k),
+    "diagonal": lambda a, offset=0, axis1=0, axis2=1: diagonal(a, offset, axis1, axis2),
+    "linalg.diagonal": lambda x, /, *, offset=0: diagonal(x, offset, -2, -1),
     "trace": _trace,
     "linalg.trace": lambda x, /, *, offset=0, dtype=None: _trace(x, offset, -2, -1, dtype),
     "trim_zeros": _trim_zeros,

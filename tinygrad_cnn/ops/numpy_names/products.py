@@ -13,18 +13,10 @@ from ..arithmetic import mul, where
 from ..elementwise import sqrt
 from ..indexing import getitem
 from ..linalg import einsum, matmul, outer, tensordot
+from ..products import cross, dot, kron
 from ..reduce import mean, sum
 from ..shape import concatenate, flip, moveaxis, reshape, stack, transpose
 from .given import array, as_dtype, flat, only, plain, together
-
-
-def _dot(a: Any, b: Any, out: Any = None) -> Any:
-    a, b = together(a, b)
-    if a.ndim == 0 or b.ndim == 0:
-        return mul(a, b)
-    if b.ndim <= 2:
-        return matmul(a, b)
-    return tensordot(a, b, ((a.ndim - 1,), (b.ndim - 2,)))
 
 
 def _inner(a: Any, b: Any, /) -> Any:
@@ -50,23 +42,10 @@ def _einsum(*operands: Any, out: Any = None, optimize: Any = None, **settings: A
     return einsum(text, *map(array, operands[: len(operands) - len(operands) % 2 : 2]))
 
 
-def _kron(a: Any, b: Any) -> Any:
-    a, b = together(a, b)
-    ndim = max(a.ndim, b.ndim)
-    p, q = ((1,) * (ndim - x.ndim) + x.shape for x in (a, b))
-    apart = reshape(a, [m for n in p for m in (n, 1)]) * reshape(b, [m for n in q for m in (1, n)])
-    return reshape(apart, tuple(n * m for n, m in zip(p, q, strict=True)))
-
-
 def _cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None) -> Any:
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = moveaxis(array(a), axisa, 0), moveaxis(array(b), axisb, 0)
-    if a.shape[0] != 3 or b.shape[0] != 3:
-        raise ValueError(f"np.cross: vectors of {a.shape[0]} and {b.shape[0]} elements; each must have 3.")
-    (a1, a2, a3), (b1, b2, b3) = ([getitem(x, key=k) for k in range(3)] for x in (a, b))
-    y = stack([a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1])
-    return moveaxis(y, 0, axisc)
+    return moveaxis(cross(moveaxis(array(a), axisa, -1), moveaxis(array(b), axisb, -1)), -1, axisc)
 
 
 def _matrix_power(a: Any, n: int) -> Any:
@@ -188,7 +167,7 @@ def _corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) 
 
 
 GRADIENT: dict[str, Any] = {
-    "dot": _dot,
+    "dot": lambda a, b, out=None: dot(*together(a, b)),
     "inner": _inner,
     "vdot": _vdot,
     "outer": lambda a, b, out=None: outer(*together(a, b)),
@@ -196,10 +175,10 @@ GRADIENT: dict[str, Any] = {
     "tensordot": lambda a, b, axes=2: tensordot(array(a), array(b), axes),
     "linalg.tensordot": lambda x1, x2, /, *, axes=2: tensordot(array(x1), array(x2), axes),
     "linalg.matmul": lambda x1, x2, /: matmul(array(x1), array(x2)),
-    "linalg.multi_dot": lambda arrays, *, out=None: reduce(_dot, arrays),
+    "linalg.multi_dot": lambda arrays, *, out=None: reduce(dot, arrays),
     "linalg.matrix_power": _matrix_power,
     "einsum": _einsum,
-    "kron": _kron,
+    "kron": lambda a, b: kron(*together(a, b)),
     "cross": _cross,
     "linalg.cross": lambda x1, x2, /, *, axis=-1: _cross(x1, x2, axis=axis),
     "vecdot": lambda x1, x2: _vecdot(x1, x2),
