@@ -11,7 +11,7 @@ from ..autodiff import Sample as S
 from ..autodiff.kinds import Whole
 from ..core import op
 from ._arguments import fitting
-from ._axes import along_axis
+from ._axes import along_axis, axes_of
 from .algebra import sum_to
 from .arithmetic import where
 
@@ -20,7 +20,7 @@ __all__ = ["add_along_axis", "put_along_axis", "take_along_axis"]
 _TWICE = np.array([[2, 0], [1, 1]])
 
 
-def _places(who: str, shape: tuple[int, ...], indices: Any, axis: Any) -> np.ndarray:
+def _places(who: str, shape: tuple[int, ...], indices: Any, axis: Any) -> Any:
     """The places in the flattened array that indices along an axis stand for."""
     if indices.dtype.kind not in "iu":
         raise TypeError(f"{who}: indices have dtype {indices.dtype}; they must be whole numbers.")
@@ -30,7 +30,16 @@ def _places(who: str, shape: tuple[int, ...], indices: Any, axis: Any) -> np.nda
             f"{who}: indices {indices.shape} of an array {shape} with axis={axis!r} must have {ndim} axes. "
             "Reshape them, or use x[indices] for another kind of choice."
         )
-    found: np.ndarray = np.take_along_axis(np.arange(math.prod(shape)).reshape(shape), indices, axis)
+    shape, axis = ((math.prod(shape),), 0) if axis is None else (shape, axes_of(who, axis, ndim)[0])
+    n, indices = shape[axis], indices.astype(np.intp, copy=False)  # int8 cannot hold 200
+    low, high = (int(indices.min()), int(indices.max())) if indices.size else (0, -1)
+    if low < -n or high >= n:
+        raise IndexError(f"{who}: index {high if high >= n else low} is out of range for axis {axis} of {shape}.")
+    found = (np.where(indices < 0, indices + n, indices) if low < 0 else indices) * math.prod(shape[axis + 1 :])
+    for k, length in enumerate(shape):
+        if k != axis:
+            step, column = math.prod(shape[k + 1 :]), (-1, *(1,) * (ndim - 1 - k))
+            found = found + np.arange(0, length * step, step).reshape(column) if step else found
     return found
 
 
@@ -75,7 +84,7 @@ def take_along_axis(x: Any, indices: Any, axis: Whole | None = -1) -> Any:
     array([[0., 1., 0.],
            [1., 0., 0.]], dtype=float32)
     """
-    return x.reshape(-1)[_places("take_along_axis", x.shape, indices, axis)]
+    return np.take(x, _places("take_along_axis", x.shape, indices, axis))  # from the flattened x
 
 
 def _add_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:

@@ -135,15 +135,13 @@ def logaddexp2(a: Any, b: Any) -> Any:
     return np.logaddexp2(a, b)
 
 
-def _above(a: Any, b: Any) -> Any:
-    """a - b, and 0 for two equal infinities."""
+def _above(g: Any, a: Any, b: Any) -> Any:
+    """The gradient, and a - b, which both rules need; 0 for two equal infinities."""
     same = (a == b) & isinf(a)
-    return where(same, 0, a - where(same, 0, b))
+    return g, where(same, 0, a - where(same, 0, b))
 
 
-logaddexp.vjp(a=lambda g, a, b: g * sigmoid(_above(a, b)), b=lambda g, a, b: g * sigmoid(_above(b, a)))
+logaddexp.vjp(g=_above, a=lambda g: g[0] * sigmoid(g[1]), b=lambda g: g[0] * sigmoid(-g[1]))
 logaddexp.formula(y="log(exp(a) + exp(b))", a="g * sigmoid(a - b)", b="g * sigmoid(b - a)")
-logaddexp2.vjp(
-    a=lambda g, a, b: g * sigmoid(_above(a, b) * LOG2), b=lambda g, a, b: g * sigmoid(_above(b, a) * LOG2)
-)
+logaddexp2.vjp(g=_above, a=lambda g: g[0] * sigmoid(g[1] * LOG2), b=lambda g: g[0] * sigmoid(g[1] * -LOG2))
 logaddexp2.formula(y="log2(2 ** a + 2 ** b)", a="g * sigmoid(log(2) * (a - b))", b="g * sigmoid(log(2) * (b - a))")

@@ -15,6 +15,7 @@ from ..core import op
 from ._reference import scalarwise
 from .arithmetic import larger, where
 from .logic import isfinite, isnan
+from .rounding import sign
 
 __all__ = ["copysign", "fmax", "fmin", "heaviside", "nan_to_num"]
 
@@ -116,7 +117,7 @@ def copysign(a: Any, b: Any) -> Any:
     return np.copysign(a, b)
 
 
-copysign.vjp(a=lambda g, a, y: where(a == 0, 0, where(y == a, g, -g)))
+copysign.vjp(a=lambda g, a, y: g * (sign(a) * sign(y)))
 
 
 @op(
