@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ..autodiff.batching import by_parameters, last_axes, later
 from ..autodiff.calls import named
 from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
-from ..core import op
+from ..core import Op, op
 from ._arguments import Input, shape_of
 from .reduce import sum
 
@@ -24,12 +25,11 @@ def _free() -> int:
     return 0
 
 
-def _diagonal_ref(x: np.ndarray, offset: int = 0, axis1: int = 0, axis2: int = 1) -> np.ndarray:
+def _diagonal_ref(x: np.ndarray, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """The elements whose column is their row plus the offset."""
     x = np.moveaxis(x, (axis1, axis2), (-2, -1))
     rows = [i for i in range(x.shape[-2]) if 0 <= i + offset < x.shape[-1]]
-    found: np.ndarray = x[..., np.array(rows, int), np.array(rows, int) + offset]
-    return found
+    return x[..., np.array(rows, int), np.array(rows, int) + offset]
 
 
 @op(
@@ -49,10 +49,10 @@ def diagonal(x: Any, offset: Whole = 0, axis1: Whole = 0, axis2: Whole = 1) -> A
     >>> tg.diagonal(np.arange(6).reshape(2, 3)), tg.diagonal(np.arange(6).reshape(2, 3), 1)
     (array([0, 4]), array([1, 5]))
     """
-    return np.ascontiguousarray(np.diagonal(x, offset, axis1, axis2))  # type: ignore[arg-type]  # NumPy's own integers
+    return np.ascontiguousarray(np.diagonal(x, offset, axis1, axis2))
 
 
-def _place_ref(x: np.ndarray, *, shape: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> np.ndarray:
+def _place_ref(x: np.ndarray, *, shape: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     places = _diagonal_ref(np.arange(math.prod(shape)).reshape(shape), offset, axis1, axis2)
     out = np.zeros(math.prod(shape))
     for p, v in zip(places.ravel(), x.ravel(), strict=True):
@@ -84,7 +84,7 @@ def place_diagonal(
            [0., 0., 2.]])
     """
     out = np.zeros_like(x, shape=shape)
-    line = np.diagonal(out, offset, axis1, axis2)  # type: ignore[arg-type]  # NumPy's own integers
+    line = np.diagonal(out, offset, axis1, axis2)
     if line.shape != x.shape:
         raise ValueError(
             f"place_diagonal: x has shape {x.shape}, but the diagonal {offset} of axes {axis1} and {axis2} of "
@@ -136,19 +136,20 @@ def trace(x: Input, offset: Whole = 0, axis1: Whole = 0, axis2: Whole = 1) -> An
     return sum(diagonal(x, offset, axis1, axis2), axis=-1)
 
 
-def _triangle(kept: Any, means: Any) -> Any:
+def _triangle(kept: Callable[[int, int, int], bool], means: Any) -> Callable[..., Op]:
     """A decorator: an op that keeps elements where ``kept(row, column, k)`` holds; `means` is the NumPy function."""
 
     def ref(x: np.ndarray, k: int = 0) -> np.ndarray:
-        out = x.copy()
+        out: np.ndarray = x.copy()
         for p in np.ndindex(*x.shape):
             out[p] = x[p] if kept(p[-2], p[-1], k) else 0
         return out
 
-    return op(
+    made: Callable[..., Op] = op(
         linear=["x"], params=["k"], samples=[S(x=(3, 3)), S(x=(2, 3, 4), k=1), S(x=(4, 2), k=-1)], ref=ref, cost=_free,
         numpy=[means], stacks=last_axes("x"),
     )  # fmt: skip
+    return made
 
 
 def _check_matrix(who: str, x: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autodiff.kinds import Array, Axis, Dtype, Shape, Wholes
+from ..autodiff.kinds import Array, Axis, Dtype, Shape
 from ..core.tensor import Tensor
 from . import (
     activation,
@@ -70,7 +70,7 @@ class _Spelled(Tensor):
         """The same elements in another shape, given as ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
         return _called(shape.reshape, self, _unpacked(lengths))
 
-    def transpose(self, *axes: Wholes | None) -> Tensor:
+    def transpose(self, *axes: Shape | None) -> Tensor:
         """Axes in another order, reversed if none are given; ``t.transpose(1, 0)`` or ``t.transpose((1, 0))``."""
         return _called(shape.transpose, self, _unpacked(axes) or None)
 

@@ -125,7 +125,7 @@ def recurrence(a: Any, b: Any, *, axis: Whole = 0, reverse: bool = False) -> Any
     return np.ascontiguousarray(np.moveaxis(y[::step], 0, axis))
 
 
-def _recurrence(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _recurrence(a: Any, b: Any) -> Any:
     """Along axis 0: short ones step by step, long ones in blocks, to which what was before is added at the end."""
     n, rest = len(b), b.shape[1:]
     if n <= LOOP:
@@ -136,7 +136,7 @@ def _recurrence(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     length = math.isqrt(n)
     count = -(-n // length)
 
-    def blocks(v: np.ndarray) -> np.ndarray:
+    def blocks(v: Any) -> Any:
         padded = np.zeros((count * length, *rest), v.dtype)
         padded[:n] = v
         return padded.reshape(count, length, *rest).swapaxes(0, 1).copy()  # step k of all blocks side by side

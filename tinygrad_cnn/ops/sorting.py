@@ -7,6 +7,7 @@ which they stand; NaN counts as larger than every number, as in NumPy.
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -72,9 +73,9 @@ def sort(x: Any, axis: Whole | None = -1, *, descending: bool = False) -> Any:
     >>> tg.sort(x).data, tg.grad(tg.sort(x)[0], x)  # the smallest
     (array([1., 2., 3.], dtype=float32), array([0., 1., 0.], dtype=float32))
     """
-    rows, axis = (x.reshape(-1), 0) if axis is None else (x, axis)
-    order = _argsort(rows, axis, descending)
-    return np.take_along_axis(rows, order, axis), order
+    rows, along = (x.reshape(-1), 0) if axis is None else (x, index(axis))
+    order = _argsort(rows, along, descending)
+    return np.take_along_axis(rows, order, along), order
 
 
 sort.vjp(x=lambda g, order, x_shape, axis: add_along_axis(g, order, axis=axis, shape=x_shape))

@@ -46,7 +46,7 @@ def nan_to_num(x: Any, *, nan: Number = 0.0, posinf: Number | None = None, negin
     >>> y.data, tg.grad(y.sum(), x)
     (array([ 0.,  1., -9.], dtype=float32), array([0., 1., 0.], dtype=float32))
     """
-    return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)  # type: ignore[arg-type]  # Python numbers too
+    return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)  # type: ignore[arg-type, misc]  # its stubs lack numbers
 
 
 nan_to_num.vjp(x=lambda g, x: where(isfinite(x), g, 0))
