@@ -174,7 +174,7 @@ def stub_of_function(name: str, fn: Callable[..., Any]) -> str:
     inputs = {p.name for p in signature.parameters.values() if p.annotation == INPUT}
     back = text_of(signature.return_annotation)
     if inputs:
-        return overloads(name, signature, inputs, fn, False, back.replace("Any", "{}")) + "\n"
+        return overloads(name, signature, inputs, fn, False, back.replace("Any", "{0}")) + "\n"
     return f"def {name}({listed(list(signature.parameters.values()))}) -> {back}:\n{docstring(fn, '    ')}\n"
 
 
