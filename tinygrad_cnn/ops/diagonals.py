@@ -74,9 +74,7 @@ def _place_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any
     cost=_free,
     stacks=_place_stack,
 )  # fmt: skip
-def place_diagonal(
-    x: Any, *, shape: tuple[int, ...], offset: Whole = 0, axis1: Whole = 0, axis2: Whole = 1
-) -> Any:
+def place_diagonal(x: Any, *, shape: tuple[int, ...], offset: Whole = 0, axis1: Whole = 0, axis2: Whole = 1) -> Any:
     """Zeros of a shape with x on the diagonal of two axes; the adjoint of diagonal.  x (..., K) -> shape
 
     >>> tg.place_diagonal(np.array([1.0, 2.0]), shape=(2, 3), offset=1)
@@ -96,9 +94,7 @@ def place_diagonal(
 
 
 diagonal.vjp(
-    x=lambda g, x_shape, offset, axis1, axis2: place_diagonal(
-        g, shape=x_shape, offset=offset, axis1=axis1, axis2=axis2
-    )
+    x=lambda g, x_shape, offset, axis1, axis2: place_diagonal(g, shape=x_shape, offset=offset, axis1=axis1, axis2=axis2)
 )
 diagonal.formula(x="place_diagonal(g)")
 place_diagonal.vjp(x=lambda g, offset, axis1, axis2: diagonal(g, offset, axis1, axis2))

@@ -90,12 +90,8 @@ def _unless_nan(share: Any, mine: Any, other: Any) -> Any:
     return where(isnan(mine) & ~isnan(other), 0, share)
 
 
-fmax.vjp(
-    a=lambda g, a, b: _unless_nan(larger(g, a, b), a, b), b=lambda g, a, b: _unless_nan(larger(g, b, a), b, a)
-)
-fmin.vjp(
-    a=lambda g, a, b: _unless_nan(larger(g, b, a), a, b), b=lambda g, a, b: _unless_nan(larger(g, a, b), b, a)
-)
+fmax.vjp(a=lambda g, a, b: _unless_nan(larger(g, a, b), a, b), b=lambda g, a, b: _unless_nan(larger(g, b, a), b, a))
+fmin.vjp(a=lambda g, a, b: _unless_nan(larger(g, b, a), a, b), b=lambda g, a, b: _unless_nan(larger(g, a, b), b, a))
 
 
 @op(
