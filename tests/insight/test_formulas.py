@@ -154,6 +154,25 @@ class Meaning(dict):
                 out[p] *= x[q]
         return out
 
+    def along(self, *arrays):
+        """Rows along the op's axis, from the end if the op goes so, and how to put a result back."""
+        axis, shape, step = self.params["axis"], self.wanted, -1 if self.params.get("reverse") else 1
+        rows = [np.ravel(a) if axis is None else np.moveaxis(a, axis, 0)[::step] for a in arrays]
+        return rows, lambda y: y.reshape(shape) if axis is None else np.moveaxis(y[::step], 0, axis)
+
+    def f_before(self, y):
+        (y,), back = self.along(y)
+        return back(np.array([np.zeros_like(y[0]), *y[:-1]]))
+
+    def f_prod_before(self, x):
+        (x,), back = self.along(x)
+        return back(np.array([np.prod(x[:k], axis=0) for k in range(len(x))]))
+
+    def f_sum_after(self, g, x):
+        (g, x), back = self.along(g, x)
+        return back(np.array([sum(g[j] * np.prod(x[k + 1 : j + 1], axis=0) for j in range(k, len(x)))
+                              for k in range(len(x))]))  # fmt: skip
+
     def f_inverse(self, axes):
         axes = range(self.y.ndim)[::-1] if axes is None else axes
         return tuple(np.argsort([a % self.y.ndim for a in axes]))
@@ -175,7 +194,7 @@ class Meaning(dict):
 
     def f_written(self, x, v):
         out = np.array(x, np.float64)
-        places = np.arange(out.size).reshape(out.shape)[self["key"]]
+        places = self.places(out.shape)
         v = np.asarray(v)
         v = v.reshape(v.shape[v.ndim - np.ndim(places) :]) if v.ndim > np.ndim(places) else v
         for p, value in zip(np.ravel(places), np.ravel(np.broadcast_to(v, np.shape(places))), strict=True):
@@ -188,8 +207,15 @@ class Meaning(dict):
         x = x.reshape((1,) * (len(shape) - x.ndim) + x.shape)
         return tg.registry["sum_to"](x, shape=shape)
 
-    def f_last_at(self, key):
-        places = np.arange(self.y.size).reshape(self.y.shape)[key]
+    def places(self, shape):
+        """The numbers of the places that the op writes to."""
+        grid = np.arange(math.prod(shape)).reshape(shape)
+        if "key" in self.params:
+            return grid[self["key"]]
+        return np.take_along_axis(grid, self["indices"], self.params["axis"])
+
+    def f_last_at(self, _):
+        places = self.places(self.y.shape)
         flat = np.ravel(places).tolist()
         return np.reshape([p not in flat[k + 1 :] for k, p in enumerate(flat)], np.shape(places))
 
@@ -202,7 +228,8 @@ class Meaning(dict):
 
     def f_sum_of_copies(self, g):
         places = np.arange(self.inputs["x"].size).reshape(self.inputs["x"].shape)
-        copies = np.repeat(places, self.params["repeats"], self.params["axis"])
+        p = self.params
+        copies = np.tile(places, p["reps"]) if "reps" in p else np.repeat(places, p["repeats"], p["axis"])
         return np.array([g[copies == p].sum() for p in places.ravel()]).reshape(places.shape)
 
     def f_unpad(self, g, width, mode):

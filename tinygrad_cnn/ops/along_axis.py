@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import Sample as S
+from ..autodiff.batching import later, lengthened
 from ..autodiff.kinds import Whole
 from ..core import op
 from ._arguments import fitting
@@ -133,6 +134,15 @@ add_along_axis.vjp(x=lambda g, indices, axis: take_along_axis(g, indices, axis))
 add_along_axis.formula(y="add_along_axis(x, indices)", x="take_along_axis(g, indices)")
 
 
+def _put_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
+    (x, indices, v), axis = inputs, params["axis"]
+    if stacked[1]:
+        return NotImplemented
+    x = x if stacked[0] else np.repeat(x[None], len(v), axis=0)
+    rows, along = (x.reshape(len(x), -1), 1) if axis is None else (x, later(axis))
+    return op(rows, indices[None], lengthened(v, rows.ndim - 1) if stacked[2] else v, along).reshape(x.shape)
+
+
 def _put_ref(x: np.ndarray, indices: np.ndarray, v: np.ndarray, axis: int | None = -1) -> np.ndarray:
     out: np.ndarray = x.copy()
     places = take_along_ref(np.arange(x.size).reshape(x.shape), indices, axis)
@@ -147,6 +157,7 @@ def _put_ref(x: np.ndarray, indices: np.ndarray, v: np.ndarray, axis: int | None
     samples=[S(x=(2, 3), indices=_TWICE, v=(2, 2)), S(x=(2, 3), indices=np.array([[1, -1, 0]]), v=(3,), axis=0),
              S(x=(2, 3), indices=np.array([5, 0, 5]), v=(3,), axis=None), S(x=(2, 3), indices=_TWICE, v=())],
     ref=_put_ref,
+    stacks=_put_stack,
 )  # fmt: skip
 def put_along_axis(x: Any, indices: Any, v: Any, axis: Whole | None = -1) -> Any:
     """x with v written at indices along an axis; a new array, where ``np.put_along_axis`` writes to its argument.
@@ -172,4 +183,6 @@ def _put_v(g: Any, indices: Any, v_shape: Any, axis: Any) -> Any:
 
 
 put_along_axis.vjp(x=lambda g, indices, axis: put_along_axis(g, indices, np.zeros((), g.dtype), axis), v=_put_v)
-put_along_axis.formula(y="written(x, v)", x="written(g, 0)", v="where(last, take_along_axis(g, indices), 0)")
+put_along_axis.formula(
+    y="written(x, v)", x="written(g, 0)", v="sum_to(where(last_at(indices), take_along_axis(g, indices), 0))"
+)  # fmt: skip

@@ -137,7 +137,7 @@ def where(condition: Any, a: Any, b: Any) -> Any:
 where.vjp(a=lambda g, condition: where(condition, g, 0), b=lambda g, condition: where(condition, 0, g))
 
 
-def larger(g: Any, mine: Any, other: Any) -> Any:
+def _larger(g: Any, mine: Any, other: Any) -> Any:
     """g where mine wins, half of it at a tie; all of it where either is NaN, so that none is lost."""
     return where(other > mine, 0, where(mine == other, g * 0.5, g))
 
@@ -162,7 +162,7 @@ def maximum(a: Any, b: Any) -> Any:
     return np.maximum(a, b)
 
 
-maximum.vjp(a=lambda g, a, b: larger(g, a, b), b=lambda g, a, b: larger(g, b, a))
+maximum.vjp(a=lambda g, a, b: _larger(g, a, b), b=lambda g, a, b: _larger(g, b, a))
 
 
 @op(
@@ -178,4 +178,4 @@ def minimum(a: Any, b: Any) -> Any:
     return np.minimum(a, b)
 
 
-minimum.vjp(a=lambda g, a, b: larger(g, b, a), b=lambda g, a, b: larger(g, a, b))
+minimum.vjp(a=lambda g, a, b: _larger(g, b, a), b=lambda g, a, b: _larger(g, a, b))

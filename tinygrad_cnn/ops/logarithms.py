@@ -82,6 +82,7 @@ def exp2(x: Any) -> Any:
 
 
 exp2.vjp(x=lambda g, y: g * (y * LOG2))
+exp2.formula(x="g * (y * log(2.0))")
 
 
 @op(floating=["x"], samples=_POSITIVE, ref=scalarwise(math.log2), numpy=[np.log2], stacks=elementwise)
@@ -106,6 +107,8 @@ def log10(x: Any) -> Any:
 
 log2.vjp(x=lambda g, x: g / (x * LOG2))
 log10.vjp(x=lambda g, x: g / (x * LOG10))
+log2.formula(x="g / (x * log(2.0))")
+log10.formula(x="g / (x * log(10.0))")
 
 
 def _logaddexp_ref(a: float, b: float) -> float:
@@ -142,6 +145,8 @@ def _above(g: Any, a: Any, b: Any) -> Any:
 
 
 logaddexp.vjp(g=_above, a=lambda g: g[0] * sigmoid(g[1]), b=lambda g: g[0] * sigmoid(-g[1]))
-logaddexp.formula(y="log(exp(a) + exp(b))", a="g * sigmoid(a - b)", b="g * sigmoid(b - a)")
+logaddexp.formula(g="g", y="log(exp(a) + exp(b))", a="g * sigmoid(a - b)", b="g * sigmoid(b - a)")
 logaddexp2.vjp(g=_above, a=lambda g: g[0] * sigmoid(g[1] * LOG2), b=lambda g: g[0] * sigmoid(g[1] * -LOG2))
-logaddexp2.formula(y="log2(2 ** a + 2 ** b)", a="g * sigmoid(log(2) * (a - b))", b="g * sigmoid(log(2) * (b - a))")
+logaddexp2.formula(
+    g="g", y="log2(2 ** a + 2 ** b)", a="g * sigmoid(log(2.0) * (a - b))", b="g * sigmoid(log(2.0) * (b - a))"
+)  # fmt: skip

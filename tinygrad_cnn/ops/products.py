@@ -51,7 +51,7 @@ _cross.vjp(
     a=lambda g, b, a_shape: sum_to(_cross(b, g), shape=a_shape),
     b=lambda g, a, b_shape: sum_to(_cross(g, a), shape=b_shape),
 )
-_cross.formula(y="cross(a, b)", a="cross(b, g)", b="cross(g, a)")
+_cross.formula(y="cross(a, b)", a="sum_to(cross(b, g))", b="sum_to(cross(g, a))")
 
 
 @named

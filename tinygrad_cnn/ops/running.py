@@ -88,7 +88,7 @@ def _cumprod_x(g: Any, x: Any, y: Any, x_shape: Any, axis: Any) -> Any:
 
 
 cumprod.vjp(x=_cumprod_x)
-cumprod.formula(x="before(y) * recurrence(roll(x, -1), g, reverse=True)")
+cumprod.formula(x="prod_before(x) * sum_after(g, x)")
 
 
 def _recurrence_ref(a: np.ndarray, b: np.ndarray, *, axis: int, reverse: bool) -> np.ndarray:
@@ -161,4 +161,4 @@ def _recurrence_a(g: Any, y: Any, axis: int, reverse: bool) -> Any:
 
 
 recurrence.vjp(g=_back, a=_recurrence_a, b=lambda g: g)
-recurrence.formula(a="back(g) * before(y)", b="back(g)")
+recurrence.formula(g="g", a="sum_after(g, a) * before(y)", b="sum_after(g, a)")

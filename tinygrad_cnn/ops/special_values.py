@@ -13,7 +13,7 @@ from ..autodiff.kinds import Number
 from ..autodiff.sample import apart, these
 from ..core import op
 from ._reference import scalarwise
-from .arithmetic import larger, where
+from .arithmetic import _larger, where
 from .logic import isfinite, isnan
 from .rounding import sign
 
@@ -90,8 +90,8 @@ def _unless_nan(share: Any, mine: Any, other: Any) -> Any:
     return where(isnan(mine) & ~isnan(other), 0, share)
 
 
-fmax.vjp(a=lambda g, a, b: _unless_nan(larger(g, a, b), a, b), b=lambda g, a, b: _unless_nan(larger(g, b, a), b, a))
-fmin.vjp(a=lambda g, a, b: _unless_nan(larger(g, b, a), a, b), b=lambda g, a, b: _unless_nan(larger(g, a, b), b, a))
+fmax.vjp(a=lambda g, a, b: _unless_nan(_larger(g, a, b), a, b), b=lambda g, a, b: _unless_nan(_larger(g, b, a), b, a))
+fmin.vjp(a=lambda g, a, b: _unless_nan(_larger(g, b, a), a, b), b=lambda g, a, b: _unless_nan(_larger(g, a, b), b, a))
 
 
 @op(

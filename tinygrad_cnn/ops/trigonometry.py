@@ -169,7 +169,7 @@ arccosh.formula(x="g / sqrt(x ** 2 - 1)")
 
 @op(
     floating=["x"],
-    samples=[S(x=(2, 3)), S(x=()), S(x=these(0.0, 1e-4, -0.2, 0.31, 0.33, 2.0))],
+    samples=[S(x=(2, 3)), S(x=()), S(x=these(1e-4, -0.2, 0.31, 0.33, 2.0))],
     ref=scalarwise(lambda x: math.sin(math.pi * x) / (math.pi * x) if x else 1.0),
     numpy=[np.sinc],
     stacks=elementwise,
