@@ -104,6 +104,7 @@ def test_quantiles_keep_float32_unless_the_shares_are_float64():
     (lambda x: tg.quantile(x, 1.5), r"^quantile: q=1.5 must be from 0 to 1"),
     (lambda x: tg.percentile(x, -1), r"^percentile: q=-1 must be from 0 to 100"),
     (lambda x: tg.quantile(x, x), r"^quantile: q is a Tensor, but no gradient flows to it"),
+    (lambda x: np.quantile(x, x), r"^np.quantile: q is a Tensor, but no gradient flows to it"),
     (lambda x: tg.quantile(x, 0.5, method="mean"), r"^quantile: method='mean' is not known; there are linear, lower"),
     (lambda x: tg.median(x[:0]), r"^median: axis=None of shape \(0, 7\) holds no elements"),
     (lambda x: tg.topk(x, 8), r"^topk: k=8 must be a whole number from 0 to 7"),

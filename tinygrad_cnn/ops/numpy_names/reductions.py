@@ -222,7 +222,7 @@ def _quantile(who: str, scale: int, skip_nan: bool) -> Callable[..., Any]:
         keepdims: Any = False, *, weights: Any = None,
     ) -> Any:  # fmt: skip
         only(who, weights=(weights, None))
-        q = q if isinstance(q, (int, float)) else plain(q)
+        q = q if isinstance(q, (int, float)) or getattr(q, "requires_grad", False) else plain(q)  # which is refused
         return between(f"np.{who}", a, q, axis, bool(given(keepdims)), method, scale=scale, skip_nan=skip_nan)
 
     return quantile
