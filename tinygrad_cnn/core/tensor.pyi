@@ -12,7 +12,7 @@ from typing_extensions import Self
 
 from ..autodiff.at import At
 from ..autodiff.hooks import Handle
-from ..autodiff.kinds import Approximation, Array, Axis, Beyond, Counts, Dtype, Key, Number, PadMode, Padding, Places, Reduction, ResizeMode, Rng, SampleMode, Shape, Sides, Size2d, Whole, Wholes, Width
+from ..autodiff.kinds import Approximation, Array, Axis, Beyond, Counts, Dtype, GridOrder, Key, Number, PadMode, Padding, Places, QuantileMethod, Reduction, ResizeMode, Rng, SampleMode, Shape, Side, Sides, Size2d, Whole, Wholes, Width
 from .graph import Leaf, Node
 
 _Operand: TypeAlias = Tensor | Array
@@ -197,6 +197,48 @@ class Tensor:
         >>> x.grad  # 2x = (2, -4), clipped
         array([ 1., -1.], dtype=float32)
         """
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any: ...
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any: ...
+    def _set_grad(self, value: Any) -> None:
+        """Replace the gradient, or forget it with None."""
+    def _set_requires_grad(self, value: Any) -> None:
+        """Let gradients reach it, or not."""
+    def assign(self, value: Any) -> Tensor:
+        """Replace the values of a leaf, in place where nobody else holds them.  Shape and dtype stay.
+
+        >>> w = tg.Tensor([1.0, 2.0])
+        >>> w.assign(w.data - 0.5)
+        Tensor([0.5, 1.5], dtype=float32)
+        >>> w.version
+        1
+        """
+    def update(self, write: Callable[[np.ndarray], Any]) -> Tensor:
+        """Let ``write(array)`` change the values of a leaf in place: in a copy, if anybody else holds the array."""
+    @property
+    def at(self) -> At:
+        """Changes of some elements that make a new Tensor: ``x.at[i].set(v)``, ``x.at[i].add(v)``, as in JAX.
+
+        Beside these there are get, subtract, multiply, divide, power, min, max and apply.
+
+        >>> x = tg.Tensor([1.0, 2.0, 3.0])
+        >>> x.at[1:].multiply(10)
+        Tensor([ 1., 20., 30.], dtype=float32)
+        """
+    def _set_data(self, value: Any) -> NoReturn:
+        """Refuse: values are written by `assign`, so that what holds the old ones can be kept apart."""
+    def __iadd__(self, other: _Operand, /) -> Self: ...
+    def __isub__(self, other: _Operand, /) -> Self: ...
+    def __imul__(self, other: _Operand, /) -> Self: ...
+    def __itruediv__(self, other: _Operand, /) -> Self: ...
+    def __ifloordiv__(self, other: _Operand, /) -> Self: ...
+    def __imod__(self, other: _Operand, /) -> Self: ...
+    def __ipow__(self, other: _Operand, /) -> Self: ...
+    def __imatmul__(self, other: _Operand, /) -> Self: ...
+    def __iand__(self, other: _Operand, /) -> Self: ...
+    def __ior__(self, other: _Operand, /) -> Self: ...
+    def __ixor__(self, other: _Operand, /) -> Self: ...
+    def __setitem__(self, key: Any, value: Any) -> None: ...
+    def __reduce_ex__(self, protocol: Any) -> Any: ...
     def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """The sum over axes.  x (...) -> (...)
 
@@ -253,6 +295,16 @@ class Tensor:
         >>> tg.cumsum(np.array([1, 2, 3, 4]))
         array([ 1,  3,  6, 10])
         """
+    def cumprod(self, axis: Whole | None = None) -> Tensor:
+        """Running products along an axis, of the flattened array if None; the gradient is right at zeros too.
+
+        x (...) -> (...), or (size,) for axis=None
+
+        >>> x = tg.Tensor([2.0, 0.0, 3.0], requires_grad=True)
+        >>> y = tg.cumprod(x)
+        >>> y.data, tg.grad(y.sum(), x)
+        (array([2., 0., 0.], dtype=float32), array([1., 8., 0.], dtype=float32))
+        """
     def argmax(self, axis: Whole | None = None, keepdims: bool = False) -> Tensor:
         """Where the largest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64
 
@@ -261,21 +313,6 @@ class Tensor:
         """
     def argmin(self, axis: Whole | None = None, keepdims: bool = False) -> Tensor:
         """Where the smallest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64"""
-    def reshape(self, *shape: Shape) -> Tensor:
-        """The same elements in another shape; one length may be -1.  x (...) -> shape
-
-        >>> tg.reshape(np.arange(6), (2, -1))
-        array([[0, 1, 2],
-               [3, 4, 5]])
-        """
-    def transpose(self, *axes: Shape | None) -> Tensor:
-        """Axes in another order, reversed if None.  x (...) -> (...)
-
-        >>> tg.transpose(np.ones((8, 28, 28, 1)), (0, 3, 1, 2)).shape  # channels first
-        (8, 1, 28, 28)
-        """
-    @property
-    def T(self) -> Tensor: ...
     def swapaxes(self, axis1: Whole, axis2: Whole) -> Tensor:
         """Two axes exchanged.  x (...) -> (...)"""
     def squeeze(self, axis: Whole | tuple[Whole, ...] | None = None) -> Tensor:
@@ -285,13 +322,6 @@ class Tensor:
         >>> tg.squeeze(x).shape, tg.squeeze(x, axis=0).shape
         ((28, 28), (28, 28, 1))
         """
-    def flatten(self) -> Tensor:
-        """All axes from `start` on as one; start=1 keeps the batch.  x (...) -> (..., size)
-
-        >>> tg.flatten(np.ones((8, 4, 4, 3)), start=1).shape
-        (8, 48)
-        """
-    def ravel(self) -> Tensor: ...
     def repeat(self, repeats: Counts, axis: Whole | None = None) -> Tensor:
         """Each element (or slice along an axis) several times in a row.  x (...) -> (...)
 
@@ -306,15 +336,70 @@ class Tensor:
         >>> y.data, tg.grad(y.sum(), x)  # taken twice, counted twice
         (array([30., 10., 30.], dtype=float32), array([1., 0., 2.], dtype=float32))
         """
-    def astype(self, dtype: Dtype) -> Tensor: ...
-    def clip(self, low: Tensor | Array | None = None, high: Tensor | Array | None = None) -> Tensor:
-        """x held within [low, high].  x (...) · low (...) · high (...) -> (...)
+    def sort(self, axis: Whole | None = -1, *, descending: bool = False) -> Tensor:
+        """The elements in order along an axis, of the flattened array if None; a new array, also as ``t.sort()``.
 
-        The gradient passes to x where x lies within, borders included, and elsewhere to the bound that took its place.
+        Equal elements stay in the order in which they stand, and NaN is the largest.  x (...) -> (...)
 
-        >>> x, high = tg.Tensor([-3.0, 0.5, 3.0], requires_grad=True), tg.Tensor(1.0, requires_grad=True)
-        >>> tg.grad(tg.clip(x, -1, high).sum(), [x, high])
-        [array([0., 1., 0.], dtype=float32), array(1., dtype=float32)]
+        >>> x = tg.Tensor([3.0, 1.0, 2.0], requires_grad=True)
+        >>> tg.sort(x).data, tg.grad(tg.sort(x)[0], x)  # the smallest
+        (array([1., 2., 3.], dtype=float32), array([0., 1., 0.], dtype=float32))
+        """
+    def argsort(self, axis: Whole | None = -1, *, descending: bool = False) -> Tensor:
+        """The places of the elements in order along an axis, of the flattened array if None; no gradient.
+
+        Equal elements stay in the order in which they stand, and NaN is the largest.  x (...) -> (...) int64
+
+        >>> tg.argsort(np.array([3.0, 1.0, 2.0, 1.0])), tg.argsort(np.array([3.0, 1.0, 2.0, 1.0]), descending=True)
+        (array([1, 3, 2, 0]), array([0, 2, 1, 3]))
+        """
+    def searchsorted(self, v: Tensor | Array, side: Side = 'left') -> Tensor:
+        """Where each element of v would be put into the sorted row x, before its equals or after ("right"); no gradient.
+
+        x (N,) · v (...) -> (...) int64
+
+        >>> tg.searchsorted(np.array([1.0, 2.0, 2.0, 3.0]), np.array([2.0, 9.0])), tg.searchsorted([1, 2, 2, 3], 2, "right")
+        (array([1, 4]), array(3))
+        """
+    def diagonal(self, offset: Whole = 0, axis1: Whole = 0, axis2: Whole = 1) -> Tensor:
+        """The diagonal of the matrices that two axes form, `offset` places to the right; as the last axis of the result.
+
+        x (..., N, M) -> (..., K)
+
+        >>> tg.diagonal(np.arange(6).reshape(2, 3)), tg.diagonal(np.arange(6).reshape(2, 3), 1)
+        (array([0, 4]), array([1, 5]))
+        """
+    def trace(self, offset: Whole = 0, axis1: Whole = 0, axis2: Whole = 1) -> Tensor:
+        """The sum of the diagonal of the matrices that two axes form, `offset` places to the right.
+
+        >>> x = tg.Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+        >>> tg.trace(x).item(), tg.grad(tg.trace(x), x)
+        (5.0, array([[1., 0.],
+               [0., 1.]], dtype=float32))
+        """
+    def dot(self, b: Tensor | Array) -> Tensor:
+        """Sums of products over the last axis of a and the last but one of b, as ``np.dot`` has them; also as ``t.dot(b)``.
+
+        Of rows (N,) it is their inner product, of matrices their product; with a number, each element is multiplied.
+
+        >>> float(tg.dot(np.array([1.0, 2.0]), np.array([3.0, 4.0])))
+        11.0
+        """
+    def round(self, decimals: Whole = 0) -> Tensor:
+        """The nearest number of so many decimals, halves to even; no gradient, as its slope is 0.  x (...) -> (...)
+
+        >>> tg.round(np.array([0.5, 1.5, 2.26])), tg.round(np.array([2.26, 3.14]), 1)
+        (array([0., 2., 2.]), array([2.3, 3.1]))
+        """
+    def relu(self) -> Tensor:
+        """max(x, 0); its derivative at 0 is 0, NaN stays NaN.  x (...) -> (...)
+
+        >>> x = tg.Tensor([-1.0, 0.0, 2.0], requires_grad=True)
+        >>> y = tg.relu(x)
+        >>> y
+        Tensor([0., 0., 2.], dtype=float32, from=relu)
+        >>> tg.grad(y.sum(), x)  # 0 at 0
+        array([0., 0., 1.], dtype=float32)
         """
     def exp(self) -> Tensor:
         """e ** x.  x (...) -> (...)"""
@@ -330,58 +415,25 @@ class Tensor:
         >>> tg.sigmoid(np.array([-1000.0, 0.0, 1000.0]))  # no overflow
         array([0. , 0.5, 1. ])
         """
-    def relu(self) -> Tensor:
-        """max(x, 0); its derivative at 0 is 0, NaN stays NaN.  x (...) -> (...)
-
-        >>> x = tg.Tensor([-1.0, 0.0, 2.0], requires_grad=True)
-        >>> y = tg.relu(x)
-        >>> y
-        Tensor([0., 0., 2.], dtype=float32, from=relu)
-        >>> tg.grad(y.sum(), x)  # 0 at 0
-        array([0., 0., 1.], dtype=float32)
-        """
-    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any: ...
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any: ...
-    def _set_grad(self, value: Any) -> None:
-        """Replace the gradient, or forget it with None."""
-    def _set_requires_grad(self, value: Any) -> None:
-        """Let gradients reach it, or not."""
-    def assign(self, value: Any) -> Tensor:
-        """Replace the values of a leaf, in place where nobody else holds them.  Shape and dtype stay.
-
-        >>> w = tg.Tensor([1.0, 2.0])
-        >>> w.assign(w.data - 0.5)
-        Tensor([0.5, 1.5], dtype=float32)
-        >>> w.version
-        1
-        """
-    def update(self, write: Callable[[np.ndarray], Any]) -> Tensor:
-        """Let ``write(array)`` change the values of a leaf in place: in a copy, if anybody else holds the array."""
+    def reshape(self, *lengths: Shape) -> Tensor:
+        """The same elements in another shape, given as ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
+    def transpose(self, *axes: Shape | None) -> Tensor:
+        """Axes in another order, reversed if none are given; ``t.transpose(1, 0)`` or ``t.transpose((1, 0))``."""
     @property
-    def at(self) -> At:
-        """Changes of some elements that make a new Tensor: ``x.at[i].set(v)``, ``x.at[i].add(v)``, as in JAX.
-
-        Beside these there are get, subtract, multiply, divide, power, min, max and apply.
-
-        >>> x = tg.Tensor([1.0, 2.0, 3.0])
-        >>> x.at[1:].multiply(10)
-        Tensor([ 1., 20., 30.], dtype=float32)
-        """
-    def _set_data(self, value: Any) -> NoReturn:
-        """Refuse: values are written by `assign`, so that what holds the old ones can be kept apart."""
-    def __iadd__(self, other: _Operand, /) -> Self: ...
-    def __isub__(self, other: _Operand, /) -> Self: ...
-    def __imul__(self, other: _Operand, /) -> Self: ...
-    def __itruediv__(self, other: _Operand, /) -> Self: ...
-    def __ifloordiv__(self, other: _Operand, /) -> Self: ...
-    def __imod__(self, other: _Operand, /) -> Self: ...
-    def __ipow__(self, other: _Operand, /) -> Self: ...
-    def __imatmul__(self, other: _Operand, /) -> Self: ...
-    def __iand__(self, other: _Operand, /) -> Self: ...
-    def __ior__(self, other: _Operand, /) -> Self: ...
-    def __ixor__(self, other: _Operand, /) -> Self: ...
-    def __setitem__(self, key: Any, value: Any) -> None: ...
-    def __reduce_ex__(self, protocol: Any) -> Any: ...
+    def T(self) -> Tensor:
+        """The axes in reverse order."""
+    def flatten(self) -> Tensor:
+        """All elements in one row."""
+    def ravel(self) -> Tensor:
+        """All elements in one row."""
+    def clip(self, low: Tensor | Array | None = None, high: Tensor | Array | None = None, *, min: Tensor | Array | None = None, max: Tensor | Array | None = None) -> Tensor:
+        """The elements held within [low, high], which may also be given as ``min=`` and ``max=``."""
+    def ptp(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """The largest element over axes minus the smallest."""
+    def nonzero(self) -> tuple[np.ndarray, ...]:
+        """The indices of the elements that are not 0, an array for each axis, as ``np.nonzero`` gives them."""
+    def astype(self, dtype: Dtype) -> Tensor:
+        """The numbers in another dtype."""
 
 def as_array(value: Any, who: str = 'Tensor') -> Any:
     """An array of any library as it is; Python numbers and lists of them by the house rule (the default dtype)."""

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, overload
 
 import numpy as np
 
-from ..autodiff.kinds import Approximation, Array, Axis, Beyond, Counts, Dtype, Key, Number, PadMode, Padding, Places, Reduction, ResizeMode, Rng, SampleMode, Shape, Sides, Size2d, Whole, Wholes, Width
+from ..autodiff.kinds import Approximation, Array, Axis, Beyond, Counts, Dtype, GridOrder, Key, Number, PadMode, Padding, Places, QuantileMethod, Reduction, ResizeMode, Rng, SampleMode, Shape, Side, Sides, Size2d, Whole, Wholes, Width
 from ..core import Op, Tensor
 
 _Input: TypeAlias = Tensor | Array
@@ -19,19 +19,31 @@ __all__ = [
     "abs",
     "adaptive_avg_pool2d",
     "add",
+    "add_along_axis",
     "add_relu",
     "affine_grid",
     "all",
     "any",
     "arange",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
     "argmax",
     "argmin",
+    "argrank",
+    "argsort",
+    "argtopk",
     "avg_pool2d",
     "batch_norm",
     "batch_norm_relu",
     "binary_cross_entropy_with_logits",
     "broadcast_to",
     "cast",
+    "cbrt",
     "ceil",
     "celu",
     "clip",
@@ -42,16 +54,25 @@ __all__ = [
     "conv2d_dx",
     "conv2d_relu",
     "conv_transpose2d",
+    "copysign",
     "cos",
+    "cosh",
+    "cross",
+    "cumprod",
     "cumsum",
+    "deg2rad",
     "depthwise_conv2d",
+    "diag",
+    "diagonal",
     "div",
+    "dot",
     "dropout",
     "einsum",
     "elu",
     "equal",
     "erf",
     "exp",
+    "exp2",
     "expand_dims",
     "expm1",
     "eye",
@@ -59,6 +80,9 @@ __all__ = [
     "flip",
     "floor",
     "floor_divide",
+    "fmax",
+    "fmin",
+    "fmod",
     "fold",
     "full",
     "full_like",
@@ -72,11 +96,14 @@ __all__ = [
     "group_norm",
     "hard_sigmoid",
     "hard_swish",
+    "heaviside",
     "huber_loss",
+    "hypot",
     "instance_norm",
     "isfinite",
     "isinf",
     "isnan",
+    "kron",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
@@ -86,9 +113,13 @@ __all__ = [
     "linear_relu",
     "linspace",
     "log",
+    "log10",
     "log1p",
+    "log2",
     "log_sigmoid",
     "log_softmax",
+    "logaddexp",
+    "logaddexp2",
     "logical_and",
     "logical_not",
     "logical_or",
@@ -102,12 +133,18 @@ __all__ = [
     "max_unpool2d",
     "maximum",
     "mean",
+    "median",
+    "meshgrid",
     "min",
     "minimum",
     "mish",
     "moveaxis",
     "mse_loss",
     "mul",
+    "nan_to_num",
+    "nanmedian",
+    "nanpercentile",
+    "nanquantile",
     "neg",
     "nll_loss",
     "norm",
@@ -118,18 +155,24 @@ __all__ = [
     "ones_like",
     "outer",
     "pad",
+    "percentile",
     "permutation",
     "pixel_shuffle",
     "pixel_unshuffle",
+    "place_diagonal",
     "pow",
     "prelu",
     "prod",
     "put",
+    "put_along_axis",
+    "quantile",
+    "rad2deg",
     "rand",
     "rand_like",
     "randint",
     "randn",
     "randn_like",
+    "reciprocal",
     "relu",
     "relu6",
     "remainder",
@@ -138,10 +181,13 @@ __all__ = [
     "resize",
     "rms_norm",
     "roll",
+    "rot90",
     "round",
+    "rsqrt",
     "scale_shift",
     "scale_shift_relu",
     "scaled_dot_product_attention",
+    "searchsorted",
     "selu",
     "separable_conv2d",
     "setitem",
@@ -149,12 +195,16 @@ __all__ = [
     "sign",
     "silu",
     "sin",
+    "sinc",
+    "sinh",
     "softmax",
     "softmax_cross_entropy",
     "softplus",
     "softsign",
+    "sort",
     "split",
     "sqrt",
+    "square",
     "squeeze",
     "stack",
     "std",
@@ -162,10 +212,17 @@ __all__ = [
     "sum",
     "swapaxes",
     "take",
+    "take_along_axis",
+    "tan",
     "tanh",
     "tensor",
     "tensordot",
+    "tile",
+    "topk",
+    "trace",
     "transpose",
+    "tril",
+    "triu",
     "trunc",
     "unfold",
     "var",
@@ -226,6 +283,32 @@ class _add(Op):
 add: _add
 """a + b, broadcast.  a (...) · b (...) -> (...)"""
 
+class _add_along_axis(Op):
+    @overload
+    def __call__(self, x: Tensor, indices: _Input, *, axis: Whole | None, shape: tuple[int, ...]) -> Tensor:
+        """Zeros of a shape with x added at indices along an axis, repeated ones summed; the adjoint of take_along_axis.
+
+        x (..., M, ...) · indices (..., M, ...) int -> shape
+
+        >>> tg.add_along_axis(np.array([1.0, 2.0, 3.0]), np.array([2, 0, 2]), axis=0, shape=(4,))
+        array([2., 0., 4., 0.])
+        """
+    @overload
+    def __call__(self, x: _Input, indices: Tensor, *, axis: Whole | None, shape: tuple[int, ...]) -> Tensor:
+        """Zeros of a shape with x added at indices along an axis, repeated ones summed; the adjoint of take_along_axis."""
+    @overload
+    def __call__(self, x: Array, indices: Array, *, axis: Whole | None, shape: tuple[int, ...]) -> np.ndarray:
+        """Zeros of a shape with x added at indices along an axis, repeated ones summed; the adjoint of take_along_axis."""
+
+add_along_axis: _add_along_axis
+"""Zeros of a shape with x added at indices along an axis, repeated ones summed; the adjoint of take_along_axis.
+
+x (..., M, ...) · indices (..., M, ...) int -> shape
+
+>>> tg.add_along_axis(np.array([1.0, 2.0, 3.0]), np.array([2, 0, 2]), axis=0, shape=(4,))
+array([2., 0., 4., 0.])
+"""
+
 class _add_relu(Op):
     @overload
     def __call__(self, a: Tensor, b: _Input) -> Tensor:
@@ -285,6 +368,106 @@ def arange(*bounds: Number, dtype: Dtype = None, requires_grad: bool = False, na
     Tensor([2, 4, 6], dtype=int64)
     """
 
+class _arccos(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The angle from 0 to pi whose cosine is x; its slope at -1 and 1 is infinite.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """The angle from 0 to pi whose cosine is x; its slope at -1 and 1 is infinite.  x (...) -> (...)"""
+
+arccos: _arccos
+"""The angle from 0 to pi whose cosine is x; its slope at -1 and 1 is infinite.  x (...) -> (...)"""
+
+class _arccosh(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The number from 0 on whose hyperbolic cosine is x; its slope at 1 is infinite.  x (...) from 1 on -> (...)"""
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """The number from 0 on whose hyperbolic cosine is x; its slope at 1 is infinite.  x (...) from 1 on -> (...)"""
+
+arccosh: _arccosh
+"""The number from 0 on whose hyperbolic cosine is x; its slope at 1 is infinite.  x (...) from 1 on -> (...)"""
+
+class _arcsin(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The angle from -pi/2 to pi/2 whose sine is x; its slope at -1 and 1 is infinite.  x (...) -> (...)
+
+        >>> tg.arcsin(np.array([-1.0, 0.0, 1.0])) / np.pi
+        array([-0.5,  0. ,  0.5])
+        """
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """The angle from -pi/2 to pi/2 whose sine is x; its slope at -1 and 1 is infinite.  x (...) -> (...)"""
+
+arcsin: _arcsin
+"""The angle from -pi/2 to pi/2 whose sine is x; its slope at -1 and 1 is infinite.  x (...) -> (...)
+
+>>> tg.arcsin(np.array([-1.0, 0.0, 1.0])) / np.pi
+array([-0.5,  0. ,  0.5])
+"""
+
+class _arcsinh(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The number whose hyperbolic sine is x.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """The number whose hyperbolic sine is x.  x (...) -> (...)"""
+
+arcsinh: _arcsinh
+"""The number whose hyperbolic sine is x.  x (...) -> (...)"""
+
+class _arctan(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The angle from -pi/2 to pi/2 whose tangent is x.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """The angle from -pi/2 to pi/2 whose tangent is x.  x (...) -> (...)"""
+
+arctan: _arctan
+"""The angle from -pi/2 to pi/2 whose tangent is x.  x (...) -> (...)"""
+
+class _arctan2(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """The angle from -pi to pi of the point b to the right and a above; its slopes at (0, 0) are 0.
+
+        a (...) · b (...) -> (...)
+
+        >>> tg.arctan2(np.array([1.0, 0.0, -1.0]), np.array([0.0, -1.0, -1.0])) / np.pi
+        array([ 0.5 ,  1.  , -0.75])
+        """
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """The angle from -pi to pi of the point b to the right and a above; its slopes at (0, 0) are 0."""
+    @overload
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
+        """The angle from -pi to pi of the point b to the right and a above; its slopes at (0, 0) are 0."""
+
+arctan2: _arctan2
+"""The angle from -pi to pi of the point b to the right and a above; its slopes at (0, 0) are 0.
+
+a (...) · b (...) -> (...)
+
+>>> tg.arctan2(np.array([1.0, 0.0, -1.0]), np.array([0.0, -1.0, -1.0])) / np.pi
+array([ 0.5 ,  1.  , -0.75])
+"""
+
+class _arctanh(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The number whose hyperbolic tangent is x; infinite at -1 and 1.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """The number whose hyperbolic tangent is x; infinite at -1 and 1.  x (...) -> (...)"""
+
+arctanh: _arctanh
+"""The number whose hyperbolic tangent is x; infinite at -1 and 1.  x (...) -> (...)"""
+
 class _argmax(Op):
     @overload
     def __call__(self, x: Tensor, axis: Whole | None = None, keepdims: bool = False) -> Tensor:
@@ -314,6 +497,76 @@ class _argmin(Op):
 
 argmin: _argmin
 """Where the smallest element is, the first of equals; whole numbers, no gradient.  x (...) -> (...) int64"""
+
+class _argrank(Op):
+    @overload
+    def __call__(self, x: Tensor, ranks: _Input) -> Tensor:
+        """The places along the first axis of the elements of some ranks, 0 for the smallest; no gradient.
+
+        It is ``argsort(x, 0)`` at the ranks, without sorting all if they are few.
+
+        x (N, ...) · ranks (K, ...) int -> (K, ...) int64
+
+        >>> tg.argrank(np.array([5.0, 1.0, 5.0, 3.0]), np.array([1, 2]))  # 3 and the first 5
+        array([3, 0])
+        """
+    @overload
+    def __call__(self, x: _Input, ranks: Tensor) -> Tensor:
+        """The places along the first axis of the elements of some ranks, 0 for the smallest; no gradient."""
+    @overload
+    def __call__(self, x: Array, ranks: Array) -> np.ndarray:
+        """The places along the first axis of the elements of some ranks, 0 for the smallest; no gradient."""
+
+argrank: _argrank
+"""The places along the first axis of the elements of some ranks, 0 for the smallest; no gradient.
+
+It is ``argsort(x, 0)`` at the ranks, without sorting all if they are few.
+
+x (N, ...) · ranks (K, ...) int -> (K, ...) int64
+
+>>> tg.argrank(np.array([5.0, 1.0, 5.0, 3.0]), np.array([1, 2]))  # 3 and the first 5
+array([3, 0])
+"""
+
+class _argsort(Op):
+    @overload
+    def __call__(self, x: Tensor, axis: Whole | None = -1, *, descending: bool = False) -> Tensor:
+        """The places of the elements in order along an axis, of the flattened array if None; no gradient.
+
+        Equal elements stay in the order in which they stand, and NaN is the largest.  x (...) -> (...) int64
+
+        >>> tg.argsort(np.array([3.0, 1.0, 2.0, 1.0])), tg.argsort(np.array([3.0, 1.0, 2.0, 1.0]), descending=True)
+        (array([1, 3, 2, 0]), array([0, 2, 1, 3]))
+        """
+    @overload
+    def __call__(self, x: Array, axis: Whole | None = -1, *, descending: bool = False) -> np.ndarray:
+        """The places of the elements in order along an axis, of the flattened array if None; no gradient."""
+
+argsort: _argsort
+"""The places of the elements in order along an axis, of the flattened array if None; no gradient.
+
+Equal elements stay in the order in which they stand, and NaN is the largest.  x (...) -> (...) int64
+
+>>> tg.argsort(np.array([3.0, 1.0, 2.0, 1.0])), tg.argsort(np.array([3.0, 1.0, 2.0, 1.0]), descending=True)
+(array([1, 3, 2, 0]), array([0, 2, 1, 3]))
+"""
+
+class _argtopk(Op):
+    @overload
+    def __call__(self, x: Tensor, *, k: Whole, axis: Whole = -1, largest: bool = True) -> Tensor:
+        """The places of the k largest (or smallest) elements along an axis, the most extreme first; no gradient.
+
+        Of equal elements the first are taken.  x (..., N, ...) -> (..., k, ...) int64
+        """
+    @overload
+    def __call__(self, x: Array, *, k: Whole, axis: Whole = -1, largest: bool = True) -> np.ndarray:
+        """The places of the k largest (or smallest) elements along an axis, the most extreme first; no gradient."""
+
+argtopk: _argtopk
+"""The places of the k largest (or smallest) elements along an axis, the most extreme first; no gradient.
+
+Of equal elements the first are taken.  x (..., N, ...) -> (..., k, ...) int64
+"""
 
 class _avg_pool2d(Op):
     @overload
@@ -440,6 +693,25 @@ class _cast(Op):
 
 cast: _cast
 """Convert to another dtype.  x (...) -> (...)"""
+
+class _cbrt(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The cube root, negative of negative numbers; its derivative at 0 is taken as 0.  x (...) -> (...)
+
+        >>> tg.cbrt(np.array([-8.0, 0.0, 27.0]))
+        array([-2.,  0.,  3.])
+        """
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """The cube root, negative of negative numbers; its derivative at 0 is taken as 0.  x (...) -> (...)"""
+
+cbrt: _cbrt
+"""The cube root, negative of negative numbers; its derivative at 0 is taken as 0.  x (...) -> (...)
+
+>>> tg.cbrt(np.array([-8.0, 0.0, 27.0]))
+array([-2.,  0.,  3.])
+"""
 
 class _ceil(Op):
     @overload
@@ -754,6 +1026,28 @@ Examples
 array([ 1.,  2., 10., 20.])
 """
 
+class _copysign(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """The size of a with the sign of b, which only chooses; the slope at a = 0 is 0.  a (...) · b (...) -> (...)
+
+        >>> tg.copysign(np.array([1.0, -2.0]), -1.0)
+        array([-1., -2.])
+        """
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """The size of a with the sign of b, which only chooses; the slope at a = 0 is 0.  a (...) · b (...) -> (...)"""
+    @overload
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
+        """The size of a with the sign of b, which only chooses; the slope at a = 0 is 0.  a (...) · b (...) -> (...)"""
+
+copysign: _copysign
+"""The size of a with the sign of b, which only chooses; the slope at a = 0 is 0.  a (...) · b (...) -> (...)
+
+>>> tg.copysign(np.array([1.0, -2.0]), -1.0)
+array([-1., -2.])
+"""
+
 class _cos(Op):
     @overload
     def __call__(self, x: Tensor) -> Tensor:
@@ -764,6 +1058,58 @@ class _cos(Op):
 
 cos: _cos
 """The cosine.  x (...) in radians -> (...)"""
+
+class _cosh(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The hyperbolic cosine.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """The hyperbolic cosine.  x (...) -> (...)"""
+
+cosh: _cosh
+"""The hyperbolic cosine.  x (...) -> (...)"""
+
+@overload
+def cross(a: Tensor, b: _Input, axis: Whole = -1) -> Tensor:
+    """The vector products of the vectors of 3 elements along an axis; the other axes broadcast.
+
+    >>> tg.cross(np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0]))
+    array([0., 0., 1.])
+    """
+@overload
+def cross(a: _Input, b: Tensor, axis: Whole = -1) -> Tensor:
+    """The vector products of the vectors of 3 elements along an axis; the other axes broadcast."""
+@overload
+def cross(a: Array, b: Array, axis: Whole = -1) -> np.ndarray:
+    """The vector products of the vectors of 3 elements along an axis; the other axes broadcast."""
+
+class _cumprod(Op):
+    @overload
+    def __call__(self, x: Tensor, axis: Whole | None = None) -> Tensor:
+        """Running products along an axis, of the flattened array if None; the gradient is right at zeros too.
+
+        x (...) -> (...), or (size,) for axis=None
+
+        >>> x = tg.Tensor([2.0, 0.0, 3.0], requires_grad=True)
+        >>> y = tg.cumprod(x)
+        >>> y.data, tg.grad(y.sum(), x)
+        (array([2., 0., 0.], dtype=float32), array([1., 8., 0.], dtype=float32))
+        """
+    @overload
+    def __call__(self, x: Array, axis: Whole | None = None) -> np.ndarray:
+        """Running products along an axis, of the flattened array if None; the gradient is right at zeros too."""
+
+cumprod: _cumprod
+"""Running products along an axis, of the flattened array if None; the gradient is right at zeros too.
+
+x (...) -> (...), or (size,) for axis=None
+
+>>> x = tg.Tensor([2.0, 0.0, 3.0], requires_grad=True)
+>>> y = tg.cumprod(x)
+>>> y.data, tg.grad(y.sum(), x)
+(array([2., 0., 0.], dtype=float32), array([1., 8., 0.], dtype=float32))
+"""
 
 class _cumsum(Op):
     @overload
@@ -783,6 +1129,17 @@ cumsum: _cumsum
 >>> tg.cumsum(np.array([1, 2, 3, 4]))
 array([ 1,  3,  6, 10])
 """
+
+class _deg2rad(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """Degrees as radians: x * pi / 180.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """Degrees as radians: x * pi / 180.  x (...) -> (...)"""
+
+deg2rad: _deg2rad
+"""Degrees as radians: x * pi / 180.  x (...) -> (...)"""
 
 @overload
 def depthwise_conv2d(x: Tensor, w: _Input, b: _Input | None = None, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> Tensor:
@@ -804,6 +1161,43 @@ def depthwise_conv2d(x: _Input, w: _Input, b: Tensor, stride: Size2d = 1, paddin
 def depthwise_conv2d(x: Array, w: Array, b: Array | None = None, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1) -> np.ndarray:
     """M filters for each channel by itself.  x (N,H,W,C) · w (I,J,C,M) · b (C*M,) -> (N,H',W',C*M)"""
 
+@overload
+def diag(x: Tensor, k: Whole = 0) -> Tensor:
+    """Of a matrix its diagonal, of a row (N,) the matrix that has it on the diagonal, `k` places to the right.
+
+    >>> tg.diag(np.array([1.0, 2.0]))
+    array([[1., 0.],
+           [0., 2.]])
+    >>> tg.diag(np.array([[1.0, 2.0], [3.0, 4.0]]), -1)
+    array([3.])
+    """
+@overload
+def diag(x: Array, k: Whole = 0) -> np.ndarray:
+    """Of a matrix its diagonal, of a row (N,) the matrix that has it on the diagonal, `k` places to the right."""
+
+class _diagonal(Op):
+    @overload
+    def __call__(self, x: Tensor, offset: Whole = 0, axis1: Whole = 0, axis2: Whole = 1) -> Tensor:
+        """The diagonal of the matrices that two axes form, `offset` places to the right; as the last axis of the result.
+
+        x (..., N, M) -> (..., K)
+
+        >>> tg.diagonal(np.arange(6).reshape(2, 3)), tg.diagonal(np.arange(6).reshape(2, 3), 1)
+        (array([0, 4]), array([1, 5]))
+        """
+    @overload
+    def __call__(self, x: Array, offset: Whole = 0, axis1: Whole = 0, axis2: Whole = 1) -> np.ndarray:
+        """The diagonal of the matrices that two axes form, `offset` places to the right; as the last axis of the result."""
+
+diagonal: _diagonal
+"""The diagonal of the matrices that two axes form, `offset` places to the right; as the last axis of the result.
+
+x (..., N, M) -> (..., K)
+
+>>> tg.diagonal(np.arange(6).reshape(2, 3)), tg.diagonal(np.arange(6).reshape(2, 3), 1)
+(array([0, 4]), array([1, 5]))
+"""
+
 class _div(Op):
     @overload
     def __call__(self, a: Tensor, b: _Input) -> Tensor:
@@ -817,6 +1211,22 @@ class _div(Op):
 
 div: _div
 """a / b.  a (...) · b (...) -> (...)"""
+
+@overload
+def dot(a: Tensor, b: _Input) -> Tensor:
+    """Sums of products over the last axis of a and the last but one of b, as ``np.dot`` has them; also as ``t.dot(b)``.
+
+    Of rows (N,) it is their inner product, of matrices their product; with a number, each element is multiplied.
+
+    >>> float(tg.dot(np.array([1.0, 2.0]), np.array([3.0, 4.0])))
+    11.0
+    """
+@overload
+def dot(a: _Input, b: Tensor) -> Tensor:
+    """Sums of products over the last axis of a and the last but one of b, as ``np.dot`` has them; also as ``t.dot(b)``."""
+@overload
+def dot(a: Array, b: Array) -> np.ndarray:
+    """Sums of products over the last axis of a and the last but one of b, as ``np.dot`` has them; also as ``t.dot(b)``."""
 
 class _dropout(Op):
     @overload
@@ -915,6 +1325,17 @@ class _exp(Op):
 
 exp: _exp
 """e ** x.  x (...) -> (...)"""
+
+class _exp2(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """2 ** x.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """2 ** x.  x (...) -> (...)"""
+
+exp2: _exp2
+"""2 ** x.  x (...) -> (...)"""
 
 class _expand_dims(Op):
     @overload
@@ -1018,6 +1439,70 @@ class _floor_divide(Op):
 
 floor_divide: _floor_divide
 """How often b goes into a, rounded down: a // b; no gradient.  a (...) · b (...) -> (...)"""
+
+class _fmax(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """The larger of a and b, and of NaN and a number the number; a tie shares the gradient.  a (...) · b (...) -> (...)
+
+        >>> tg.fmax(np.array([np.nan, 1.0, 5.0]), 3)
+        array([3., 3., 5.])
+        """
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """The larger of a and b, and of NaN and a number the number; a tie shares the gradient.  a (...) · b (...) -> (...)"""
+    @overload
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
+        """The larger of a and b, and of NaN and a number the number; a tie shares the gradient.  a (...) · b (...) -> (...)"""
+
+fmax: _fmax
+"""The larger of a and b, and of NaN and a number the number; a tie shares the gradient.  a (...) · b (...) -> (...)
+
+>>> tg.fmax(np.array([np.nan, 1.0, 5.0]), 3)
+array([3., 3., 5.])
+"""
+
+class _fmin(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """The smaller of a and b, and of NaN and a number the number; a tie shares the gradient.
+
+        a (...) · b (...) -> (...)
+        """
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """The smaller of a and b, and of NaN and a number the number; a tie shares the gradient."""
+    @overload
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
+        """The smaller of a and b, and of NaN and a number the number; a tie shares the gradient."""
+
+fmin: _fmin
+"""The smaller of a and b, and of NaN and a number the number; a tie shares the gradient.
+
+a (...) · b (...) -> (...)
+"""
+
+class _fmod(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """What is left of a, with the sign of a: a - b * trunc(a / b), as in C.  a (...) · b (...) -> (...)
+
+        >>> tg.fmod(np.array([5.0, -5.0]), 3), tg.remainder(np.array([5.0, -5.0]), 3)
+        (array([ 2., -2.]), array([2., 1.]))
+        """
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """What is left of a, with the sign of a: a - b * trunc(a / b), as in C.  a (...) · b (...) -> (...)"""
+    @overload
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
+        """What is left of a, with the sign of a: a - b * trunc(a / b), as in C.  a (...) · b (...) -> (...)"""
+
+fmod: _fmod
+"""What is left of a, with the sign of a: a - b * trunc(a / b), as in C.  a (...) · b (...) -> (...)
+
+>>> tg.fmod(np.array([5.0, -5.0]), 3), tg.remainder(np.array([5.0, -5.0]), 3)
+(array([ 2., -2.]), array([2., 1.]))
+"""
 
 class _fold(Op):
     @overload
@@ -1255,6 +1740,28 @@ class _hard_swish(Op):
 hard_swish: _hard_swish
 """x * hard_sigmoid(x).  x (...) -> (...)"""
 
+class _heaviside(Op):
+    @overload
+    def __call__(self, x: Tensor, h: _Input) -> Tensor:
+        """0 below 0, 1 above, and h at 0, where h gets the gradient; x only chooses.  x (...) · h (...) -> (...)
+
+        >>> tg.heaviside(np.array([-1.5, 0.0, 2.0]), 0.5)
+        array([0. , 0.5, 1. ])
+        """
+    @overload
+    def __call__(self, x: _Input, h: Tensor) -> Tensor:
+        """0 below 0, 1 above, and h at 0, where h gets the gradient; x only chooses.  x (...) · h (...) -> (...)"""
+    @overload
+    def __call__(self, x: Array, h: Array) -> np.ndarray:
+        """0 below 0, 1 above, and h at 0, where h gets the gradient; x only chooses.  x (...) · h (...) -> (...)"""
+
+heaviside: _heaviside
+"""0 below 0, 1 above, and h at 0, where h gets the gradient; x only chooses.  x (...) · h (...) -> (...)
+
+>>> tg.heaviside(np.array([-1.5, 0.0, 2.0]), 0.5)
+array([0. , 0.5, 1. ])
+"""
+
 @overload
 def huber_loss(predictions: Tensor, targets: _Input, *, delta: Number = 1.0, reduction: Reduction = 'mean') -> Tensor:
     """``d**2 / 2`` where ``|d| <= delta``, else ``delta * (|d| - delta/2)``; reduced.  (...) · (...) -> () or (...)
@@ -1268,6 +1775,28 @@ def huber_loss(predictions: _Input, targets: Tensor, *, delta: Number = 1.0, red
 @overload
 def huber_loss(predictions: Array, targets: Array, *, delta: Number = 1.0, reduction: Reduction = 'mean') -> np.ndarray:
     """``d**2 / 2`` where ``|d| <= delta``, else ``delta * (|d| - delta/2)``; reduced.  (...) · (...) -> () or (...)"""
+
+class _hypot(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """sqrt(a ** 2 + b ** 2), without overflow; its derivatives at (0, 0) are 0.  a (...) · b (...) -> (...)
+
+        >>> tg.hypot(np.array([3.0, 1e200]), np.array([4.0, 0.0]))
+        array([5.e+000, 1.e+200])
+        """
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """sqrt(a ** 2 + b ** 2), without overflow; its derivatives at (0, 0) are 0.  a (...) · b (...) -> (...)"""
+    @overload
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
+        """sqrt(a ** 2 + b ** 2), without overflow; its derivatives at (0, 0) are 0.  a (...) · b (...) -> (...)"""
+
+hypot: _hypot
+"""sqrt(a ** 2 + b ** 2), without overflow; its derivatives at (0, 0) are 0.  a (...) · b (...) -> (...)
+
+>>> tg.hypot(np.array([3.0, 1e200]), np.array([4.0, 0.0]))
+array([5.e+000, 1.e+200])
+"""
 
 @overload
 def instance_norm(x: Tensor, gamma: _Input | None = None, beta: _Input | None = None, *, eps: Number = 1e-05) -> Tensor:
@@ -1320,6 +1849,20 @@ class _isnan(Op):
 
 isnan: _isnan
 """Which elements are NaN.  x (...) -> (...) bool"""
+
+@overload
+def kron(a: Tensor, b: _Input) -> Tensor:
+    """The product of Kronecker: a with each element replaced by its product with b.
+
+    >>> tg.kron(np.array([1.0, 10.0]), np.array([[1.0, 2.0]]))
+    array([[ 1.,  2., 10., 20.]])
+    """
+@overload
+def kron(a: _Input, b: Tensor) -> Tensor:
+    """The product of Kronecker: a with each element replaced by its product with b."""
+@overload
+def kron(a: Array, b: Array) -> np.ndarray:
+    """The product of Kronecker: a with each element replaced by its product with b."""
 
 @overload
 def l1_loss(predictions: Tensor, targets: _Input, *, reduction: Reduction = 'mean') -> Tensor:
@@ -1471,6 +2014,25 @@ class _log(Op):
 log: _log
 """The natural logarithm.  x (...) -> (...)"""
 
+class _log10(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The logarithm to the base 10.  x (...) -> (...)
+
+        >>> tg.log10(np.array([0.01, 1.0, 1000.0]))
+        array([-2.,  0.,  3.])
+        """
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """The logarithm to the base 10.  x (...) -> (...)"""
+
+log10: _log10
+"""The logarithm to the base 10.  x (...) -> (...)
+
+>>> tg.log10(np.array([0.01, 1.0, 1000.0]))
+array([-2.,  0.,  3.])
+"""
+
 class _log1p(Op):
     @overload
     def __call__(self, x: Tensor) -> Tensor:
@@ -1481,6 +2043,25 @@ class _log1p(Op):
 
 log1p: _log1p
 """log(1 + x), exact near 0.  x (...) -> (...)"""
+
+class _log2(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The logarithm to the base 2.  x (...) -> (...)
+
+        >>> tg.log2(np.array([0.5, 1.0, 8.0]))
+        array([-1.,  0.,  3.])
+        """
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """The logarithm to the base 2.  x (...) -> (...)"""
+
+log2: _log2
+"""The logarithm to the base 2.  x (...) -> (...)
+
+>>> tg.log2(np.array([0.5, 1.0, 8.0]))
+array([-1.,  0.,  3.])
+"""
 
 class _log_sigmoid(Op):
     @overload
@@ -1519,6 +2100,44 @@ log_softmax: _log_softmax
 >>> tg.log_softmax(np.array([0.0, 1000.0]))  # log(softmax(x)) gives -inf
 array([-1000.,     0.])
 """
+
+class _logaddexp(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """log(e ** a + e ** b), without overflow; two equal infinities share the gradient.  a (...) · b (...) -> (...)
+
+        >>> y = tg.logaddexp(np.array([1000.0, -np.inf]), np.array([1000.0, 1.0]))
+        >>> y - [1000, 0]  # log 2, and nothing added to 1
+        array([0.69314718, 1.        ])
+        """
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """log(e ** a + e ** b), without overflow; two equal infinities share the gradient.  a (...) · b (...) -> (...)"""
+    @overload
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
+        """log(e ** a + e ** b), without overflow; two equal infinities share the gradient.  a (...) · b (...) -> (...)"""
+
+logaddexp: _logaddexp
+"""log(e ** a + e ** b), without overflow; two equal infinities share the gradient.  a (...) · b (...) -> (...)
+
+>>> y = tg.logaddexp(np.array([1000.0, -np.inf]), np.array([1000.0, 1.0]))
+>>> y - [1000, 0]  # log 2, and nothing added to 1
+array([0.69314718, 1.        ])
+"""
+
+class _logaddexp2(Op):
+    @overload
+    def __call__(self, a: Tensor, b: _Input) -> Tensor:
+        """log2(2 ** a + 2 ** b), without overflow; two equal infinities share the gradient.  a (...) · b (...) -> (...)"""
+    @overload
+    def __call__(self, a: _Input, b: Tensor) -> Tensor:
+        """log2(2 ** a + 2 ** b), without overflow; two equal infinities share the gradient.  a (...) · b (...) -> (...)"""
+    @overload
+    def __call__(self, a: Array, b: Array) -> np.ndarray:
+        """log2(2 ** a + 2 ** b), without overflow; two equal infinities share the gradient.  a (...) · b (...) -> (...)"""
+
+logaddexp2: _logaddexp2
+"""log2(2 ** a + 2 ** b), without overflow; two equal infinities share the gradient.  a (...) · b (...) -> (...)"""
 
 class _logical_and(Op):
     @overload
@@ -1818,6 +2437,43 @@ mean: _mean
 (3.0, array([0.25, 0.25, 0.25, 0.25], dtype=float32))
 """
 
+@overload
+def median(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The median over axes: the middle element, or the mean of the middle two.  NaN if there is NaN in a row.
+
+    Of equal elements the first gets the gradient.
+
+    >>> x = tg.Tensor([9.0, 1.0, 5.0, 2.0], requires_grad=True)
+    >>> tg.median(x).item(), tg.grad(tg.median(x), x)
+    (3.5, array([0. , 0. , 0.5, 0.5], dtype=float32))
+    """
+@overload
+def median(x: Array, axis: Axis = None, keepdims: bool = False) -> np.ndarray:
+    """The median over axes: the middle element, or the mean of the middle two.  NaN if there is NaN in a row."""
+
+@overload
+def meshgrid(first: list[Tensor] | tuple[Tensor, ...], /, *, indexing: GridOrder = 'xy', sparse: bool = False) -> tuple[Tensor, ...]:
+    """The coordinates of a grid whose points along each axis are given as rows (N,): one array for each axis.
+
+    With indexing="xy" the first row runs along the second axis, as x does in an image; with "ij" along the first.
+    If `sparse`, the arrays have length 1 along all axes but their own.
+
+    >>> across, down = tg.meshgrid(np.array([1, 2, 3]), np.array([10, 20]))
+    >>> across, down
+    (array([[1, 2, 3],
+           [1, 2, 3]]), array([[10, 10, 10],
+           [20, 20, 20]]))
+    """
+@overload
+def meshgrid(first: Tensor, /, *xs: _Input, indexing: GridOrder = 'xy', sparse: bool = False) -> tuple[Tensor, ...]:
+    """The coordinates of a grid whose points along each axis are given as rows (N,): one array for each axis."""
+@overload
+def meshgrid(first: Array, /, *xs: Array, indexing: GridOrder = 'xy', sparse: bool = False) -> tuple[np.ndarray, ...]:
+    """The coordinates of a grid whose points along each axis are given as rows (N,): one array for each axis."""
+@overload
+def meshgrid(first: Array, /, *xs: _Input, indexing: GridOrder = 'xy', sparse: bool = False) -> tuple[Tensor, ...]:
+    """The coordinates of a grid whose points along each axis are given as rows (N,): one array for each axis."""
+
 class _min(Op):
     @overload
     def __call__(self, x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -1907,6 +2563,58 @@ class _mul(Op):
 
 mul: _mul
 """a * b.  a (...) · b (...) -> (...)"""
+
+class _nan_to_num(Op):
+    @overload
+    def __call__(self, x: Tensor, *, nan: Number = 0.0, posinf: Number | None = None, neginf: Number | None = None) -> Tensor:
+        """x with numbers in place of NaN and infinities, where no gradient flows.  x (...) -> (...)
+
+        Infinities become the largest and lowest number of the dtype unless `posinf` and `neginf` say otherwise.
+
+        >>> x = tg.Tensor([np.nan, 1.0, -np.inf], requires_grad=True)
+        >>> y = tg.nan_to_num(x, neginf=-9)
+        >>> y.data, tg.grad(y.sum(), x)
+        (array([ 0.,  1., -9.], dtype=float32), array([0., 1., 0.], dtype=float32))
+        """
+    @overload
+    def __call__(self, x: Array, *, nan: Number = 0.0, posinf: Number | None = None, neginf: Number | None = None) -> np.ndarray:
+        """x with numbers in place of NaN and infinities, where no gradient flows.  x (...) -> (...)"""
+
+nan_to_num: _nan_to_num
+"""x with numbers in place of NaN and infinities, where no gradient flows.  x (...) -> (...)
+
+Infinities become the largest and lowest number of the dtype unless `posinf` and `neginf` say otherwise.
+
+>>> x = tg.Tensor([np.nan, 1.0, -np.inf], requires_grad=True)
+>>> y = tg.nan_to_num(x, neginf=-9)
+>>> y.data, tg.grad(y.sum(), x)
+(array([ 0.,  1., -9.], dtype=float32), array([0., 1., 0.], dtype=float32))
+"""
+
+@overload
+def nanmedian(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The median over axes of what is not NaN; NaN of nothing.
+
+    >>> float(tg.nanmedian(np.array([3.0, np.nan, 1.0])))
+    2.0
+    """
+@overload
+def nanmedian(x: Array, axis: Axis = None, keepdims: bool = False) -> np.ndarray:
+    """The median over axes of what is not NaN; NaN of nothing."""
+
+@overload
+def nanpercentile(x: Tensor, q: Array, axis: Axis = None, keepdims: bool = False, *, method: QuantileMethod = 'linear') -> Tensor:
+    """Quantiles, as `quantile` has them, with q from 0 to 100, of what is not NaN; NaN of nothing."""
+@overload
+def nanpercentile(x: Array, q: Array, axis: Axis = None, keepdims: bool = False, *, method: QuantileMethod = 'linear') -> np.ndarray:
+    """Quantiles, as `quantile` has them, with q from 0 to 100, of what is not NaN; NaN of nothing."""
+
+@overload
+def nanquantile(x: Tensor, q: Array, axis: Axis = None, keepdims: bool = False, *, method: QuantileMethod = 'linear') -> Tensor:
+    """Quantiles, as `quantile` has them, of what is not NaN; NaN of nothing."""
+@overload
+def nanquantile(x: Array, q: Array, axis: Axis = None, keepdims: bool = False, *, method: QuantileMethod = 'linear') -> np.ndarray:
+    """Quantiles, as `quantile` has them, of what is not NaN; NaN of nothing."""
 
 class _neg(Op):
     @overload
@@ -2067,6 +2775,17 @@ array([0., 0., 1., 2., 3., 0., 0.])
 array([3., 2., 1., 2., 3., 2., 1.])
 """
 
+@overload
+def percentile(x: Tensor, q: Array, axis: Axis = None, keepdims: bool = False, *, method: QuantileMethod = 'linear') -> Tensor:
+    """Quantiles, as `quantile` has them, with q from 0 to 100.
+
+    >>> float(tg.percentile(np.array([1.0, 2.0, 3.0]), 50))
+    2.0
+    """
+@overload
+def percentile(x: Array, q: Array, axis: Axis = None, keepdims: bool = False, *, method: QuantileMethod = 'linear') -> np.ndarray:
+    """Quantiles, as `quantile` has them, with q from 0 to 100."""
+
 def permutation(n: Whole, *, rng: Rng = None, dtype: Dtype = ..., requires_grad: bool = False, name: str | None = None) -> Tensor:
     """The whole numbers from 0 to n - 1 in a random order; ``x[tg.permutation(len(x))]`` are the rows of x in one.
 
@@ -2102,6 +2821,27 @@ def pixel_unshuffle(x: Tensor, factor: Whole) -> Tensor:
 @overload
 def pixel_unshuffle(x: Array, factor: Whole) -> np.ndarray:
     """Every square of `factor` x `factor` pixels becomes channels: undoes `pixel_shuffle`."""
+
+class _place_diagonal(Op):
+    @overload
+    def __call__(self, x: Tensor, *, shape: tuple[int, ...], offset: Whole = 0, axis1: Whole = 0, axis2: Whole = 1) -> Tensor:
+        """Zeros of a shape with x on the diagonal of two axes; the adjoint of diagonal.  x (..., K) -> shape
+
+        >>> tg.place_diagonal(np.array([1.0, 2.0]), shape=(2, 3), offset=1)
+        array([[0., 1., 0.],
+               [0., 0., 2.]])
+        """
+    @overload
+    def __call__(self, x: Array, *, shape: tuple[int, ...], offset: Whole = 0, axis1: Whole = 0, axis2: Whole = 1) -> np.ndarray:
+        """Zeros of a shape with x on the diagonal of two axes; the adjoint of diagonal.  x (..., K) -> shape"""
+
+place_diagonal: _place_diagonal
+"""Zeros of a shape with x on the diagonal of two axes; the adjoint of diagonal.  x (..., K) -> shape
+
+>>> tg.place_diagonal(np.array([1.0, 2.0]), shape=(2, 3), offset=1)
+array([[0., 1., 0.],
+       [0., 0., 2.]])
+"""
 
 class _pow(Op):
     @overload
@@ -2171,6 +2911,65 @@ class _put(Op):
 put: _put
 """Zeros of a shape with x added at [key], repeated places summed; the adjoint of getitem.  x (...) -> shape"""
 
+class _put_along_axis(Op):
+    @overload
+    def __call__(self, x: Tensor, indices: _Input, v: _Input, axis: Whole | None = -1) -> Tensor:
+        """x with v written at indices along an axis; a new array, where ``np.put_along_axis`` writes to its argument.
+
+        Where several values are written to one place the last one stays, and only it gets a gradient.  The result has the
+        dtype of x.  x (..., N, ...) · indices (..., M, ...) int · v (..., M, ...) -> (..., N, ...)
+
+        >>> tg.put_along_axis(np.zeros((2, 3)), np.array([[2], [0]]), 1.0)
+        array([[0., 0., 1.],
+               [1., 0., 0.]])
+        """
+    @overload
+    def __call__(self, x: _Input, indices: Tensor, v: _Input, axis: Whole | None = -1) -> Tensor:
+        """x with v written at indices along an axis; a new array, where ``np.put_along_axis`` writes to its argument."""
+    @overload
+    def __call__(self, x: _Input, indices: _Input, v: Tensor, axis: Whole | None = -1) -> Tensor:
+        """x with v written at indices along an axis; a new array, where ``np.put_along_axis`` writes to its argument."""
+    @overload
+    def __call__(self, x: Array, indices: Array, v: Array, axis: Whole | None = -1) -> np.ndarray:
+        """x with v written at indices along an axis; a new array, where ``np.put_along_axis`` writes to its argument."""
+
+put_along_axis: _put_along_axis
+"""x with v written at indices along an axis; a new array, where ``np.put_along_axis`` writes to its argument.
+
+Where several values are written to one place the last one stays, and only it gets a gradient.  The result has the
+dtype of x.  x (..., N, ...) · indices (..., M, ...) int · v (..., M, ...) -> (..., N, ...)
+
+>>> tg.put_along_axis(np.zeros((2, 3)), np.array([[2], [0]]), 1.0)
+array([[0., 0., 1.],
+       [1., 0., 0.]])
+"""
+
+@overload
+def quantile(x: Tensor, q: Array, axis: Axis = None, keepdims: bool = False, *, method: QuantileMethod = 'linear') -> Tensor:
+    """The numbers below which the shares `q`, from 0 to 1, of the elements over axes lie.  The axes of q come first.
+
+    Between two elements, `method` decides: "linear", "midpoint", or one of the two by "lower", "higher" and "nearest".
+    NaN if there is NaN in a row; of equal elements the first gets the gradient.
+
+    >>> x = np.array([[1.0, 2.0, 4.0], [10.0, 30.0, 20.0]])
+    >>> tg.quantile(x, 0.75, axis=1), tg.quantile(x, [0, 1], axis=1).shape
+    (array([ 3., 25.]), (2, 2))
+    """
+@overload
+def quantile(x: Array, q: Array, axis: Axis = None, keepdims: bool = False, *, method: QuantileMethod = 'linear') -> np.ndarray:
+    """The numbers below which the shares `q`, from 0 to 1, of the elements over axes lie.  The axes of q come first."""
+
+class _rad2deg(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """Radians as degrees: x * 180 / pi.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """Radians as degrees: x * 180 / pi.  x (...) -> (...)"""
+
+rad2deg: _rad2deg
+"""Radians as degrees: x * 180 / pi.  x (...) -> (...)"""
+
 def rand(*sizes: Shape, shape: Shape | None = None, rng: Rng = None, dtype: Dtype = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
     """Uniform random numbers in [0, 1).  `rng`: a ``np.random.Generator`` or an int seed.
 
@@ -2213,6 +3012,17 @@ def randn_like(x: Tensor | Array, *, rng: Rng = None, dtype: Dtype = None, requi
     >>> noise.shape, noise.dtype
     ((2, 3), dtype('float32'))
     """
+
+class _reciprocal(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """1 / x.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """1 / x.  x (...) -> (...)"""
+
+reciprocal: _reciprocal
+"""1 / x.  x (...) -> (...)"""
 
 class _relu(Op):
     @overload
@@ -2405,6 +3215,18 @@ roll: _roll
 array([3, 4, 0, 1, 2])
 """
 
+@overload
+def rot90(x: Tensor, k: Whole = 1, axes: Wholes = (0, 1)) -> Tensor:
+    """x turned k times by 90 degrees, from the first of two axes towards the second.
+
+    >>> tg.rot90(np.array([[1, 2], [3, 4]]))
+    array([[2, 4],
+           [1, 3]])
+    """
+@overload
+def rot90(x: Array, k: Whole = 1, axes: Wholes = (0, 1)) -> np.ndarray:
+    """x turned k times by 90 degrees, from the first of two axes towards the second."""
+
 class _round(Op):
     @overload
     def __call__(self, x: Tensor, decimals: Whole = 0) -> Tensor:
@@ -2422,6 +3244,25 @@ round: _round
 
 >>> tg.round(np.array([0.5, 1.5, 2.26])), tg.round(np.array([2.26, 3.14]), 1)
 (array([0., 2., 2.]), array([2.3, 3.1]))
+"""
+
+class _rsqrt(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """1 / sqrt(x), infinite at 0.  x (...) -> (...)
+
+        >>> tg.rsqrt(np.array([0.25, 1.0, 4.0]))
+        array([2. , 1. , 0.5])
+        """
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """1 / sqrt(x), infinite at 0.  x (...) -> (...)"""
+
+rsqrt: _rsqrt
+"""1 / sqrt(x), infinite at 0.  x (...) -> (...)
+
+>>> tg.rsqrt(np.array([0.25, 1.0, 4.0]))
+array([2. , 1. , 0.5])
 """
 
 class _scale_shift(Op):
@@ -2493,6 +3334,32 @@ def scaled_dot_product_attention(q: _Input, k: _Input, v: _Input, mask: Tensor, 
 @overload
 def scaled_dot_product_attention(q: Array, k: Array, v: Array, mask: Array | None = None, *, causal: bool = False, scale: Number | None = None, dropout: Number = 0.0, training: bool = True, rng: Rng = None) -> np.ndarray:
     """softmax(q @ k^T * scale) @ v over the keys.  q (..., L, E) · k (..., S, E) · v (..., S, F) -> (..., L, F)"""
+
+class _searchsorted(Op):
+    @overload
+    def __call__(self, x: Tensor, v: _Input, side: Side = 'left') -> Tensor:
+        """Where each element of v would be put into the sorted row x, before its equals or after ("right"); no gradient.
+
+        x (N,) · v (...) -> (...) int64
+
+        >>> tg.searchsorted(np.array([1.0, 2.0, 2.0, 3.0]), np.array([2.0, 9.0])), tg.searchsorted([1, 2, 2, 3], 2, "right")
+        (array([1, 4]), array(3))
+        """
+    @overload
+    def __call__(self, x: _Input, v: Tensor, side: Side = 'left') -> Tensor:
+        """Where each element of v would be put into the sorted row x, before its equals or after ("right"); no gradient."""
+    @overload
+    def __call__(self, x: Array, v: Array, side: Side = 'left') -> np.ndarray:
+        """Where each element of v would be put into the sorted row x, before its equals or after ("right"); no gradient."""
+
+searchsorted: _searchsorted
+"""Where each element of v would be put into the sorted row x, before its equals or after ("right"); no gradient.
+
+x (N,) · v (...) -> (...) int64
+
+>>> tg.searchsorted(np.array([1.0, 2.0, 2.0, 3.0]), np.array([2.0, 9.0])), tg.searchsorted([1, 2, 2, 3], 2, "right")
+(array([1, 4]), array(3))
+"""
 
 class _selu(Op):
     @overload
@@ -2612,6 +3479,36 @@ class _sin(Op):
 sin: _sin
 """The sine.  x (...) in radians -> (...)"""
 
+class _sinc(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """sin(pi x) / (pi x), and 1 at 0.  x (...) -> (...)
+
+        >>> tg.sinc(np.array([0.0, 0.5])) * np.pi
+        array([3.14159265, 2.        ])
+        """
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """sin(pi x) / (pi x), and 1 at 0.  x (...) -> (...)"""
+
+sinc: _sinc
+"""sin(pi x) / (pi x), and 1 at 0.  x (...) -> (...)
+
+>>> tg.sinc(np.array([0.0, 0.5])) * np.pi
+array([3.14159265, 2.        ])
+"""
+
+class _sinh(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The hyperbolic sine.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """The hyperbolic sine.  x (...) -> (...)"""
+
+sinh: _sinh
+"""The hyperbolic sine.  x (...) -> (...)"""
+
 class _softmax(Op):
     @overload
     def __call__(self, x: Tensor, axis: Whole | None = -1) -> Tensor:
@@ -2722,6 +3619,31 @@ class _softsign(Op):
 softsign: _softsign
 """x / (1 + abs(x)).  x (...) -> (...)"""
 
+class _sort(Op):
+    @overload
+    def __call__(self, x: Tensor, axis: Whole | None = -1, *, descending: bool = False) -> Tensor:
+        """The elements in order along an axis, of the flattened array if None; a new array, also as ``t.sort()``.
+
+        Equal elements stay in the order in which they stand, and NaN is the largest.  x (...) -> (...)
+
+        >>> x = tg.Tensor([3.0, 1.0, 2.0], requires_grad=True)
+        >>> tg.sort(x).data, tg.grad(tg.sort(x)[0], x)  # the smallest
+        (array([1., 2., 3.], dtype=float32), array([0., 1., 0.], dtype=float32))
+        """
+    @overload
+    def __call__(self, x: Array, axis: Whole | None = -1, *, descending: bool = False) -> np.ndarray:
+        """The elements in order along an axis, of the flattened array if None; a new array, also as ``t.sort()``."""
+
+sort: _sort
+"""The elements in order along an axis, of the flattened array if None; a new array, also as ``t.sort()``.
+
+Equal elements stay in the order in which they stand, and NaN is the largest.  x (...) -> (...)
+
+>>> x = tg.Tensor([3.0, 1.0, 2.0], requires_grad=True)
+>>> tg.sort(x).data, tg.grad(tg.sort(x)[0], x)  # the smallest
+(array([1., 2., 3.], dtype=float32), array([0., 1., 0.], dtype=float32))
+"""
+
 @overload
 def split(x: Tensor, sections: Counts, axis: Whole = 0) -> list[Tensor]:
     """Cut along an axis into equal parts (an int), or before each of a list of indices, as ``np.split`` does.
@@ -2743,6 +3665,17 @@ class _sqrt(Op):
 
 sqrt: _sqrt
 """The square root; its derivative at 0 is taken as 0.  x (...) -> (...)"""
+
+class _square(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """x * x.  x (...) -> (...)"""
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """x * x.  x (...) -> (...)"""
+
+square: _square
+"""x * x.  x (...) -> (...)"""
 
 class _squeeze(Op):
     @overload
@@ -2794,14 +3727,14 @@ array([[1., 3.],
 
 class _std(Op):
     @overload
-    def __call__(self, x: Tensor, axis: Axis = None, keepdims: bool = False, *, ddof: Whole = 0) -> Tensor:
+    def __call__(self, x: Tensor, axis: Axis = None, keepdims: bool = False, ddof: Whole = 0) -> Tensor:
         """The square root of the variance; where that is 0, so is the derivative.  x (...) -> (...)
 
         >>> float(tg.std(np.array([1.0, 3.0, 1.0, 3.0])))
         1.0
         """
     @overload
-    def __call__(self, x: Array, axis: Axis = None, keepdims: bool = False, *, ddof: Whole = 0) -> np.ndarray:
+    def __call__(self, x: Array, axis: Axis = None, keepdims: bool = False, ddof: Whole = 0) -> np.ndarray:
         """The square root of the variance; where that is 0, so is the derivative.  x (...) -> (...)"""
 
 std: _std
@@ -2883,6 +3816,55 @@ take: _take
 (array([30., 10., 30.], dtype=float32), array([1., 0., 2.], dtype=float32))
 """
 
+class _take_along_axis(Op):
+    @overload
+    def __call__(self, x: Tensor, indices: _Input, axis: Whole | None = -1) -> Tensor:
+        """From each row along an axis the elements at its own indices; axes of length 1 broadcast.
+
+        x (..., N, ...) · indices (..., M, ...) int -> (..., M, ...)
+
+        >>> x = tg.Tensor([[10.0, 30.0, 20.0], [6.0, 5.0, 4.0]], requires_grad=True)
+        >>> y = tg.take_along_axis(x, tg.argsort(x))
+        >>> y.data
+        array([[10., 20., 30.],
+               [ 4.,  5.,  6.]], dtype=float32)
+        >>> tg.grad(y[:, -1].sum(), x)  # of the largest of each row
+        array([[0., 1., 0.],
+               [1., 0., 0.]], dtype=float32)
+        """
+    @overload
+    def __call__(self, x: _Input, indices: Tensor, axis: Whole | None = -1) -> Tensor:
+        """From each row along an axis the elements at its own indices; axes of length 1 broadcast."""
+    @overload
+    def __call__(self, x: Array, indices: Array, axis: Whole | None = -1) -> np.ndarray:
+        """From each row along an axis the elements at its own indices; axes of length 1 broadcast."""
+
+take_along_axis: _take_along_axis
+"""From each row along an axis the elements at its own indices; axes of length 1 broadcast.
+
+x (..., N, ...) · indices (..., M, ...) int -> (..., M, ...)
+
+>>> x = tg.Tensor([[10.0, 30.0, 20.0], [6.0, 5.0, 4.0]], requires_grad=True)
+>>> y = tg.take_along_axis(x, tg.argsort(x))
+>>> y.data
+array([[10., 20., 30.],
+       [ 4.,  5.,  6.]], dtype=float32)
+>>> tg.grad(y[:, -1].sum(), x)  # of the largest of each row
+array([[0., 1., 0.],
+       [1., 0., 0.]], dtype=float32)
+"""
+
+class _tan(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The tangent.  x (...) in radians -> (...)"""
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """The tangent.  x (...) in radians -> (...)"""
+
+tan: _tan
+"""The tangent.  x (...) in radians -> (...)"""
+
 class _tanh(Op):
     @overload
     def __call__(self, x: Tensor) -> Tensor:
@@ -2927,6 +3909,55 @@ a (...) · b (...) -> (...)
 (2, 5)
 """
 
+class _tile(Op):
+    @overload
+    def __call__(self, x: Tensor, reps: Shape) -> Tensor:
+        """Copies of x side by side: how many along each of the last axes.  x (...) -> (...)
+
+        >>> tg.tile(np.array([1, 2]), 3), tg.tile(np.array([1, 2]), (2, 1))
+        (array([1, 2, 1, 2, 1, 2]), array([[1, 2],
+               [1, 2]]))
+        """
+    @overload
+    def __call__(self, x: Array, reps: Shape) -> np.ndarray:
+        """Copies of x side by side: how many along each of the last axes.  x (...) -> (...)"""
+
+tile: _tile
+"""Copies of x side by side: how many along each of the last axes.  x (...) -> (...)
+
+>>> tg.tile(np.array([1, 2]), 3), tg.tile(np.array([1, 2]), (2, 1))
+(array([1, 2, 1, 2, 1, 2]), array([[1, 2],
+       [1, 2]]))
+"""
+
+@overload
+def topk(x: Tensor, k: Whole, axis: Whole = -1, *, largest: bool = True) -> tuple[Tensor, Tensor]:
+    """The k largest (or smallest) elements along an axis, the most extreme first, and their places.
+
+    Of equal elements the first are taken, and get the gradient; NaN is the largest.
+
+    >>> x = tg.Tensor([1.0, 7.0, 5.0, 7.0], requires_grad=True)
+    >>> values, places = tg.topk(x, 2)
+    >>> values.data, places.tolist(), tg.grad(values[0], x)
+    (array([7., 7.], dtype=float32), [1, 3], array([0., 1., 0., 0.], dtype=float32))
+    """
+@overload
+def topk(x: Array, k: Whole, axis: Whole = -1, *, largest: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """The k largest (or smallest) elements along an axis, the most extreme first, and their places."""
+
+@overload
+def trace(x: Tensor, offset: Whole = 0, axis1: Whole = 0, axis2: Whole = 1) -> Tensor:
+    """The sum of the diagonal of the matrices that two axes form, `offset` places to the right.
+
+    >>> x = tg.Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    >>> tg.trace(x).item(), tg.grad(tg.trace(x), x)
+    (5.0, array([[1., 0.],
+           [0., 1.]], dtype=float32))
+    """
+@overload
+def trace(x: Array, offset: Whole = 0, axis1: Whole = 0, axis2: Whole = 1) -> np.ndarray:
+    """The sum of the diagonal of the matrices that two axes form, `offset` places to the right."""
+
 class _transpose(Op):
     @overload
     def __call__(self, x: Tensor, axes: Wholes | None = None) -> Tensor:
@@ -2944,6 +3975,48 @@ transpose: _transpose
 
 >>> tg.transpose(np.ones((8, 28, 28, 1)), (0, 3, 1, 2)).shape  # channels first
 (8, 1, 28, 28)
+"""
+
+class _tril(Op):
+    @overload
+    def __call__(self, x: Tensor, k: Whole = 0) -> Tensor:
+        """The lower triangle of the last two axes, zeros above diagonal number k.  x (..., N, M) -> (..., N, M)
+
+        >>> tg.tril(np.ones((2, 3)))
+        array([[1., 0., 0.],
+               [1., 1., 0.]])
+        """
+    @overload
+    def __call__(self, x: Array, k: Whole = 0) -> np.ndarray:
+        """The lower triangle of the last two axes, zeros above diagonal number k.  x (..., N, M) -> (..., N, M)"""
+
+tril: _tril
+"""The lower triangle of the last two axes, zeros above diagonal number k.  x (..., N, M) -> (..., N, M)
+
+>>> tg.tril(np.ones((2, 3)))
+array([[1., 0., 0.],
+       [1., 1., 0.]])
+"""
+
+class _triu(Op):
+    @overload
+    def __call__(self, x: Tensor, k: Whole = 0) -> Tensor:
+        """The upper triangle of the last two axes, zeros below diagonal number k.  x (..., N, M) -> (..., N, M)
+
+        >>> tg.triu(np.ones((2, 3)), 1)
+        array([[0., 1., 1.],
+               [0., 0., 1.]])
+        """
+    @overload
+    def __call__(self, x: Array, k: Whole = 0) -> np.ndarray:
+        """The upper triangle of the last two axes, zeros below diagonal number k.  x (..., N, M) -> (..., N, M)"""
+
+triu: _triu
+"""The upper triangle of the last two axes, zeros below diagonal number k.  x (..., N, M) -> (..., N, M)
+
+>>> tg.triu(np.ones((2, 3)), 1)
+array([[0., 1., 1.],
+       [0., 0., 1.]])
 """
 
 class _trunc(Op):
@@ -2986,14 +4059,14 @@ array([[0., 1., 2.],
 
 class _var(Op):
     @overload
-    def __call__(self, x: Tensor, axis: Axis = None, keepdims: bool = False, *, ddof: Whole = 0) -> Tensor:
+    def __call__(self, x: Tensor, axis: Axis = None, keepdims: bool = False, ddof: Whole = 0) -> Tensor:
         """The variance: mean square distance from the mean, divided by count - ddof.  x (...) -> (...)
 
         >>> float(tg.var(np.array([1.0, 3.0]))), float(tg.var(np.array([1.0, 3.0]), ddof=1))
         (1.0, 2.0)
         """
     @overload
-    def __call__(self, x: Array, axis: Axis = None, keepdims: bool = False, *, ddof: Whole = 0) -> np.ndarray:
+    def __call__(self, x: Array, axis: Axis = None, keepdims: bool = False, ddof: Whole = 0) -> np.ndarray:
         """The variance: mean square distance from the mean, divided by count - ddof.  x (...) -> (...)"""
 
 var: _var
