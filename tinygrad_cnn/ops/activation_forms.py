@@ -83,6 +83,7 @@ def _softsign_x(g: Any, x: Any) -> Any:
 
 
 softsign.vjp(x=_softsign_x)
+softsign.formula(x="g / (1 + abs(x)) ** 2")
 
 
 @op(
