@@ -37,8 +37,8 @@ from .autodiff import (
     value_and_grad,
     vjp,
 )
+from .autodiff import foreign as _foreign
 from .core import GraphError, Op, Tensor, enable_grad, grad, no_grad, op, registry, scope
-from .core.errors import nearest
 from .core.register import hooks as _hooks
 from .kernels import use_kernels
 from .kernels.native import empty_cache, get_num_threads, set_num_threads
@@ -90,7 +90,7 @@ if not TYPE_CHECKING:  # or checkers would accept any name
             return import_module(f".{name}", __name__)
         if name in _LATER_NAMES:
             return getattr(import_module(_LATER_NAMES[name], __name__), name)
-        raise AttributeError(f"module 'tinygrad_cnn' has no attribute {name!r}.{nearest(name, __all__)}")
+        raise _foreign.error(f"module {__name__!r}", "tg", name, lambda: __all__)
 
 
 def __dir__() -> list[str]:
@@ -107,5 +107,8 @@ def _later(module: str, path: str) -> Any:
 
 
 _hooks.update(
-    html=_later(".graphs", "html_of"), summary=_later(".insight", "summary"), open_run=_later(".train", "Run.open")
+    front=lambda: import_module(__name__),
+    html=_later(".graphs", "html_of"),
+    summary=_later(".insight", "summary"),
+    open_run=_later(".train", "Run.open"),
 )

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..core.errors import describe
 from ..core.modes import current
+from .miscalls import miscalled
 from .wording import kind_of
 
 OURS = __name__.partition(".")[0] + "."  # how the names of this package's modules begin
@@ -49,6 +50,22 @@ def named(thing: F) -> F:
     return cast(F, _guarded(thing, lambda args: thing.__qualname__, skip=0))
 
 
+def method(fn: F, name: str = "") -> F:
+    """Have arguments that a method of Tensor does not take worded as those of functions are."""
+    who = name or fn.__name__
+
+    @wraps(fn)
+    def call(*args: Any, **given: Any) -> Any:
+        try:
+            return fn(*args, **given)
+        except TypeError as error:
+            if said := miscalled(error, who, fn, args, given, 1):
+                raise TypeError(f"{_located(who)}: {said}") from None
+            raise
+
+    return cast(F, call)
+
+
 def of_layer(error: BaseException, layer: Any, args: Any, given: Any) -> BaseException:
     """The error that a call of one of this package's layers ended in: worded, if NumPy or Python had worded it."""
     if isinstance(error, Exception) and type(layer).__module__.startswith(OURS) and not _WORDED.match(str(error)):
@@ -76,17 +93,24 @@ def _worded(error: Exception, name: str, fn: Any, args: Any, given: Any, skip: i
     kind = kind_of(error) or {AttributeError: TypeError, KeyError: KeyError}.get(type(error))
     if kind is None:
         return error
+    if said := not _is_foreign(error.__traceback__) and miscalled(error, name, fn, args, given, skip):
+        return TypeError(f"{_located(name)}: {said}")
     message = str(vars(error).get("_unworded", error))  # a function inside has worded it: the outermost is the user's
     if _has(message, name) or _is_foreign(error.__traceback__):
         return error
-    path = current().path
-    who = f"{name} ({path})" if path else name
+    path, who = current().path, _located(name)
     if _WORDED.match(message):  # another function of this package has worded it
         return kind(f"{who}: {message.replace(f' ({path}): ', ': ', 1) if path else message}")
     told = ", ".join(f"{n} {describe(v)}" for n, v in _bound(fn, args, given, skip))
     worded = kind(f"{who}: {message.strip().rstrip('.')}. Given: {told or 'nothing'}.")
     vars(worded)["_unworded"] = message
     return worded
+
+
+def _located(name: str) -> str:
+    """The name of a callable, with the path of the layer that it runs in."""
+    path = current().path
+    return f"{name} ({path})" if path else name
 
 
 def _has(message: str, name: str) -> bool:

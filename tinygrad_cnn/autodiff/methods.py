@@ -22,8 +22,9 @@ from ..core.operation import Op
 from ..core.register import hooks, registry
 from ..core.site import here
 from ..core.tensor import Tensor, as_array, wrap
-from .calls import named
+from .calls import method, named
 from .cost import Cost, cost_of
+from .foreign import answering
 from .hooks import Handle, on_gradient, on_op
 from .kinds import Key
 from .numpy_protocol import NumpyMethods
@@ -355,4 +356,7 @@ _HOLDERS: tuple[tuple[type, type], ...] = (
 for owner, holder in _HOLDERS:
     for name, value in vars(holder).items():
         if name not in _CLASS:
-            setattr(owner, name, value)
+            setattr(owner, name, method(value) if inspect.isfunction(value) and name[0] != "_" else value)
+Tensor.__init__ = method(Tensor.__init__, "Tensor")  # type: ignore[method-assign]
+answering("Tensor")(Tensor)
+answering("Op")(Op)

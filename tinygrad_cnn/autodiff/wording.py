@@ -10,6 +10,7 @@ import numpy as np
 from ..core.errors import describe, interrupts
 from ..core.modes import current
 from ..core.register import hooks
+from .miscalls import keyword, spelled
 
 _KINDS = {  # how an error of Python's or NumPy's is raised when it is worded
     ValueError: ValueError, TypeError: TypeError, IndexError: IndexError, ZeroDivisionError: ZeroDivisionError,
@@ -91,6 +92,12 @@ def fail(op: Any, error: Any, args: tuple[Any, ...], params: dict[str, Any], arr
         del worded  # its traceback holds this frame: a cycle that would keep the arguments alive
 
 
+def unknown(op: Any, args: tuple[Any, ...], params: dict[str, Any], name: str) -> TypeError:
+    """The error of a call with a parameter that the op does not have."""
+    advice = keyword(spelled(op.name, op.__module__), op.fn, args, params, name)
+    return TypeError(f"{op.name}: unknown parameter {name!r}.{advice}")
+
+
 def plain_parameters(op: Any, params: dict[str, Any]) -> dict[str, Any]:
     """Parameters without arrays: a number as a Python number, a row of whole numbers, as in a shape, as a tuple.
 
@@ -153,4 +160,4 @@ def checked_rule(op: Any, own: str, fn: Any) -> Any:
     return signature
 
 
-hooks.update(rule=checked_rule, plain=plain_parameters, result=checked_result, failed=fail)
+hooks.update(unknown=unknown, rule=checked_rule, plain=plain_parameters, result=checked_result, failed=fail)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from .errors import nearest
 from .register import hooks
 
 REQUIRED = inspect.Parameter.empty
@@ -31,6 +30,8 @@ def bind(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[
 
 def _sorted(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The same for inputs by keyword, parameters by position and any number of inputs; words mistakes."""
+    if odd := params.keys() - op.defaults.keys() - {*op.inputs[: len(op.inputs) * (not op.variadic)]}:
+        raise hooks["unknown"](op, args, params, next(name for name in params if name in odd))
     if op.variadic:
         if not op.last and args and isinstance(args[0], (list, tuple)):  # concatenate([a, b]) as NumPy writes it
             args, more = tuple(args[0]), args[1:]
@@ -52,9 +53,6 @@ def _sorted(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tup
     given = dict(zip(op.positional, more, strict=False))
     if twice := given.keys() & params.keys():
         raise TypeError(f"{op.name}: {', '.join(twice)} was given twice.")
-    for name in params.keys() - op.defaults.keys():
-        known = f" Its parameters are {', '.join(op.defaults)}." if op.defaults else " It has no parameters."
-        raise TypeError(f"{op.name}: unknown parameter {name!r}.{nearest(name, op.defaults)}{known}")
     bound = {**op.defaults, **given, **params}
     for name in op.required:
         if bound[name] is REQUIRED:

@@ -48,8 +48,10 @@ hooks: dict[str, Callable[..., Any]] = {
     "odd": lambda array, value: f"dtype {array.dtype}",  # says what cannot become a Tensor, and what to do
     "result": lambda op, y, traced: np.asarray(y) if traced else y,  # refuses what is not an array
     "rule": lambda op, own, fn: inspect.signature(fn).parameters,  # refuses what is not a rule
+    "unknown": lambda op, args, params, name: TypeError(f"{op.name}: unknown parameter {name!r}"),  # in a call
     "failed": lambda op, error, args, params, arrays: None,  # words the error of a call
     "guard": lambda watch, args, arrays, edges: False,  # copies or marks arrays of the user's that are saved
     "unchanged": lambda node: None,  # refuses a step back if what was saved was written to since
-    # in the front door, imported when called: html(object), summary(module, input_shape), open_run(path)
+    # in the front door, imported when called: html(object), summary(module, input_shape), open_run(path); front(),
+    # which is the package
 }

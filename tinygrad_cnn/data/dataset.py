@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from ..autodiff.calls import named
+from ..autodiff.foreign import answering
 from ..autodiff.kinds import Whole, Wholes
 from ..autodiff.numbers import is_whole, number
 from ..core.errors import describe
@@ -33,6 +34,7 @@ class Samples(Protocol):
     def __getitem__(self, index: int, /) -> Sample: ...
 
 
+@answering("Dataset")
 class Dataset:
     """Base of data sets.  Subclasses define `__len__` and `__getitem__`; `batch` may be made faster.
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..autodiff.calls import named
 from ..autodiff.effects import effect
+from ..autodiff.foreign import answering
 from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
 from ..ops.random import seed_for
@@ -24,6 +25,7 @@ from .dataset import Samples, check_indices, gather, located
 ORDER, TRANSFORM = 0, 1  # independent streams of random numbers within an epoch
 
 
+@answering("DataLoader")
 @named
 class DataLoader:
     """Iterates over batches (inputs, targets), such as (x (B,H,W,C) float32, y (B,) int64); a ``for`` loop is an epoch.

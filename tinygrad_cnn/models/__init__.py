@@ -6,9 +6,10 @@ from collections.abc import Callable
 from functools import partial
 
 from ..autodiff.calls import named
+from ..autodiff.foreign import about
+from ..autodiff.foreign import answers as _answers
 from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
-from ..core.errors import nearest
 from ..nn import Sequential
 from ..nn.init import Rng
 from ._heads import ImageShape
@@ -61,11 +62,13 @@ def build(name: str, input_shape: ImageShape, classes: Whole, rng: Rng = None) -
     61706
     """
     if name not in _BUILDERS:
-        known = ", ".join(names)
-        raise ValueError(f"build: no network is named {name!r}.{nearest(str(name), names)} There are {known}.")
+        advice = about("models", str(name), names)
+        raise ValueError(f"build: no network is named {name!r}.{advice} There are {', '.join(names)}.")
     h, w, c = _image_shape("build", input_shape)
     classes = whole("build", "classes", classes)
     try:
         return _BUILDERS[name]((h, w, c), classes, rng)
     except ValueError as error:
         raise ValueError(f"build: {name} cannot take images of {h}x{w}x{c}: {error}") from error
+
+_answers(globals())

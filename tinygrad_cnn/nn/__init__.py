@@ -1,5 +1,6 @@
 """Layers: modules that hold parameters and call ops.  No layer knows a derivative."""
 
+from ..autodiff.foreign import answers as _answers
 from . import init as init
 from .activation import *
 from .activation_forms import *
@@ -18,3 +19,5 @@ from .recurrent import *
 from .recurrent_cells import *
 from .resize import *
 from .substitution import *
+
+_answers(globals())

@@ -29,6 +29,7 @@ import numpy as np
 
 from ..autodiff import get_default_dtype
 from ..autodiff.calls import named
+from ..autodiff.foreign import answers as _answers
 from ..autodiff.kinds import Number, Wholes
 from ..autodiff.kinds import Rng as Rng
 from ..autodiff.kinds import Shape as Shape
@@ -181,3 +182,6 @@ def draw(who: str, init: str | Initialiser, shape: Wholes, rng: Rng) -> np.ndarr
     if values.shape != tuple(shape):
         raise ValueError(f"{who}: init returned shape {values.shape}, the weights have {tuple(shape)}.")
     return values.astype(get_default_dtype(), copy=False) if values.dtype.kind == "f" else values
+
+
+_answers(globals())

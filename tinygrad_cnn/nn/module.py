@@ -14,6 +14,7 @@ import numpy as np
 
 from ..autodiff.calls import OURS, named, of_layer
 from ..autodiff.effects import effect
+from ..autodiff.foreign import answering
 from ..autodiff.hooks import Handle, Hook
 from ..autodiff.kinds import Dtype
 from ..core import Tensor
@@ -53,6 +54,8 @@ def _set_part(module: Module, name: str, value: Any) -> None:
     object.__setattr__(module, name, value)
 
 
+@answering("Module")
+@named
 class Module:
     """A layer or a whole network.  Subclasses define ``forward``; users call the module itself.
 
@@ -86,6 +89,9 @@ class Module:
         super().__init_subclass__(**options)
         if cls.__module__.startswith(OURS):
             named(cls)
+
+    def __init__(self) -> None:
+        super().__init__()
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes."""
@@ -284,6 +290,7 @@ class Module:
         """Switch everything to the behaviour of a finished network; returns itself."""
         return self.train(False)
 
+    @named
     @effect
     def zero_grad(self) -> None:
         """Forget the gradients: sets `.grad` of every parameter to None, touches no memory.

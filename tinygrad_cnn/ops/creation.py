@@ -46,6 +46,7 @@ def dtype_or_default(dtype: Dtype) -> Any:
     return get_default_dtype() if dtype is None else dtype
 
 
+@named
 def tensor(data: Any, *, dtype: Dtype = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
     """A Tensor of a copy of `data`; Python floats get the default dtype, float32 unless set.
 

@@ -1,5 +1,6 @@
 """Optimisers, schedules of their learning rates, and bounds on gradients; settings are spelled as PyTorch's."""
 
+from ..autodiff.foreign import answers as _answers
 from .adafactor import *
 from .adam import *
 from .adaptive import *
@@ -13,3 +14,5 @@ from .plateau import *
 from .schedule import *
 from .schedules import *
 from .sgd import *
+
+_answers(globals())

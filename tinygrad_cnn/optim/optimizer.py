@@ -10,6 +10,7 @@ import numpy as np
 
 from ..autodiff.calls import OURS, named
 from ..autodiff.effects import effect
+from ..autodiff.foreign import answering
 from ..core import Tensor
 from ..core.errors import describe, nearest
 from .saving import flat, loaded_groups, loaded_state, names_of, places, plain, saved_names
@@ -20,6 +21,7 @@ __all__ = ["Optimizer"]
 State = dict[str, Any]  # what is remembered of one parameter: arrays of any shape, plain numbers, words, None
 
 
+@answering("Optimizer")
 @named
 class Optimizer:
     """Base of all optimisers.  Subclasses say how one parameter moves, in `change`.
@@ -99,6 +101,7 @@ class Optimizer:
             for parameter in group["params"]:
                 yield parameter, group
 
+    @named
     @effect
     def zero_grad(self) -> None:
         """Forget the gradients: sets `.grad` to None, touches no memory."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from ..autodiff.calls import OURS, named
 from ..autodiff.effects import effect
+from ..autodiff.foreign import answering
 from ..autodiff.numbers import whole
 from ..core.errors import describe
 from .optimizer import Optimizer
@@ -16,6 +17,7 @@ from .optimizer import Optimizer
 __all__ = ["Schedule"]
 
 
+@answering("Schedule")
 @named
 class Schedule:
     """Base of all schedules.  Subclasses define `factor(t)` for t = 0, 1, 2, ... steps taken."""

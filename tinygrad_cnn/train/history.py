@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..autodiff.foreign import answering
+
 Row = dict[str, float]
 
 
+@answering("History")
 @dataclass
 class History:
     """The rows that `fit` wrote, one an epoch: iterate over them, or take a column, ``history["val_accuracy"][-1]``.

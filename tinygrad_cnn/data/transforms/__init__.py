@@ -8,6 +8,7 @@ such as labels (B,) int64; it may return these as rows of probabilities (B, clas
 `tg.softmax_cross_entropy` takes as well.  `Joint` is one: it moves masks, boxes and images among the targets along.
 """
 
+from ...autodiff.foreign import answers as _answers
 from .composition import Compose, Joint
 from .geometry import CenterCrop, RandomCrop, RandomFlip, RandomRotate, Resize
 from .mixing import Mixup
@@ -28,3 +29,5 @@ __all__ = [
     "RandomRotate",
     "Resize",
 ]
+
+_answers(globals())
