@@ -227,7 +227,7 @@ OPERATORS = [f"__{side}{name}__" for name in NAMES for side in SIDES]
 COMPARISONS = ("__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__")
 # NumPy's stubs take what has __array__ for an operand of ndarray's own operators, so that `array + tensor` would seem
 # to be an array, and for what np.exp gives an array of.
-LEFT_OUT = ("__hash__", "__array__")
+LEFT_OUT = ("__hash__", "__array__", "__getattr__")  # checkers go on refusing names that Tensor lacks
 
 
 def stub_of_method(name: str, value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Write the pages that are read off the package: ops, kernels, names and numpy_functions, and counts in compared.md.
+"""Write the pages that are read off the package: ops, kernels, names, numpy_functions, migrating; count for compared.
 
     python docs/make_tables.py [--check]
 
@@ -24,6 +24,7 @@ sys.path.insert(0, str(HERE.parent))
 
 import tinygrad_cnn as tg  # noqa: E402
 from tinygrad_cnn import data, detection, kernels, models, nn, ops, optim  # noqa: E402
+from tinygrad_cnn.autodiff import foreign  # noqa: E402
 from tinygrad_cnn.autodiff.effects import effects  # noqa: E402
 from tinygrad_cnn.insight import formulas, latex  # noqa: E402
 from tinygrad_cnn.kernels.examples import EXAMPLES  # noqa: E402
@@ -364,12 +365,70 @@ def numpy_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+# -- names of other libraries -----------------------------------------------------------------------------------
+
+MIGRATING = """# Names of other libraries
+
+Written by `python docs/make_tables.py` from `tinygrad_cnn/autodiff/foreign_names`; do not edit.  This prints how many
+names the table has:
+
+    python -c "from tinygrad_cnn.autodiff import foreign; print(foreign.count())"
+
+It has {names} names: functions, classes, methods and parameters of {libraries}.
+If you write one of them here, an `AttributeError` or a `TypeError` says what to write instead, so there is no need to
+learn this page.  In the examples, `x`, `y`, `w` are Tensors, `p` is a parameter, `net` a module, `train` and `test` are
+data sets.  The tests run every example, and compare it with NumPy where that can compute what the foreign name means.
+
+Where this package differs throughout: images are (N, H, W, C), dense weights (in, out); the word for a dimension is
+`axis`, for a kernel `window`; nothing is computed in place but by `x += y`, `x[key] = v` and `p.assign(v)`; everything
+runs on the CPU; and whatever draws takes `rng`.
+"""
+PLACES = {  # where users look for the names
+    "Tensor": "Tensors", "Op": "Ops", "tg": "Functions", "nn": "Layers", "nn.init": "Initial values",
+    "Module": "Modules", "optim": "Optimisers and schedules", "Optimizer": "What optimisers have",
+    "Schedule": "What schedules have", "models": "Networks", "data": "Data", "data.transforms": "Transforms",
+    "DataLoader": "Loaders", "Dataset": "What data sets have", "train": "Training", "History": "Histories",
+    "keywords": "Parameters",
+}  # fmt: skip
+
+
+def migrating_page() -> str:
+    """Answers by library and by where users look for the names; without the lines that no longer hold."""
+    *most, last = foreign.LIBRARIES.values()
+    lines = [MIGRATING.format(names=f"{foreign.count():,}", libraries=f"{', '.join(most)} and {last}")]
+    for library, title in foreign.LIBRARIES.items():
+        lines.append(f"## {title}\n")
+        for where, what in PLACES.items():
+            answers: dict[str, list[str]] = {}
+            for row in [row for rows in foreign.table()[where].values() for row in rows]:
+                if library in row.libraries and foreign.stands(row):
+                    answers.setdefault(answer(row), []).append(f"`{row.name}`")
+            if answers:
+                lines += [f"### {what}: {title}\n", "| there | here |", "|---|---|"]
+                lines += [f"| {', '.join(names)} | {text} |" for text, names in answers.items()]
+                lines.append("")
+    return "\n".join(lines)
+
+
+def answer(row: foreign.Row) -> str:
+    """What to write here, and what to know."""
+    if row.where != "keywords" and (row.lacks or not row.write) and (place := foreign.elsewhere(row.where, row.name)):
+        return f"`{place}`"
+    if row.where == "keywords":
+        write = ", ".join(f"`{name}`" for name in row.write.split())
+    else:
+        write = f"`{row.write}`" if row.write else ""
+    text = " ".join(part for part in (row.lacks, f"{write}." if write and row.note else write, row.note) if part)
+    return text.replace("|", "\\|")
+
+
 def main() -> int:
     stale = []
     pages: tuple[tuple[Path, Callable[[str], str]], ...] = (
         (HERE / "ops.md", lambda _: ops_page()),
         (HERE / "names.md", lambda _: names_page()),
         (HERE / "kernels.md", lambda _: kernels_page()),
+        (HERE / "migrating.md", lambda _: migrating_page()),
         (HERE / "compared.md", compared_page),
         (HERE / "numpy_functions.md", lambda _: numpy_page()),
         (HERE / "design" / "engine.md", effects_page),
