@@ -58,7 +58,7 @@ def test_none_as_a_required_input_is_refused_by_name(name, k):
         (lambda: tg.concatenate([np.ones(2), None]), r"^concatenate: input xs\[1\] is None"),
         (lambda: tg.layer_norm(leaf(2, 3), gamma=np.ones(4)), r"^layer_norm: mul: "),
         (lambda: tg.hessian(None, np.ones(2)), r"^hessian: f must be a function of Tensors, got None"),
-        (lambda: tg.zeros(("a", 2)), r"^zeros: .* Given: shape \('a', 2\)"),
+        (lambda: tg.zeros(("a", 2)), r"^zeros: shape=\('a', 2\) must be a tuple of whole numbers"),
         (lambda: tg.Tensor([1.0], dtype="no"), r"^Tensor: cannot make 'no' of \[1.0\]"),
         (lambda: tg.Tensor([1.0], requires_grad=np.ones(2)), r"^requires_grad: must be True or False, got \(2,\) "),
         (lambda: tg.grad([], leaf(2)), r"^grad: 0 outputs need"),

@@ -14,7 +14,8 @@ _UNKNOWN = re.compile(r"got an unexpected keyword argument '(\w+)'")
 _COUNTED = re.compile(r"([\w.]+)\(\) (?:takes|missing) .*positional argument")
 _NAMED = re.compile(r"\w+=")
 _SELF = {  # what examples call the object of a method
-    "TensorMethods": "x", "Module": "net", "Optimizer": "optimizer", "Schedule": "schedule", "DataLoader": "loader",
+    "TensorMethods": "x", "Tensor": "x", "_Spelled": "x", "Module": "net", "Optimizer": "optimizer",
+    "Schedule": "schedule", "DataLoader": "loader",
 }  # fmt: skip
 
 

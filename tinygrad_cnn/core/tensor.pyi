@@ -415,7 +415,7 @@ class Tensor:
         >>> tg.sigmoid(np.array([-1000.0, 0.0, 1000.0]))  # no overflow
         array([0. , 0.5, 1. ])
         """
-    def reshape(self, *lengths: Shape) -> Tensor:
+    def reshape(self, *shape: Shape) -> Tensor:
         """The same elements in another shape, given as ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
     def transpose(self, *axes: Shape | None) -> Tensor:
         """Axes in another order, reversed if none are given; ``t.transpose(1, 0)`` or ``t.transpose((1, 0))``."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autodiff.calls import method as worded
 from ..autodiff.kinds import Array, Axis, Dtype, Shape
 from ..core.tensor import Tensor
 from . import (
@@ -28,6 +29,7 @@ from . import (
     sorting,
 )  # fmt: skip
 from .algebra import cast
+from .shape import reshape
 
 METHODS: tuple[Callable[..., Any], ...] = (
     reduce.sum, reduce.mean, reduce.var, reduce.std, reduce.max, reduce.min, logic.any, logic.all, reduce.prod,
@@ -41,10 +43,14 @@ METHODS: tuple[Callable[..., Any], ...] = (
 def _method(fn: Callable[..., Any]) -> Callable[..., Any]:
     """An op as a method, with the op's docstring and signature."""
 
+    first, *others = inspect.signature(fn).parameters.values()
+    names = {p.name for p in others}
+
     def method(self: Tensor, *args: Any, **params: Any) -> Any:
+        if params and (odd := params.keys() - names):  # the op would name itself and its first input
+            raise TypeError(f"{method.__qualname__}() got an unexpected keyword argument {min(odd)!r}")
         return fn(self, *args, **params)
 
-    first, *others = inspect.signature(fn).parameters.values()
     inputs = getattr(fn, "inputs", ())
     given = [
         p.replace(annotation=f"Tensor | Array{_or_none(p)}") if p.name in inputs or p.annotation == "Input" else p
@@ -66,9 +72,9 @@ class _Spelled(Tensor):
 
     __slots__ = ()
 
-    def reshape(self, *lengths: Shape) -> Tensor:
+    def reshape(self, *shape: Shape) -> Tensor:
         """The same elements in another shape, given as ``t.reshape(2, 3)`` or ``t.reshape((2, 3))``."""
-        return _called(shape.reshape, self, _unpacked(lengths))
+        return _called(reshape, self, _unpacked(shape))
 
     def transpose(self, *axes: Shape | None) -> Tensor:
         """Axes in another order, reversed if none are given; ``t.transpose(1, 0)`` or ``t.transpose((1, 0))``."""
@@ -120,7 +126,7 @@ def _called(fn: Callable[..., Any], *args: Any, **params: Any) -> Tensor:
 
 
 for _fn in METHODS:
-    setattr(Tensor, _fn.__name__, _method(_fn))
+    setattr(Tensor, _fn.__name__, worded(_method(_fn)))
 for _name, _written in vars(_Spelled).items():
     if _name[0] != "_":
-        setattr(Tensor, _name, _written)
+        setattr(Tensor, _name, worded(_written) if inspect.isfunction(_written) else _written)
