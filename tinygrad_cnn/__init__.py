@@ -44,6 +44,7 @@ from .kernels import use_kernels
 from .kernels.native import empty_cache, get_num_threads, set_num_threads
 from .ops import *
 from .ops import __all__ as _ops
+from .ops import linalg
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ __all__ = [
     "AnomalyError", "Explanation", "GraphError", "History", "Op", "Profile", "Run", "Sample", "Summary", "Tensor",
     "anomaly", "checkpoint", "data", "debug", "detection", "doctor", "draw", "draw_diff", "empty_cache",
     "enable_grad", "evaluate", "explain", "explain_grad", "fit", "fork_rng", "functional_call", "get_default_dtype",
-    "get_num_threads", "get_rng_state", "grad", "graphs", "hessian", "hvp", "insight", "io", "jacobian", "jvp", "load",
+    "get_num_threads", "get_rng_state", "grad", "graphs", "hessian", "hvp", "insight", "io", "jacobian", "jvp", "linalg", "load",
     "manual_seed", "models", "nn", "no_grad", "op", "optim", "plots", "predict", "profile", "registry", "report",
     "save", "scope", "set_default_dtype", "set_num_threads", "set_rng_state", "stop_gradient", "summary", "testing",
     "use_kernels", "value_and_grad", "viz", "vjp",

@@ -2,6 +2,7 @@
 
 from inspect import ismodule as _is_module
 
+from . import linalg as linalg
 from . import methods as methods
 from . import numpy_names as numpy_names
 from .activation import *
@@ -20,7 +21,6 @@ from .elementwise import *
 from .fused import *
 from .grids import *
 from .indexing import *
-from .linalg import *
 from .logarithms import *
 from .logic import *
 from .losses import *
@@ -40,6 +40,7 @@ from .sorting import *
 from .special_values import *
 from .trigonometry import *
 from .unpool import *
+from .vectors import *
 from .windows import *
 
 __all__ = sorted(name for name, value in globals().items() if name[0] != "_" and not _is_module(value))

@@ -13,8 +13,8 @@ from ..autodiff.numbers import number
 from ..core.tensor import as_array
 from ._arguments import Input, placed, shape_of, values
 from .arithmetic import where
-from .linalg import matmul
 from .losses import softmax
+from .products import matmul
 from .random import dropout as dropped
 from .shape import swapaxes
 

@@ -24,7 +24,7 @@ from ._arguments import promoted, values
 from ._reference import scalarwise
 from .activation import relu, relu_dx
 from .conv import _SAMPLES, _conv2d_ref, _cost, conv2d, conv2d_dw, conv2d_dx, filters_window
-from .linalg import matmul
+from .products import matmul
 
 __all__ = [
     "add_relu", "batch_norm", "batch_norm_relu", "conv2d_relu", "linear", "linear_relu", "scale_shift",

@@ -1,340 +1,365 @@
-"""Products of matrices and tensors: bilinear families, each its own rule."""
+"""Linear algebra as `numpy.linalg` spells it: ``tg.linalg``.
+
+Every function takes a matrix or a batch of them, (..., M, N), and has derivatives of every order but where it says
+otherwise.  docs/conventions.md has what holds for singular matrices and for equal eigenvalues.
+"""
 
 from __future__ import annotations
 
-import math
-import string
-from operator import index
-from typing import Any
+from functools import reduce as fold
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import kernels
-from ..autodiff import Sample as S
-from ..autodiff.batching import all_stacked, lengthened
 from ..autodiff.calls import named
-from ..autodiff.kinds import Places
-from ..core import op
-from ..kernels.shapes import rows_of
-from ._arguments import Input
-from .algebra import sum_to
-from .shape import expand_dims, reshape, swapaxes
+from ..autodiff.kinds import Number, Whole
+from ..autodiff.numbers import number, whole
+from ..core.modes import current
+from ..core.tensor import Tensor, as_array
+from ._arguments import Input, values
+from .algebra import floats
+from .arithmetic import where
+from .decompositions import complement, eigen_rows, lower_factor, pseudo_inverse, rank_of, singular_rows, tall_qr
+from .matrices import check_matrices, turned
+from .norms import cond, matrix_norm, norm, vector_norm
+from .products import matmul
+from .reduce import sum
+from .shape import concatenate, expand_dims, moveaxis, reshape
+from .systems import det, det_sign, inv, logabsdet, solve_matrices
 
-__all__ = ["einsum", "matmul", "outer", "tensordot"]
-
-
-def _matmul_ref(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Sums of products, one result at a time."""
-    A, B = (a[None] if a.ndim == 1 else a), (b[:, None] if b.ndim == 1 else b)
-    lead = np.broadcast_shapes(A.shape[:-2], B.shape[:-2])
-    A, B = np.broadcast_to(A, lead + A.shape[-2:]), np.broadcast_to(B, lead + B.shape[-2:])
-    out = np.empty(lead + (A.shape[-2], B.shape[-1]))
-    for p in np.ndindex(out.shape):
-        row, column = A[p[:-1]], B[p[:-2]][:, p[-1]]
-        out[p] = math.fsum(row * column)
-    return out.reshape(lead + (a.shape[-2:-1] if a.ndim > 1 else ()) + (b.shape[-1:] if b.ndim > 1 else ()))
-
-
-def _matmul_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
-    """Vectors are written as matrices, and the axes in front of them aligned."""
-    a, b = inputs
-    ranks = [x.ndim - s for x, s in zip(inputs, stacked, strict=True)]
-    if not stacked[1] and ranks[1] <= 2:  # one product of all rows
-        y = op(a.reshape(math.prod(a.shape[:-1]), a.shape[-1]), b)
-        return y.reshape(*a.shape[:-1], *b.shape[1:])
-    a, b = (a[..., None, :] if ranks[0] == 1 else a), (b[..., None] if ranks[1] == 1 else b)
-    rank = max(2, *ranks)
-    a, b = (lengthened(x, rank) if s else x for x, s in zip((a, b), stacked, strict=True))
-    y = op(a, b)
-    y = y[..., 0] if ranks[1] == 1 else y
-    return y if ranks[0] > 1 else y[..., 0, :] if ranks[1] > 1 else y[..., 0]
+__all__ = [
+    "EighResult", "LstsqResult", "QRResult", "SVDResult", "SlogdetResult", "cholesky", "cond", "det", "eigh",
+    "eigvalsh", "inv", "lstsq", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr",
+    "slogdet", "solve", "svd", "svdvals", "tensorinv", "tensorsolve", "vector_norm",
+]  # fmt: skip
 
 
-@op(
-    linear=["a", "b"],
-    samples=[S(a=(2, 3), b=(3, 4)), S(a=(5, 2, 3), b=(3, 4)), S(a=(2, 1, 2, 3), b=(4, 3, 2)), S(a=(3,), b=(3,)),
-             S(a=(3,), b=(3, 2)), S(a=(2, 3), b=(3,)), S(a=(2, 2, 3), b=(3,)), S(a=(3,), b=(2, 3, 2))],
-    ref=_matmul_ref,
-    cost=lambda a_shape, y_shape: 2 * a_shape[-1] * math.prod(y_shape),
-    numpy=[np.matmul],
-    stacks=_matmul_stack,
-)  # fmt: skip
-def matmul(a: Any, b: Any) -> Any:
-    """The matrix product, by NumPy's rules for vectors and batches.  a (..., N, K) · b (..., K, M) -> (..., N, M)
+class SlogdetResult(NamedTuple):
+    """The sign of a determinant, and the logarithm of its size."""
 
-    >>> a, b = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([10.0, 1.0])
-    >>> tg.matmul(a, b)
-    array([12., 34.])
-    >>> tg.matmul(np.ones((5, 2, 3)), np.ones((3, 4))).shape  # stacks of matrices broadcast
-    (5, 2, 4)
-    """
-    if not a.ndim or not b.ndim:
-        raise ValueError(f"matmul: a {a.shape} and b {b.shape} must each have an axis; use * for plain numbers.")
-    inner = b.shape[-2 if b.ndim > 1 else 0]
-    if a.shape[-1] != inner:
-        raise ValueError(
-            f"matmul: a {a.shape} and b {b.shape} do not chain: the last axis of a has length {a.shape[-1]}, "
-            f"the first of b's matrix {inner}. Transpose or reshape one of them."
-        )
-    if a.ndim == b.ndim == 2 and a.dtype == b.dtype:
-        turned_a, turned_b = _turned(a), _turned(b)
-        if not (turned_a and turned_b):
-            return kernels.matmul(a.T if turned_a else a, b.T if turned_b else b, turned_a, turned_b, None, False)
-    return np.matmul(a, b)
+    sign: Any
+    logabsdet: Any
 
 
-def _turned(m: Any) -> bool:
-    """Whether a matrix is the transpose of a contiguous one."""
-    return m.flags.f_contiguous and not m.flags.c_contiguous
+class EighResult(NamedTuple):
+    """Eigenvalues (..., N), ascending, and eigenvectors (..., N, N), one in each column."""
+
+    eigenvalues: Any
+    eigenvectors: Any
 
 
-def _as_matrices(g: Any, a: Any, b: Any, a_shape: Any, b_shape: Any) -> tuple[Any, Any, Any]:
-    """The three with a vector operand written as a matrix, and g to match."""
-    if len(b_shape) == 1:
-        g, b = expand_dims(g, -1), None if b is None else expand_dims(b, -1)
-    if len(a_shape) == 1:
-        g, a = expand_dims(g, -2), None if a is None else expand_dims(a, 0)
-    return g, a, b
+class SVDResult(NamedTuple):
+    """U (..., M, K), singular values (..., K), descending, and V transposed (..., K, N)."""
+
+    U: Any
+    S: Any
+    Vh: Any
 
 
-def _fold(x: Any, shape: tuple[int, ...], matrix: tuple[int, ...]) -> Any:
-    """Sum over the batch axes that broadcasting added, and write a vector as it was."""
-    full = shape if len(shape) > 1 else matrix
-    x = x if x.shape == full else sum_to(x, shape=full)
-    return x if full == shape else reshape(x, shape)
+class QRResult(NamedTuple):
+    """Q (..., M, K) with orthonormal columns, and R (..., K, N), 0 below its diagonal."""
+
+    Q: Any
+    R: Any
 
 
-def _matmul_a(g: Any, b: Any, a_shape: Any, b_shape: Any) -> Any:
-    g, _, b = _as_matrices(g, None, b, a_shape, b_shape)
-    return _fold(matmul(g, swapaxes(b, -1, -2)), a_shape, (1, a_shape[-1]))
+class LstsqResult(NamedTuple):
+    """A solution of least squares, the sums of its squared residuals, and the rank and singular values of a."""
+
+    x: Any
+    residuals: Any
+    rank: Any
+    singular_values: Any
 
 
-def _matmul_b(g: Any, a: Any, a_shape: Any, b_shape: Any) -> Any:
-    g, a, _ = _as_matrices(g, a, None, a_shape, b_shape)
-    if len(b_shape) <= 2 and len(a.shape) > 2:  # one product instead of a batch of them and a sum
-        a, g = rows_of(a), rows_of(g)
-    return _fold(matmul(swapaxes(a, -1, -2), g), b_shape, (b_shape[0], 1))
+def _matrix(who: str, name: str, a: Any, *, square: bool = False) -> Any:
+    """An argument as matrices of floats, a Tensor with its graph."""
+    (a,) = floats(who, a)
+    check_matrices(who, name, a, square=square)
+    return a
 
 
-matmul.vjp(a=_matmul_a, b=_matmul_b)
-matmul.formula(y="a @ b", a="g @ b.T", b="a.T @ g")
-
-
-def _outer_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
-    a, b = all_stacked(inputs, stacked)
-    return a.reshape(len(a), -1, 1) * b.reshape(len(b), 1, -1)
-
-
-@op(
-    linear=["a", "b"],
-    samples=[S(a=(2, 3), b=(4,)), S(a=(3,), b=(2,))],
-    ref=lambda a, b: np.array([[x * y for y in b.ravel()] for x in a.ravel()]),
-    numpy=[np.outer],
-    stacks=_outer_stack,
-)
-def outer(a: Any, b: Any) -> Any:
-    """All products of an element of a and an element of b.  a (...) · b (...) -> (a.size, b.size)
-
-    >>> tg.outer(np.array([1.0, 2.0]), np.array([10.0, 1.0]))
-    array([[10.,  1.],
-           [20.,  2.]])
-    """
-    return np.outer(a, b)
-
-
-outer.vjp(
-    a=lambda g, b, a_shape: reshape(matmul(g, reshape(b, -1)), a_shape),
-    b=lambda g, a, b_shape: reshape(matmul(reshape(a, -1), g), b_shape),
-)
-
-
-def _parse(subscripts: str, shapes: Any) -> tuple[list[str], str]:
-    """Explicit einsum subscripts, one string per operand and one for the result; "..." spelled out."""
-    text = subscripts.replace(" ", "")
-    left, arrow, out = text.partition("->")
-    terms = left.split(",")
-    if len(terms) != len(shapes):
-        raise ValueError(f"einsum: {subscripts!r} names {len(terms)} operands, got {len(shapes)}.")
-    if bad := set(left + out) - set(string.ascii_letters + ",."):
-        raise ValueError(f"einsum: {subscripts!r} has {sorted(bad)}; subscripts are letters, commas, '->' and '...'.")
-    spare = [c for c in string.ascii_letters if c not in text]
-    most = max((len(s) - len(t) + 3 for t, s in zip(terms, shapes, strict=True) if "..." in t), default=0)
-    dots = "".join(spare[:most])
-    for k, (t, s) in enumerate(zip(terms, shapes, strict=True)):
-        rank = len(s) - len(t) + 3 if "..." in t else 0
-        terms[k] = t.replace("...", dots[most - rank :])
-        if len(terms[k]) != len(s):
-            raise ValueError(f"einsum: subscript {t!r} names {len(terms[k])} axes, operand {k} has shape {s}.")
-    if not arrow:
-        letters = left.replace(",", "").replace(".", "")
-        out = ("..." if dots else "") + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
-    return terms, out.replace("...", dots)
-
-
-def _sizes(terms: list[str], shapes: Any) -> dict[str, int]:
-    """The length of each named axis; one of length 1 is stretched to its namesakes."""
-    size: dict[str, int] = {}
-    for t, s in zip(terms, shapes, strict=True):
-        for c, n in zip(t, s, strict=True):
-            if n != size.get(c, n) and 1 not in (n, size[c]):
-                raise ValueError(f"einsum: axis {c} has length {size[c]} and {n} in {list(shapes)}; make them equal.")
-            size[c] = n if size.get(c, 1) == 1 else size[c]
-    return size
-
-
-def _einsum_ref(*xs: np.ndarray, subscripts: str) -> np.ndarray:
-    terms, out = _parse(subscripts, [x.shape for x in xs])
-    size = _sizes(terms, [x.shape for x in xs])
-    y = np.zeros([size[c] for c in out])
-    for p in np.ndindex(*size.values()):
-        at = dict(zip(size, p, strict=True))
-        parts = [x[tuple(at[c] % n for c, n in zip(t, x.shape, strict=True))] for t, x in zip(terms, xs, strict=True)]
-        y[tuple(at[c] for c in out)] += math.prod(parts)
-    return y
-
-
-def _einsum_cost(xs_shape: Any, subscripts: str) -> int:
-    terms, _ = _parse(subscripts, xs_shape)
-    return len(terms) * math.prod(_sizes(terms, xs_shape).values())
-
-
-def _einsum_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
-    """One more letter, in front of the operands that are stacked and of the result."""
-    terms, out = _parse(params["subscripts"], [x.shape[s:] for x, s in zip(inputs, stacked, strict=True)])
-    letter = next(c for c in string.ascii_letters if c not in "".join(terms) + out)
-    terms = [letter * s + t for t, s in zip(terms, stacked, strict=True)]
-    return op(*inputs, subscripts=f"{','.join(terms)}->{letter}{out}")
-
-
-@op(
-    linear=["xs"],
-    name="einsum",
-    samples=[
-        S(xs=[(2, 3), (3, 4)], subscripts="ij,jk->ik"), S(xs=[(2, 3)], subscripts="ij->j"),
-        S(xs=[(3, 3)], subscripts="ii->i"), S(xs=[(3, 3)], subscripts="ii"), S(xs=[(2,), (3,)], subscripts="i,j->ji"),
-        S(xs=[(2, 3), (2, 3), (3,)], subscripts="ij,ij,j->i"), S(xs=[(2, 3, 4), (4, 2)], subscripts="...i,ij->...j"),
-        S(xs=[(1,), (3,)], subscripts="i,i->"), S(xs=[(2, 1), (3, 4)], subscripts="ij,jk->ik"),
-        S(xs=[(1, 3), (2, 3)], subscripts="ij,ij->j"), S(xs=[(2, 1), (3,)], subscripts="ij,j->i"),
-    ],
-    ref=_einsum_ref,
-    cost=_einsum_cost,
-    stacks=_einsum_stack,
-)  # fmt: skip
-def _einsum(*xs: Any, subscripts: str) -> Any:
-    """Einstein's summation: products over named axes, summed over those the result does not name.
-
-    xs (...), ... -> (...)
-    """
-    terms, out = _parse(subscripts, [x.shape for x in xs])
-    _sizes(terms, [x.shape for x in xs])
-    return np.einsum(f"{','.join(terms)}->{out}", *xs, optimize=len(xs) > 2)
-
-
-def _einsum_x(g: Any, xs: Any, xs_shape: Any, i: int, subscripts: str) -> Any:
-    """Another einsum: the cotangent takes the operand's place; ones fill axes that it alone has or stretches."""
-    terms, out = _parse(subscripts, xs_shape)
-    size = _sizes(terms, xs_shape)
-    spare = iter(c for c in string.ascii_letters if c not in "".join(terms) + out)
-    names, operands = [out], [g]
-    for k, (t, x) in enumerate(zip(terms, xs, strict=True)):
-        if k != i:
-            names.append(t)
-            operands.append(x)
-    mine = ""
-    for c in terms[i]:  # "ii" takes a diagonal: its gradient is on the diagonal only
-        if c in mine:
-            twin = next(spare)
-            names.append(c + twin)
-            operands.append(np.eye(size[c], dtype=g.dtype))
-            size[twin], c = size[c], twin
-        mine += c
-    given = {c: n for t, x in zip(names, operands, strict=True) for c, n in zip(t, x.shape, strict=True) if n > 1}
-    if alone := [c for c in mine if given.get(c, 1) != size[c] or c not in "".join(names)]:
-        names.append("".join(alone))
-        operands.append(np.ones([size[c] for c in alone], g.dtype))
-    return sum_to(_einsum(*operands, subscripts=f"{','.join(names)}->{mine}"), shape=xs_shape[i])
-
-
-_einsum.vjp(xs=_einsum_x)
-_einsum.formula(xs="einsum(g, others(xs))")
+def _tolerance(who: str, name: str, value: Any, a: Any) -> float:
+    """Below which share of the largest singular value another counts as 0; by default as far as rounding reaches."""
+    if value is None:
+        return max(*a.shape[-2:], 1) * float(np.finfo(a.dtype).eps)
+    return number(who, name, value, 0)
 
 
 @named
-def einsum(subscripts: str, *xs: Input) -> Any:
-    """Einstein's summation, as ``np.einsum`` spells it: ``einsum("ij,jk->ik", a, b)``.
+def solve(a: Input, b: Input) -> Any:
+    """x with a @ x = b.  a (..., N, N) · b (N,) or (..., N, K) -> (..., N) or (..., N, K)
 
-    >>> x = np.array([[1.0, 2.0], [3.0, 4.0]])
-    >>> tg.einsum("ij->j", x), float(tg.einsum("ii", x))
-    (array([4., 6.]), 5.0)
-    >>> tg.einsum("bij,bjk->bik", np.ones((5, 2, 3)), np.ones((5, 3, 4))).shape
-    (5, 2, 4)
+    Raises ValueError if a matrix is singular, and says which of the batch.
+
+    >>> tg.linalg.solve(np.array([[2.0, 0.0], [0.0, 4.0]]), np.array([1.0, 1.0]))
+    array([0.5 , 0.25])
     """
-    if not isinstance(subscripts, str):
-        raise TypeError(
-            f"einsum: the first argument is the subscripts, as in 'ij,jk->ik'; got {type(subscripts).__name__}."
+    a, b = floats("solve", a, b)
+    if len(b.shape) != 1:
+        return solve_matrices(a, b)
+    return solve_matrices(a, expand_dims(b, -1))[..., 0]
+
+
+@named
+def slogdet(a: Input) -> SlogdetResult:
+    """The sign of the determinant and log ``|det|``, where det itself would overflow.  a (..., N, N) -> (...), (...)
+
+    Of a singular matrix they are 0 and minus infinity, which has no gradient: the inverse in it raises ValueError.
+
+    >>> sign, size = tg.linalg.slogdet(-1e-200 * np.eye(3))
+    >>> float(sign), round(float(size), 3)
+    (-1.0, -1381.551)
+    """
+    a = _matrix("slogdet", "a", a, square=True)
+    return SlogdetResult(det_sign(a), logabsdet(a))
+
+
+@named
+def cholesky(a: Input, *, upper: bool = False) -> Any:
+    """L, 0 above its diagonal, with L @ L.T = a; its transpose if `upper`.  a (..., N, N) -> (..., N, N)
+
+    What counts is the symmetric part, (a + a.T) / 2, and so the gradient is symmetric.
+    Raises ValueError if a matrix is not positive definite, and says which of the batch.
+
+    >>> tg.linalg.cholesky(np.array([[4.0, 2.0], [2.0, 5.0]]))
+    array([[2., 0.],
+           [1., 2.]])
+    """
+    y = lower_factor(a)
+    return turned(y) if upper else y
+
+
+@named
+def eigh(a: Input, UPLO: Any = None) -> EighResult:
+    """Eigenvalues, ascending, and eigenvectors of symmetric matrices.  a (..., N, N) -> (..., N), (..., N, N)
+
+    What counts is the symmetric part, (a + a.T) / 2; with `UPLO`, "L" or "U", one triangle, as in NumPy.  The element
+    of largest size of each eigenvector is positive.  What gradients are at equal eigenvalues: see docs/conventions.md.
+
+    >>> w, v = tg.linalg.eigh(np.array([[2.0, 1.0], [1.0, 2.0]]))
+    >>> w.round(6), v.round(3)
+    (array([1., 3.]), array([[ 0.707,  0.707],
+           [-0.707,  0.707]]))
+    """
+    if UPLO is not None:
+        a = _from_triangle(_matrix("eigh", "a", a, square=True), UPLO)
+    y = eigen_rows(a)
+    return EighResult(y[..., 0, :], y[..., 1:, :])
+
+
+def _from_triangle(a: Any, uplo: Any) -> Any:
+    if uplo not in ("L", "U", "l", "u"):
+        raise ValueError(f'eigh: UPLO={uplo!r} must be "L", "U" or None, for the symmetric part.')
+    ones = np.ones(a.shape[-2:], bool)
+    low = a if uplo in "Ll" else turned(a)
+    return where(np.tril(ones), low, turned(low))
+
+
+@named
+def eigvalsh(a: Input, UPLO: Any = None) -> Any:
+    """Eigenvalues of symmetric matrices, ascending, as in `eigh`.  a (..., N, N) -> (..., N)
+
+    >>> tg.linalg.eigvalsh(np.array([[2.0, 1.0], [1.0, 2.0]])).round(6)
+    array([1., 3.])
+    """
+    return eigh(a, UPLO).eigenvalues
+
+
+@named
+def svd(a: Input, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+    """U, s and V^T with a = U @ diag(s) @ V^T.  a (..., M, N) -> (..., M, M), (..., K), (..., N, N), K = min(M, N)
+
+    With ``full_matrices=False`` U and V^T have only K columns and rows, with ``compute_uv=False`` the result is s alone.
+    The element of largest size of each column of U is positive.  ``hermitian=True`` changes nothing here.
+
+    >>> u, s, vt = tg.linalg.svd(np.array([[3.0, 0.0], [0.0, -4.0]]))
+    >>> s, vt + 0.0
+    (array([4., 3.]), array([[ 0., -1.],
+           [ 1.,  0.]]))
+    """
+    a = _matrix("svd", "a", a)
+    y, m = singular_rows(a), a.shape[-2]
+    u, s, v = y[..., :m, :], y[..., m, :], y[..., m + 1 :, :]
+    if not compute_uv:
+        return s
+    if full_matrices:
+        u, v = (x if x.shape[-1] == x.shape[-2] else concatenate([x, complement(x)], axis=-1) for x in (u, v))
+    return SVDResult(u, s, turned(v))
+
+
+@named
+def svdvals(x: Input) -> Any:
+    """The singular values, descending.  x (..., M, N) -> (..., min(M, N))
+
+    >>> tg.linalg.svdvals(np.array([[3.0, 0.0], [0.0, -4.0]]))
+    array([4., 3.])
+    """
+    return svd(x, compute_uv=False)
+
+
+@named
+def qr(a: Input, mode: str = "reduced") -> Any:
+    """Q with orthonormal columns and R, 0 below its diagonal, with a = Q @ R.
+
+    a (..., M, N) -> (..., M, K), (..., K, N) with K = min(M, N), M for ``mode="complete"``; ``mode="r"`` gives R alone.
+    The first K columns of a must be independent, or the gradient raises ValueError.
+
+    >>> q, r = tg.linalg.qr(np.array([[0.0, 2.0], [3.0, 1.0]]))
+    >>> (q @ r).round(6) + 0.0
+    array([[0., 2.],
+           [3., 1.]])
+    """
+    if mode not in ("reduced", "complete", "r"):
+        raise ValueError(f'qr: mode={mode!r} must be "reduced", "complete" or "r".')
+    a = _matrix("qr", "a", a)
+    m, n = a.shape[-2:]
+    y = tall_qr(a[..., :, :m] if n > m else a)
+    q, r = y[..., :m, :], y[..., m:, :]
+    if n > m:
+        r = concatenate([r, matmul(turned(q), a[..., :, m:])], axis=-1)
+    if mode == "complete" and m > n:
+        q = concatenate([q, complement(q)], axis=-1)
+        r = concatenate([r, np.zeros((*r.shape[:-2], m - n, n), r.dtype)], axis=-2)
+    return r if mode == "r" else QRResult(q, r)
+
+
+@named
+def pinv(a: Input, rcond: Number | None = None, hermitian: bool = False, *, rtol: Number | None = None) -> Any:
+    """The pseudo-inverse of Moore and Penrose.  a (..., M, N) -> (..., N, M)
+
+    Singular values of at most `rtol` (or `rcond`) times the largest count as 0; by default that is max(M, N) times the
+    machine epsilon.  Its gradient is that of matrices whose rank stays as it is.
+
+    >>> tg.linalg.pinv(np.array([[2.0, 0.0], [0.0, 0.0]]))
+    array([[0.5, 0. ],
+           [0. , 0. ]])
+    """
+    a = _matrix("pinv", "a", a)
+    name, given = ("rcond", rcond) if rtol is None else ("rtol", rtol)
+    return pseudo_inverse(a, rtol=_tolerance("pinv", name, given, a))
+
+
+@named
+def matrix_rank(a: Input, tol: Number | None = None, hermitian: bool = False, *, rtol: Number | None = None) -> Any:
+    """How many singular values are above `rtol` times the largest; no gradient.  a (..., M, N) -> (...) int
+
+    `tol` is the bound itself; by default `rtol` is max(M, N) times the machine epsilon.
+
+    >>> int(tg.linalg.matrix_rank(np.ones((3, 3))))
+    1
+    """
+    a = _matrix("matrix_rank", "a", a)
+    if tol is not None:
+        above = values(svdvals(a)) > number("matrix_rank", "tol", tol, 0)
+        return above.sum(axis=-1)
+    return rank_of(a, rtol=_tolerance("matrix_rank", "rtol", rtol, a))
+
+
+@named
+def lstsq(a: Input, b: Input, rcond: Number | None = None) -> LstsqResult:
+    """The x of least ``|a @ x - b|``, and of these the smallest.  a (..., M, N) · b (M,) or (..., M, K) -> (..., N, K)
+
+    Returns x, the sums of squared residuals (of shape (0,) unless M > N = rank), the rank and the singular values.
+    Singular values of at most `rcond` times the largest count as 0; by default it is max(M, N) times the machine epsilon.
+
+    Raises
+    ------
+    ValueError : a requires a gradient and lacks full rank: x then jumps at a, and has no derivative.
+
+    Examples
+    --------
+    >>> x, residuals, rank, _ = tg.linalg.lstsq(np.array([[1.0], [1.0], [1.0]]), np.array([1.0, 2.0, 6.0]))
+    >>> x.round(6), residuals.round(6), int(rank)  # the mean
+    (array([3.]), array([14.]), 1)
+    """
+    a, b = floats("lstsq", _matrix("lstsq", "a", a), b)
+    flat = len(b.shape) == 1
+    columns = expand_dims(b, -1) if flat else b
+    if columns.shape[-2:-1] != a.shape[-2:-1]:
+        raise ValueError(
+            f"lstsq: a {a.shape} has {a.shape[-2]} rows, but the right-hand sides b {b.shape} have another number. "
+            "Give b one row for each row of a."
         )
-    return _einsum(*xs, subscripts=subscripts)
+    rtol = _tolerance("lstsq", "rcond", rcond, a)
+    rank = values(rank_of(a, rtol=rtol))
+    full = rank == min(a.shape[-2:])
+    if isinstance(a, Tensor) and a.requires_grad and current().recording and not np.all(full):
+        place = np.argwhere(~full)[0]
+        which = f"a[{', '.join(map(str, place))}]" if len(place) else "a"
+        raise ValueError(
+            f"lstsq: a has shape {a.shape}, and {which} has rank {rank[tuple(place)]}, less than {min(a.shape[-2:])}: "
+            "the solution has no derivative in a. Give a.detach(), or add rows 1e-3 * np.eye(n) to a and zeros to b."
+        )
+    x = matmul(pseudo_inverse(a, rtol=rtol), columns)
+    if a.shape[-2] > a.shape[-1] and np.all(full):
+        residuals = sum((matmul(a, x) - columns) ** 2, axis=-2)
+    else:
+        residuals = np.zeros(0, x.dtype)
+    return LstsqResult(x[..., 0] if flat else x, residuals, int(rank) if not rank.ndim else rank, svdvals(a))
 
 
-def _letters(a_ndim: int, b_ndim: int, axes: Any) -> str:
-    """The einsum subscripts of a tensordot."""
-    try:
-        n = index(axes)
-        pairs = (list(range(a_ndim - n, a_ndim)), list(range(n)))
-    except TypeError:
-        pairs = tuple([v] if isinstance(v, int) else list(v) for v in axes)  # type: ignore[assignment]
-    a, b = list(string.ascii_letters[:a_ndim]), list(string.ascii_letters[a_ndim : a_ndim + b_ndim])
-    for p, q in zip(*pairs, strict=True):
-        b[q] = a[p]
-    summed = {a[p] for p in pairs[0]}
-    return f"{''.join(a)},{''.join(b)}->{''.join(c for c in a + b if c not in summed)}"
+@named
+def matrix_power(a: Input, n: Whole) -> Any:
+    """a multiplied with itself n times, the inverse if n is negative.  a (..., N, N) -> (..., N, N)
 
-
-def _tensordot_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
-    """A stack of a is one more axis of a that is not summed; it comes first, of b it must be moved there."""
-    a, b = inputs
-    if all(stacked):
-        letters = _letters(a.ndim - 1, b.ndim - 1, params["axes"])
-        return _einsum_stack(_einsum, inputs, stacked, {"subscripts": letters})
-    try:
-        n = index(params["axes"])
-        pairs: Any = (range(a.ndim - stacked[0] - n, a.ndim - stacked[0]), range(n))
-    except TypeError:
-        pairs = [[v] if isinstance(v, int) else v for v in params["axes"]]
-    ranks = [x.ndim - s for x, s in zip(inputs, stacked, strict=True)]
-    left, right = ([k % n + s for k in p] for p, n, s in zip(pairs, ranks, stacked, strict=True))
-    y = op(a, b, axes=(tuple(left), tuple(right)))
-    return y if stacked[0] else np.moveaxis(y, a.ndim - len(left), 0)
-
-
-@op(
-    linear=["a", "b"],
-    params=["axes"],
-    samples=[S(a=(2, 3, 4), b=(3, 4, 2)), S(a=(2, 3), b=(4, 2), axes=((0,), (1,))), S(a=(2,), b=(3,), axes=0)],
-    ref=lambda a, b, axes=2: _einsum_ref(a, b, subscripts=_letters(a.ndim, b.ndim, axes)),
-    cost=lambda a_shape, b_shape, axes: _einsum_cost([a_shape, b_shape], _letters(len(a_shape), len(b_shape), axes)),
-    numpy=[np.tensordot],
-    stacks=_tensordot_stack,
-)
-def tensordot(a: Any, b: Any, axes: Places = 2) -> Any:
-    """Products summed over the last `axes` axes of a and first of b, or over two lists of axes.
-
-    a (...) · b (...) -> (...)
-
-    >>> tg.tensordot(np.ones((2, 3, 4)), np.ones((3, 4, 5))).shape  # sums over 3 and 4
-    (2, 5)
+    >>> tg.linalg.matrix_power(np.array([[1, 1], [0, 1]]), 5)  # whole numbers stay whole
+    array([[1, 5],
+           [0, 1]])
     """
-    return np.tensordot(a, b, axes)  # type: ignore[arg-type]  # NumPy's stubs lack its own integers
+    n = whole("matrix_power", "n", n, None)
+    a = a if isinstance(a, Tensor) else as_array(a, "matrix_power")
+    check_matrices("matrix_power", "a", a)
+    if n < 0:
+        a, n = inv(a), -n
+    if n == 0:
+        return a * 0 + np.eye(a.shape[-1], dtype=a.dtype)
+    half = matrix_power(a, n // 2) if n > 1 else None
+    return a if half is None else matmul(matmul(half, half), a) if n % 2 else matmul(half, half)
 
 
-def _tensordot_rule(g: Any, other: Any, i: int, a_shape: Any, b_shape: Any, axes: Any) -> Any:
-    left, out = _letters(len(a_shape), len(b_shape), axes).split("->")
-    terms = left.split(",")
-    return _einsum(g, other, subscripts=f"{out},{terms[1 - i]}->{terms[i]}")
+@named
+def multi_dot(arrays: Any) -> Any:
+    """The product of several matrices, from left to right; the first and the last may be vectors.
+
+    >>> tg.linalg.multi_dot([np.ones((2, 3)), np.ones((3, 4)), np.ones(4)])
+    array([12., 12.])
+    """
+    if len(arrays) < 2:
+        raise ValueError(f"multi_dot: {len(arrays)} arrays were given; it takes at least two.")
+    return fold(matmul, arrays)
 
 
-tensordot.vjp(
-    a=lambda g, b, a_shape, b_shape, axes: _tensordot_rule(g, b, 0, a_shape, b_shape, axes),
-    b=lambda g, a, a_shape, b_shape, axes: _tensordot_rule(g, a, 1, a_shape, b_shape, axes),
-)
-tensordot.formula(a="tensordot(g, b)", b="tensordot(a, g)")
+@named
+def tensorsolve(a: Input, b: Input, axes: Any = None) -> Any:
+    """x with tensordot(a, x, x.ndim) = b.  a (b.shape + x.shape) · b (...) -> x (...), a.size = b.size**2
+
+    Axes of a that are named in `axes` are moved to its end first.
+
+    >>> tg.linalg.tensorsolve(2 * np.eye(6).reshape(2, 3, 6), np.ones((2, 3)))
+    array([0.5, 0.5, 0.5, 0.5, 0.5, 0.5])
+    """
+    a, b = floats("tensorsolve", a, b)
+    if axes is not None:
+        a = moveaxis(a, tuple(axes), tuple(range(len(a.shape) - len(axes), len(a.shape))))
+    rest, n = a.shape[len(b.shape) :], int(np.prod(b.shape))
+    if a.shape[: len(b.shape)] != b.shape or int(np.prod(rest)) != n:
+        raise ValueError(
+            f"tensorsolve: a {a.shape} must have the axes of b {b.shape} first, and then axes that multiply to {n} too."
+        )
+    return reshape(solve_matrices(reshape(a, (n, n)), reshape(b, (n, 1))), rest)
+
+
+@named
+def tensorinv(a: Input, ind: Whole = 2) -> Any:
+    """The inverse for tensordot(inverse, b, ind).  a (...) -> its axes from `ind` on, then its first `ind` axes
+
+    >>> tg.linalg.tensorinv(2 * np.eye(6).reshape(6, 2, 3), 1).shape
+    (2, 3, 6)
+    """
+    ind = whole("tensorinv", "ind", ind, 1)
+    (a,) = floats("tensorinv", a)
+    first, last = a.shape[:ind], a.shape[ind:]
+    if np.prod(first) != np.prod(last):
+        raise ValueError(f"tensorinv: the first {ind} axes of a {a.shape} must multiply to the same as the others.")
+    return reshape(inv(reshape(a, (int(np.prod(first)), -1))), (*last, *first))

@@ -21,12 +21,12 @@ from . import (
     elementwise,
     indexing,
     logic,
-    products,
     reduce,
     rounding,
     running,
     shape,
     sorting,
+    vectors,
 )  # fmt: skip
 from .algebra import cast
 from .shape import reshape
@@ -35,7 +35,7 @@ METHODS: tuple[Callable[..., Any], ...] = (
     reduce.sum, reduce.mean, reduce.var, reduce.std, reduce.max, reduce.min, logic.any, logic.all, reduce.prod,
     running.cumsum, running.cumprod, reduce.argmax, reduce.argmin, shape.swapaxes, shape.squeeze, shape.repeat,
     indexing.take, sorting.sort, sorting.argsort, sorting.searchsorted, diagonals.diagonal, diagonals.trace,
-    products.dot, rounding.round, activation.relu, elementwise.exp, elementwise.log, elementwise.sqrt,
+    vectors.dot, rounding.round, activation.relu, elementwise.exp, elementwise.log, elementwise.sqrt,
     elementwise.tanh, elementwise.sigmoid,
 )  # fmt: skip
 

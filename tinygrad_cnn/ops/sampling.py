@@ -17,7 +17,7 @@ from .algebra import cast
 from .arithmetic import where
 from .elementwise import abs as absolute
 from .indexing import take
-from .linalg import matmul
+from .products import matmul
 from .rounding import floor, remainder
 from .rounding import round as nearest
 from .shape import expand_dims, reshape, transpose

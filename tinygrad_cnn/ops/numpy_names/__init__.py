@@ -15,13 +15,13 @@ import numpy as np
 from ...autodiff.writing import without_tensors
 from ...core.register import registry
 from ...core.tensor import Tensor
-from . import functions, joining, moving, picking, products, reductions, series
+from . import functions, joining, matrices, moving, picking, products, reductions, series
 from .of_ufuncs import METHODS
 from .without import KEEPS_OUT, PLAIN, REFUSED
 
 WITH_GRADIENT: dict[str, Callable[..., Any]] = {
     name: fn
-    for family in (functions, reductions, moving, joining, picking, products, series)
+    for family in (functions, reductions, moving, joining, picking, products, matrices, series)
     for name, fn in family.GRADIENT.items()
 }
 STEPS: dict[str, Callable[..., Any]] = {**functions.STEPS, **reductions.STEPS, **picking.STEPS}

@@ -12,10 +12,10 @@ import numpy as np
 from ..arithmetic import mul, where
 from ..elementwise import sqrt
 from ..indexing import getitem
-from ..linalg import einsum, matmul, outer, tensordot
-from ..products import cross, dot, kron
+from ..products import einsum, matmul, outer, tensordot
 from ..reduce import mean, sum
 from ..shape import concatenate, flip, moveaxis, reshape, stack, transpose
+from ..vectors import cross, dot, kron
 from .given import array, as_dtype, flat, only, plain, together
 
 
@@ -46,15 +46,6 @@ def _cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, ax
     if axis is not None:
         axisa = axisb = axisc = axis
     return moveaxis(cross(moveaxis(array(a), axisa, -1), moveaxis(array(b), axisb, -1)), -1, axisc)
-
-
-def _matrix_power(a: Any, n: int) -> Any:
-    if n < 0:
-        raise ValueError(f"np.linalg.matrix_power: n={n} needs an inverse, which has no op; n must be at least 0.")
-    if n == 0:
-        return a * 0 + np.eye(a.shape[-1], dtype=a.dtype)
-    half = _matrix_power(a, n // 2) if n > 1 else None
-    return a if half is None else matmul(matmul(half, half), a) if n % 2 else matmul(half, half)
 
 
 def _vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
@@ -176,7 +167,6 @@ GRADIENT: dict[str, Any] = {
     "linalg.tensordot": lambda x1, x2, /, *, axes=2: tensordot(array(x1), array(x2), axes),
     "linalg.matmul": lambda x1, x2, /: matmul(array(x1), array(x2)),
     "linalg.multi_dot": lambda arrays, *, out=None: reduce(dot, arrays),
-    "linalg.matrix_power": _matrix_power,
     "einsum": _einsum,
     "kron": lambda a, b: kron(*together(a, b)),
     "cross": _cross,

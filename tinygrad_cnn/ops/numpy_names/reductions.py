@@ -14,7 +14,7 @@ from .. import reduce, running
 from .._axes import axes_of
 from ..algebra import broadcast_to, cast
 from ..arithmetic import maximum, minimum, where
-from ..elementwise import abs, sqrt
+from ..elementwise import sqrt
 from ..indexing import getitem
 from ..logic import all as all_
 from ..logic import any as any_
@@ -235,55 +235,6 @@ def _median(who: str, skip_nan: bool) -> Callable[..., Any]:
     return median
 
 
-# -- norms ------------------------------------------------------------------------------------------------------
-
-
-def _vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
-    x = floating(x)
-    if ord == 2:
-        return reduce.norm(x, axis=axis, keepdims=keepdims)
-    if ord == math.inf:
-        return reduce.max(abs(x), axis=axis, keepdims=keepdims)
-    if ord == -math.inf:
-        return reduce.min(abs(x), axis=axis, keepdims=keepdims)
-    if ord == 0:
-        return reduce.sum(cast(x != 0, dtype=x.dtype), axis=axis, keepdims=keepdims)
-    if ord == 1:
-        return reduce.sum(abs(x), axis=axis, keepdims=keepdims)
-    if not isinstance(ord, (int, float)):
-        raise ValueError(f"np.linalg.norm: ord={ord!r} is not an order of vectors; give a number, inf or -inf.")
-    return reduce.sum(abs(x) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
-
-
-def _matrix_norm(x: Any, /, *, axis: tuple[int, int] = (-2, -1), keepdims: bool = False, ord: Any = "fro") -> Any:
-    x = floating(x)
-    if ord == "fro":
-        return reduce.norm(x, axis=axis, keepdims=keepdims)
-    ends = {1: (reduce.max, 0), -1: (reduce.min, 0), math.inf: (reduce.max, 1), -math.inf: (reduce.min, 1)}
-    if ord not in ends:
-        raise ValueError(
-            f"np.linalg.norm: ord={ord!r} of a matrix needs its singular values, which have no op. "
-            "There are 'fro', 1, -1, inf and -inf."
-        )
-    end, inner = ends[ord]
-    sums = reduce.sum(abs(x), axis=axis[inner], keepdims=True)
-    y = end(sums, axis=axis[1 - inner], keepdims=True)
-    both = axes_of("norm", axis, x.ndim)
-    return y if keepdims else reshape(y, tuple(n for k, n in enumerate(x.shape) if k not in both))
-
-
-def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    x = floating(x)
-    if ord is None:
-        return reduce.norm(x, axis=axis, keepdims=keepdims)
-    axes = axes_of("norm", axis, x.ndim)
-    if len(axes) == 1:
-        return _vector_norm(x, axis=axes, keepdims=keepdims, ord=ord)
-    if len(axes) != 2:
-        raise ValueError(f"np.linalg.norm: ord={ord!r} needs one axis (vectors) or two (matrices), not {len(axes)}.")
-    return _matrix_norm(x, axis=(axes[0], axes[1]), keepdims=keepdims, ord=ord)
-
-
 GRADIENT: dict[str, Any] = {
     "sum": _sum,
     "prod": _prod,
@@ -313,9 +264,6 @@ GRADIENT: dict[str, Any] = {
     "nanquantile": _quantile("nanquantile", 1, True),
     "percentile": _quantile("percentile", 100, False),
     "nanpercentile": _quantile("nanpercentile", 100, True),
-    "linalg.norm": _norm,
-    "linalg.vector_norm": _vector_norm,
-    "linalg.matrix_norm": _matrix_norm,
 }
 
 
