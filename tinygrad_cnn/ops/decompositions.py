@@ -39,7 +39,7 @@ def _one_over(x: Any, held: Any) -> Any:
 
 
 def above_rounding(x: Any, scale: Any) -> Any:
-    """Where differences of eigenvalues or singular values are more than rounding makes of them."""
+    """Where differences of the values `scale` are more than rounding makes of them.  x (..., M, N) · scale (..., N)"""
     count = max(scale.shape[-1], 1)
     return abs(x) > sum(abs(scale), axis=-1, keepdims=True)[..., None] * (count * float(np.finfo(scale.dtype).eps))
 

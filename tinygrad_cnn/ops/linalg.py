@@ -170,7 +170,7 @@ def eigvalsh(a: Input, UPLO: Any = None) -> Any:
 def svd(a: Input, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
     """U, s and V^T with a = U @ diag(s) @ V^T.  a (..., M, N) -> (..., M, M), (..., K), (..., N, N), K = min(M, N)
 
-    With ``full_matrices=False`` U and V^T have only K columns and rows, with ``compute_uv=False`` the result is s alone.
+    With ``full_matrices=False`` U and V^T have only K columns and rows; ``compute_uv=False`` gives s alone.
     The element of largest size of each column of U is positive.  ``hermitian=True`` changes nothing here.
 
     >>> u, s, vt = tg.linalg.svd(np.array([[3.0, 0.0], [0.0, -4.0]]))
@@ -261,7 +261,7 @@ def lstsq(a: Input, b: Input, rcond: Number | None = None) -> LstsqResult:
     """The x of least ``|a @ x - b|``, and of these the smallest.  a (..., M, N) · b (M,) or (..., M, K) -> (..., N, K)
 
     Returns x, the sums of squared residuals (of shape (0,) unless M > N = rank), the rank and the singular values.
-    Singular values of at most `rcond` times the largest count as 0; by default it is max(M, N) times the machine epsilon.
+    Singular values of at most `rcond` times the largest count as 0; by default max(M, N) times the machine epsilon.
 
     Raises
     ------

@@ -51,9 +51,10 @@ def vector_norm(x: Input, *, axis: Axis = None, keepdims: bool = False, ord: Any
 
 
 def _singular_values(x: Any) -> Any:
-    """Singular values, those within rounding as 0 without a gradient.  x (..., M, N) -> (..., min(M, N))"""
-    s = singular_rows(x)[..., x.shape[-2], :]
-    return where(above_rounding(s, s), s, 0)
+    """Singular values, those within rounding as 0 without a gradient.  x (..., M, N) -> (..., 1, min(M, N))"""
+    m = x.shape[-2]
+    s = singular_rows(x)[..., m : m + 1, :]
+    return where(above_rounding(s, s[..., 0, :]), s, 0)
 
 
 @named
@@ -84,7 +85,7 @@ def matrix_norm(x: Input, *, axis: Axis = (-2, -1), keepdims: bool = False, ord:
             "-inf."
         )
     if ord in of_values:
-        y = of_values[ord](_singular_values(moveaxis(x, axes, (-2, -1))), axis=-1)
+        y = of_values[ord](_singular_values(moveaxis(x, axes, (-2, -1))), axis=(-2, -1))
         return reshape(y, kept(x.shape, axes)) if keepdims else y
     end, inner = ends[ord]
     sums = reduce.sum(abs(x), axis=axes[inner], keepdims=True)
