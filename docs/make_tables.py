@@ -46,7 +46,8 @@ stands beside it; gradients are tested against differences.
 FAMILIES = {  # the files of ops/, and what they are about
     "arithmetic": "Arithmetic", "elementwise": "Element-wise functions", "activation": "Activations",
     "activation_forms": "Less common activations",
-    "reduce": "Reductions", "shape": "Shape", "border": "Borders", "indexing": "Indexing", "linalg": "Linear algebra",
+    "reduce": "Reductions", "shape": "Shape", "border": "Borders", "indexing": "Indexing", "products": "Products",
+    "systems": "Linear systems and determinants (`tg.linalg`)", "decompositions": "Decompositions (`tg.linalg`)",
     "conv": "Convolution", "pool": "Pooling", "unpool": "Unpooling", "windows": "Windows", "resample": "Resizing",
     "normalization": "Normalisation", "losses": "Losses", "random": "Randomness", "fused": "Fused",
     "algebra": "What the engine needs",
@@ -184,7 +185,9 @@ def own_ops() -> list[tg.Op]:
 
 def compositions() -> dict[str, Any]:
     """Public functions that are made of ops and are none themselves."""
-    return {name: getattr(ops, name) for name in ops.__all__ if not isinstance(getattr(ops, name), tg.Op)}
+    found = {name: getattr(ops, name) for name in ops.__all__}
+    found |= {f"linalg.{name}": getattr(tg.linalg, name) for name in tg.linalg.__all__}
+    return {name: fn for name, fn in found.items() if not isinstance(fn, (tg.Op, type))}
 
 
 def ops_page() -> str:
@@ -196,8 +199,8 @@ def ops_page() -> str:
         if members:
             parts += [f"## {title}\n", *map(describe, members)]
     parts.append("## Functions that are no ops: made of ops, or makers of arrays\n")
-    for _, fn in sorted(compositions().items()):
-        parts.append(f"- `{signature(fn)}`: {first_line(fn)}")
+    for name, fn in sorted(compositions().items()):
+        parts.append(f"- `{name.removesuffix(fn.__name__)}{signature(fn)}`: {first_line(fn)}")
     parts.append("\n## Names in formulas\n")
     words = {name: notation.words for name, notation in {**latex.NOTATION, **latex.NAMES}.items() if notation.words}
     parts += [f"- `{name}`: {meaning}" for name, meaning in sorted(words.items(), key=lambda item: item[0].lower())]
@@ -276,7 +279,7 @@ Written by `python docs/make_tables.py` from `tinygrad_cnn.__all__` and those of
 says the rest: shapes, parameters, errors, sources.
 """
 
-PARTS = {"tg": tg, "tg.nn": nn, "tg.nn.init": nn.init, "tg.optim": optim, "tg.data": data,
+PARTS = {"tg": tg, "tg.linalg": tg.linalg, "tg.nn": nn, "tg.nn.init": nn.init, "tg.optim": optim, "tg.data": data,
          "tg.data.transforms": data.transforms, "tg.models": models, "tg.testing": tg.testing, "tg.graphs": tg.graphs,
          "tg.plots": tg.plots, "tg.io": tg.io, "tg.insight": tg.insight, "tg.detection": detection}  # fmt: skip
 

@@ -17,7 +17,7 @@ from tinygrad_cnn import data, detection, graphs, insight, io, models, nn, plots
 from tinygrad_cnn.autodiff.pickling import registered
 
 X = np.random.default_rng(0).normal(size=(2, 8, 8, 4)).astype(np.float32)
-PACKAGES = [tg, data, data.transforms, detection, graphs, insight, io, models, nn, plots, testing, train]
+PACKAGES = [tg, data, data.transforms, detection, graphs, insight, io, models, nn, plots, testing, tg.linalg, train]
 
 
 def pickled(value):
@@ -137,6 +137,11 @@ MAKERS = {
     "detection.MeanAveragePrecision": lambda _: average_precision(),
     "detection.PrecisionRecall": lambda _: average_precision().classes[0],
     "detection.Truths": lambda _: detection.Truths(np.zeros((1, 4)), np.zeros(1, int)),
+    "ops.linalg.EighResult": lambda _: tg.linalg.eigh(np.eye(2)),
+    "ops.linalg.LstsqResult": lambda _: tg.linalg.lstsq(np.eye(2), np.ones(2)),
+    "ops.linalg.QRResult": lambda _: tg.linalg.qr(np.eye(2)),
+    "ops.linalg.SVDResult": lambda _: tg.linalg.svd(np.eye(2)),
+    "ops.linalg.SlogdetResult": lambda _: tg.linalg.slogdet(np.eye(2)),
     "graphs.Drawing": lambda _: tg.draw(net()(X)),
     "graphs.RenderError": lambda _: graphs.RenderError("no Graphviz"),
     "insight.Finding": lambda _: insight.check_forward(net(), X),

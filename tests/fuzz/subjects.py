@@ -20,7 +20,7 @@ from tinygrad_cnn.nn import init
 PACKAGES = {
     "tg": tg, "nn": nn, "init": init, "optim": optim, "data": data, "transforms": data.transforms, "models": models,
     "io": io, "testing": testing, "detection": detection, "graphs": graphs, "plots": plots, "insight": insight,
-    "train": train,
+    "train": train, "linalg": tg.linalg,
 }  # fmt: skip
 
 
@@ -222,6 +222,25 @@ CALLS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "tg.topk": lambda _: {"x": leaf(2, 4), "k": 2, "axis": -1, "largest": True},
     "tg.trace": lambda _: {"x": leaf(3, 3), "offset": 1, "axis1": 0, "axis2": 1},
     "tg.use_kernels": lambda _: {"name": "numpy"},
+    "linalg.cholesky": lambda _: {"a": 9 * np.eye(3, dtype=np.float32) + leaf(3, 3), "upper": False},
+    "linalg.cond": lambda _: {"x": leaf(3, 3), "p": 1},
+    "linalg.eigh": lambda _: {"a": leaf(3, 3), "UPLO": "L"},
+    "linalg.eigvalsh": lambda _: {"a": leaf(3, 3), "UPLO": "U"},
+    "linalg.lstsq": lambda _: {"a": leaf(4, 2), "b": array(4), "rcond": 1e-5},
+    "linalg.matrix_norm": lambda _: {"x": leaf(2, 3, 2), "axis": (0, 1), "keepdims": False, "ord": "nuc"},
+    "linalg.matrix_power": lambda _: {"a": leaf(3, 3), "n": 3},
+    "linalg.matrix_rank": lambda _: {"a": leaf(3, 2), "tol": None, "rtol": 1e-5},
+    "linalg.multi_dot": lambda _: {"arrays": [leaf(2, 3), array(3, 4)]},
+    "linalg.norm": lambda _: {"x": leaf(2, 3), "ord": 1, "axis": 0, "keepdims": False},
+    "linalg.pinv": lambda _: {"a": leaf(3, 2), "rcond": 1e-5},
+    "linalg.qr": lambda _: {"a": leaf(3, 2), "mode": "reduced"},
+    "linalg.slogdet": lambda _: {"a": leaf(3, 3)},
+    "linalg.solve": lambda _: {"a": leaf(3, 3), "b": array(3, 2)},
+    "linalg.svd": lambda _: {"a": leaf(3, 2), "full_matrices": False, "compute_uv": True},
+    "linalg.svdvals": lambda _: {"x": leaf(3, 2)},
+    "linalg.tensorinv": lambda _: {"a": leaf(2, 3, 6), "ind": 2},
+    "linalg.tensorsolve": lambda _: {"a": leaf(2, 3, 6), "b": array(2, 3), "axes": None},
+    "linalg.vector_norm": lambda _: {"x": leaf(2, 3), "axis": 0, "keepdims": False, "ord": 3},
     "nn.Lambda": lambda _: {"fn": cube},
     "nn.Module": lambda _: {},
     "nn.ModuleDict": lambda _: {"modules": {"a": nn.ReLU()}},
@@ -428,6 +447,8 @@ LEFT_OUT = {
                     "draws what the function named *_of, *_map or *_surface computes"),
     **dict.fromkeys(("graphs.renderers", "graphs.html_of", "testing.check_picture"), "answers what is drawn"),
     **dict.fromkeys(("testing.gradcheck",), "has tests of its own for wrong arguments"),
+    **dict.fromkeys(("linalg.EighResult", "linalg.LstsqResult", "linalg.QRResult", "linalg.SVDResult",
+                     "linalg.SlogdetResult"), "is what functions return, not made by users"),
     "testing.GradientSnapshot": "is what the fixture gives; test_snapshot.py tries wrong arguments",
     **dict.fromkeys(
         ("tg.Explanation", "tg.Profile", "detection.Assignment", "detection.MeanAveragePrecision", "insight.Finding",

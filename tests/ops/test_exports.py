@@ -26,7 +26,7 @@ def used_by(names):
 
 
 def orphans():
-    exported = own() & set(ops.__all__)
+    exported = own() & {*ops.__all__, *(op.name for op in vars(ops.linalg).values() if isinstance(op, tg.Op))}
     used, new = set(exported), exported
     while new := used_by(sorted(new)) - used:  # what serves a rule may itself need others in its own rules
         used |= new

@@ -19,6 +19,7 @@ W = RNG.random(4) + 0.5
 C = RNG.standard_normal((2, 3, 4))
 GAPS = np.where(RNG.random((4, 5)) < 0.3, np.nan, RNG.standard_normal((4, 5)))
 GAPS[:, 0] = [1.0, 2.0, 4.0, 3.0]
+PAIR = RNG.standard_normal((2, 3, 3))
 MASK = np.array([[True, False, True], [False, True, True]])
 
 
@@ -123,7 +124,7 @@ EXAMPLES = {
                     Call(A, "fro", keepdims=True), Call(V, 1), Call(V, np.inf), Call(V, 3), Call(V, -np.inf),
                     Call(V, 0.5), Call(C, 1, axis=(2, 0)), Call(C, ord=2, axis=1, keepdims=True)],
     "linalg.vector_norm": [Call(A), Call(A, axis=1, ord=3), Call(A, keepdims=True, ord=1)],
-    "linalg.matrix_norm": [Call(A), Call(C, ord=1), Call(C, ord=np.inf, keepdims=True)],
+    "linalg.matrix_norm": [Call(A), Call(C, ord=1), Call(C, ord=np.inf, keepdims=True), Call(C, ord="nuc"), Call(C, ord=2)],
     # moving
     "reshape": [Call(A, (3, 2)), Call(C, (4, -1), order="F"), Call(A, -1)],
     "ravel": [Call(A), Call(C, order="F")],
@@ -191,7 +192,19 @@ EXAMPLES = {
     "inner": [Call(A, B), Call(V, V), Call(A, 2.0)], "vdot": [Call(A, B)], "outer": [Call(V, W), Call(A, V)],
     "linalg.outer": [Call(V, W)], "tensordot": [Call(C, C, 3), Call(A, B, axes=([1], [1])), Call(A, C, 1 - 1)],
     "linalg.tensordot": [Call(A, B, axes=((0, 1), (0, 1)))], "linalg.matmul": [Call(A, B.T)],
-    "linalg.multi_dot": [Call([A, S, B.T])], "linalg.matrix_power": [Call(S, 0), Call(S, 1), Call(S, 5)],
+    "linalg.multi_dot": [Call([A, S, B.T])], "linalg.matrix_power": [Call(S, 0), Call(S, 1), Call(S, 5), Call(S, -2)],
+    # matrices
+    "linalg.inv": [Call(S), Call(PAIR)], "linalg.det": [Call(S), Call(PAIR)], "linalg.pinv": [Call(S), Call(A), Call(C)],
+    "linalg.slogdet": [Do(lambda f, a: tuple(f(a)), PAIR)], "linalg.cond": [Call(S), Call(A), Call(S, 1)],
+    "linalg.solve": [Call(S, A[0]), Call(S, A.T), Call(PAIR, S)], "linalg.cholesky": [Call(S @ S.T + np.eye(3))],
+    "linalg.lstsq": [Do(lambda f, a, b: [f(a, b, rcond=None)[k] for k in (0, 1, 3)], C[0].T.copy(), W)],
+    "linalg.eigvalsh": [Call(S + S.T), Call(S, "U")], "linalg.svdvals": [Call(A), Call(C)],
+    "linalg.eigh": [Do(lambda f, a: [f(a)[0], f(a)[1] ** 2], S + S.T), Do(lambda f, a: f(a, "L")[0], S)],
+    "linalg.svd": [Do(lambda f, a: [v**2 for v in f(a, full_matrices=False)], C), Call(A, compute_uv=False),
+                   Do(lambda f, a: [v**2 for v in f(a)], A)],
+    "linalg.qr": [Do(lambda f, a: tuple(f(a)), C[0]), Do(lambda f, a: f(a, "r"), C[0])],
+    "linalg.tensorsolve": [Call(np.append(C, C * C).reshape(2, 3, 8)[:, :, :6].copy(), A)],
+    "linalg.tensorinv": [Call(np.append(C, C * C).reshape(2, 3, 8)[:, :, :6].copy())],
     "einsum": [Call("ij,kj->ik", A, B), Call(A, [0, 1], B, [2, 1], [0, 2]), Call(A, [0, 1], B, [0, 1]),
                Call(S, [0, 0]), Call(C, [Ellipsis, 3], W, [3], [Ellipsis]), Call("ij", A, optimize=True)],
     "kron": [Call(A, B), Call(V, A), Call(C, V)],

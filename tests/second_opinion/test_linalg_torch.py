@@ -116,15 +116,6 @@ def test_tensors():
     agree(lambda *x: L.multi_dot(x), lambda *x: T.multi_dot(x), A[0], A[1], B[0])
 
 
-def test_determinants_of_singular_matrices_to_the_second_order():
-    a = np.outer([1.0, 2.0, -1.0], [0.5, 1.0, 3.0]) + np.outer([0.0, 1.0, 1.0], [1.0, 0.0, 2.0])
-    mine = derivatives(L.det, lambda y, xs: tg.grad(y, list(xs), create_graph=True),
-                       [tg.Tensor(a, requires_grad=True)], np.asarray)  # fmt: skip
-
-    def by_products(a):  # torch.linalg.det divides by zero at the second order
-        return sum(a[0, i] * (a[1, j] * a[2, k] - a[1, k] * a[2, j]) for i, j, k in [(0, 1, 2), (1, 2, 0), (2, 0, 1)])
-
-    other = derivatives(by_products, lambda y, xs: torch.autograd.grad(y, xs, create_graph=True),
-                        [torch.tensor(a, requires_grad=True)], torch.tensor)  # fmt: skip
-    for x, y in zip(mine, other, strict=True):
-        np.testing.assert_allclose(x.data, y.detach().numpy(), atol=1e-12)
+def test_determinants_of_singular_matrices():
+    agree(L.det, T.det, np.outer([1.0, 2.0, -1.0], [0.5, 1.0, 3.0]))
+    agree(L.det, T.det, np.outer([1.0, 2.0, -1.0], [0.5, 1.0, 3.0]) + np.outer([0.0, 1.0, 1.0], [1.0, 0.0, 2.0]))
