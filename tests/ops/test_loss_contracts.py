@@ -1,6 +1,6 @@
 """Every loss: a function with the parameter `reduction`; a new one is enrolled by being exported.
 
-Its layer in `nn`, found by its source, says in `samples` how it is called.
+Its layer in `nn`, found by its source, says in `samples` how it is called: with predictions first.
 """
 
 import inspect
@@ -10,6 +10,7 @@ import pytest
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import nn, ops
+from tinygrad_cnn.autodiff.means import with_divisor
 
 
 def signature(fn):
@@ -17,6 +18,8 @@ def signature(fn):
 
 
 LOSSES = [name for name in ops.__all__ if "reduction" in signature(getattr(ops, name)).parameters]
+# Losses for which a mean is not that of the losses of "none"
+OF_LENGTHS = {"ctc_loss"}
 
 
 def layer_of(name):
@@ -29,49 +32,112 @@ def layer_of(name):
     return found[0]
 
 
-def inputs(name, dtype=np.float64):
-    return layer_of(name).samples[0].draw(dtype=dtype)
+def called(name, dtype=np.float64):
+    """The loss as a function of its inputs and of reduction, and its inputs."""
+    layer = layer_of(name)
+    sample = layer.samples[0]
+    options = {**sample.make(layer).options}
+    options.pop("reduction")
+    loss = getattr(ops, name)
+    return lambda *args, **more: loss(*args, **{**options, **more}), sample.draw(dtype=dtype)
+
+
+def floating(args):
+    return [a for a in args if a.dtype.kind == "f"]
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_reductions_agree(name):
-    loss, args = getattr(ops, name), inputs(name)
+    loss, args = called(name)
     each = np.asarray(loss(*args, reduction="none"))
-    assert each.shape == np.shape(args[1])
-    assert np.allclose(loss(*args, reduction="sum"), each.sum()) and np.allclose(loss(*args), each.mean())
+    assert each.ndim and np.allclose(loss(*args, reduction="sum"), each.sum())
+    if name not in OF_LENGTHS:
+        assert np.allclose(loss(*args), each.mean())
     assert np.shape(loss(*args)) == ()
 
 
 @pytest.mark.parametrize("name", LOSSES)
+def test_means_report_what_they_divide_by(name):
+    loss, args = called(name)
+    _, count = with_divisor(loss, *args, otherwise=-1.0)
+    assert count == np.size(loss(*args, reduction="none"))
+
+
+@pytest.mark.parametrize("name", LOSSES)
 def test_tensors_and_arrays_agree_and_gradients_hold(name):
-    loss, (x, y) = getattr(ops, name), inputs(name)
-    assert type(loss(x, y)) in (np.ndarray, np.float64)
-    assert float(loss(tg.Tensor(x), y)) == float(loss(x, y))
+    loss, (x, *others) = called(name)
+    assert type(loss(x, *others)) in (np.ndarray, np.float64)
+    assert float(loss(tg.Tensor(x), *others)) == float(loss(x, *others))
     for reduction in ("mean", "sum", "none"):
-        tg.testing.gradcheck(lambda x, r=reduction: loss(x, y, reduction=r), [x], order=2)
+        tg.testing.gradcheck(lambda x, r=reduction: loss(x, *others, reduction=r), [x], order=2)
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_float32_stays(name):
-    x, y = inputs(name, np.float32)
-    assert np.asarray(getattr(ops, name)(x, y)).dtype == np.float32
+    loss, args = called(name, np.float32)
+    assert np.asarray(loss(*args)).dtype == np.float32
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_mistakes_are_refused_by_name(name):
-    loss, (x, y) = getattr(ops, name), inputs(name)
-    with pytest.raises(ValueError, match=rf'{name}: reduction=\'average\' must be "mean", "sum" or "none"'):
-        loss(x, y, reduction="average")
+    loss, (x, y, *others) = called(name)
+    with pytest.raises(ValueError, match=rf'{name}: reduction=\'average\' must be "mean", .*"sum" or "none"'):
+        loss(x, y, *others, reduction="average")
     with pytest.raises((ValueError, TypeError), match=name):
-        loss(x, y[:-1])
+        loss(x, y[:-1], *others)
+
+
+def rows(x, y, *_):
+    """Logits that say what the labels are."""
+    return np.where(np.arange(x.shape[-1]) == y[..., None], 30.0, -30.0)
+
+
+def log_rows(x, y, *_):
+    return tg.log_softmax(rows(x, y))
+
+
+def signed(x, y, *_):
+    return np.where(y > 0.5, 30.0, -30.0)
+
+
+def same(x, y, *_):
+    return y
+
+
+# How predictions say what the targets are, and how they say the opposite: the targets themselves, and 1 beside -targets
+BEST = {
+    "softmax_cross_entropy": rows, "nll_loss": log_rows, "multi_margin_loss": rows,
+    "binary_cross_entropy_with_logits": signed, "sigmoid_focal_loss": signed,
+    "kl_div": lambda x, y: np.log(y), "poisson_nll_loss": lambda x, y: np.log(y),
+    "dice_loss": lambda x, y: np.eye(3)[y],
+    "cosine_embedding_loss": lambda x1, x2, y: x2 * y[:, None],
+    "margin_ranking_loss": lambda x1, x2, y: x2 + 9 * y,
+    "hinge_embedding_loss": lambda x, y: np.where(y > 0, 0.0, 9.0),
+    "ctc_loss": lambda x, *_: tg.log_softmax(30 * np.eye(3)[[[1, 2], [1, 2], [0, 0], [2, 0], [2, 0]]]),
+}  # fmt: skip
+WORST = {
+    "nll_loss": lambda x, y: tg.log_softmax(-rows(x, y)), "binary_cross_entropy": lambda x, y: 1 - y,
+    "kl_div": lambda x, y: np.log(y[:, ::-1]), "dice_loss": lambda x, y: np.eye(3)[(y + 1) % 3],
+    "hinge_embedding_loss": lambda x, y: np.where(y > 0, 9.0, 0.0),
+    "ctc_loss": lambda x, *_: tg.log_softmax(30 * np.eye(3)[[[2, 1]] * 5]),
+    "triplet_margin_loss": lambda x, y, n: n,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_perfect_prediction_costs_no_more_than_another(name):
     """Losses are least where predictions say what the targets are; so a loss with a wrong sign is noticed."""
-    loss, (x, y) = getattr(ops, name), inputs(name)
-    classes = y.shape != x.shape
-    best = np.where(np.arange(x.shape[-1]) == y[:, None], 30.0, -30.0) if classes else y
-    best = tg.log_softmax(best) if name == "nll_loss" else np.where(y > 0.5, 30.0, -30.0) if "logits" in name else best
-    worst = -best if name != "nll_loss" else tg.log_softmax(np.where(np.arange(x.shape[-1]) == y[:, None], -30.0, 30.0))
-    assert float(loss(best, y)) < float(loss(worst + 1.0, y))
+    loss, args = called(name)
+    best = BEST.get(name, same)(*args)
+    worst = WORST[name](*args) if name in WORST else 1.0 - best
+    assert float(loss(best, *args[1:])) < float(loss(worst, *args[1:]))
+
+
+def test_layers_have_the_options_of_their_functions():
+    for name in LOSSES:
+        options = {k for k, p in signature(getattr(ops, name)).parameters.items() if p.kind is p.KEYWORD_ONLY}
+        weights = {"weight"} & {*signature(getattr(ops, name)).parameters}
+        mine = set(inspect.signature(layer_of(name)).parameters)
+        assert mine == options | weights, f"{name}: its layer takes {sorted(mine ^ (options | weights))} otherwise"
+
+

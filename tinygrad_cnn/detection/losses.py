@@ -9,7 +9,7 @@ import numpy as np
 from ..autodiff.calls import named
 from ..autodiff.means import divides_by
 from ..ops import maximum, minimum
-from ..ops.losses import check_reduction
+from ..ops._reduced import check_reduction
 from ._check import boxes_of
 
 TINY = 1e-9  # beside an area: no division by zero

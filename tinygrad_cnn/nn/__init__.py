@@ -11,6 +11,7 @@ from .dropout import *
 from .embedding import *
 from .linear import *
 from .losses import *
+from .margin_losses import *
 from .module import *
 from .normalization import *
 from .parameter import *

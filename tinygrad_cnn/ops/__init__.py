@@ -15,6 +15,8 @@ from .border import *
 from .conv import *
 from .conv_forms import *
 from .creation import *
+from .cross_entropy import *
+from .ctc import *
 from .diagonals import *
 from .drawing import *
 from .elementwise import *
@@ -23,14 +25,17 @@ from .grids import *
 from .indexing import *
 from .logarithms import *
 from .logic import *
-from .losses import *
+from .margin_losses import *
 from .normalization import *
+from .overlap_losses import *
 from .pixels import *
 from .pool import *
+from .probability_losses import *
 from .products import *
 from .quantiles import *
 from .random import *
 from .reduce import *
+from .regression_losses import *
 from .resample import *
 from .rounding import *
 from .running import *

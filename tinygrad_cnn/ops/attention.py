@@ -13,7 +13,7 @@ from ..autodiff.numbers import number
 from ..core.tensor import as_array
 from ._arguments import Input, placed, shape_of, values
 from .arithmetic import where
-from .losses import softmax
+from .cross_entropy import softmax
 from .products import matmul
 from .random import dropout as dropped
 from .shape import swapaxes

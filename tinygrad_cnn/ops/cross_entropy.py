@@ -1,4 +1,4 @@
-"""Softmax and the losses; every one stable row by row, whatever the size of the logits."""
+"""Softmax and the losses of class labels; every one stable row by row, whatever the size of the logits."""
 
 from __future__ import annotations
 
@@ -17,17 +17,14 @@ from ..autodiff.sample import positive, probabilities
 from ..core import Tensor, op
 from ..core.errors import describe
 from ._arguments import Input, check_finite, shape_of, values
-from .activation import clip
+from ._reduced import check_reduction
 from .algebra import cast, floats
 from .arithmetic import where
-from .elementwise import abs, exp, softplus
-from .reduce import mean, sum
+from .elementwise import exp
+from .reduce import sum
 from .shape import reshape
 
-__all__ = [
-    "binary_cross_entropy_with_logits", "huber_loss", "l1_loss", "log_softmax", "mse_loss", "nll_loss", "softmax",
-    "softmax_cross_entropy",
-]  # fmt: skip
+__all__ = ["log_softmax", "nll_loss", "softmax", "softmax_cross_entropy"]
 
 _ROWS = [S(x=(2, 3)), S(x=(2, 3, 2), axis=1), S(x=(4,)), S(x=(2, 3), axis=None)]
 
@@ -92,12 +89,7 @@ log_softmax.vjp(x=lambda g, y, axis: g - exp(y) * sum(g, axis=axis, keepdims=Tru
 log_softmax.formula(y="x - log(sum(exp(x)))")
 
 
-def check_reduction(who: str, reduction: str) -> None:
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f'{who}: reduction={reduction!r} must be "mean", "sum" or "none".')
-
-
-def _classes(who: str, shape: Any, weight: Any, smoothing: Number) -> int:
+def class_count(who: str, shape: Any, weight: Any, smoothing: Number) -> int:
     """How many classes the logits have, after checking the settings that go by it."""
     classes = shape[-1] if shape else 0
     if not classes:
@@ -109,7 +101,7 @@ def _classes(who: str, shape: Any, weight: Any, smoothing: Number) -> int:
     return int(classes)
 
 
-def _indices(who: str, shape: Any, labels: Any, ignore_index: Any) -> tuple[np.ndarray, np.ndarray]:
+def class_indices(who: str, shape: Any, labels: Any, ignore_index: Any) -> tuple[np.ndarray, np.ndarray]:
     """Class indices as one row of numbers, 0 where the label is ignored, and where it is not."""
     if labels.shape != shape[:-1] or labels.dtype.kind not in "iu":
         raise ValueError(
@@ -131,12 +123,12 @@ def _targets(
     who: str, shape: Any, labels: Any, dtype: Any, weight: Any, ignore_index: Any, smoothing: Number
 ) -> tuple[np.ndarray, np.ndarray]:
     """The weight of every log-probability, (rows, C), and what a mean divides by, per row (rows,)."""
-    classes = _classes(who, shape, weight, smoothing)
+    classes = class_count(who, shape, weight, smoothing)
     w = np.ones(classes, dtype) if weight is None else weight.astype(dtype, copy=False)
     if labels.shape == shape:
         rows = labels.reshape(-1, classes).astype(dtype)
         return (rows * (1 - smoothing) + smoothing / classes) * w, np.ones(len(rows), dtype)
-    label, used = _indices(who, shape, labels, ignore_index)
+    label, used = class_indices(who, shape, labels, ignore_index)
     rows = np.tile(w * (smoothing / classes), (len(label), 1))
     rows[np.arange(len(label)), label] += (1 - smoothing) * w[label]
     return np.where(used[:, None], rows, 0), np.where(used, w[label], 0)
@@ -184,7 +176,7 @@ _NAME = "softmax_cross_entropy"
 )  # fmt: skip
 def one_hot_rows(labels: Any, *, classes: int, dtype: Any, ignore_index: int | None = None) -> Any:
     """Rows with 1 in the column of the label's class, without any if it is ignored.  labels (...) int -> (rows, C)"""
-    label, used = _indices("one_hot_rows", (*labels.shape, classes), labels, ignore_index)
+    label, used = class_indices("one_hot_rows", (*labels.shape, classes), labels, ignore_index)
     return ((label[:, None] == np.arange(classes)) & used[:, None]).astype(dtype)
 
 
@@ -192,7 +184,7 @@ def _weighed(
     who: str, logp: Any, labels: Any, weight: Any, ignore_index: Any, label_smoothing: Number, reduction: str
 ) -> Any:  # fmt: skip
     """The loss of log-probabilities (..., C) in terms of ops."""
-    shape, classes = logp.shape, _classes(who, logp.shape, weight, label_smoothing)
+    shape, classes = logp.shape, class_count(who, logp.shape, weight, label_smoothing)
     flat, counts = reshape(logp, (-1, classes)), None
     weight = weight if weight is None else cast(weight, dtype=logp.dtype)
     if labels.shape == shape:
@@ -274,13 +266,13 @@ def softmax_cross_entropy(
            [-0.25 ,  0.25 ]])
     """
     check_reduction(_NAME, reduction)
-    x = logits.reshape(-1, _classes(_NAME, logits.shape, weight, label_smoothing))
+    x = logits.reshape(-1, class_count(_NAME, logits.shape, weight, label_smoothing))
     top = x.max(axis=1, keepdims=True)
     p = np.exp(x - top)
     total = p.sum(axis=1, keepdims=True)
     p /= total
     if _one_each(logits.shape, labels, weight, label_smoothing):
-        label, used = _indices(_NAME, logits.shape, labels, ignore_index)
+        label, used = class_indices(_NAME, logits.shape, labels, ignore_index)
         losses = np.log(total[:, 0]) + (top[:, 0] - x[np.arange(len(x)), label])
         losses, counts = np.where(used, losses, 0), used
     else:
@@ -311,7 +303,7 @@ def _logits_rule(
         if ignore_index is not None and labels.shape != logits_shape:
             dx[labels.ravel() == ignore_index] = 0  # where p may be NaN
         return dx.reshape(logits_shape).astype(p.dtype, copy=False)
-    label, used = _indices(_NAME, logits_shape, labels, ignore_index)
+    label, used = class_indices(_NAME, logits_shape, labels, ignore_index)
     share = np.where(used[:, None], _by_row(g, used, reduction), 0).astype(p.dtype, copy=False)
     dx = p * share
     if ignore_index is not None:
@@ -337,7 +329,7 @@ def _weight_rule(
     own = np.where(rows != 0, rows * log_softmax(logits.reshape(flat)), 0) * -1
     if labels.shape == logits.shape or reduction != "mean":
         return (own * _by_row(g, counts, reduction)).sum(axis=0)
-    label, used = _indices(_NAME, logits.shape, labels, ignore_index)
+    label, used = class_indices(_NAME, logits.shape, labels, ignore_index)
     each = np.bincount(label[used], minlength=flat[1]).astype(logits.dtype)  # weights are in the divisor of a mean
     return g * (own.sum(axis=0) - y * each) * float(_scale(np.where(used, weight[label], 0), reduction))
 
@@ -348,21 +340,6 @@ softmax_cross_entropy.formula(
     labels="-(1 - label_smoothing) * share(g) * weight * log_softmax(logits)",
     weight="-sum_rows(share(g) * t / weight * log_softmax(logits)) - share(g * y) * uses",
 )
-
-
-def _reduce(who: str, losses: Any, reduction: str) -> Any:
-    check_reduction(who, reduction)
-    if reduction == "mean":
-        divides_by(math.prod(losses.shape))
-        return mean(losses)
-    return losses if reduction == "none" else sum(losses)
-
-
-def _pair(who: str, a: Any, b: Any) -> tuple[Any, Any]:
-    """Predictions and targets of one shape, whole numbers among them as floats: differences of bytes go round."""
-    if (mine := shape_of(who, a)) != (other := shape_of(who, b)):
-        raise ValueError(f"{who}: predictions {mine} and targets {other} must have one shape.")
-    return floats(who, a, b)
 
 
 @named
@@ -383,65 +360,6 @@ def nll_loss(
     check_reduction("nll_loss", reduction)
     if not isinstance(labels, Tensor):
         labels = np.asarray(labels)
-    _indices("nll_loss", shape_of("nll_loss", log_probabilities), values(labels), ignore_index)  # checks them
+    class_indices("nll_loss", shape_of("nll_loss", log_probabilities), values(labels), ignore_index)  # checks them
     (log_probabilities,) = floats("nll_loss", log_probabilities)
     return _weighed("nll_loss", log_probabilities, labels, weight, ignore_index, 0.0, reduction)
-
-
-@named
-def mse_loss(predictions: Input, targets: Input, *, reduction: Reduction = "mean") -> Any:
-    """(predictions - targets)**2, reduced.  (...) · (...) -> () or (...)
-
-    >>> predictions, targets = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 4.0])
-    >>> round(float(tg.mse_loss(predictions, targets)), 4)  # (0 + 4 + 1) / 3
-    1.6667
-    """
-    predictions, targets = _pair("mse_loss", predictions, targets)
-    d = predictions - targets
-    return _reduce("mse_loss", d * d, reduction)
-
-
-@named
-def l1_loss(predictions: Input, targets: Input, *, reduction: Reduction = "mean") -> Any:
-    """``|predictions - targets|``, reduced.  (...) · (...) -> () or (...)
-
-    >>> predictions, targets = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 4.0])
-    >>> float(tg.l1_loss(predictions, targets))  # (0 + 2 + 1) / 3
-    1.0
-    """
-    predictions, targets = _pair("l1_loss", predictions, targets)
-    return _reduce("l1_loss", abs(predictions - targets), reduction)
-
-
-@named
-def huber_loss(predictions: Input, targets: Input, *, delta: Number = 1.0, reduction: Reduction = "mean") -> Any:
-    """``d**2 / 2`` where ``|d| <= delta``, else ``delta * (|d| - delta/2)``; reduced.  (...) · (...) -> () or (...)
-
-    >>> tg.huber_loss(np.array([0.5, 3.0]), np.zeros(2), reduction="none")
-    array([0.125, 2.5  ])
-    """
-    predictions, targets = _pair("huber_loss", predictions, targets)
-    delta = number("huber_loss", "delta", delta, above=0)
-    d = predictions - targets
-    near = clip(d, -delta, delta)  # d**2 / 2 near 0, and beyond a slope that stays finite at infinity
-    return _reduce("huber_loss", near * (d - near * 0.5), reduction)
-
-
-@named
-def binary_cross_entropy_with_logits(
-    logits: Input, targets: Input, *, pos_weight: Any = None, reduction: Reduction = "mean"
-) -> Any:
-    """-(t log s + (1-t) log(1-s)) with s = sigmoid(logits), stable; reduced.  (...) · (...) -> () or (...)
-
-    `pos_weight` multiplies the first term.
-
-    >>> logits, targets = np.array([0.0, 100.0]), np.array([1.0, 0.0])
-    >>> tg.binary_cross_entropy_with_logits(logits, targets, reduction="none").round(4)
-    array([  0.6931, 100.    ])
-    """
-    who = "binary_cross_entropy_with_logits"
-    logits, targets = _pair(who, logits, targets)
-    tail = softplus(-logits)  # -log s
-    if pos_weight is None:
-        return _reduce(who, logits * (1 - targets) + tail, reduction)
-    return _reduce(who, logits * (1 - targets) + tail * (1 + (pos_weight - 1) * targets), reduction)
