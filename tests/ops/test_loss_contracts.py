@@ -4,6 +4,7 @@ Its layer in `nn`, found by its source, says in `samples` how it is called: with
 """
 
 import inspect
+from functools import cache
 
 import numpy as np
 import pytest
@@ -22,12 +23,15 @@ LOSSES = [name for name in ops.__all__ if "reduction" in signature(getattr(ops, 
 OF_LENGTHS = {"ctc_loss"}
 
 
+@cache
+def sources():
+    classes = [cls for cls in vars(nn).values() if inspect.isclass(cls) and issubclass(cls, nn.Module)]
+    return {cls: inspect.getsource(cls) for cls in classes}
+
+
 def layer_of(name):
     """The class of nn that calls this loss."""
-    found = [
-        cls for cls in vars(nn).values()
-        if inspect.isclass(cls) and issubclass(cls, nn.Module) and f"ops.{name}(" in inspect.getsource(cls)
-    ]  # fmt: skip
+    found = [cls for cls, source in sources().items() if f"ops.{name}(" in source]
     assert found, f"add a layer that calls ops.{name}, with samples, to nn/losses.py"
     return found[0]
 
