@@ -41,7 +41,7 @@ def leaf(*shape):
     return tg.Tensor(array(*shape), requires_grad=True)
 
 
-X, LABELS = array(4, 8, 8, 1, low=0), np.array([0, 1, 0, 1])
+X, LABELS, SIGNS = array(4, 8, 8, 1, low=0), np.array([0, 1, 0, 1]), np.array([1, -1, 1, -1])
 BOXES = np.array([[0.0, 0, 1, 1], [1, 1, 2, 3]])
 
 
@@ -182,6 +182,32 @@ CALLS: dict[str, Callable[[Path], dict[str, Any]]] = {
     **{f"tg.{name}": lambda _: {"x": leaf(2, 4), "q": [0.2, 0.5], "axis": 1, "keepdims": False, "method": "linear"}
        for name in ("quantile", "nanquantile", "percentile", "nanpercentile")},
     "tg.meshgrid": lambda _: {"*": [leaf(3), array(2)], "indexing": "xy", "sparse": False},
+    "tg.binary_cross_entropy": lambda _: {"probabilities": leaf(4, 3) * 0.4 + 0.5, "targets": array(4, 3, low=0),
+                                          "weight": array(3, low=0), "reduction": "mean"},
+    "tg.cosine_similarity": lambda _: {"x1": leaf(4, 3), "x2": array(4, 3), "axis": 0, "eps": 1e-8},
+    "tg.cosine_embedding_loss": lambda _: {"x1": leaf(4, 3), "x2": array(4, 3), "y": SIGNS, "margin": 0.1,
+                                           "reduction": "mean"},
+    "tg.dice_loss": lambda _: {
+        "predictions": leaf(4, 5, 2), "targets": np.ones((4, 5), int), "activation": "softmax", "smooth": 1.0,
+        "squared": True, "ignore_index": -1, "reduction": "mean"},
+    "tg.gaussian_nll_loss": lambda _: {
+        "predictions": leaf(4, 3), "targets": array(4, 3), "variance": array(4, 3, low=1), "full": True, "eps": 1e-6,
+        "reduction": "mean"},
+    "tg.hinge_embedding_loss": lambda _: {"predictions": leaf(4), "targets": SIGNS, "margin": 1.0, "reduction": "mean"},
+    "tg.kl_div": lambda _: {"log_probabilities": leaf(4, 3), "targets": array(4, 3, low=0), "log_target": False,
+                            "reduction": "batchmean"},
+    "tg.margin_ranking_loss": lambda _: {"x1": leaf(4), "x2": array(4), "y": SIGNS, "margin": 0.1, "reduction": "mean"},
+    "tg.multi_margin_loss": lambda _: {"logits": leaf(4, 2), "labels": LABELS, "p": 1, "margin": 1.0,
+                                       "weight": array(2, low=0), "reduction": "mean"},
+    "tg.poisson_nll_loss": lambda _: {"predictions": leaf(4, 3), "targets": array(4, 3, low=0), "log_input": True,
+                                      "full": True, "eps": 1e-8, "reduction": "mean"},
+    "tg.sigmoid_focal_loss": lambda _: {"logits": leaf(4, 3), "targets": array(4, 3, low=0), "alpha": 0.25,
+                                        "gamma": 2.0, "reduction": "mean"},
+    "tg.smooth_l1_loss": lambda _: {"predictions": leaf(4, 3), "targets": array(4, 3), "beta": 1.0,
+                                    "reduction": "mean"},
+    "tg.triplet_margin_loss": lambda _: {
+        "anchor": leaf(4, 3), "positive": array(4, 3), "negative": array(4, 3), "margin": 1.0, "p": 2.0, "eps": 1e-6,
+        "swap": True, "reduction": "mean"},
     "tg.mse_loss": lambda _: {"predictions": leaf(4, 3), "targets": array(4, 3), "reduction": "mean"},
     "tg.nll_loss": lambda _: {"log_probabilities": tg.log_softmax(leaf(4, 2)), "labels": LABELS, "weight": array(2),
                               "ignore_index": -1, "reduction": "mean"},

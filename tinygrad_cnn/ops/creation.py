@@ -19,7 +19,7 @@ from ..core import Tensor
 from ..core.errors import describe
 from ..core.tensor import as_array
 from ._arguments import Input, values
-from .losses import one_hot_rows
+from .cross_entropy import one_hot_rows
 from .shape import reshape
 
 __all__ = [

@@ -20,6 +20,7 @@ from ..autodiff.numbers import whole
 from ..core import op
 from ._arguments import placed
 from ._reduced import check_reduction
+from .algebra import cast
 from .arithmetic import where
 from .indexing import getitem
 from .logic import isfinite
@@ -128,22 +129,22 @@ def _backward(emitted: Any, skips: Any, lengths: Any, ends: Any) -> Any:
 
 
 def _emitted(log_p: Any, states: Any) -> Any:
-    """The logarithm of the probability of each state's label.  (T, N, 2S+1)"""
-    return log_p[:, np.arange(len(states))[:, None], states]
+    """The logarithm of the probability of each state's label.  (T, N, 2S+1) float64: sums over time grow large"""
+    return log_p[:, np.arange(len(states))[:, None], states].astype(np.float64)
 
 
 def _total(last: Any, ends: Any, lengths: Any, sizes: Any) -> Any:
     """The losses; of no time at all, 0 for nothing to say and infinity for anything."""
     with np.errstate(divide="ignore"):
         losses = -np.logaddexp.reduce(np.where(ends, last, _NONE), axis=1, initial=_NONE)
-    return np.where(lengths > 0, losses, np.where(sizes > 0, math.inf, 0)).astype(last.dtype)
+    return np.where(lengths > 0, losses, np.where(sizes > 0, math.inf, 0))
 
 
-def _divided(sizes: Any, reduction: str, dtype: Any) -> Any:
+def _divided(sizes: Any, reduction: str) -> Any:
     """What each loss is multiplied by: in a mean, by the length of its target and the size of the batch."""
     if reduction != "mean":
-        return np.ones(len(sizes), dtype)
-    return (1 / (np.maximum(sizes, 1) * max(len(sizes), 1))).astype(dtype)
+        return np.ones(len(sizes))
+    return 1 / (np.maximum(sizes, 1) * max(len(sizes), 1))
 
 
 def _composition(
@@ -155,8 +156,8 @@ def _composition(
     rows, lengths, sizes = _in_rows(log_p, targets, input_lengths, target_lengths, blank)
     states, skips = _states(rows, blank)
     (n, count), time = states.shape, log_p.shape[0]
-    emitted = getitem(log_p, key=(slice(None), np.arange(n)[:, None], states))
-    nothing = np.full((n, count), _NONE, log_p.dtype)
+    emitted = cast(getitem(log_p, key=(slice(None), np.arange(n)[:, None], states)), dtype=np.float64)
+    nothing = np.full((n, count), _NONE)
     alpha = where(np.arange(count) < 2, emitted[0], _NONE) if time else nothing
     for t in range(1, time):
         one = concatenate([nothing[:, :1], alpha[:, :-1]], axis=1)
@@ -167,7 +168,7 @@ def _composition(
     losses = where(lengths > 0, losses, np.where(sizes > 0, math.inf, 0))
     if zero_infinity:
         losses = where(isfinite(losses), losses, 0)
-    return losses if reduction == "none" else sum(losses * _divided(sizes, reduction, log_p.dtype))
+    return cast(losses if reduction == "none" else sum(losses * _divided(sizes, reduction)), dtype=log_p.dtype)
 
 
 def _brute_force(
@@ -244,10 +245,10 @@ def ctc_loss(
     if zero_infinity:
         losses = np.where(np.isfinite(losses), losses, 0)
     if reduction == "none":
-        return losses
+        return losses.astype(log_probabilities.dtype)
     if reduction == "mean":
         divides_by(len(sizes))
-    return np.asarray(np.sum(losses * _divided(sizes, reduction, losses.dtype)), losses.dtype)
+    return np.asarray(np.sum(losses * _divided(sizes, reduction)), log_probabilities.dtype)
 
 
 def _rule(
@@ -262,10 +263,10 @@ def _rule(
     fits = np.isfinite(losses)
     counts = (np.arange(len(emitted))[:, None] < lengths) & fits
     share = np.exp(np.where(counts[..., None], alpha + beta + np.where(fits, losses, 0)[:, None], _NONE))
-    found = np.zeros_like(log_probabilities)
-    weighed = -share * (g * _divided(sizes, reduction, g.dtype))[:, None]
+    found = np.zeros(log_probabilities.shape)
+    weighed = -share * (g * _divided(sizes, reduction))[:, None]
     np.add.at(found, (slice(None), np.arange(len(states))[:, None], states), weighed)
-    return found
+    return found.astype(log_probabilities.dtype)
 
 
 ctc_loss.vjp(log_probabilities=_rule)
