@@ -49,8 +49,8 @@ FAMILIES = {  # the files of ops/, and what they are about
     "reduce": "Reductions", "shape": "Shape", "border": "Borders", "indexing": "Indexing", "products": "Products",
     "systems": "Linear systems and determinants (`tg.linalg`)", "decompositions": "Decompositions (`tg.linalg`)",
     "conv": "Convolution", "pool": "Pooling", "unpool": "Unpooling", "windows": "Windows", "resample": "Resizing",
-    "normalization": "Normalisation", "losses": "Losses", "random": "Randomness", "fused": "Fused",
-    "algebra": "What the engine needs",
+    "normalization": "Normalisation", "cross_entropy": "Softmax and cross-entropy", "ctc": "Losses of sequences",
+    "random": "Randomness", "fused": "Fused", "algebra": "What the engine needs",
 }  # fmt: skip
 
 

@@ -28,9 +28,9 @@ def test_every_target_of_every_length(blank):
     for size in range(4):
         for target in itertools.product(labels, repeat=size):
             for time in range(1, 5):
-                got = tg.ctc_loss(LOG_P[:, :1], np.array([[*target, 7]]), np.array([time]), np.array([size]), blank=blank,
-                                  reduction="none")  # fmt: skip
-                np.testing.assert_allclose(got, [by_alignments(LOG_P[:time, 0], target, blank)], rtol=1e-12)
+                row, lengths = np.array([[*target, 7]]), (np.array([time]), np.array([size]))
+                got = tg.ctc_loss(LOG_P[:, :1], row, *lengths, blank=blank, reduction="sum")
+                np.testing.assert_allclose(got, by_alignments(LOG_P[:time, 0], target, blank), rtol=1e-12)
 
 
 def test_probabilities_of_all_targets_add_up_to_one():
@@ -92,9 +92,11 @@ def test_no_time_and_no_sequences():
     ({"log_probabilities": LOG_P[0]}, r"ctc_loss: log_probabilities have shape \(2, 3\), expected \(T, N, C\)"),
     ({"targets": np.array([[1, 0], [2, 1]])}, r"target of sequence 0 at 1 is 0, not a label.*0 is the blank"),
     ({"targets": np.array([[1, 2], [3, 1]])}, r"target of sequence 1 at 0 is 3, not a label.*classes 0 to 2"),
-    ({"targets": np.array([1, 2, 1])}, r"targets have shape \(3,\), expected \(2, S\), or all labels in one row, \(4,\)"),
+    ({"targets": np.array([1, 2, 1])},
+     r"targets have shape \(3,\), expected \(2, S\), or all labels in one row, \(4,\)"),
     ({"targets": np.array([[1.0, 2.0]] * 2)}, r"targets are \(2, 2\) float64, expected whole numbers"),
-    ({"input_lengths": np.array([4, 5])}, r"input_lengths go from 4 to 5, but log_probabilities \(4, 2, 3\) have 4 steps"),
+    ({"input_lengths": np.array([4, 5])},
+     r"input_lengths go from 4 to 5, but log_probabilities \(4, 2, 3\) have 4 steps"),
     ({"input_lengths": np.array([4])}, r"input_lengths are \(1,\) int64, expected whole numbers, one for each"),
     ({"target_lengths": np.array([2, 3])}, r"target_lengths go from 2 to 3, but targets \(2, 2\) have 2 columns"),
     ({"blank": 3}, r"ctc_loss: blank=3 must be a whole number from 0 to 2"),

@@ -34,7 +34,8 @@ def test_probabilities_are_their_logits():
 
 
 def test_binary_cross_entropy_at_0_and_1():
-    y, first, second = slopes(lambda p: tg.binary_cross_entropy(p, np.array([1.0, 0, 0, 1]), reduction="none"), [0, 1, 0, 1])
+    targets = np.array([1.0, 0, 0, 1])
+    y, first, second = slopes(lambda p: tg.binary_cross_entropy(p, targets, reduction="none"), [0, 1, 0, 1])
     assert y == [100.0, 100.0, 0.0, 0.0]
     assert first == [0.0, 0.0, 1.0, -1.0] and np.isfinite(second).all()
 
@@ -85,7 +86,7 @@ def test_dice_of_a_class_that_is_nowhere():
     nowhere = np.zeros((1, 2, 1))
     assert tg.dice_loss(nowhere, nowhere) == 0.0
     for smooth in (0.0, 1.0):
-        y, first, second = slopes(lambda p: tg.dice_loss(p, nowhere, smooth=smooth), nowhere)
+        y, first, second = slopes(lambda p, s=smooth: tg.dice_loss(p, nowhere, smooth=s), nowhere)
         assert np.isfinite(y) and np.isfinite(first).all() and np.isfinite(second).all()
 
 
@@ -129,10 +130,11 @@ def test_a_vector_of_zeros_has_a_finite_slope():
         assert np.isfinite(first).all() and np.isfinite(second).all()
 
 
-@pytest.mark.parametrize("y", [np.array([1, -1, 1, -1]), np.array([1.0, -1, 1, -1], np.float32), tg.Tensor([1, -1, 1, -1])])
-def test_signs_of_every_kind(y):
+@pytest.mark.parametrize("made", [np.array, lambda y: np.array(y, np.float32), tg.Tensor, list])
+def test_signs_of_every_kind(made):
     x1, x2 = X[:, 0], T[:, 0]
     sign = np.array([1, -1, 1, -1])
+    y = made([1, -1, 1, -1])
     want = np.maximum(0, -sign * (x1 - x2) + 0.5)
     np.testing.assert_allclose(tg.margin_ranking_loss(x1, x2, y, margin=0.5, reduction="none"), want)
     want = np.where(sign > 0, x1, np.maximum(0, 1 - x1))
@@ -160,21 +162,28 @@ def test_margins_of_classes():
     (lambda: tg.kl_div(X, -Q), r"kl_div: targets\[0, 0\] is -.*of at least 0. Set log_target=True"),
     (lambda: tg.kl_div(X, Q[0]), r"kl_div: log_probabilities \(4, 3\) and targets \(3,\) must have one shape"),
     (lambda: tg.gaussian_nll_loss(X, T, -P), r"gaussian_nll_loss: variance\[0, 0\] is -"),
-    (lambda: tg.poisson_nll_loss(-P, Q, log_input=False), r"poisson_nll_loss: predictions\[0, 0\] is -.*log_input=True"),
+    (lambda: tg.poisson_nll_loss(-P, Q, log_input=False),
+     r"poisson_nll_loss: predictions\[0, 0\] is -.*log_input=True"),
     (lambda: tg.smooth_l1_loss(X, T, beta=-1), r"smooth_l1_loss: beta=-1 must be a finite number of at least 0"),
     (lambda: tg.sigmoid_focal_loss(X, T, alpha=2), r"sigmoid_focal_loss: alpha=2 must be a number from 0 to 1"),
-    (lambda: tg.margin_ranking_loss(X[0], T[0], np.array([1, 0, -1])), r"margin_ranking_loss: y is .*1 or -1 for each loss"),
-    (lambda: tg.cosine_embedding_loss(X, T[0], np.ones(4)), r"x1 \(4, 3\), x2 \(3,\) must be vectors \(..., D\) of one shape"),
+    (lambda: tg.margin_ranking_loss(X[0], T[0], np.array([1, 0, -1])),
+     r"margin_ranking_loss: y is .*1 or -1 for each loss"),
+    (lambda: tg.cosine_embedding_loss(X, T[0], np.ones(4)),
+     r"x1 \(4, 3\), x2 \(3,\) must be vectors \(..., D\) of one shape"),
     (lambda: tg.cosine_similarity(X, T[:3]), r"cosine_similarity: x1 \(4, 3\) and x2 \(3, 3\) do not broadcast"),
     (lambda: tg.cosine_similarity(X, T, 2), r"cosine_similarity: axis=2 is out of range for 2 axes"),
     (lambda: tg.triplet_margin_loss(X, T, X, p=0), r"triplet_margin_loss: p=0 must be a finite number above 0"),
-    (lambda: tg.multi_margin_loss(X, np.array([0, 1, 2, 3])), r"multi_margin_loss: labels\[3\] = 3 is not a valid class"),
-    (lambda: tg.multi_margin_loss(X, np.zeros(4, int), p=3), r"multi_margin_loss: p=3 must be a whole number from 1 to 2"),
-    (lambda: tg.dice_loss(X, np.ones(3)), r"dice_loss: predictions \(4, 3\) must be \(N, ..., C\).*they have shape \(3,\)"),
+    (lambda: tg.multi_margin_loss(X, np.array([0, 1, 2, 3])),
+     r"multi_margin_loss: labels\[3\] = 3 is not a valid class"),
+    (lambda: tg.multi_margin_loss(X, np.zeros(4, int), p=3),
+     r"multi_margin_loss: p=3 must be a whole number from 1 to 2"),
+    (lambda: tg.dice_loss(X, np.ones(3)),
+     r"dice_loss: predictions \(4, 3\) must be \(N, ..., C\).*they have shape \(3,\)"),
     (lambda: tg.dice_loss(X[None], np.full((1, 4), 3)), r"dice_loss: labels\[0, 0\] = 3 is not a valid class"),
     (lambda: tg.dice_loss(X[None], Q[None], ignore_index=1), r"dice_loss: ignore_index=1 needs labels"),
     (lambda: tg.dice_loss(X[None], Q[None], activation="tanh"), r"dice_loss: activation='tanh' must be"),
-    (lambda: tg.nn.KLDivLoss(reduction="average"), r'KLDivLoss: reduction=\'average\' must be "mean", "batchmean", "sum" or'),
+    (lambda: tg.nn.KLDivLoss(reduction="average"),
+     r'KLDivLoss: reduction=\'average\' must be "mean", "batchmean", "sum" or'),
 ])  # fmt: skip
 def test_mistakes_are_named(call, message):
     with pytest.raises(ValueError, match=message):

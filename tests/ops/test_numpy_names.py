@@ -124,7 +124,8 @@ EXAMPLES = {
                     Call(A, "fro", keepdims=True), Call(V, 1), Call(V, np.inf), Call(V, 3), Call(V, -np.inf),
                     Call(V, 0.5), Call(C, 1, axis=(2, 0)), Call(C, ord=2, axis=1, keepdims=True)],
     "linalg.vector_norm": [Call(A), Call(A, axis=1, ord=3), Call(A, keepdims=True, ord=1)],
-    "linalg.matrix_norm": [Call(A), Call(C, ord=1), Call(C, ord=np.inf, keepdims=True), Call(C, ord="nuc"), Call(C, ord=2)],
+    "linalg.matrix_norm": [Call(A), Call(C, ord=1), Call(C, ord=np.inf, keepdims=True),
+                           Call(C, ord="nuc"), Call(C, ord=2)],
     # moving
     "reshape": [Call(A, (3, 2)), Call(C, (4, -1), order="F"), Call(A, -1)],
     "ravel": [Call(A), Call(C, order="F")],
@@ -194,7 +195,8 @@ EXAMPLES = {
     "linalg.tensordot": [Call(A, B, axes=((0, 1), (0, 1)))], "linalg.matmul": [Call(A, B.T)],
     "linalg.multi_dot": [Call([A, S, B.T])], "linalg.matrix_power": [Call(S, 0), Call(S, 1), Call(S, 5), Call(S, -2)],
     # matrices
-    "linalg.inv": [Call(S), Call(PAIR)], "linalg.det": [Call(S), Call(PAIR)], "linalg.pinv": [Call(S), Call(A), Call(C)],
+    "linalg.inv": [Call(S), Call(PAIR)], "linalg.det": [Call(S), Call(PAIR)],
+    "linalg.pinv": [Call(S), Call(A), Call(C)],
     "linalg.slogdet": [Do(lambda f, a: tuple(f(a)), PAIR)], "linalg.cond": [Call(S), Call(A), Call(S, 1)],
     "linalg.solve": [Call(S, A[0]), Call(S, A.T), Call(PAIR, S)], "linalg.cholesky": [Call(S @ S.T + np.eye(3))],
     "linalg.lstsq": [Do(lambda f, a, b: [f(a, b, rcond=None)[k] for k in (0, 1, 3)], C[0].T.copy(), W)],

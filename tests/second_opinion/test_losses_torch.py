@@ -83,13 +83,14 @@ class TestReduced:
 
     @pytest.mark.parametrize("margin", [0.0, 0.3])
     def test_of_signs(self, reduction, margin):
-        agree(lambda a, b: tg.cosine_embedding_loss(a, b, SIGNS, margin=margin, reduction=reduction),
-              lambda a, b: F.cosine_embedding_loss(a, b, const(SIGNS), margin=margin, reduction=reduction), X, T)  # fmt: skip
-        agree(lambda a, b: tg.margin_ranking_loss(a**3, b, SIGNS, margin=margin, reduction=reduction),
-              lambda a, b: F.margin_ranking_loss(a**3, b, const(SIGNS), margin=margin, reduction=reduction),
+        options, signs = {"margin": margin, "reduction": reduction}, const(SIGNS)
+        agree(lambda a, b: tg.cosine_embedding_loss(a, b, SIGNS, **options),
+              lambda a, b: F.cosine_embedding_loss(a, b, signs, **options), X, T)  # fmt: skip
+        agree(lambda a, b: tg.margin_ranking_loss(a**3, b, SIGNS, **options),
+              lambda a, b: F.margin_ranking_loss(a**3, b, signs, **options),
               X[:, 0], T[:, 0])  # fmt: skip
-        agree(lambda a: tg.hinge_embedding_loss(a**3, SIGNS, margin=margin, reduction=reduction),
-              lambda a: F.hinge_embedding_loss(a**3, const(SIGNS), margin=margin, reduction=reduction), X[:, 0])  # fmt: skip
+        agree(lambda a: tg.hinge_embedding_loss(a**3, SIGNS, **options),
+              lambda a: F.hinge_embedding_loss(a**3, signs, **options), X[:, 0])  # fmt: skip
 
     @pytest.mark.parametrize("options", [{}, {"p": 3.0}, {"swap": True, "margin": 2.0}, {"p": 1.0}])
     def test_triplets(self, reduction, options):
@@ -136,10 +137,11 @@ def test_batchmean():
 
 @pytest.mark.parametrize("axis", [0, 1, -1])
 def test_cosine_similarity(axis):
-    agree(lambda a, b: tg.cosine_similarity(a, b, axis), lambda a, b: F.cosine_similarity(a, b, axis), X, T)
+    ours, theirs = lambda a, b: tg.cosine_similarity(a, b, axis), lambda a, b: F.cosine_similarity(a, b, axis)
+    agree(ours, theirs, X, T)
     zero = X.copy()
     zero[0], zero[:, 0] = 0, 0
-    agree(lambda a, b: tg.cosine_similarity(a, b, axis), lambda a, b: F.cosine_similarity(a, b, axis), zero, T, orders=1)
+    agree(ours, theirs, zero, T, orders=1)
 
 
 def test_binary_cross_entropy_at_the_ends():

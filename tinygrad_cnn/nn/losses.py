@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from .. import ops
-from ..autodiff.kinds import Number, Reduction, Whole
+from ..autodiff.kinds import Divergence, Number, Outputs, Reduction, Whole
 from ..autodiff.numbers import number, whole
 from ..autodiff.sample import LayerSample as L
 from ..autodiff.sample import integers, probabilities, uniform
@@ -183,9 +183,7 @@ class KLDivLoss(_Loss):
     ]
     reductions = ("mean", "batchmean", "sum", "none")
 
-    def __init__(
-        self, *, log_target: bool = False, reduction: Literal["mean", "batchmean", "sum", "none"] = "mean"
-    ) -> None:
+    def __init__(self, *, log_target: bool = False, reduction: Divergence = "mean") -> None:
         super().__init__(reduction, log_target=log_target)
 
     def forward(self, log_probabilities: Any, targets: Any) -> Any:
@@ -243,7 +241,7 @@ class DiceLoss(_Loss):
     ]
 
     def __init__(
-        self, *, activation: Literal["softmax", "sigmoid"] | None = None, smooth: Number = 1.0, squared: bool = False,
+        self, *, activation: Outputs = None, smooth: Number = 1.0, squared: bool = False,
         ignore_index: Whole | None = None, reduction: Reduction = "mean",
     ) -> None:  # fmt: skip
         if activation not in (None, "softmax", "sigmoid"):

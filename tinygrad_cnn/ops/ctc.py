@@ -75,7 +75,7 @@ def _within(who: str, name: str, row: Any, most: int, why: str) -> None:
         raise ValueError(f"{who}: {name} go from {row.min()} to {row.max()}, but {why}.")
 
 
-def _states(rows: Any, blank: int) -> tuple[Any, Any]:
+def _states(rows: Any, blank: Whole) -> tuple[Any, Any]:
     """The label of each state, (N, 2S+1), and whether it can be reached from the state before the last one."""
     states = np.full((len(rows), 2 * rows.shape[1] + 1), blank)
     states[:, 1::2] = rows
@@ -265,7 +265,8 @@ def _rule(
     share = np.exp(np.where(counts[..., None], alpha + beta + np.where(fits, losses, 0)[:, None], _NONE))
     found = np.zeros(log_probabilities.shape)
     weighed = -share * (g * _divided(sizes, reduction))[:, None]
-    np.add.at(found, (slice(None), np.arange(len(states))[:, None], states), weighed)
+    places: Any = (slice(None), np.arange(len(states))[:, None], states)
+    np.add.at(found, places, weighed)
     return found.astype(log_probabilities.dtype)
 
 

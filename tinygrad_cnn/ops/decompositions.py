@@ -25,7 +25,7 @@ from .systems import inv, solve_matrices
 _SQUARE = [S(a=(3, 3)), S(a=(2, 2, 2)), S(a=(1, 1))]
 
 
-def _cube(a_shape: Any) -> int:
+def _cube(a_shape: Any) -> Any:
     return 8 * math.prod(a_shape) * min(a_shape[-2:])
 
 
@@ -137,7 +137,7 @@ def _qr_a(g: Any, y: Any, a_shape: Any) -> Any:
 tall_qr.vjp(a=_qr_a)
 
 
-def _beyond(q: np.ndarray) -> np.ndarray:
+def _beyond(q: np.ndarray) -> Any:
     """What is left of the unit vectors beside the span of q, where that is one direction."""
     rest = np.eye(len(q)) - q @ np.linalg.inv(q.T @ q) @ q.T
     column = rest[:, [np.argmax(np.diag(rest))]]
@@ -277,7 +277,7 @@ def _svd_a(g: Any, y: Any, a_shape: Any) -> Any:
 singular_rows.vjp(a=_svd_a)
 
 
-def _pinv_ref(a: np.ndarray, *, rtol: float) -> np.ndarray:
+def _pinv_ref(a: np.ndarray, *, rtol: float) -> Any:
     return np.linalg.inv(a.T @ a) @ a.T if a.shape[0] >= a.shape[1] else a.T @ np.linalg.inv(a @ a.T)
 
 

@@ -82,7 +82,7 @@ def _matrix(who: str, name: str, a: Any, *, square: bool = False) -> Any:
 def _tolerance(who: str, name: str, value: Any, a: Any) -> float:
     """Below which share of the largest singular value another counts as 0; by default as far as rounding reaches."""
     if value is None:
-        return max(*a.shape[-2:], 1) * float(np.finfo(a.dtype).eps)
+        return float(max(*a.shape[-2:], 1) * np.finfo(a.dtype).eps)
     return number(who, name, value, 0)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from ..autodiff.calls import named
-from ..autodiff.kinds import Number, Reduction, Whole
+from ..autodiff.kinds import Number, Outputs, Reduction, Whole
 from ..autodiff.numbers import number
 from ..core import Tensor
 from ._arguments import Input, shape_of, values
@@ -25,7 +25,7 @@ __all__ = ["dice_loss"]
 
 @named
 def dice_loss(
-    predictions: Input, targets: Input, *, activation: Literal["softmax", "sigmoid"] | None = None,
+    predictions: Input, targets: Input, *, activation: Outputs = None,
     smooth: Number = 1.0, squared: bool = False, ignore_index: Whole | None = None, reduction: Reduction = "mean",
 ) -> Any:  # fmt: skip
     """1 - (2 * sum(p * t) + smooth) / (sum(p) + sum(t) + smooth) for each image and class; reduced.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 from ..autodiff.calls import named
-from ..autodiff.kinds import Number, Reduction
+from ..autodiff.kinds import Divergence, Number, Reduction
 from ..autodiff.means import divides_by
 from ..autodiff.numbers import number
 from ._arguments import Input
@@ -77,7 +77,7 @@ def binary_cross_entropy(
 @named
 def kl_div(
     log_probabilities: Input, targets: Input, *, log_target: bool = False,
-    reduction: Literal["mean", "batchmean", "sum", "none"] = "mean",
+    reduction: Divergence = "mean",
 ) -> Any:  # fmt: skip
     """t * (log t - log_probabilities), 0 where t is 0; reduced.  (...) · (...) -> () or (...)
 

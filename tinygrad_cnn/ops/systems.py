@@ -30,7 +30,7 @@ _SINGULAR = "is singular"
 _FEW = [S(a=(3, 3)), S(a=(2, 2, 2)), S(a=(1, 1))]
 
 
-def _cube(a_shape: Any) -> int:
+def _cube(a_shape: Any) -> Any:
     return 2 * math.prod(a_shape) * a_shape[-1]
 
 
