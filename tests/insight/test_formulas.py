@@ -40,7 +40,7 @@ def test_formula_is_short_and_names_only_what_is_known(name, key):
             assert node.id in known and not node.id.startswith("_")
         if isinstance(node, ast.keyword):
             assert node.arg is not None, "** in a formula"
-    assert {"g", "h"} & {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    assert {"g", "h", "gQ", "gU", "gV"} & {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
 
 
 @pytest.mark.parametrize(("name", "key"), RULES)
@@ -247,6 +247,69 @@ class Meaning(dict):
 
     def f_xhat(self):
         return (self.inputs["x"] - self["mean"]) / np.sqrt(self["var"] + self.params["eps"])
+
+    def f_diag(self, x):
+        return x * np.eye(x.shape[-1])  # of rows (..., 1, N)
+
+    def f_sym(self, x):
+        return (x + np.swapaxes(x, -1, -2)) / 2
+
+    def f_skew(self, x):
+        return x - np.swapaxes(x, -1, -2)
+
+    def f_lower(self, x):
+        return np.tril(x) - x * np.eye(x.shape[-1]) / 2
+
+    def f_third(self, t, g):
+        """By a difference, which is exact: second_cofactors of 3 by 3 and 4 by 4 matrices is of degree 1 and 2 in a."""
+        second = tg.registry["second_cofactors"]
+        return (second(t, self["a"] + g) - second(t, self["a"] - g)) / 2
+
+    def part(self, name, x):
+        """A part of what a decomposition gives, or of its cotangent: rows of it."""
+        m = self.inputs["a"].shape[-2]
+        rows = {"qr": {"Q": slice(0, m), "R": slice(m, None)}, "eigh": {"w": slice(0, 1), "V": slice(1, None)},
+                "svd": {"U": slice(0, m), "w": slice(m, m + 1), "V": slice(m + 1, None)}}  # fmt: skip
+        return x[..., rows[self.op.name][name], :]
+
+    f_Q, f_R, f_U, f_V = (lambda self, name=name: self.part(name, self.y) for name in "QRUV")
+    f_gQ, f_gR, f_gU, f_gV, f_gw = (lambda self, name=name: self.part(name, self["g"]) for name in "QRUVw")
+
+    def f_S(self):
+        return self.f_diag(self.part("w", self.y))
+
+    def f_F(self):
+        w = self.part("w", self.y) ** (2 if self.op.name == "svd" else 1)
+        apart = w - np.swapaxes(w, -1, -2) + np.eye(w.shape[-1])
+        return 1 / apart - np.eye(w.shape[-1])
+
+    def f_beyond(self):
+        u, v, gu, gv, s = self.f_U(), self.f_V(), self.f_gU(), self.f_gV(), self.part("w", self.y)
+        mine, other = (x @ np.swapaxes(x, -1, -2) for x in (u, v))
+        left, right = (gu - mine @ gu) / s, (gv - other @ gv) / s
+        return left @ np.swapaxes(v, -1, -2) + u @ np.swapaxes(right, -1, -2)
+
+    def f_by_length(self, g):
+        sizes = self.inputs["target_lengths"]
+        shares = 1 / (np.maximum(sizes, 1) * len(sizes)) if self.params["reduction"] == "mean" else np.ones(len(sizes))
+        return (g * shares)[:, None]
+
+    def f_visits(self):
+        """By all alignments."""
+        x, blank, start = self.inputs["log_probabilities"], self.params["blank"], 0
+        found = np.zeros(x.shape)
+        for k, (time, size) in enumerate(zip(self.inputs["input_lengths"], self.inputs["target_lengths"], strict=True)):
+            rows = self.inputs["targets"]
+            wanted = list(rows[start : start + size] if rows.ndim == 1 else rows[k, :size])
+            start += size
+            total = 0.0
+            for path in itertools.product(range(x.shape[2]), repeat=int(time)):
+                if [c for c, _ in itertools.groupby(path) if c != blank] == wanted:
+                    p = math.exp(sum(x[t, k, c] for t, c in enumerate(path)))
+                    total += p
+                    found[range(time), k, path] += p
+            found[:, k] /= total or 1.0
+        return found
 
     def f_t(self):
         logits, labels, p = self.inputs["logits"], self.inputs["labels"], self.params

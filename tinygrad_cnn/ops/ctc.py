@@ -271,3 +271,4 @@ def _rule(
 
 
 ctc_loss.vjp(log_probabilities=_rule)
+ctc_loss.formula(log_probabilities="-(by_length(g) * visits)")

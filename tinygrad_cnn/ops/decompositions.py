@@ -92,6 +92,7 @@ def _cholesky_a(g: Any, y: Any) -> Any:
 
 
 lower_factor.vjp(a=_cholesky_a)
+lower_factor.formula(a="sym(inv(y).T @ lower(y.T @ g) @ inv(y))")
 
 
 # -- QR -----------------------------------------------------------------------------------------------------------
@@ -135,6 +136,7 @@ def _qr_a(g: Any, y: Any, a_shape: Any) -> Any:
 
 
 tall_qr.vjp(a=_qr_a)
+tall_qr.formula(a="(gQ + Q @ (2 * sym(lower(R @ gR.T - gQ.T @ Q)))) @ inv(R).T")
 
 
 def _beyond(q: np.ndarray) -> Any:
@@ -166,6 +168,7 @@ def complement(q: Any) -> Any:
 
 
 complement.vjp(q=lambda g, q, y: -matmul(y, matmul(matmul(turned(g), q), inv(matmul(turned(q), q)))))
+complement.formula(q="-(y @ (g.T @ q) @ inv(q.T @ q))")
 
 
 # -- eigenvalues --------------------------------------------------------------------------------------------------
@@ -208,6 +211,7 @@ def _eigh_a(g: Any, y: Any) -> Any:
 
 
 eigen_rows.vjp(a=_eigh_a)
+eigen_rows.formula(a="sym(V @ (V.T @ gV * F + diag(gw)) @ V.T)")
 
 
 # -- singular values ----------------------------------------------------------------------------------------------
@@ -275,6 +279,7 @@ def _svd_a(g: Any, y: Any, a_shape: Any) -> Any:
 
 
 singular_rows.vjp(a=_svd_a)
+singular_rows.formula(a="U @ (F * (skew(U.T @ gU) @ S + S @ skew(V.T @ gV)) + diag(gw)) @ V.T + beyond")
 
 
 def _pinv_ref(a: np.ndarray, *, rtol: float) -> Any:
@@ -306,6 +311,7 @@ def _pinv_a(g: Any, a: Any, y: Any) -> Any:
 
 
 pseudo_inverse.vjp(a=_pinv_a)
+pseudo_inverse.formula(a="(g.T - a @ y @ g.T) @ y @ y.T + y.T @ y @ (g.T - g.T @ y @ a) - y.T @ g @ y.T")
 
 
 @op(

@@ -57,6 +57,7 @@ def inv(a: Any) -> Any:
 
 
 inv.vjp(a=lambda g, y: -matmul(turned(y), matmul(g, turned(y))))
+inv.formula(a="-(y.T @ g @ y.T)")
 
 
 @op(
@@ -94,6 +95,7 @@ solve_matrices.vjp(
     a=lambda g, a, y, a_shape: sum_to(-matmul(solve_matrices(turned(a), g), turned(y)), shape=a_shape),
     b=lambda g, a, b_shape: sum_to(solve_matrices(turned(a), g), shape=b_shape),
 )
+solve_matrices.formula(a="sum_to(-(solve(a.T, g) @ y.T))", b="sum_to(solve(a.T, g))")
 
 
 # -- determinants, whose derivatives need no inverse --------------------------------------------------------------
@@ -196,6 +198,7 @@ def trace(x: Any) -> Any:
 
 cofactors.vjp(a=lambda g, a: second_cofactors(g, a))
 second_cofactors.vjp(t=lambda g, a: second_cofactors(g, a), a=_third)
+second_cofactors.formula(a="third(t, g)")
 
 
 @op(
@@ -237,6 +240,7 @@ def logabsdet(a: Any) -> Any:
 
 
 logabsdet.vjp(a=lambda g, a: expand_dims(g, (-2, -1)) * turned(inv(a)))
+logabsdet.formula(a="expand_dims(g, (-2, -1)) * inv(a).T")
 
 @op(
     floating=["a"],
