@@ -14,6 +14,7 @@ import numpy as np
 from ..autodiff import Sample as S
 from ..autodiff.batching import last_axes
 from ..autodiff.kinds import Number
+from ..autodiff.numbers import number
 from ..core import op
 from .arithmetic import where
 from .elementwise import abs
@@ -297,6 +298,7 @@ def _pinv_ref(a: np.ndarray, *, rtol: float) -> Any:
 def pseudo_inverse(a: Any, *, rtol: Number) -> Any:
     """The pseudo-inverse, singular values of at most rtol times the largest as 0.  a (..., M, N) -> (..., N, M)"""
     check_matrices("pinv", "a", a, square=False)
+    rtol = number("pinv", "rtol", rtol, 0)
     fault, remedy = "has no singular values that were found", "Look for NaN and infinity in it."
     y = each("pinv", "a", lambda m: np.linalg.pinv(m, rtol), wide(a), fault=fault, remedy=remedy)
     return y.astype(a.dtype, copy=False)
