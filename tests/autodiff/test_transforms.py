@@ -197,7 +197,7 @@ def test_a_tall_jacobian_with_columns_of_zeros(f):
 
 def test_a_tall_jacobian_of_an_op_with_first_order_rules_only(register):
     op = register(lambda x: np.outer(np.ones(9), x), name="spread")
-    op.vjp(x=lambda g: np.linalg.solve(np.eye(9), g).sum(axis=0))  # a function that no op of the package stands for
-    with pytest.raises(TypeError, match="np.linalg.solve"):
+    op.vjp(x=lambda g: np.fft.fft(g[..., None]).real[..., 0].sum(axis=0))  # a function that no op stands for
+    with pytest.raises(TypeError, match="np.fft.fft"):
         tg.jvp(op, X, X)
     np.testing.assert_array_equal(tg.jacobian(op, X), np.broadcast_to(np.eye(3), (9, 3, 3)))

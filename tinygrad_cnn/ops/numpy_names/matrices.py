@@ -26,4 +26,5 @@ def _in_floats(fn: Callable[..., Any]) -> Callable[..., Any]:
 GRADIENT: dict[str, Any] = {
     **{f"linalg.{name}": _in_floats(getattr(linalg, name)) for name in NAMES},
     "linalg.matrix_power": linalg.matrix_power,
+    "linalg.multi_dot": lambda arrays, *, out=None: linalg.multi_dot([array(a) for a in arrays]),
 }

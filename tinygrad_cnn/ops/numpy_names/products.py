@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -166,7 +165,6 @@ GRADIENT: dict[str, Any] = {
     "tensordot": lambda a, b, axes=2: tensordot(array(a), array(b), axes),
     "linalg.tensordot": lambda x1, x2, /, *, axes=2: tensordot(array(x1), array(x2), axes),
     "linalg.matmul": lambda x1, x2, /: matmul(array(x1), array(x2)),
-    "linalg.multi_dot": lambda arrays, *, out=None: reduce(dot, arrays),
     "einsum": _einsum,
     "kron": lambda a, b: kron(*together(a, b)),
     "cross": _cross,
