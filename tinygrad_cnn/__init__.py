@@ -74,9 +74,9 @@ _LATER_NAMES = {  # public name -> the package to import it from when it is firs
 
 __all__ = [
     "AnomalyError", "Explanation", "GraphError", "History", "Op", "Profile", "Run", "Sample", "Summary", "Tensor",
-    "anomaly", "checkpoint", "data", "debug", "detection", "doctor", "draw", "draw_diff", "empty_cache",
-    "enable_grad", "evaluate", "explain", "explain_grad", "fit", "fork_rng", "functional_call", "get_default_dtype",
-    "get_num_threads", "get_rng_state", "grad", "graphs", "hessian", "hvp", "insight", "io", "jacobian", "jvp", "linalg", "load",
+    "anomaly", "checkpoint", "data", "debug", "detection", "doctor", "draw", "draw_diff", "empty_cache", "enable_grad",
+    "evaluate", "explain", "explain_grad", "fit", "fork_rng", "functional_call", "get_default_dtype", "get_num_threads",
+    "get_rng_state", "grad", "graphs", "hessian", "hvp", "insight", "io", "jacobian", "jvp", "linalg", "load",
     "manual_seed", "models", "nn", "no_grad", "op", "optim", "plots", "predict", "profile", "registry", "report",
     "save", "scope", "set_default_dtype", "set_num_threads", "set_rng_state", "stop_gradient", "summary", "testing",
     "use_kernels", "value_and_grad", "viz", "vjp",

@@ -12,7 +12,7 @@ from typing_extensions import Self
 
 from ..autodiff.at import At
 from ..autodiff.hooks import Handle
-from ..autodiff.kinds import Approximation, Array, Axis, Beyond, Counts, Dtype, GridOrder, Key, Number, PadMode, Padding, Places, QuantileMethod, Reduction, ResizeMode, Rng, SampleMode, Shape, Side, Sides, Size2d, Whole, Wholes, Width
+from ..autodiff.kinds import Approximation, Array, Axis, Beyond, Counts, Divergence, Dtype, GridOrder, Key, Number, Outputs, PadMode, Padding, Places, QuantileMethod, Reduction, ResizeMode, Rng, SampleMode, Shape, Side, Sides, Size2d, Whole, Wholes, Width
 from .graph import Leaf, Node
 
 _Operand: TypeAlias = Tensor | Array

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, overload
 
 import numpy as np
 
-from ..autodiff.kinds import Approximation, Array, Axis, Beyond, Counts, Dtype, GridOrder, Key, Number, PadMode, Padding, Places, QuantileMethod, Reduction, ResizeMode, Rng, SampleMode, Shape, Side, Sides, Size2d, Whole, Wholes, Width
+from ..autodiff.kinds import Approximation, Array, Axis, Beyond, Counts, Divergence, Dtype, GridOrder, Key, Number, Outputs, PadMode, Padding, Places, QuantileMethod, Reduction, ResizeMode, Rng, SampleMode, Shape, Side, Sides, Size2d, Whole, Wholes, Width
 from ..core import Op, Tensor
 
 _Input: TypeAlias = Tensor | Array
@@ -40,6 +40,7 @@ __all__ = [
     "avg_pool2d",
     "batch_norm",
     "batch_norm_relu",
+    "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "broadcast_to",
     "cast",
@@ -57,13 +58,17 @@ __all__ = [
     "copysign",
     "cos",
     "cosh",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "cross",
+    "ctc_loss",
     "cumprod",
     "cumsum",
     "deg2rad",
     "depthwise_conv2d",
     "diag",
     "diagonal",
+    "dice_loss",
     "div",
     "dot",
     "dropout",
@@ -86,6 +91,7 @@ __all__ = [
     "fold",
     "full",
     "full_like",
+    "gaussian_nll_loss",
     "gelu",
     "getitem",
     "global_avg_pool2d",
@@ -97,12 +103,14 @@ __all__ = [
     "hard_sigmoid",
     "hard_swish",
     "heaviside",
+    "hinge_embedding_loss",
     "huber_loss",
     "hypot",
     "instance_norm",
     "isfinite",
     "isinf",
     "isnan",
+    "kl_div",
     "kron",
     "l1_loss",
     "layer_norm",
@@ -126,6 +134,7 @@ __all__ = [
     "logical_xor",
     "logspace",
     "logsumexp",
+    "margin_ranking_loss",
     "matmul",
     "max",
     "max_pool2d",
@@ -141,6 +150,7 @@ __all__ = [
     "moveaxis",
     "mse_loss",
     "mul",
+    "multi_margin_loss",
     "nan_to_num",
     "nanmedian",
     "nanpercentile",
@@ -160,6 +170,7 @@ __all__ = [
     "pixel_shuffle",
     "pixel_unshuffle",
     "place_diagonal",
+    "poisson_nll_loss",
     "pow",
     "prelu",
     "prod",
@@ -192,11 +203,13 @@ __all__ = [
     "separable_conv2d",
     "setitem",
     "sigmoid",
+    "sigmoid_focal_loss",
     "sign",
     "silu",
     "sin",
     "sinc",
     "sinh",
+    "smooth_l1_loss",
     "softmax",
     "softmax_cross_entropy",
     "softplus",
@@ -222,6 +235,7 @@ __all__ = [
     "trace",
     "transpose",
     "tril",
+    "triplet_margin_loss",
     "triu",
     "trunc",
     "unfold",
@@ -644,6 +658,25 @@ class _batch_norm_relu(Op):
 
 batch_norm_relu: _batch_norm_relu
 """relu(batch_norm(x, gamma, beta)) in fewer passes.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
+
+@overload
+def binary_cross_entropy(probabilities: Tensor, targets: _Input, *, weight: Any = None, reduction: Reduction = 'mean') -> Tensor:
+    """-(t log p + (1-t) log(1-p)), each logarithm of at least -100; reduced.  (...) · (...) -> () or (...)
+
+    `weight`, which broadcasts to the losses, multiplies them; the mean still divides by their number.  A logarithm that
+    is cut off, at probabilities of 0 and 1, has gradient 0: `binary_cross_entropy_with_logits` has one everywhere.
+
+    Raises ValueError if a probability is not from 0 to 1.
+
+    >>> tg.binary_cross_entropy(np.array([0.75, 0.0]), np.array([1.0, 1.0]), reduction="none").round(4)
+    array([  0.2877, 100.    ])
+    """
+@overload
+def binary_cross_entropy(probabilities: _Input, targets: Tensor, *, weight: Any = None, reduction: Reduction = 'mean') -> Tensor:
+    """-(t log p + (1-t) log(1-p)), each logarithm of at least -100; reduced.  (...) · (...) -> () or (...)"""
+@overload
+def binary_cross_entropy(probabilities: Array, targets: Array, *, weight: Any = None, reduction: Reduction = 'mean') -> np.ndarray:
+    """-(t log p + (1-t) log(1-p)), each logarithm of at least -100; reduced.  (...) · (...) -> () or (...)"""
 
 @overload
 def binary_cross_entropy_with_logits(logits: Tensor, targets: _Input, *, pos_weight: Any = None, reduction: Reduction = 'mean') -> Tensor:
@@ -1071,6 +1104,42 @@ cosh: _cosh
 """The hyperbolic cosine.  x (...) -> (...)"""
 
 @overload
+def cosine_embedding_loss(x1: Tensor, x2: _Input, y: _Input, *, margin: Number = 0.0, reduction: Reduction = 'mean') -> Tensor:
+    """1 - cosine where y is 1, max(0, cosine - margin) where y is -1; reduced.
+
+    x1 (..., D) · x2 (..., D) · y (...) -> () or (...)
+
+    >>> x1, x2 = np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([[0.6, 0.8], [0.6, 0.8]])
+    >>> tg.cosine_embedding_loss(x1, x2, np.array([1, -1]), reduction="none").round(6)
+    array([0.4, 0.6])
+    """
+@overload
+def cosine_embedding_loss(x1: _Input, x2: Tensor, y: _Input, *, margin: Number = 0.0, reduction: Reduction = 'mean') -> Tensor:
+    """1 - cosine where y is 1, max(0, cosine - margin) where y is -1; reduced."""
+@overload
+def cosine_embedding_loss(x1: _Input, x2: _Input, y: Tensor, *, margin: Number = 0.0, reduction: Reduction = 'mean') -> Tensor:
+    """1 - cosine where y is 1, max(0, cosine - margin) where y is -1; reduced."""
+@overload
+def cosine_embedding_loss(x1: Array, x2: Array, y: Array, *, margin: Number = 0.0, reduction: Reduction = 'mean') -> np.ndarray:
+    """1 - cosine where y is 1, max(0, cosine - margin) where y is -1; reduced."""
+
+@overload
+def cosine_similarity(x1: Tensor, x2: _Input, axis: Whole = -1, eps: Number = 1e-08) -> Tensor:
+    """x1 @ x2 / (max(norm(x1), eps) * max(norm(x2), eps)) along an axis.  (..., D) · (..., D) -> (...)
+
+    The cosine of the angle between vectors, 0 if one is 0; shapes broadcast.
+
+    >>> float(tg.cosine_similarity(np.array([3.0, 4.0]), np.array([4.0, 3.0])))
+    0.96
+    """
+@overload
+def cosine_similarity(x1: _Input, x2: Tensor, axis: Whole = -1, eps: Number = 1e-08) -> Tensor:
+    """x1 @ x2 / (max(norm(x1), eps) * max(norm(x2), eps)) along an axis.  (..., D) · (..., D) -> (...)"""
+@overload
+def cosine_similarity(x1: Array, x2: Array, axis: Whole = -1, eps: Number = 1e-08) -> np.ndarray:
+    """x1 @ x2 / (max(norm(x1), eps) * max(norm(x2), eps)) along an axis.  (..., D) · (..., D) -> (...)"""
+
+@overload
 def cross(a: Tensor, b: _Input, axis: Whole = -1) -> Tensor:
     """The vector products of the vectors of 3 elements along an axis; the other axes broadcast.
 
@@ -1083,6 +1152,68 @@ def cross(a: _Input, b: Tensor, axis: Whole = -1) -> Tensor:
 @overload
 def cross(a: Array, b: Array, axis: Whole = -1) -> np.ndarray:
     """The vector products of the vectors of 3 elements along an axis; the other axes broadcast."""
+
+class _ctc_loss(Op):
+    @overload
+    def __call__(self, log_probabilities: Tensor, targets: _Input, input_lengths: _Input, target_lengths: _Input, *, blank: Whole = 0, reduction: Reduction = 'mean', zero_infinity: bool = False) -> Tensor:
+        """-log of the probability of all alignments that read as the target; reduced.
+
+        log_probabilities (T, N, C) · targets (N, S) int or (sum of lengths,) int · lengths (N,) int -> () or (N,)
+
+        Parameters
+        ----------
+        log_probabilities : of each class at each time, as from `log_softmax`; time comes first, as in PyTorch.
+        targets : labels, without blanks; rows filled up with anything, or all in one row, one sequence after the other.
+        input_lengths, target_lengths : how much of each row counts.
+        blank : the class that stands for no label.
+        reduction : "mean" divides each loss by the length of its target, and averages these; "sum" or "none".
+        zero_infinity : losses of targets that do not fit into their input count as 0 instead of infinity.  Their gradient
+            is 0 either way.
+
+        Gradients are those in log_probabilities themselves, whether their exponentials add up to 1 or not.
+        Source: Graves and others, Connectionist temporal classification (2006).
+
+        >>> log_p = np.log([[[0.4, 0.6]], [[0.3, 0.7]]])  # two steps, blank and one label
+        >>> loss = tg.ctc_loss(log_p, np.array([[1]]), np.array([2]), np.array([1]))
+        >>> float(np.exp(-loss).round(6))  # 1 - 0.4 * 0.3: all but two blanks
+        0.88
+        """
+    @overload
+    def __call__(self, log_probabilities: _Input, targets: Tensor, input_lengths: _Input, target_lengths: _Input, *, blank: Whole = 0, reduction: Reduction = 'mean', zero_infinity: bool = False) -> Tensor:
+        """-log of the probability of all alignments that read as the target; reduced."""
+    @overload
+    def __call__(self, log_probabilities: _Input, targets: _Input, input_lengths: Tensor, target_lengths: _Input, *, blank: Whole = 0, reduction: Reduction = 'mean', zero_infinity: bool = False) -> Tensor:
+        """-log of the probability of all alignments that read as the target; reduced."""
+    @overload
+    def __call__(self, log_probabilities: _Input, targets: _Input, input_lengths: _Input, target_lengths: Tensor, *, blank: Whole = 0, reduction: Reduction = 'mean', zero_infinity: bool = False) -> Tensor:
+        """-log of the probability of all alignments that read as the target; reduced."""
+    @overload
+    def __call__(self, log_probabilities: Array, targets: Array, input_lengths: Array, target_lengths: Array, *, blank: Whole = 0, reduction: Reduction = 'mean', zero_infinity: bool = False) -> np.ndarray:
+        """-log of the probability of all alignments that read as the target; reduced."""
+
+ctc_loss: _ctc_loss
+"""-log of the probability of all alignments that read as the target; reduced.
+
+log_probabilities (T, N, C) · targets (N, S) int or (sum of lengths,) int · lengths (N,) int -> () or (N,)
+
+Parameters
+----------
+log_probabilities : of each class at each time, as from `log_softmax`; time comes first, as in PyTorch.
+targets : labels, without blanks; rows filled up with anything, or all in one row, one sequence after the other.
+input_lengths, target_lengths : how much of each row counts.
+blank : the class that stands for no label.
+reduction : "mean" divides each loss by the length of its target, and averages these; "sum" or "none".
+zero_infinity : losses of targets that do not fit into their input count as 0 instead of infinity.  Their gradient
+    is 0 either way.
+
+Gradients are those in log_probabilities themselves, whether their exponentials add up to 1 or not.
+Source: Graves and others, Connectionist temporal classification (2006).
+
+>>> log_p = np.log([[[0.4, 0.6]], [[0.3, 0.7]]])  # two steps, blank and one label
+>>> loss = tg.ctc_loss(log_p, np.array([[1]]), np.array([2]), np.array([1]))
+>>> float(np.exp(-loss).round(6))  # 1 - 0.4 * 0.3: all but two blanks
+0.88
+"""
 
 class _cumprod(Op):
     @overload
@@ -1197,6 +1328,35 @@ x (..., N, M) -> (..., K)
 >>> tg.diagonal(np.arange(6).reshape(2, 3)), tg.diagonal(np.arange(6).reshape(2, 3), 1)
 (array([0, 4]), array([1, 5]))
 """
+
+@overload
+def dice_loss(predictions: Tensor, targets: _Input, *, activation: Outputs = None, smooth: Number = 1.0, squared: bool = False, ignore_index: Whole | None = None, reduction: Reduction = 'mean') -> Tensor:
+    """1 - (2 * sum(p * t) + smooth) / (sum(p) + sum(t) + smooth) for each image and class; reduced.
+
+    p (N, ..., C) · t (N, ..., C), or labels (N, ...) int -> () or (N, C)
+
+    Sums go over all axes but the first and the last.
+
+    Parameters
+    ----------
+    predictions : probabilities p, or logits with `activation`: "softmax" over classes, or "sigmoid", as for C = 1.
+    targets : shares t of each class, mostly 0 or 1, or labels: class indices, or 0 and 1 if C = 1.
+    smooth : keeps the quotient defined where a class is in neither; that costs 0 then, or 1 with ``smooth=0``.
+    squared : sums of p**2 and t**2 in the divisor, as Milletari and others have it (V-Net, 2016).
+    ignore_index : pixels with this label count nothing.
+
+    Source: Sudre and others, Generalised Dice overlap (2017), without weights.
+
+    >>> p, t = np.array([[[0.5], [1.0]]]), np.array([[0, 1]])  # one image of two pixels
+    >>> float(tg.dice_loss(p, t, smooth=0.0))  # 1 - 2 * 1 / (1.5 + 1)
+    0.19999999999999996
+    """
+@overload
+def dice_loss(predictions: _Input, targets: Tensor, *, activation: Outputs = None, smooth: Number = 1.0, squared: bool = False, ignore_index: Whole | None = None, reduction: Reduction = 'mean') -> Tensor:
+    """1 - (2 * sum(p * t) + smooth) / (sum(p) + sum(t) + smooth) for each image and class; reduced."""
+@overload
+def dice_loss(predictions: Array, targets: Array, *, activation: Outputs = None, smooth: Number = 1.0, squared: bool = False, ignore_index: Whole | None = None, reduction: Reduction = 'mean') -> np.ndarray:
+    """1 - (2 * sum(p * t) + smooth) / (sum(p) + sum(t) + smooth) for each image and class; reduced."""
 
 class _div(Op):
     @overload
@@ -1546,6 +1706,28 @@ def full_like(x: Tensor | Array, value: Array, *, dtype: Dtype = None, requires_
     Tensor([0.5, 0.5, 0.5], dtype=float32)
     """
 
+@overload
+def gaussian_nll_loss(predictions: Tensor, targets: _Input, variance: _Input, *, full: bool = False, eps: Number = 1e-06, reduction: Reduction = 'mean') -> Tensor:
+    """(log v + (predictions - targets)**2 / v) / 2 with v = max(variance, eps); reduced.
+
+    (...) · (...) · (...) -> () or (...)
+
+    The negative logarithm of a normal density; `full` adds its constant, log(2 pi) / 2.  `variance` is at least 0 and
+    broadcasts to the predictions; its gradient is 0 below `eps`.  Source: Nix and Weigend (1994).
+
+    >>> float(tg.gaussian_nll_loss(np.array([1.0]), np.array([3.0]), np.array([4.0])).round(4))  # (log 4 + 4/4) / 2
+    1.1931
+    """
+@overload
+def gaussian_nll_loss(predictions: _Input, targets: Tensor, variance: _Input, *, full: bool = False, eps: Number = 1e-06, reduction: Reduction = 'mean') -> Tensor:
+    """(log v + (predictions - targets)**2 / v) / 2 with v = max(variance, eps); reduced."""
+@overload
+def gaussian_nll_loss(predictions: _Input, targets: _Input, variance: Tensor, *, full: bool = False, eps: Number = 1e-06, reduction: Reduction = 'mean') -> Tensor:
+    """(log v + (predictions - targets)**2 / v) / 2 with v = max(variance, eps); reduced."""
+@overload
+def gaussian_nll_loss(predictions: Array, targets: Array, variance: Array, *, full: bool = False, eps: Number = 1e-06, reduction: Reduction = 'mean') -> np.ndarray:
+    """(log v + (predictions - targets)**2 / v) / 2 with v = max(variance, eps); reduced."""
+
 class _gelu(Op):
     @overload
     def __call__(self, x: Tensor, *, approximate: Approximation = 'none') -> Tensor:
@@ -1763,6 +1945,22 @@ array([0. , 0.5, 1. ])
 """
 
 @overload
+def hinge_embedding_loss(predictions: Tensor, targets: _Input, *, margin: Number = 1.0, reduction: Reduction = 'mean') -> Tensor:
+    """x where the target is 1, max(0, margin - x) where it is -1; reduced.  x (...) · (...) -> () or (...)
+
+    x is a distance, which should be 0 for what belongs together and at least `margin` for what does not.
+
+    >>> tg.hinge_embedding_loss(np.array([0.3, 0.3]), np.array([1, -1]), reduction="none")
+    array([0.3, 0.7])
+    """
+@overload
+def hinge_embedding_loss(predictions: _Input, targets: Tensor, *, margin: Number = 1.0, reduction: Reduction = 'mean') -> Tensor:
+    """x where the target is 1, max(0, margin - x) where it is -1; reduced.  x (...) · (...) -> () or (...)"""
+@overload
+def hinge_embedding_loss(predictions: Array, targets: Array, *, margin: Number = 1.0, reduction: Reduction = 'mean') -> np.ndarray:
+    """x where the target is 1, max(0, margin - x) where it is -1; reduced.  x (...) · (...) -> () or (...)"""
+
+@overload
 def huber_loss(predictions: Tensor, targets: _Input, *, delta: Number = 1.0, reduction: Reduction = 'mean') -> Tensor:
     """``d**2 / 2`` where ``|d| <= delta``, else ``delta * (|d| - delta/2)``; reduced.  (...) · (...) -> () or (...)
 
@@ -1849,6 +2047,25 @@ class _isnan(Op):
 
 isnan: _isnan
 """Which elements are NaN.  x (...) -> (...) bool"""
+
+@overload
+def kl_div(log_probabilities: Tensor, targets: _Input, *, log_target: bool = False, reduction: Divergence = 'mean') -> Tensor:
+    """t * (log t - log_probabilities), 0 where t is 0; reduced.  (...) · (...) -> () or (...)
+
+    The terms of Kullback and Leibler's divergence of the targets t from the predictions; with `log_target`, targets are
+    log t.  "batchmean" is the sum divided by the length of the first axis, which is the mean divergence of rows; "mean"
+    divides by the number of elements.
+
+    >>> p, q = np.array([[0.5, 0.5]]), np.array([[0.75, 0.25]])
+    >>> float(tg.kl_div(np.log(p), q, reduction="batchmean").round(4))
+    0.1308
+    """
+@overload
+def kl_div(log_probabilities: _Input, targets: Tensor, *, log_target: bool = False, reduction: Divergence = 'mean') -> Tensor:
+    """t * (log t - log_probabilities), 0 where t is 0; reduced.  (...) · (...) -> () or (...)"""
+@overload
+def kl_div(log_probabilities: Array, targets: Array, *, log_target: bool = False, reduction: Divergence = 'mean') -> np.ndarray:
+    """t * (log t - log_probabilities), 0 where t is 0; reduced.  (...) · (...) -> () or (...)"""
 
 @overload
 def kron(a: Tensor, b: _Input) -> Tensor:
@@ -2220,6 +2437,25 @@ logsumexp: _logsumexp
 0.6931
 """
 
+@overload
+def margin_ranking_loss(x1: Tensor, x2: _Input, y: _Input, *, margin: Number = 0.0, reduction: Reduction = 'mean') -> Tensor:
+    """max(0, -y * (x1 - x2) + margin), reduced: y is 1 where x1 should be the larger, else -1.
+
+    (...) · (...) · (...) -> () or (...)
+
+    >>> tg.margin_ranking_loss(np.array([1.0, 1.0]), np.array([3.0, 3.0]), np.array([1, -1]), reduction="none")
+    array([2., 0.])
+    """
+@overload
+def margin_ranking_loss(x1: _Input, x2: Tensor, y: _Input, *, margin: Number = 0.0, reduction: Reduction = 'mean') -> Tensor:
+    """max(0, -y * (x1 - x2) + margin), reduced: y is 1 where x1 should be the larger, else -1."""
+@overload
+def margin_ranking_loss(x1: _Input, x2: _Input, y: Tensor, *, margin: Number = 0.0, reduction: Reduction = 'mean') -> Tensor:
+    """max(0, -y * (x1 - x2) + margin), reduced: y is 1 where x1 should be the larger, else -1."""
+@overload
+def margin_ranking_loss(x1: Array, x2: Array, y: Array, *, margin: Number = 0.0, reduction: Reduction = 'mean') -> np.ndarray:
+    """max(0, -y * (x1 - x2) + margin), reduced: y is 1 where x1 should be the larger, else -1."""
+
 class _matmul(Op):
     @overload
     def __call__(self, a: Tensor, b: _Input) -> Tensor:
@@ -2564,6 +2800,24 @@ class _mul(Op):
 mul: _mul
 """a * b.  a (...) · b (...) -> (...)"""
 
+@overload
+def multi_margin_loss(logits: Tensor, labels: _Input, *, p: Whole = 1, margin: Number = 1.0, weight: Any = None, reduction: Reduction = 'mean') -> Tensor:
+    """The sum over wrong classes i of max(0, margin - x[label] + x[i])**p, divided by C; reduced.
+
+    x (..., C) · labels (...) int -> () or (...)
+
+    `weight` (C,) is multiplied by that of the label; the mean still divides by the number of rows.  `p` is 1 or 2.
+
+    >>> float(tg.multi_margin_loss(np.array([[0.5, 1.0, 0.0]]), np.array([1])).round(4))  # (0.5 + 0) / 3
+    0.1667
+    """
+@overload
+def multi_margin_loss(logits: _Input, labels: Tensor, *, p: Whole = 1, margin: Number = 1.0, weight: Any = None, reduction: Reduction = 'mean') -> Tensor:
+    """The sum over wrong classes i of max(0, margin - x[label] + x[i])**p, divided by C; reduced."""
+@overload
+def multi_margin_loss(logits: Array, labels: Array, *, p: Whole = 1, margin: Number = 1.0, weight: Any = None, reduction: Reduction = 'mean') -> np.ndarray:
+    """The sum over wrong classes i of max(0, margin - x[label] + x[i])**p, divided by C; reduced."""
+
 class _nan_to_num(Op):
     @overload
     def __call__(self, x: Tensor, *, nan: Number = 0.0, posinf: Number | None = None, neginf: Number | None = None) -> Tensor:
@@ -2842,6 +3096,23 @@ place_diagonal: _place_diagonal
 array([[0., 1., 0.],
        [0., 0., 2.]])
 """
+
+@overload
+def poisson_nll_loss(predictions: Tensor, targets: _Input, *, log_input: bool = True, full: bool = False, eps: Number = 1e-08, reduction: Reduction = 'mean') -> Tensor:
+    """exp(x) - targets * x, or x - targets * log(x + eps) unless `log_input`; reduced.  (...) · (...) -> () or (...)
+
+    The negative logarithm of a Poisson probability of the counts `targets`; predictions x are logarithms of rates, or
+    rates.  `full` adds Stirling's formula for log(targets!), where targets are above 1.
+
+    >>> float(tg.poisson_nll_loss(np.array([0.0]), np.array([3.0])))
+    1.0
+    """
+@overload
+def poisson_nll_loss(predictions: _Input, targets: Tensor, *, log_input: bool = True, full: bool = False, eps: Number = 1e-08, reduction: Reduction = 'mean') -> Tensor:
+    """exp(x) - targets * x, or x - targets * log(x + eps) unless `log_input`; reduced.  (...) · (...) -> () or (...)"""
+@overload
+def poisson_nll_loss(predictions: Array, targets: Array, *, log_input: bool = True, full: bool = False, eps: Number = 1e-08, reduction: Reduction = 'mean') -> np.ndarray:
+    """exp(x) - targets * x, or x - targets * log(x + eps) unless `log_input`; reduced.  (...) · (...) -> () or (...)"""
 
 class _pow(Op):
     @overload
@@ -3446,6 +3717,26 @@ sigmoid: _sigmoid
 array([0. , 0.5, 1. ])
 """
 
+@overload
+def sigmoid_focal_loss(logits: Tensor, targets: _Input, *, alpha: Number | None = 0.25, gamma: Number = 2.0, reduction: Reduction = 'mean') -> Tensor:
+    """a * (1 - q)**gamma * binary cross-entropy, q being the probability of what is right; reduced.
+
+    (...) · (...) -> () or (...)
+
+    With p = sigmoid(logits) and targets t from 0 to 1, q = t*p + (1-t)*(1-p), and a = t*alpha + (1-t)*(1-alpha), or 1
+    if alpha is None.  What is right already counts little.  Source: Lin and others, Focal Loss (2017).
+
+    >>> logits, targets = np.array([0.0, 4.0]), np.array([1.0, 1.0])
+    >>> tg.sigmoid_focal_loss(logits, targets, alpha=None, reduction="none").round(4)  # log 2 / 4, and next to nothing
+    array([0.1733, 0.    ])
+    """
+@overload
+def sigmoid_focal_loss(logits: _Input, targets: Tensor, *, alpha: Number | None = 0.25, gamma: Number = 2.0, reduction: Reduction = 'mean') -> Tensor:
+    """a * (1 - q)**gamma * binary cross-entropy, q being the probability of what is right; reduced."""
+@overload
+def sigmoid_focal_loss(logits: Array, targets: Array, *, alpha: Number | None = 0.25, gamma: Number = 2.0, reduction: Reduction = 'mean') -> np.ndarray:
+    """a * (1 - q)**gamma * binary cross-entropy, q being the probability of what is right; reduced."""
+
 class _sign(Op):
     @overload
     def __call__(self, x: Tensor) -> Tensor:
@@ -3508,6 +3799,22 @@ class _sinh(Op):
 
 sinh: _sinh
 """The hyperbolic sine.  x (...) -> (...)"""
+
+@overload
+def smooth_l1_loss(predictions: Tensor, targets: _Input, *, beta: Number = 1.0, reduction: Reduction = 'mean') -> Tensor:
+    """``d**2 / (2 * beta)`` where ``|d| < beta``, else ``|d| - beta/2``; reduced.  (...) · (...) -> () or (...)
+
+    It is `huber_loss` divided by beta, and `l1_loss` for ``beta=0``.  Source: Girshick, Fast R-CNN (2015).
+
+    >>> tg.smooth_l1_loss(np.array([0.5, 3.0]), np.zeros(2), reduction="none")
+    array([0.125, 2.5  ])
+    """
+@overload
+def smooth_l1_loss(predictions: _Input, targets: Tensor, *, beta: Number = 1.0, reduction: Reduction = 'mean') -> Tensor:
+    """``d**2 / (2 * beta)`` where ``|d| < beta``, else ``|d| - beta/2``; reduced.  (...) · (...) -> () or (...)"""
+@overload
+def smooth_l1_loss(predictions: Array, targets: Array, *, beta: Number = 1.0, reduction: Reduction = 'mean') -> np.ndarray:
+    """``d**2 / (2 * beta)`` where ``|d| < beta``, else ``|d| - beta/2``; reduced.  (...) · (...) -> () or (...)"""
 
 class _softmax(Op):
     @overload
@@ -3997,6 +4304,28 @@ tril: _tril
 array([[1., 0., 0.],
        [1., 1., 0.]])
 """
+
+@overload
+def triplet_margin_loss(anchor: Tensor, positive: _Input, negative: _Input, *, margin: Number = 1.0, p: Number = 2.0, eps: Number = 1e-06, swap: bool = False, reduction: Reduction = 'mean') -> Tensor:
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin), reduced.  Three (..., D) -> () or (...)
+
+    d is the norm of order `p` of the difference plus `eps`, as in PyTorch.  With `swap`, the distance from positive to
+    negative takes the place of that from the anchor where it is shorter (Balntas and others, 2016).
+    Source: Schroff and others, FaceNet (2015).
+
+    >>> a, p, n = np.array([[0.0, 0.0]]), np.array([[0.0, 2.0]]), np.array([[2.5, 0.0]])
+    >>> float(tg.triplet_margin_loss(a, p, n).round(4))  # 2 - 2.5 + 1
+    0.5
+    """
+@overload
+def triplet_margin_loss(anchor: _Input, positive: Tensor, negative: _Input, *, margin: Number = 1.0, p: Number = 2.0, eps: Number = 1e-06, swap: bool = False, reduction: Reduction = 'mean') -> Tensor:
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin), reduced.  Three (..., D) -> () or (...)"""
+@overload
+def triplet_margin_loss(anchor: _Input, positive: _Input, negative: Tensor, *, margin: Number = 1.0, p: Number = 2.0, eps: Number = 1e-06, swap: bool = False, reduction: Reduction = 'mean') -> Tensor:
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin), reduced.  Three (..., D) -> () or (...)"""
+@overload
+def triplet_margin_loss(anchor: Array, positive: Array, negative: Array, *, margin: Number = 1.0, p: Number = 2.0, eps: Number = 1e-06, swap: bool = False, reduction: Reduction = 'mean') -> np.ndarray:
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin), reduced.  Three (..., D) -> () or (...)"""
 
 class _triu(Op):
     @overload
