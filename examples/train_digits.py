@@ -41,7 +41,7 @@ class Net(nn.Module):
 train, test = tg.data.digits()
 train, validation = tg.data.random_split(train, [0.9, 0.1])
 model = Net(np.random.default_rng(0))
-history = tg.fit(model, train, validation=validation, epochs=8, lr=5e-3, early_stop=3)
+history = tg.fit(model, train, validation=validation, epochs=8, lr=5e-3, callbacks=[tg.train.EarlyStop(3)])
 print(f"{len(history)} epochs, {history.stopped}; kept: epoch {history.best_epoch}")
 try:
     curves = tg.plots.curves(history)

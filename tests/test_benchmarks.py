@@ -17,7 +17,7 @@ from tinygrad_cnn.cli.commands import app
 
 ROOT = Path(__file__).parents[1]
 bench = load(ROOT / "benchmarks")
-from benchmarks import cases, contest, footprint, jacobians, nets, report, sides  # noqa: E402
+from benchmarks import cases, contest, fit, footprint, jacobians, nets, report, sides  # noqa: E402
 from benchmarks.kernels import table  # noqa: E402
 from benchmarks.worker import block, peak_memory, warm_up  # noqa: E402
 
@@ -253,3 +253,12 @@ def test_kernels_are_timed_in_both_sets():
     assert head.split()[0] == "kernel" and row.split()[0] == "add_relu" and float(row.split()[1]) > 0
     with pytest.raises(SystemExit, match="unknown kernel rellu. Choose from"):
         table(["rellu"])
+
+
+def test_fit_is_timed_beside_a_loop_that_gives_the_same_bits(monkeypatch):
+    monkeypatch.setattr(fit, "EPOCHS", 1)
+    name = "softmax regression of digits, and accuracy"
+    case = fit.cases()[name]
+    monkeypatch.setattr(fit, "cases", lambda: {name: case})
+    (row,) = fit.table(1).splitlines()[2:]
+    assert row.startswith(f"| {name} | ") and row.count("µs") == 2

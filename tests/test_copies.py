@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import tinygrad_cnn as tg
-from tinygrad_cnn import data, detection, graphs, insight, io, models, nn, plots, testing, train
+from tinygrad_cnn import data, detection, graphs, insight, io, models, nn, optim, plots, testing, train
 from tinygrad_cnn.autodiff.pickling import registered
 
 X = np.random.default_rng(0).normal(size=(2, 8, 8, 4)).astype(np.float32)
@@ -95,6 +95,12 @@ def average_precision():
     return detection.mean_average_precision([found], [detection.Truths(boxes, np.array([0]))])
 
 
+def stood():
+    found = []
+    tg.fit(net(), samples(), epochs=1, batch_size=1, progress=False, callbacks=[found.append])
+    return found[0]
+
+
 # class -> a function of an empty folder that makes an instance
 MAKERS = {
     "tg.AnomalyError": lambda _: raised(tg.AnomalyError, divide_by_zero),
@@ -118,6 +124,12 @@ MAKERS = {
     "data.Sampler": lambda _: data.Sampler(),
     "data.Subset": lambda _: data.Subset(samples(), [1]),
     "data.WeightedSampler": lambda _: data.WeightedSampler([1.0, 2.0], count=3),
+    "train.AverageWeights": lambda _: tg.train.AverageWeights(optim.EMA(net())),
+    "train.Callback": lambda _: tg.train.Callback(),
+    "train.Checkpoint": lambda folder: tg.train.Checkpoint(tg.Run.create(folder / "run"), every=2),
+    "train.EarlyStop": lambda _: tg.train.EarlyStop(3, monitor="val_accuracy"),
+    "train.Progress": lambda _: tg.train.Progress(),
+    "train.Training": lambda _: stood(),
     "data.transforms.CenterCrop": lambda _: data.transforms.CenterCrop(4),
     "data.transforms.ColorJitter": lambda _: data.transforms.ColorJitter(0.1),
     "data.transforms.Compose": lambda _: data.transforms.Compose([data.transforms.RandomFlip()]),

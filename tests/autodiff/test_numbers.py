@@ -105,7 +105,7 @@ def test_several_whole_numbers():
 # -- the public functions -------------------------------------------------------------------------------------
 
 X = np.ones((2, 5, 5, 4), np.float32)
-SET = data.ArrayDataset(np.zeros((6, 4, 4, 1), np.float32), np.arange(6) % 2)
+SET = data.ArrayDataset(np.ones((6, 4, 4, 1), np.float32), np.arange(6) % 2)
 P = tg.Tensor(np.ones(2), requires_grad=True)
 SIZES = np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 3.0]])
 
@@ -181,7 +181,8 @@ CALLS = {
     "fit": (lambda n: train(epochs=n), "epochs", 1, 0),
     "fit batch_size": (lambda n: train(batch_size=n), "batch_size", 3, 0),
     "fit accumulate": (lambda n: train(accumulate=n), "accumulate", 2, 0),
-    "fit early_stop": (lambda n: train(early_stop=n), "early_stop", 2, 0),
+    "EarlyStop": (lambda n: tg.train.EarlyStop(n), "patience", 2, 0),
+    "Checkpoint": (lambda n: tg.train.Checkpoint(tg.Run(Path("run"), {}), every=n), "every", 2, 0),
     "predict": (lambda n: tg.predict(model(), SET.images, batch_size=n), "batch_size", 3, 0),
     "evaluate": (lambda n: tg.evaluate(model(), SET, batch_size=n), "batch_size", 3, 0),
     "build": (lambda n: tg.models.build("lenet", (8, 8, 1), n), "classes", 3, 0),

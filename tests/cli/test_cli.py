@@ -4,10 +4,12 @@ import importlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -176,8 +178,44 @@ def test_a_finished_run_resumed_prints_its_accuracy_again(tg_command, trained):
     assert (trained / "model.safetensors").read_bytes() == before
 
 
+def test_a_finished_run_says_how_to_go_on_and_is_extended(tg_command, trained, tmp_path):
+    shutil.copytree(trained, "run")
+    code, out, _ = tg_command("train", "--resume", "run")
+    assert code == 0 and "finished after 3 epochs; to go on with it: tinygrad-cnn train --resume run --epochs 6" in out
+    assert_one_line(tg_command("train", "--resume", "run", "--epochs", 2), 2, "has 3 epochs behind it")
+    code, out, _ = tg_command("train", "--resume", "run", "--epochs", 4)
+    assert code == 0 and "epoch 4/4" in out and json.loads(Path("run/config.json").read_text())["epochs"] == 4
+    rows = [line.split(",") for line in Path("run/metrics.csv").read_text().splitlines()]
+    assert [row[0] for row in rows] == ["epoch", "1", "2", "3", "4"]
+
+
+@pytest.mark.level("thorough")
+def test_a_segmentation_is_trained_stopped_resumed_and_reported(tg_command, monkeypatch):
+    from tinygrad_cnn import data, models
+
+    few = data.digit_scenes((40, 12))
+    monkeypatch.setattr(data, "digit_scenes", lambda: few)
+    monkeypatch.setitem(models._BUILDERS, "unet_small", partial(models.unet, width=4, depth=2))
+    options = ("--data", "digit_scenes", "--epochs", 3, "--batch-size", 8)
+    code, out, err = tg_command("train", *options, "--out", "run")
+    assert code == 0 and re.fullmatch(r"miou 0\.\d{4}", out.splitlines()[-1]), out + err
+    assert "left out" not in out and "masks" in out
+    assert {p.name for p in Path("run").iterdir()} == FILES - {"confusion.png"} | {"masks.png"}
+    head = Path("run/metrics.csv").read_text().splitlines()[0]
+    assert head.endswith("loss,accuracy,miou,val_loss,val_accuracy,val_miou")
+    page = Path("run/report.html").read_text(encoding="utf-8")
+    assert 'id="masks"' in page and 'id="mistakes"' not in page and "intersection over union" in page
+    assert "held-out pixels are classified correctly" in page
+    code, again, _ = tg_command("predict", "run", "--data", "digit_scenes")
+    assert code == 0 and again.splitlines()[-1] == out.splitlines()[-1]
+    code, out, _ = tg_command("train", "--resume", "run", "--epochs", 4, "--quiet")
+    assert code == 0 and out.startswith("miou ")
+    assert tg_command("report", "run")[0] == 0
+
+
 @pytest.mark.parametrize("options, words", [
-    (["--data", "digit"], ["no data set 'digit'", "digits, mnist, fashion_mnist", "Did you mean digits?"]),
+    (["--data", "digit"],
+     ["no data set 'digit'", "digits, mnist, fashion_mnist, digit_scenes", "Did you mean digits"]),
     (["--model", "lenett"], ["no model 'lenett'", "Did you mean lenet"]),
     (["--lr", "nan"], ["--lr", "nan is not a positive number"]),
     (["--lr", "-1"], ["--lr", "not a positive number"]),
@@ -190,7 +228,7 @@ def test_a_finished_run_resumed_prints_its_accuracy_again(tg_command, trained):
     (["--data-dir", "."], ["--data-dir", "inside the package"]),
     (["--speed", "9"], ["--speed"]),
     (["surplus"], ["surplus"]),
-    (["--resume", "x", "--epochs", "9"], ["--resume goes on with the run's own settings; leave out --epochs"]),
+    (["--resume", "x", "--lr", "0.1"], ["--resume goes on with the run's own settings; leave out --lr"]),
     (["--resume", "x", "--out", "y"], ["leave out --out"]),
 ])  # fmt: skip
 def test_a_wrong_command_line_is_one_line_and_exit_code_2(tg_command, options, words):
@@ -275,8 +313,6 @@ def test_predict_refuses_what_it_cannot_read(tg_command, trained):
 
 
 def test_a_run_without_weights_or_with_others_is_refused(tg_command, trained):
-    import shutil
-
     shutil.copytree(trained, "copy")
     tg.save("copy/model.safetensors", {"other": np.zeros(3)})
     result = tg_command("predict", "copy", "--data", "digits")

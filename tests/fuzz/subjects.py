@@ -156,8 +156,8 @@ CALLS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "tg.explain_grad": lambda _: {"t": (x := leaf(2)), "loss": cube(x).sum()},
     "tg.eye": lambda _: {"n": 2, "m": 3, "dtype": np.float32},
     "tg.fit": lambda _: {"model": net(), "data": samples(), "validation": samples(), "epochs": 1, "batch_size": 2,
-                         "lr": 0.1, "optimizer": None, "schedule": None, "loss": None, "metrics": None, "seed": 0,
-                         "accumulate": 1, "ema": None, "early_stop": None, "on_epoch": None, "on_step": None},
+                         "lr": 0.1, "optimizer": "adam", "schedule": None, "loss": None, "metrics": None, "seed": 0,
+                         "accumulate": 1, "callbacks": []},
     "tg.full": lambda _: {"shape": (2, 3), "value": 1.5, "dtype": np.float32},
     "tg.functional_call": lambda _: {"*": [m := net(), m.state_dict(), X]},
     "tg.fork_rng": lambda _: {"seed": 3},
@@ -235,7 +235,7 @@ CALLS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "tg.randn": lambda _: {"*": [2, 3], "rng": 0, "dtype": np.float32},
     "tg.rot90": lambda _: {"x": leaf(2, 3), "k": 1, "axes": (0, 1)},
     "tg.op": lambda _: {"fn": cube, "name": "fuzzed", "aux": (), "broadcasts": False, "samples": ()},
-    "tg.predict": lambda _: {"model": net(), "images": X, "batch_size": 2},
+    "tg.predict": lambda _: {"model": net(), "inputs": X, "batch_size": 2},
     "tg.profile": lambda _: {},
     "tg.scope": lambda _: {"name": "part"},
     "tg.separable_conv2d": lambda _: {"x": leaf(2, 5, 5, 3), "depthwise": array(3, 3, 3, 1),
@@ -406,7 +406,14 @@ CALLS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "insight.check_independence": lambda _: {"model": net(), "x": X, "seed": 0},
     "insight.check_overfit": lambda _: {"model": net(), "x": X, "labels": LABELS, "steps": 2, "lrs": (0.1,)},
     "insight.check_start_loss": lambda _: {"model": net(), "x": X, "labels": LABELS, "tolerance": 0.3},
-    "train.accuracy": lambda _: {"outputs": array(4, 2), "labels": LABELS},
+    "plots.segmentation": lambda _: {"images": X, "labels": np.zeros((4, 8, 8), int),
+                                     "predictions": np.ones((4, 8, 8), int), "n": 1, "classes": ["a", "b"]},
+    "train.AverageWeights": lambda _: {"ema": optim.EMA(net())},
+    "train.Checkpoint": lambda folder: {"run": tg.Run(folder / "kept", {}), "every": 2},
+    "train.EarlyStop": lambda _: {"patience": 2, "monitor": "loss", "mode": "min", "min_delta": 0.5},
+    **{f"train.{name}": lambda _: {"outputs": array(4, 2), "labels": LABELS, "ignore_index": 7}
+       for name in ("accuracy", "f1", "miou", "top5")},
+    **{f"train.{name}": lambda _: {"outputs": array(4, 2), "targets": array(4, 2)} for name in ("mae", "mse")},
 }  # fmt: skip
 
 # methods: name -> what has it, and right arguments
@@ -461,6 +468,10 @@ METHODS: dict[str, tuple[Callable[[Path], Any], Callable[[Path], dict[str, Any]]
 
 LEFT_OUT = {
     "tg.set_default_dtype": "changes what later calls make; tests/autodiff/test_default_dtype.py passes wrong ones",
+    "train.Callback": "has no arguments, and methods that do nothing",
+    "train.Progress": "has no arguments",
+    "train.Training": "is what fit gives to callbacks, not made by users",
+    "train.from_counts": "makes a metric of any two functions, which are the user's",
     "tg.Op": "by tg.op",
     "tg.report": "writes a whole page; its arguments are those of Run.open",
     **dict.fromkeys(("init.fans", "init.draw"), "is called by layers, with their names"),

@@ -20,12 +20,12 @@ from PIL import Image
 
 import tinygrad_cnn as tg
 from tinygrad_cnn.cli import main
+from tinygrad_cnn.core.tensor import plain
 from tinygrad_cnn.pages import play
 from tinygrad_cnn.pages.play.player import Player, PlayError
 from tinygrad_cnn.pages.play.routes import routes
 from tinygrad_cnn.pages.server import Refused, Server
 from tinygrad_cnn.train import predict
-from tinygrad_cnn.train.evaluation import plain
 
 pytestmark = pytest.mark.level("default")
 

@@ -207,8 +207,12 @@ def test_fit_calls_it(tmp_path):
     run = Run.create(tmp_path / "run")
     words = []
     with Live(run, 2) as live:
-        tg.fit(model, data, epochs=2, batch_size=10, run=run, progress=False, on_epoch=live.on_epoch,
-               on_step=lambda r: (live.on_step(r), words.append(state(live)["words"])))  # fmt: skip
+
+        class Words(tg.train.Callback):
+            def on_step(self, training):
+                words.append(state(live)["words"])
+
+        tg.fit(model, data, epochs=2, batch_size=10, run=run, progress=False, callbacks=[live, Words()])
         assert words == ["epoch 1 of 2, 50% of it", "epoch 1 of 2, 100% of it", "epoch 2 of 2, 50% of it",
                          "epoch 2 of 2, 100% of it"]  # fmt: skip
         assert state(live)["words"] == "epoch 2 of 2 is over"

@@ -53,7 +53,7 @@ def test_figures_show_themselves_in_a_notebook():
 def test_fit_is_watched_and_the_recording_round_trips(net):
     watch = plots.Watch(net, bins=10)
     assert watch.record(0) is None
-    history = tg.fit(net, ArrayDataset(IMAGES, LABELS), epochs=3, batch_size=8, on_epoch=watch, progress=False)
+    history = tg.fit(net, ArrayDataset(IMAGES, LABELS), epochs=3, batch_size=8, callbacks=[watch], progress=False)
     assert len(history) == 3 and history.stopped == "finished"  # what a Watch returns stops nothing
     assert [r["epoch"] for r in watch.records] == [0, 1, 2, 3]
     assert not watch.records[0]["gradients"] and set(watch.records[1]["gradients"]) == set(dict(net.named_parameters()))
@@ -99,7 +99,7 @@ def test_what_is_not_finite_is_counted_and_drawn(net, tmp_path):
 
 def test_histograms_choose_layers(net, tmp_path):
     watch = plots.Watch(net)
-    tg.fit(net, ArrayDataset(IMAGES, LABELS), epochs=2, on_epoch=watch, progress=False)
+    tg.fit(net, ArrayDataset(IMAGES, LABELS), epochs=2, callbacks=[watch], progress=False)
 
     def shown(figure):
         return [ax.get_title(loc="left") for ax in figure.axes[::2]]
@@ -135,7 +135,7 @@ def test_rebinning_keeps_every_value():
         (lambda m: plots.Watch.from_json({"format": "tinygrad-cnn watch 1", "bins": 3, "records": [{"epoch": 1,
          "weights": {"a": {"histogram": {"low": 1, "high": 0, "counts": [1]}}}, "gradients": {}}]}),
          ValueError, "damaged.*from 1 to 0"),
-        (lambda m: plots.histograms(plots.Watch(m)), ValueError, "nothing was recorded.*on_epoch=watch"),
+        (lambda m: plots.histograms(plots.Watch(m)), ValueError, "nothing was recorded.*callbacks=.watch"),
     ],
 )  # fmt: skip
 def test_the_recorder_says_what_is_wrong(net, call, error, words):

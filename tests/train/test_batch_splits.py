@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_cnn as tg
-from tinygrad_cnn.train.evaluation import accuracy
+from tinygrad_cnn.train import accuracy
 
 R = np.random.default_rng(0)
 X = R.normal(size=(11, 4, 4, 1)).astype(np.float32)

@@ -146,7 +146,8 @@ def test_fit_changes_nothing_outside_of_effects(schedule):
     loader = data.DataLoader(data.ArrayDataset(IMAGES, LABELS), 3, shuffle=True)
     watch = Watch(net, adam, schedule=rates, ema=ema, loader=loader)
     with observing_effects(watch):
-        tg.fit(net, loader, optimizer=adam, schedule=rates, ema=ema, epochs=3, accumulate=2, early_stop=1,
+        tg.fit(net, loader, optimizer=adam, schedule=rates, epochs=3, accumulate=2,
+               callbacks=[tg.train.AverageWeights(ema), tg.train.EarlyStop(1)],
                validation=data.ArrayDataset(IMAGES[:6], LABELS[:6]), progress=False)  # fmt: skip
     watch.compare("after the last effect")
     assert watch.stray == []

@@ -101,8 +101,8 @@ def test_fit_leaves_frozen_parts_as_they_are():
 @pytest.mark.parametrize("model_is", ["frozen as the run began", "as the run left it"])
 def test_a_run_that_thaws_on_the_way_goes_on_thawed(tmp_path, model_is):
     def thaw(model):
-        def at(row):
-            if row["epoch"] == 2:
+        def at(training):
+            if training.epoch == 2:
                 model.conv.unfreeze(), model.norm.unfreeze()
 
         return at
@@ -114,7 +114,7 @@ def test_a_run_that_thaws_on_the_way_goes_on_thawed(tmp_path, model_is):
             getattr(model, name).freeze()
         optimizer = optim.Adam(model.parameters(), lr=0.01)
         fit(model, DATA, epochs=epochs, batch_size=5, optimizer=optimizer, progress=False, run=run,
-            on_epoch=thaw(model))  # fmt: skip
+            callbacks=[thaw(model)])  # fmt: skip
         return model
 
     want = trained(None, 5)

@@ -97,7 +97,7 @@ def test_values_that_are_not_finite_are_left_out(tmp_path):
     model.weight.assign(np.array([[1, np.nan], [np.inf, 2]], np.float32))
     model.bias.assign(np.full(2, np.nan, np.float32))
     with TensorBoard(tmp_path / "board", model) as board:
-        board({"epoch": 1, "step": 10, "loss": float("nan"), "val_f1": 0.5})
+        board.write({"epoch": 1, "step": 10, "loss": float("nan"), "val_f1": 0.5})
     kept = histograms(tmp_path / "board")
     assert kept.keys() == {("weights/weight", 1)} and kept["weights/weight", 1].num == 2
     assert scalars(tmp_path / "board")["f1/validation"] == [(1, 0.5)]

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from .. import plots
+from ..train import Callback, Training
 from ..train.run_folder import WATCH, Run
 from .browser import open_page
 
@@ -38,25 +39,45 @@ def check(live: bool, tensorboard: bool) -> None:
         raise click.ClickException(f"{'--tensorboard' if tensorboard else '--live'}: {error}") from None
 
 
+class Recorder(Callback):
+    """Records weights and gradients, in a long training not of every epoch, and writes the recording into the run."""
+
+    def __init__(self, run: Run, model: Any) -> None:
+        self.run, self.watch = run, _recording(run, model)
+        self._written = time.monotonic()
+
+    def on_epoch(self, training: Training) -> None:
+        """Record, and write if the last time is long ago."""
+        every = max(1, math.ceil(training.epochs / MOST_RECORDS))
+        if training.epoch % every == 0 or training.epoch in (1, training.epochs):
+            self.watch.record(training.epoch)
+        if time.monotonic() - self._written > PAUSE:
+            self.keep()
+
+    def keep(self) -> None:
+        """Write the recording into the run."""
+        self._written = time.monotonic()
+        if self.watch.records:
+            self.run.write(WATCH, json.dumps(self.watch.to_json(), separators=(",", ":")) + "\n")
+
+
 class Observers:
-    """A context around the training; `on_epoch` and `on_step` are what `fit` calls."""
+    """A context around the training; `callbacks` are what `fit` calls."""
 
     def __init__(self, run: Run, model: Any, *, live: bool, tensorboard: bool, quiet: bool, about: str) -> None:
-        self.run, self.epochs = run, run.config["epochs"]
-        self.watch = _recording(run, model)
-        self._every = max(1, math.ceil(self.epochs / MOST_RECORDS))
-        self._written = time.monotonic()
-        self._board: Any = None
+        self.recorder = Recorder(run, model)
+        self.callbacks: list[Any] = [self.recorder]
         self.live: Any = None
         self._stack = ExitStack()
         if tensorboard:
             from ..train.tensorboard import TensorBoard
 
-            self._board = self._stack.enter_context(TensorBoard(run.folder(TENSORBOARD), model))
+            self.callbacks.append(self._stack.enter_context(TensorBoard(run.folder(TENSORBOARD), model)))
         if live:
             from ..pages.live import Live
 
-            self.live = self._stack.enter_context(Live(run, self.epochs, about=about))
+            self.live = self._stack.enter_context(Live(run, run.config["epochs"], about=about))
+            self.callbacks.append(self.live)
             click.echo(f"live: {self.live.url}", err=quiet)
             if sys.stdout is not None and sys.stdout.isatty() and open_page(self.live.url):
                 self.live.expect()
@@ -66,29 +87,6 @@ class Observers:
 
     def __exit__(self, *_: Any) -> None:
         self._stack.close()
-
-    @property
-    def on_step(self) -> Any:
-        """What `fit` calls after each step; None if nobody wants to know."""
-        return self.live and self.live.on_step
-
-    def on_epoch(self, row: dict[str, float]) -> None:
-        """Take a row of the history."""
-        epoch = int(row["epoch"])
-        if epoch % self._every == 0 or epoch in (1, self.epochs):
-            self.watch(row)
-        if self._board is not None:
-            self._board(row)
-        if self.live is not None:
-            self.live.on_epoch(row)
-        if time.monotonic() - self._written > PAUSE:
-            self.keep()
-
-    def keep(self) -> None:
-        """Write the recording of weights and gradients into the run."""
-        self._written = time.monotonic()
-        if self.watch.records:
-            self.run.write(WATCH, json.dumps(self.watch.to_json(), separators=(",", ":")) + "\n")
 
 
 def _recording(run: Run, model: Any) -> plots.Watch:

@@ -12,8 +12,8 @@ import numpy as np
 from .. import ops
 from ..data import load_image
 from ..data.prepare import prepare
+from ..train import evaluate, recipes
 from ..train import predict as outputs
-from ..train import recipes
 from ..train.run_folder import Run
 
 SHOWN = 3  # classes in a line
@@ -37,9 +37,11 @@ def predict(folder: Path, images: Sequence[Path], data: str | None, data_dir: Pa
 
 
 def _words(logits: np.ndarray, classes: Sequence[str]) -> str:
-    """The likeliest classes and their probabilities."""
+    """The likeliest classes and their probabilities, or the most frequent ones of an image's pixels."""
     p = ops.softmax(logits)
-    best = np.argsort(-p)[:SHOWN]
+    if p.ndim > 1:  # of a segmentation: how many of the pixels
+        p = np.bincount(p.argmax(axis=-1).ravel(), minlength=len(classes)) / p[..., 0].size
+    best = np.argsort(-p, kind="stable")[:SHOWN]
     return ", ".join(f"{classes[k]} {p[k]:.1%}" for k in best)
 
 
@@ -52,6 +54,10 @@ def _data_set(model: Any, run: Run, name: str, data_dir: Path | None) -> None:
             f"predict: {name} has images of {tuple(test.image_shape)}, the network of {run.path} takes "
             f"{tuple(run.config['input_shape'])}. Name the data set it was trained on: {run.config['data']}."
         )
+    if test.targets.ndim > 1:
+        found = evaluate(model, test, metrics=recipes.RECIPES[name].metrics)
+        click.echo("\n".join(f"{metric} {value:.4f}" for metric, value in found.items()))
+        return
     guesses = outputs(model, test.images).argmax(axis=-1)
     classes = run.config["classes"]
     for k in np.flatnonzero(guesses != test.labels):

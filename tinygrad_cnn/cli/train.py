@@ -10,13 +10,14 @@ import numpy as np
 
 from .. import graphs, optim, plots
 from ..data import DataLoader
-from ..train import fit, predict, recipes
+from ..train import evaluate, fit, predict, recipes
 from ..train.history import History
 from ..train.run_folder import Run
 from . import observers
 from .threads import set_threads
 
-SETTINGS = ("data", "data_dir", "model", "epochs", "batch_size", "lr", "seed")
+SETTINGS = ("data", "data_dir", "model", "batch_size", "lr", "seed")  # of a run, which stay; more epochs extend it
+SHOWN = 6  # images with their masks in a picture
 
 
 def train(
@@ -27,7 +28,7 @@ def train(
     say = (lambda _: None) if quiet else click.echo
     observers.check(live, tensorboard)
     if resume is not None:
-        run = _resumed(resume, out, given)
+        run = _resumed(resume, out, given, say)
         threads = threads or run.config["threads"]  # the order of a BLAS's sums may depend on it
         parts = recipes.load(run.config["data"], _path(run.config["data_dir"]))
     else:
@@ -88,13 +89,22 @@ def _configure(given: dict[str, Any]) -> tuple[dict[str, Any], tuple[Any, Any]]:
     return config, parts
 
 
-def _resumed(path: Path, out: Path | None, given: dict[str, Any]) -> Run:
-    """The run to go on with; its settings are its own."""
+def _resumed(path: Path, out: Path | None, given: dict[str, Any], say: Any) -> Run:
+    """The run to go on with; its settings are its own, but for more epochs."""
     more = [name for name in SETTINGS if given[name] is not None] + ["out"] * (out is not None)
     if more:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in more)
         raise click.UsageError(f"--resume goes on with the run's own settings; leave out {options}.")
-    return Run.open(path)
+    run, wished = Run.open(path), given["epochs"]
+    over, had = run.epochs(), run.config["epochs"]
+    if wished is not None and wished < over:
+        raise click.UsageError(f"{path} has {over} epochs behind it; --epochs {wished} is fewer. Ask for more.")
+    if wished is not None and wished != had:
+        run.change(epochs=wished)
+    elif over >= had:
+        say(f"{path} is finished after {over} epoch{'s' * (over != 1)}; "
+            f"to go on with it: tinygrad-cnn train --resume {path} --epochs {2 * over}")  # fmt: skip
+    return run
 
 
 def _path(text: str | None) -> Path | None:
@@ -108,10 +118,16 @@ def _fit(model: Any, parts: tuple[Any, Any], run: Run, watching: Any, quiet: boo
     optimizer = optim.Adam(model.parameters(), config["lr"])
     warmup = max(1, steps // 20)
     schedule = optim.WarmupLR(optim.CosineLR(optimizer, max(1, steps - warmup)), warmup)
+    metrics = recipes.RECIPES[config["data"]].metrics
     return fit(
         model, loader, validation=parts[1], epochs=config["epochs"], optimizer=optimizer, schedule=schedule,
-        progress=not quiet, run=run, on_epoch=watching.on_epoch, on_step=watching.on_step,
+        metrics=metrics, progress=not quiet and not _is_over(run), run=run, callbacks=watching.callbacks,
     )  # fmt: skip
+
+
+def _is_over(run: Run) -> bool:
+    """Whether there is nothing left to train, which has been said already."""
+    return run.epochs() >= run.config["epochs"]
 
 
 def _draw(run: Run, model: Any, say: Any) -> None:
@@ -129,11 +145,11 @@ def _draw(run: Run, model: Any, say: Any) -> None:
 
 def _report(run: Run, watching: Any, say: Any, **known: Any) -> None:
     """The page of the run; a report must not fail a training, so what goes wrong is said in a line."""
-    watching.keep()
+    watching.recorder.keep()
     try:
         from ..pages.report.writing import report
 
-        made = report(run, watch=watching.watch, **known)
+        made = report(run, watch=watching.recorder.watch, **known)
         if made.missing_line:
             say(f"report.html: {made.missing_line}")
     except Exception as error:
@@ -144,18 +160,28 @@ def _report(run: Run, watching: Any, say: Any, **known: Any) -> None:
 
 def _finish(run: Run, model: Any, test: Any, history: History, watching: Any, say: Any) -> None:
     """Pictures of the training, and the last words."""
-    predictions = predict(model, test.images).argmax(axis=-1)
+    found = evaluate(model, test, metrics=recipes.RECIPES[run.config["data"]].metrics)
+    result, picture = _picture(run, model, test)
     try:
-        curves = plots.curves(history)
-        matrix = plots.confusion_matrix(test.labels, predictions, run.config["classes"])
-        run.draw("curves.png", curves.savefig)
-        run.draw("confusion.png", matrix.savefig)
+        run.draw("curves.png", plots.curves(history).savefig)
+        run.draw(f"{result}.png", picture().savefig)
     except ImportError as error:
-        say(f"curves.png and confusion.png were left out: {error}")
+        say(f"curves.png and {result}.png were left out: {error}")
     _report(run, watching, say, model=model, test=test, history=history)
-    say(f"the run is in {run.path}: weights, metrics, the graph, curves, the confusion matrix")
+    what = "the confusion matrix" if result == "confusion" else result
+    say(f"the run is in {run.path}: weights, metrics, the graph, curves, {what}")
     say(f"all of it on one page: {run.path / 'report.html'}")
     say(f"try next: tinygrad-cnn predict {run.path} --data {run.config['data']}")
     say(f"          tinygrad-cnn draw {run.path}")
     say("          tinygrad-cnn check conv2d")
-    click.echo(f"accuracy {np.mean(predictions == test.labels):.4f}")
+    click.echo(f"{[*found][-1]} {[*found.values()][-1]:.4f}")
+
+
+def _picture(run: Run, model: Any, test: Any) -> tuple[str, Any]:
+    """The picture of what the network says about held-out images: its name, and what draws it."""
+    classes = run.config["classes"]
+    if isinstance(test.targets, np.ndarray) and test.targets.ndim > 1:
+        images, labels = test.batch(range(min(len(test), SHOWN)))
+        return "masks", lambda: plots.segmentation(images, labels, predict(model, images).argmax(-1), classes=classes)
+    guesses = predict(model, test.images).argmax(axis=-1)
+    return "confusion", lambda: plots.confusion_matrix(test.labels, guesses, classes)

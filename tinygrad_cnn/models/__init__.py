@@ -41,6 +41,7 @@ _BUILDERS: dict[str, Callable[..., Sequential | UNet]] = {
     "mobilenet_v2": mobilenet_v2,
     "efficientnet_lite0": efficientnet_lite0,
     "unet": unet,
+    "unet_small": partial(unet, width=16, depth=3),
 }
 names: tuple[str, ...] = tuple(_BUILDERS)
 

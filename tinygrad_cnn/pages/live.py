@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from ..autodiff.numbers import whole
 from ..insight.numbers import duration
 from ..train.history import History, Row
 from ..train.run_folder import REPORT, Run
+from ..train.training import Training
 from .rendering import render
 from .report import sections as parts
 from .report.facts import Facts, read_history
@@ -29,9 +31,9 @@ class Live:
 
     ::
 
-        with Live(run, epochs=10) as live:
+        with Live(run) as live:
             print(live.url)
-            fit(model, data, run=run, epochs=10, on_epoch=live.on_epoch, on_step=live.on_step)
+            fit(model, data, run=run, epochs=10, callbacks=[live])
             report(run)
             live.finish()
 
@@ -39,8 +41,9 @@ class Live:
     When training is over, the page goes on to the run's report.
     """
 
-    def __init__(self, run: Run, epochs: int, *, about: str = "") -> None:
-        self.run, self.epochs, self.about = run, whole("Live", "epochs", epochs), about
+    def __init__(self, run: Run, epochs: int | None = None, *, about: str = "") -> None:
+        self.run, self.about = run, about
+        self.epochs = None if epochs is None else whole("Live", "epochs", epochs)  # `fit` says how many there are
         self._rows: list[Row] = list(read_history(run))
         self._now: Row | None = None  # of the epoch under way
         self._done = False
@@ -63,14 +66,21 @@ class Live:
         """A browser was asked to open the page: a short training waits for it at its end."""
         self._asked = time.monotonic()
 
-    def on_step(self, row: Row) -> None:
-        """Take the row of the epoch under way, as `fit` gives it."""
-        self._now = row
+    def on_start(self, training: Training) -> None:
+        """Take over how many epochs there are."""
+        self.epochs = training.epochs
 
-    def on_epoch(self, row: Row) -> None:
+    def on_step(self, training: Training | Row) -> None:
+        """Take the row of the epoch under way, from a `Training`, or, as before there was one, itself."""
+        if isinstance(training, Mapping):
+            self._now = training
+        else:
+            self._now = {**training.row, "share": training.share}
+
+    def on_epoch(self, training: Training | Row) -> None:
         """Take the row of an epoch that is over."""
         self._now = None
-        self._rows.append(row)
+        self._rows.append(training if isinstance(training, Mapping) else training.row)
 
     def finish(self) -> None:
         """Training is over and its report written: wait until a page that looks on has it, for seconds at most."""
@@ -91,14 +101,15 @@ class Live:
         rows, now = list(self._rows), self._now
         over = len(rows) + (now["share"] if now else 0.0)
         return json_response({
-            "done": self._done and (self.run.path / REPORT).exists(), "share": min(1.0, over / self.epochs),
+            "done": self._done and (self.run.path / REPORT).exists(),
+            "share": min(1.0, over / self.epochs) if self.epochs else 0.0,
             "words": self._words(rows, now), "body": self._body(rows, now),
         })  # fmt: skip
 
     def _words(self, rows: list[Row], now: Row | None) -> str:
         if self._done:
             return f"finished after {len(rows)} epochs"
-        if now is None:
+        if now is None or self.epochs is None:
             return f"epoch {len(rows)} of {self.epochs} is over" if rows else "training begins"
         return f"epoch {int(now['epoch'])} of {self.epochs}, {now['share']:.0%} of it"
 
@@ -119,7 +130,7 @@ class Live:
         """How long it will take, from the epochs so far."""
         done = len(rows) + (now["share"] if now else 0.0)
         spent = sum(row.get("seconds", 0.0) for row in [*rows, *([now] if now else [])])
-        if self._done or done < 0.05 or not math.isfinite(spent):
+        if self._done or self.epochs is None or done < 0.05 or not math.isfinite(spent):
             return []
         return [("time left, about", duration(max(0.0, spent / done * (self.epochs - done))))]
 

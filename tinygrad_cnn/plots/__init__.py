@@ -5,6 +5,7 @@ from .banks import *
 from .examples import *
 from .landscape import *
 from .lr_range import *
+from .masks import *
 from .mistakes import *
 from .receptive import *
 from .screen import *

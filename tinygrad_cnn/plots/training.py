@@ -20,17 +20,20 @@ if TYPE_CHECKING:
 __all__ = ["confusion_matrix", "curves"]
 
 TRAINING, VALIDATION = figures.BLUE, figures.VERMILION  # line styles differ as well
-KINDS = ("loss", "accuracy")
+KINDS = {  # what is drawn, and what its axis says; the others are shares, from 0 to 1
+    "loss": "mean cross-entropy (nats)", "accuracy": "images classified correctly", "miou": "intersection over union",
+    "f1": "mean F1 of the classes", "top5": "label among the five likeliest",
+}  # fmt: skip
 
 
 @named
 @picture(lambda: ([{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0}],), options={"only": "loss"})
 def curves(history: Iterable[Mapping[str, Any]], *, only: str | None = None, ax: Axes | None = None) -> Figure:
-    """Loss and accuracy by epoch, for training and validation where there are such columns.
+    """Loss, accuracy, miou, f1 and top5 by epoch, for training and validation, as far as there are such columns.
 
     `history` has one mapping per epoch, as the rows of metrics.csv: "epoch" (else they are counted from 1), "loss",
-    "accuracy", "val_loss", "val_accuracy"; numbers or their text.  What is missing or not finite leaves a gap.
-    ``only="loss"`` or ``"accuracy"`` draws that one; then `ax` may be the axes to draw it in.
+    "accuracy", "val_loss", "val_accuracy", ...; numbers or their text.  What is missing or not finite leaves a gap.
+    ``only="loss"`` or another of them draws that one; then `ax` may be the axes to draw it in.
 
     Raises
     ------
@@ -79,15 +82,15 @@ def _column(rows: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
 
 
 def _dress(ax: Axes, kind: str, epochs: np.ndarray) -> None:
-    """Title, units, grid and legend; accuracy in percent, whole epochs only."""
+    """Title, units, grid and legend; shares in percent, whole epochs only."""
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    ax.set_title(kind.capitalize(), loc="left", fontsize=12, fontweight="bold")
-    ax.set_ylabel("mean cross-entropy (nats)" if kind == "loss" else "images classified correctly", fontsize=9)
+    ax.set_title("mIoU" if kind == "miou" else kind.capitalize(), loc="left", fontsize=12, fontweight="bold")
+    ax.set_ylabel(KINDS[kind], fontsize=9)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(epochs) == 1:
         ax.set_xlim(epochs[0] - 1, epochs[0] + 1)
-    if kind == "accuracy":
+    if kind != "loss":
         ax.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     figures.plain_axes(ax)
     if ax.lines:

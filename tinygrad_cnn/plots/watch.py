@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,21 +29,21 @@ class Watch:
 
     ::
 
-        watch = tg.plots.Watch(model)
-        tg.fit(model, data, epochs=10, on_epoch=watch)
+        watch = tg.plots.Watch()
+        tg.fit(model, data, epochs=10, callbacks=[watch])
         tg.plots.histograms(watch).savefig("weights.png")
 
         text = json.dumps(watch.to_json())                        # for a file of the run
         watch = tg.plots.Watch.from_json(json.loads(text), model)   # a resumed run goes on recording
 
-    Called with a row of `fit`'s history it records under the row's "epoch"; in a loop of your own call
+    As a callback of `fit` it records after each epoch, and a run keeps its records; in a loop of your own call
     ``watch.record(epoch)`` before `zero_grad`.  Gradients are those that `.grad` holds at that time: in `fit`, of the
     epoch's last update.  A parameter without a gradient has no record of it.  An epoch that is recorded twice has
     its last record.
 
     Parameters
     ----------
-    model : the Module to watch; None for a recording that is only read.
+    model : the Module to watch; None for the one that `fit` trains, or for a recording that is only read.
     bins : of each histogram, which reaches from the smallest to the largest finite value of its epoch.
 
     Attributes
@@ -58,11 +59,32 @@ class Watch:
         self.bins = whole("Watch", "bins", bins, 2)
         self.records: list[dict[str, Any]] = []
 
+    def on_start(self, training: Any) -> None:
+        """Watch the model that is trained, unless another was given."""
+        if self.model is None:
+            self.model = training.model
+
+    def on_epoch(self, training: Any) -> None:
+        """Record the epoch that has ended."""
+        self.record(training.epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The records, which a run's checkpoint keeps."""
+        return self.to_json()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from the records of another time."""
+        self.records = Watch.from_json(state).records
+
     def __call__(self, row: Mapping[str, Any]) -> None:
-        """Record under ``row["epoch"]``, as `fit` calls it after each epoch.  Returns None, so training goes on."""
+        """Record under ``row["epoch"]``; the former way in which `fit` called it."""
         if not isinstance(row, Mapping) or "epoch" not in row:
             raise TypeError(f"Watch: is called with a row that has an 'epoch', got {describe(row)}. "
                             "In a loop of your own call watch.record(epoch).")  # fmt: skip
+        warnings.warn(
+            "Watch: calling it with a row is deprecated and will be removed in the next release. Use "
+            "fit(callbacks=[watch]), or watch.record(epoch).", DeprecationWarning, stacklevel=2,
+        )  # fmt: skip
         self.record(int(row["epoch"]))
 
     def record(self, epoch: int) -> None:
@@ -149,7 +171,7 @@ def histograms(watch: Any, *, layers: Any = None, biases: bool = False) -> Any:
     """
     recording = watch if isinstance(watch, Watch) else Watch.from_json(watch)
     if not recording.records:
-        raise ValueError("histograms: nothing was recorded. Train with on_epoch=watch for at least one epoch.")
+        raise ValueError("histograms: nothing was recorded. Train with callbacks=[watch] for at least one epoch.")
     names = _chosen(recording, layers, biases)
     shown, left_out = names[:MOST], len(names) - MOST
     epochs = [entry["epoch"] for entry in recording.records]

@@ -2,71 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from types import SimpleNamespace
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 
 from ..autodiff.calls import named
-from ..autodiff.kinds import Array, Whole
-from ..autodiff.means import divides_by, with_divisor
+from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
 from ..core import Tensor, no_grad
 from ..core.tensor import plain
-from ..data import DataLoader
-from ..data.dataset import Samples
+from ..data import ArrayDataset, DataLoader
+from ..data.batches import inputs_and_targets
 from ..insight.evaluation import evaluating, outputs_for
-from ..ops import softmax_cross_entropy
+from .former import former
+from .meter import Meter
+from .metrics import Metric
+from .names import loss_of, metrics_of
+from .source import Data, batches_of
+from .step import examples_in, forward
+from .structure import arrays, call, joined
 
-Metric = Callable[[np.ndarray, np.ndarray], float]
+Loss: TypeAlias = str | type | Callable[..., Any] | None
+Metrics: TypeAlias = str | Metric | Iterable[str | Metric] | Mapping[str, str | Metric] | None
 
 
+@overload
+def predict(model: Callable[..., Any], inputs: Tensor | np.ndarray, *, batch_size: Whole = 256) -> np.ndarray: ...
+@overload
+def predict(model: Callable[..., Any], inputs: Any, *, batch_size: Whole = 256) -> Any: ...
+@former(images="inputs")
 @named
-def accuracy(outputs: np.ndarray, labels: np.ndarray, *, ignore_index: int | None = None) -> float:
-    """The share of rows whose largest output is the label's.  outputs (...,C) · labels (...) or (...,C) -> [0, 1]
+def predict(model: Callable[..., Any], inputs: Any, *, batch_size: Whole = 256) -> Any:
+    """The model's outputs for all inputs, in evaluation mode, nothing recorded.
 
-    Rows with the label `ignore_index` do not count; of no rows the accuracy is 0.  As a metric of `fit`:
-    ``metrics={"accuracy": functools.partial(tg.train.accuracy, ignore_index=255)}``.
-    """
-    if np.ndim(labels) == np.ndim(outputs):
-        labels = np.argmax(labels, axis=-1)
-    right = np.argmax(outputs, axis=-1) == labels
-    right = right if ignore_index is None else right[labels != ignore_index]
-    divides_by(right.size)
-    return float(np.mean(right)) if right.size else 0.0
+    Parameters
+    ----------
+    inputs : an array (N, ...), such as images (N,H,W,C); a tuple of arrays for a model of several inputs, or a dict of
+        arrays for one that takes them by name; or whatever else `evaluate` takes, whose targets are not used.
+    batch_size : how many go through the model at a time.
 
-
-@named
-def predict(model: Callable[..., Any], images: Tensor | Array, *, batch_size: Whole = 256) -> np.ndarray:
-    """The model's outputs (logits) for images (N,H,W,C), in evaluation mode, nothing recorded -> (N, ...).
+    Returns
+    -------
+    An array (N, ...), such as logits, or the structure of arrays that the model returns.
 
     >>> logits = tg.predict(model, images)
     >>> logits.shape, logits.argmax(axis=1).shape
     ((16, 10), (16,))
     """
-    images, batch_size = plain(images), whole("predict", "batch_size", batch_size)
-    if images.ndim == 0:
-        raise ValueError("predict: images must be an array (N, H, W, C), got a number.")
-    return outputs_for(model, images, batch_size)
+    batch_size = whole("predict", "batch_size", batch_size)
+    if isinstance(inputs, (Tensor, np.ndarray, np.generic)):
+        inputs = plain(inputs)
+        if inputs.ndim == 0:
+            raise ValueError("predict: inputs must be an array, such as images (N, H, W, C), got a number.")
+        if not len(inputs):  # one empty batch says what shape no outputs have
+            return outputs_for(model, inputs, batch_size)
+        parts: Iterable[Any] = (inputs[k : k + batch_size] for k in range(0, len(inputs), batch_size))
+    else:
+        if isinstance(inputs, (tuple, Mapping)):
+            inputs = ArrayDataset(arrays(inputs))
+        batches = batches_of("predict", inputs, batch_size, seed=0)
+        parts = (inputs_and_targets(batch)[0] for batch in batches)
+    with evaluating(model), no_grad():
+        return joined([arrays(call(model, part)) for part in parts])
 
 
 @named
 def evaluate(
     model: Callable[..., Any],
-    data: Samples | DataLoader,
+    data: Data | DataLoader,
     *,
-    loss: Callable[[Any, Any], Any] | None = None,
-    metrics: Mapping[str, Metric] | None = None,
+    loss: Loss = None,
+    metrics: Metrics = None,
     batch_size: Whole = 256,
 ) -> dict[str, float]:
     """The loss and the metrics of a model on a whole data set.
 
     Parameters
     ----------
-    data : a Dataset or a DataLoader of (inputs, labels).
-    loss : function of (outputs, labels) that gives a mean; default `softmax_cross_entropy`.  The mean over the data set
-        does not depend on `batch_size`, also where class weights or ignored labels make rows count differently.
-    metrics : functions of (outputs, labels) on the whole set, by name; default accuracy, for the default loss.
+    data, loss, metrics : as for `fit`.  The mean of the loss over the data set does not depend on `batch_size`, also
+        where class weights or ignored labels make rows count differently.  Metrics are of the whole set: those with
+        counts add these up; for others all outputs and targets are put together, which takes their memory.
 
     Returns
     -------
@@ -75,35 +92,25 @@ def evaluate(
     Raises
     ------
     ValueError : the data set is empty.
+    TypeError : the targets are not classes, and no loss is given.
 
     Examples
     --------
     >>> found = tg.evaluate(model, test)
     >>> sorted(found), 0 <= found["accuracy"] <= 1
     (['accuracy', 'loss'], True)
+    >>> found = tg.evaluate(model, test, metrics=["top5", "f1"])
+    >>> sorted(found)
+    ['f1', 'loss', 'top5']
     """
-    loss, metrics = defaults(loss, metrics)
-    loader = data if isinstance(data, DataLoader) else DataLoader(data, batch_size=batch_size, seed=0)
-    total, weight, outputs, labels = 0.0, 0.0, [], []
+    batch_size = whole("evaluate", "batch_size", batch_size)
+    loss = loss_of("evaluate", loss)
+    meter = Meter(metrics_of("evaluate", metrics, loss), whole=True)
+    holder = SimpleNamespace(loss=loss)
     with evaluating(model), no_grad():
-        for x, y in loader:
-            out = model(x)
-            value, divisor = with_divisor(loss, out, y, otherwise=len(x))
-            total, weight = total + float(plain(value)) * divisor, weight + divisor
-            outputs.append(plain(out))
-            labels.append(plain(y))
-    out, y = np.concatenate(outputs), np.concatenate(labels)
-    mean = total / weight if weight else 0.0
-    return {"loss": mean, **{name: float(metric(out, y)) for name, metric in metrics.items()}}
-
-
-def defaults(
-    loss: Callable[[Any, Any], Any] | None, metrics: Mapping[str, Metric] | None
-) -> tuple[Callable[[Any, Any], Any], dict[str, Metric]]:
-    """What a missing loss and missing metrics stand for."""
-    if metrics is None:
-        metrics = {"accuracy": accuracy} if loss is None or loss is softmax_cross_entropy else {}
-    for name in metrics:
-        if name in ("epoch", "step", "lr", "seconds", "loss") or name.startswith("val_"):
-            raise ValueError(f"metrics: the name {name!r} is taken by a column of the history; choose another.")
-    return loss or softmax_cross_entropy, dict(metrics)
+        for batch in batches_of("evaluate", data, batch_size, seed=0):
+            inputs, targets = inputs_and_targets(batch)
+            examples = examples_in(inputs, targets)
+            outputs, _, value, weight = forward("evaluate", model, holder, inputs, targets, examples)
+            meter.add(value, weight, outputs, targets, examples)
+    return meter.values()

@@ -24,8 +24,8 @@ class History:
     """
 
     rows: list[Row] = field(default_factory=list)
-    stopped: str = ""  # "finished", "early stop", "on_epoch" or "interrupted"
-    best_epoch: int | None = None  # whose weights the model has, if `early_stop` chose them
+    stopped: str = ""  # "finished", "early stop", "interrupted", or what a callback said
+    best_epoch: int | None = None  # whose weights the model has, if `EarlyStop` chose them
 
     def __getitem__(self, name: str) -> list[float]:
         if name not in self.names:

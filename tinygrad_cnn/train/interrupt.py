@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 
 class Interrupt:
-    """Inside it, the first Ctrl-C sets `wished` and the second one raises KeyboardInterrupt at once.
+    """Inside it, the first Ctrl-C calls `wish` and the second one raises KeyboardInterrupt at once.
 
     In a thread other than the main one, where Python delivers no signals, it does nothing.
     """
 
-    def __init__(self) -> None:
-        self.wished = False
+    def __init__(self, wish: Callable[[], Any]) -> None:
+        self.wish, self._wished = wish, False
         self._before: Any = None
 
     def __enter__(self) -> Interrupt:
@@ -28,6 +29,7 @@ class Interrupt:
             signal.signal(signal.SIGINT, self._before)
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
-        if self.wished:
+        if self._wished:
             raise KeyboardInterrupt
-        self.wished = True
+        self._wished = True
+        self.wish()

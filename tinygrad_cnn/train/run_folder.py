@@ -7,7 +7,7 @@
 ``model.safetensors`` the weights
 ``metrics.csv``      the history
 ``watch.json``       histograms of weights and gradients over the epochs (`tg.plots.Watch`)
-``graph.svg``, ``curves.png``, ``confusion.png``   pictures
+``graph.svg``, ``curves.png``, ``confusion.png``   pictures; ``masks.png`` instead of the last for a segmentation
 ``report.html``      all of it on one page (`tg.report`)
 ==================== ============================================================================================
 
@@ -78,7 +78,7 @@ class Run:
         except OSError as error:
             raise RunError(f"{path} cannot be made: {error.strerror}. Choose another folder.") from error
         run = cls(path, dict(config or {}))
-        run.write(CONFIG, json.dumps({"format": FORMAT, **run.config}, indent=2) + "\n")
+        run.change()
         return run
 
     @classmethod
@@ -120,6 +120,11 @@ class Run:
                 "Use the version of tinygrad_cnn that wrote it; info.json names it."
             )
         return cls(path, config)
+
+    def change(self, **settings: Any) -> None:
+        """Change what the settings file says, such as how many epochs are wished for."""
+        self.config = {**self.config, **settings}
+        self.write(CONFIG, json.dumps({"format": FORMAT, **self.config}, indent=2) + "\n")
 
     def write(self, name: str, text: str) -> None:
         """Write one text file of the run, whole or not at all."""
@@ -179,6 +184,21 @@ class Run:
     def save_weights(self, weights: dict[str, np.ndarray]) -> None:
         """Write the weights that `load_weights` gives."""
         save(self.path / MODEL, weights)
+
+    def epochs(self) -> int:
+        """How many epochs the last checkpoint has behind it; read without its arrays.
+
+        Raises
+        ------
+        RunError : the file cannot be read as a checkpoint.
+        """
+        file = self.path / STATE
+        if not file.exists():
+            return 0
+        try:
+            return int(json.loads(read_metadata(file)["state"])["epoch"])
+        except (KeyError, ValueError, TypeError) as error:
+            raise RunError(f"{file} is no checkpoint, or damaged: {error}. Start a new run.") from error
 
     def load_state(self) -> dict[str, Any] | None:
         """The last checkpoint, None if there is none yet.

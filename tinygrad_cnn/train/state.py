@@ -89,7 +89,7 @@ def restore_frozen(model: Any, saved: dict[str, list[str]] | None) -> None:
     warnings.warn_explicit(
         f"fit: the model and the run's checkpoint differ in what is frozen ({', '.join(other[:3])}"
         f"{', ...' if len(other) > 3 else ''}). Training goes on as in the checkpoint. To change what is frozen, "
-        "start a new run, or do it in on_epoch.",
+        "start a new run, or do it in a callback.",
         UserWarning,
         file,
         int(line),

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from .callbacks import Callback
+from .training import Training
 
 
 def writer_class() -> Any:
@@ -25,13 +29,13 @@ def writer_class() -> Any:
     return SummaryWriter
 
 
-class TensorBoard:
+class TensorBoard(Callback):
     """Writes each epoch of `fit` as scalars, and the model's weights and gradients as histograms.
 
     ::
 
         with TensorBoard("runs/mine/tensorboard", model) as board:
-            fit(model, data, on_epoch=board)
+            fit(model, data, callbacks=[board])
 
     The step that TensorBoard shows is the epoch.  Tags: ``loss/training``, ``loss/validation`` and the same for each
     metric, ``lr``, ``seconds``; ``weights/PATH`` and ``gradients/PATH`` for each parameter, without values that are
@@ -49,7 +53,19 @@ class TensorBoard:
         self._writer = writer_class()(os.fspath(folder), filename_suffix=f".{there}-{os.urandom(8).hex()}")
 
     def __call__(self, row: Mapping[str, float]) -> None:
-        """Write a row of the history."""
+        """Write a row, as `write` does; the former way to call it."""
+        warnings.warn(
+            "TensorBoard: calling it with a row is deprecated and will be removed in the next release. Use "
+            "fit(callbacks=[board]), or board.write(row).", DeprecationWarning, stacklevel=2,
+        )  # fmt: skip
+        self.write(row)
+
+    def on_epoch(self, training: Training) -> None:
+        """Write the epoch that has ended."""
+        self.write(training.row)
+
+    def write(self, row: Mapping[str, float]) -> None:
+        """Write a row of a history."""
         epoch = int(row["epoch"])
         for name, value in row.items():
             if name not in ("epoch", "step"):

@@ -14,10 +14,13 @@ from typing import Any
 import numpy as np
 
 from ...train import predict
+from ...train.callbacks import states_of
 from ...train.history import History
+from ...train.recipes import MADE
 from ...train.run_folder import METRICS, WATCH, Run, RunError
 
 MOST_IMAGES = 10_000  # that are predicted for a report
+MASKS_AT_ONCE = 64
 
 
 @dataclass
@@ -30,9 +33,10 @@ class Facts:
     sessions: list[dict[str, Any]]
     model: Any = None
     images: np.ndarray | None = None  # (N,H,W,C), held out
-    labels: np.ndarray | None = None  # (N,)
+    labels: np.ndarray | None = None  # (N,), or masks (N,H,W)
     classes: list[str] = field(default_factory=list)
-    logits: np.ndarray | None = None  # (N,C)
+    logits: np.ndarray | None = None  # (N,C); None for masks
+    guesses: np.ndarray | None = None  # the likeliest classes, as labels
     watched: Any = None  # a plots.Watch, or None
     status: str = ""  # how it ended, if not as the history says
     missing: dict[str, list[str]] = field(default_factory=dict)
@@ -43,9 +47,9 @@ class Facts:
         return self.run.config
 
     @property
-    def guesses(self) -> np.ndarray | None:
-        """The likeliest class of each image, (N,)."""
-        return None if self.logits is None else self.logits.argmax(axis=-1)
+    def masks(self) -> bool:
+        """Whether each pixel has a class, instead of each image."""
+        return self.labels is not None and self.labels.ndim == 3
 
     def last(self, name: str) -> float | None:
         """A column's value in the epoch whose weights the model has; None if there is none."""
@@ -106,7 +110,7 @@ def gather(
             _take(facts, held_out(run) if test is None else test)
         if facts.model is not None and facts.images is not None:
             with facts.attempt("what the network says about the held-out images"):
-                facts.logits = _logits(facts)
+                _predict(facts)
     return facts
 
 
@@ -119,20 +123,26 @@ def _take(facts: Facts, test: Any) -> None:
     else:
         images, labels = batch(test, np.arange(min(len(test), MOST_IMAGES)))
         facts.classes = facts.classes or [str(c) for c in getattr(test, "classes", ())]
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise ValueError("the labels are no class indices of shape (N,), so nothing is said about classes.")
+    if not isinstance(labels, np.ndarray) or labels.ndim not in (1, 3) or labels.dtype.kind not in "iu":
+        raise ValueError("the targets are not class indices (N,) or (N,H,W), so nothing is said about classes.")
     if not len(images):
         raise ValueError("no images are held out.")
     facts.images, facts.labels = images, labels
 
 
-def _logits(facts: Facts) -> np.ndarray:
+def _predict(facts: Facts) -> None:
+    """What the network says: logits and classes, of masks the classes alone, a few images at a time."""
     assert facts.images is not None and facts.labels is not None
-    logits = predict(facts.model, facts.images)
-    if logits.ndim != 2 or logits.shape[1] <= int(facts.labels.max()):
-        raise ValueError(f"the network gives {logits.shape}, no logit for each class, so classes are not told.")
-    facts.classes = facts.classes or [str(k) for k in range(logits.shape[1])]
-    return logits
+    step = MASKS_AT_ONCE if facts.masks else len(facts.images)
+    guesses = []
+    for k in range(0, len(facts.images), step):
+        logits = predict(facts.model, facts.images[k : k + step])
+        if logits.ndim != facts.labels.ndim + 1 or logits.shape[-1] <= int(facts.labels.max()):
+            raise ValueError(f"the network gives {logits.shape}, no logit for each class, so classes are not told.")
+        guesses.append(logits.argmax(axis=-1))
+    facts.classes = facts.classes or [str(c) for c in range(logits.shape[-1])]
+    facts.guesses = np.concatenate(guesses)
+    facts.logits = None if facts.masks else logits
 
 
 def held_out(run: Run) -> Any:
@@ -146,8 +156,8 @@ def held_out(run: Run) -> Any:
     from ... import data
 
     name, folder = run.config.get("data"), run.config.get("data_dir")
-    if name == "digits":
-        return data.digits()[1]
+    if name in MADE:
+        return getattr(data, name)()[1]
     if name in ("mnist", "fashion_mnist", "cifar10"):
         return getattr(data, name)(data_dir=folder, download=False)[1]
     raise RunError("the run's settings name no data set of tg.data; give it: tg.report(run, test=data)")
@@ -165,7 +175,7 @@ def read_watch(run: Run) -> Any:
 
     file = run.path / WATCH
     if not file.exists():
-        raise RunError(f"nothing was recorded in {WATCH}; to record, train with on_epoch=tg.plots.Watch(model)")
+        raise RunError(f"nothing was recorded in {WATCH}; to record, train with callbacks=[tg.plots.Watch()]")
     return Watch.from_json(json.loads(file.read_text(encoding="utf-8")))
 
 
@@ -175,8 +185,9 @@ def read_history(run: Run) -> History:
     if state is not None:
         try:
             history = History(**state["history"])
-            if state["best"]["weights"]:  # `early_stop` chose them after the checkpoint was written
-                history.best_epoch = state["best"]["epoch"]
+            best = states_of(state).get("EarlyStop", {})
+            if best.get("weights"):  # it chose them after the checkpoint was written
+                history.best_epoch = best["epoch"]
         except (KeyError, TypeError) as error:
             raise RunError(f"{run.path}: its checkpoint has no history of training ({error}).") from error
         return history

@@ -127,7 +127,7 @@ def input_shape(facts: Facts) -> tuple[int, ...]:
 
 def step(facts: Facts) -> dict[str, Any] | None:
     """Where the time of one training step goes, op by op; the model is left as it was."""
-    if facts.model is None or facts.images is None or facts.logits is None or facts.labels is None:
+    if facts.model is None or facts.images is None or facts.guesses is None or facts.labels is None:
         return None
     x = few(facts.images, PROFILED)
     y = facts.labels[: len(x)]
@@ -184,7 +184,7 @@ def _measured(facts: Facts) -> str:
     from ...graphs import page
 
     title = str(facts.settings.get("model") or facts.name)
-    if facts.images is not None and facts.labels is not None and facts.logits is not None:
+    if facts.images is not None and facts.labels is not None and facts.guesses is not None:
         images = few(facts.images, MEASURED)
         step = Step(facts.model, facts.labels[: len(images)])
         with preserved(facts.model):

@@ -11,6 +11,7 @@ import numpy as np
 from ...graphs.png import png_uri
 from ...insight.numbers import duration
 from ...plots import mistakes_of
+from ...plots.masks import colours, painted
 from ...plots.training import confusion_counts
 from .charts import Series, line_chart, value_text
 from .facts import Facts
@@ -18,6 +19,7 @@ from .pixels import pixels
 
 MOST_CLASSES = 25  # in a matrix that can be read
 MOST_MISTAKES = 18
+MOST_MASKS = 6
 
 
 # -- training -------------------------------------------------------------------------------------------------
@@ -35,8 +37,10 @@ def status(facts: Facts) -> str:
         "early stop": f"stopped early after {epochs}, with the weights of epoch {facts.history.best_epoch}",
         "interrupted": f"interrupted after {epochs}" + (f" of {wished}" if wished else ""),
         "on_epoch": f"stopped by on_epoch after {epochs}",
+        "unknown": epochs,
     }
-    return words.get(facts.history.stopped, epochs)
+    why = facts.history.stopped
+    return words.get(why) or (f"stopped after {epochs}: {why}" if why else epochs)
 
 
 def date(text: Any) -> str:
@@ -61,7 +65,10 @@ def seconds(facts: Facts) -> float:
 def headline(facts: Facts) -> list[tuple[str, str]]:
     """The few numbers that are read first, as (name, value)."""
     found = []
-    for column, name in (("val_accuracy", "validation accuracy"), ("accuracy", "training accuracy")):
+    columns = (
+        ("val_miou", "validation mIoU"), ("val_accuracy", "validation accuracy"), ("accuracy", "training accuracy"),
+    )  # fmt: skip
+    for column, name in columns:
         if (value := facts.last(column)) is not None:
             found.append((name, f"{value:.2%}"))
     for column, name in (("val_loss", "validation loss"), ("loss", "training loss")):
@@ -70,7 +77,7 @@ def headline(facts: Facts) -> list[tuple[str, str]]:
             break
     if facts.guesses is not None and facts.labels is not None:
         wrong = int((facts.guesses != facts.labels).sum())
-        found.append(("mistakes", f"{wrong:,} of {len(facts.labels):,}"))
+        found.append(("wrong pixels" if facts.masks else "mistakes", f"{wrong:,} of {facts.labels.size:,}"))
     if (count := parameters(facts)) is not None:
         found.append(("parameters", f"{count:,}"))
     if len(facts.history):
@@ -96,7 +103,7 @@ def charts(facts: Facts) -> list[dict[str, Any]]:
             for column, word, slot, dash in ((name, "training", 0, 0), (f"val_{name}", "validation", 1, 1))
             if column in history.names
         ]
-        percent = name == "accuracy"
+        percent = name in ("accuracy", "miou", "f1", "top5")
         found.append(chart(name.replace("_", " ").capitalize(), series, percent, UNITS.get(name, "")))
     if "lr" in history.names:
         found.append(chart("Step size", [Series("lr", epochs, history["lr"], 2)], unit=UNITS["lr"]))
@@ -105,8 +112,21 @@ def charts(facts: Facts) -> list[dict[str, Any]]:
     return [one for one in found if one["svg"]]
 
 
+def masks(facts: Facts) -> list[dict[str, str]]:
+    """The first images with their true and their predicted masks, as pictures."""
+    if not facts.masks or facts.images is None or facts.labels is None or facts.guesses is None:
+        return []
+    shades = colours(len(facts.classes))
+    return [
+        {"image": png_uri(pixels(image)), "truth": png_uri(painted(truth, shades)),
+         "guess": png_uri(painted(guess, shades))}
+        for image, truth, guess in zip(facts.images[:MOST_MASKS], facts.labels, facts.guesses, strict=False)
+    ]  # fmt: skip
+
+
 UNITS = {
     "loss": "mean cross-entropy, nats", "accuracy": "images classified correctly", "lr": "of the epoch's last update",
+    "miou": "intersection over union, mean of the classes",
     "seconds": "seconds an epoch took",
 }  # fmt: skip
 
@@ -144,7 +164,7 @@ def confusion(facts: Facts) -> dict[str, Any] | None:
     if facts.labels is None or facts.guesses is None:
         return None
     n = len(facts.classes)
-    counts = confusion_counts(facts.labels, facts.guesses, n)
+    counts = confusion_counts(facts.labels.ravel(), facts.guesses.ravel(), n)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     rows = [
         [{"count": int(counts[i, j]), "shade": round(_shade(share[i, j], i == j), 1), "right": i == j,
@@ -153,7 +173,7 @@ def confusion(facts: Facts) -> dict[str, Any] | None:
     ]  # fmt: skip
     return {
         "names": facts.classes, "rows": rows if n <= MOST_CLASSES else [], "classes": _classes(facts, counts),
-        "right": int(np.trace(counts)), "total": int(counts.sum()),
+        "right": int(np.trace(counts)), "total": int(counts.sum()), "what": "pixels" if facts.masks else "images",
     }  # fmt: skip
 
 
@@ -171,6 +191,7 @@ def _classes(facts: Facts, counts: np.ndarray) -> list[dict[str, Any]]:
         found.append({
             "name": name, "images": images, "recall": right / images if images else None,
             "precision": right / taken if taken else None,
+            "iou": right / (images + taken - right) if facts.masks and images + taken else None,
             "taken_for": facts.classes[int(wrong.argmax())] if wrong.any() else "",
         })  # fmt: skip
     return found

@@ -41,8 +41,8 @@ def report(
     One self-contained file, to look at or to send.  Training that was not by `tinygrad-cnn train` is reported too::
 
         run = tg.Run.create("runs/mine", {"lr": 1e-3})
-        watch = tg.plots.Watch(model)
-        tg.fit(model, data, run=run, on_epoch=watch)
+        watch = tg.plots.Watch()
+        tg.fit(model, data, run=run, callbacks=[watch])
         print(tg.report(run, model=model, test=test_data, watch=watch))
 
     Parameters
@@ -77,6 +77,7 @@ def _write(path: Path, text: str) -> None:
 
 SECTIONS = [
     ("charts", "training", "Training"), ("confusion", "classes", "Classes"), ("confusion", "mistakes", "Mistakes"),
+    ("masks", "masks", "Masks"),
     ("layers", "network", "Network"), ("filters", "weights", "Weights"), ("step", "time", "Time"),
     ("settings", "settings", "Settings"),
 ]  # fmt: skip
@@ -88,6 +89,7 @@ def html(facts: Facts) -> str:
     makers = {
         "charts": ("the curves", parts.charts), "epochs": ("the table of epochs", parts.epochs),
         "confusion": ("the confusion matrix", parts.confusion), "mistakes": ("the worst mistakes", parts.mistakes),
+        "masks": ("the masks", parts.masks),
         "graph": ("the graph", network.graph), "layers": ("the table of layers", network.layers),
         "filters": ("the filters of the first layer", network.filters),
         "watched": ("histograms of weights and gradients", network.watched),
@@ -97,7 +99,8 @@ def html(facts: Facts) -> str:
         values[name] = None
         with facts.attempt(what):
             values[name] = make(facts)
-    shown = [(anchor, words) for name, anchor, words in SECTIONS if values[name]]
+    without = "mistakes" if values["masks"] else "masks"
+    shown = [(anchor, words) for name, anchor, words in SECTIONS if values[name] and anchor != without]
     return render(
         "report.html.jinja", name=facts.name, subtitle=subtitle(facts), numbers=parts.headline(facts), sections=shown,
         best=facts.history.best_epoch, missing=facts.missing, made=parts.now(), **values,

@@ -1,0 +1,107 @@
+"""One batch: forward, backward, and the update if it is due."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..autodiff.means import with_divisor
+from ..core.errors import describe
+from ..data.batches import inputs_and_targets, length
+from ..optim import ReduceLROnPlateau
+from ..optim.clip import scale_grad
+from .names import usual_loss
+from .structure import call
+from .training import Training
+
+
+class Step:
+    """What `fit` does with a batch.  `pending` says how many batches' gradients wait for their update."""
+
+    def __init__(self, training: Training, loss: Callable[..., Any] | None) -> None:
+        self.training, self.loss = training, loss
+        self.pending, self._weight = 0, 0.0  # and how much these batches count
+
+    def __call__(self, batch: Any) -> None:
+        """Forward and backward of one batch, and the update if it is due."""
+        t = self.training
+        inputs, targets = inputs_and_targets(batch)
+        examples = examples_in(inputs, targets)
+        try:
+            outputs, loss, value, weight = forward("fit", t.model, self, inputs, targets, examples)
+            if not math.isfinite(value):
+                raise self._not_finite(value)
+            if not self.pending:
+                t.optimizer.zero_grad()
+            (loss if t.accumulate == 1 else loss * weight).backward()
+        except MemoryError as error:
+            raise too_large(error, examples) from error
+        del loss  # and with it what is left of the graph, before callbacks look on
+        self.pending, self._weight = self.pending + 1, self._weight + weight
+        t.batch, t.examples, t.loss = t.batch + 1, t.examples + examples, value
+        t.given = inputs, targets, outputs
+        t.meter.add(value, weight, outputs, targets, examples)
+        if t.batch % t.accumulate == 0 or t.batch == t.batches:
+            self.update()
+
+    def update(self) -> None:
+        """Move the weights by the gradients that wait."""
+        t = self.training
+        if t.accumulate > 1:
+            scale = 1 / self._weight if self._weight else 0.0  # none, if every label was ignored
+            scale_grad((p for group in t.optimizer.param_groups for p in group["params"]), scale)
+        t.lr, self.pending, self._weight = t.next_lr, 0, 0.0
+        t.optimizer.step()
+        if t.average is not None:
+            t.average.update()
+        if t.schedule is not None and not isinstance(t.schedule, ReduceLROnPlateau):
+            t.schedule.step()
+        t.step += 1
+
+    def _not_finite(self, value: float) -> FloatingPointError:
+        t = self.training
+        return FloatingPointError(
+            f"fit: the loss is {value} at step {t.step + 1} (epoch {t.epoch}, lr {t.next_lr:g}). "
+            "Use a smaller lr, or look for inputs that are not finite."
+        )
+
+
+def examples_in(inputs: Any, targets: Any) -> int:
+    """Return how many examples a batch has; two arrays, the usual case, are looked at without detours."""
+    if type(inputs) is np.ndarray and type(targets) is np.ndarray and inputs.shape[:1] == targets.shape[:1]:
+        return len(inputs)
+    return length((inputs, targets))
+
+
+def forward(
+    who: str, model: Callable[..., Any], holder: Any, inputs: Any, targets: Any, examples: int
+) -> tuple[Any, Any, float, float]:
+    """Return a model's outputs for a batch, the loss, its value, and what the loss divided by.
+
+    `holder.loss` is the loss; where it is None, the usual one for these targets takes its place.
+    """
+    outputs = call(model, inputs)
+    if holder.loss is None:
+        holder.loss = usual_loss(who, outputs, targets)
+    given = (outputs,) if targets is None else (outputs, targets)
+    loss, weight = with_divisor(holder.loss, *given, otherwise=examples)
+    try:
+        value = float(loss)
+    except (TypeError, ValueError):
+        raise TypeError(f"{who}: the loss returned {describe(loss)}; it must be one number, such as a mean.") from None
+    return outputs, loss, value, weight
+
+
+def too_large(error: MemoryError, examples: int) -> MemoryError:
+    """Say of an error of memory where it happened, and what to try."""
+    inside = [one for one in vars(error).get("_interrupted", ()) if len(one) > 1]
+    path = next((str(one[-1]) for one in inside if isinstance(one[-1], str) and one[-1]), "")
+    where = f" in {path}" if path else ""
+    remedy = (
+        f"Try batch_size={examples // 2} with accumulate=2, which makes the same update." if examples > 1
+        else "Try smaller images or fewer channels."
+    )  # fmt: skip
+    return MemoryError(f"fit: not enough memory for a batch of {examples}{where}: {error}. {remedy}")
