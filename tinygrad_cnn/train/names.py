@@ -12,7 +12,6 @@ import numpy as np
 from .. import ops, optim
 from ..core.errors import describe, nearest
 from ..nn import Module
-from ..ops import losses
 from ..optim import LBFGS, Optimizer, Schedule
 from . import metrics as shipped
 from .metrics import Metric
@@ -25,10 +24,16 @@ TAKEN = ("epoch", "step", "lr", "seconds", "loss", "share")  # columns of the hi
 @cache
 def loss_names() -> dict[str, Callable[..., Any]]:
     """Losses by name: those of the ops, also without "_loss", and the short names that people use."""
-    found = {name: getattr(ops, name) for name in losses.__all__
-             if "reduction" in inspect.signature(getattr(losses, name)).parameters}  # fmt: skip
+    found = {name: getattr(ops, name) for name in ops.__all__ if _takes_two(getattr(ops, name))}
     shorter = {name.removesuffix("_loss"): loss for name, loss in found.items()}
     return {**{name: found[long] for name, long in SHORTER.items()}, **shorter, **found}
+
+
+def _takes_two(fn: Any) -> bool:
+    """Whether it is a loss of outputs and targets, without further inputs."""
+    if not callable(fn) or "reduction" not in (parameters := inspect.signature(fn).parameters):
+        return False
+    return sum(p.default is p.empty for p in parameters.values()) == 2
 
 
 @cache
