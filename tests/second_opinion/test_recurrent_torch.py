@@ -6,7 +6,7 @@ import pytest
 from tinygrad_cnn import nn
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed here; .ci/run installs it")
-from beside import agree, same  # noqa: E402  (needs torch)
+from .beside import agree, same  # noqa: E402  (needs torch)
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((3, 5, 4))

@@ -6,7 +6,7 @@ import pytest
 import tinygrad_cnn as tg
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed here; .ci/run installs it")
-from beside import agree, same  # noqa: E402  (needs torch)
+from .beside import agree, same  # noqa: E402  (needs torch)
 
 F = torch.nn.functional
 RNG = np.random.default_rng(0)
