@@ -1,0 +1,22 @@
+"""Ported programs: from one start and with the same data they have the losses of the original, step after step."""
+
+import numpy as np
+import pytest
+
+from . import porting
+
+pytest.importorskip("torch", reason="PyTorch is not installed here; .ci/run installs it")
+
+
+@pytest.mark.parametrize("name", porting.NAMES)
+def test_losses_are_those_of_the_original(name):
+    ours, theirs = map(porting.losses, porting.pair(name, np.float64))
+    assert ours.shape == theirs.shape
+    assert len(theirs) >= 10, "ten steps are the least that shows that weights move alike"
+    assert np.isfinite(theirs).all()
+    assert (np.ptp(theirs, axis=0) > 1e-3 * np.abs(theirs).max(axis=0)).all(), "the losses must move"
+    assert porting.difference(ours, theirs) <= porting.rtol(name)
+
+
+def test_there_are_many():
+    assert len(porting.NAMES) >= 3
