@@ -48,6 +48,13 @@ def pair(name: str, dtype: Any) -> tuple[Iterator[Any], Iterator[Any]]:
     return known.ours(start, **known.given(dtype)), theirs
 
 
+def channels_first(images: np.ndarray) -> Any:
+    """Images (..., H, W, C) as PyTorch has them, (..., C, H, W); a copy, or one channel would keep our strides."""
+    import torch
+
+    return torch.from_numpy(np.moveaxis(images, -1, -3).copy())
+
+
 def losses(steps: Iterator[Any]) -> np.ndarray:
     """One row for each step that is left."""
     return np.array([np.ravel([float(loss) for loss in np.atleast_1d(step)]) for step in steps])

@@ -5,7 +5,16 @@ import pytest
 
 from . import porting
 
-pytest.importorskip("torch", reason="PyTorch is not installed here; .ci/run installs it")
+torch = pytest.importorskip("torch", reason="PyTorch is not installed here; .ci/run installs it")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """PyTorch's threads wait for each other longer than such small programs compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("name", porting.NAMES)

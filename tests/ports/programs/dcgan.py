@@ -5,6 +5,8 @@ import numpy as np
 import tinygrad_cnn as tg
 from tinygrad_cnn import data, nn, optim
 
+from ..porting import channels_first
+
 STEPS, SIZE, CODE = 10, 16, 8
 
 
@@ -41,7 +43,7 @@ def theirs(images, noise):
     criterion = torch.nn.BCELoss()
     optimizerD = torch.optim.Adam(netD.parameters(), lr=2e-3, betas=(0.5, 0.999))
     optimizerG = torch.optim.Adam(netG.parameters(), lr=2e-3, betas=(0.5, 0.999))
-    images, noise = torch.from_numpy(images).permute(0, 1, 4, 2, 3), torch.from_numpy(noise).permute(0, 1, 4, 2, 3)
+    images, noise = channels_first(images), channels_first(noise)
     for real, z in zip(images, noise, strict=True):
         netD.zero_grad()
         label = torch.ones(SIZE, dtype=real.dtype)

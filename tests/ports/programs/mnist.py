@@ -8,6 +8,8 @@ import numpy as np
 import tinygrad_cnn as tg
 from tinygrad_cnn import data, nn, optim
 
+from ..porting import channels_first
+
 EPOCHS, BATCHES, SIZE = 3, 4, 32
 
 
@@ -48,7 +50,7 @@ def theirs(images, labels, masks):
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.7)
     masks = torch.from_numpy(masks)
     loader = torch.utils.data.DataLoader(
-        torch.utils.data.TensorDataset(torch.from_numpy(images).permute(0, 3, 1, 2), torch.from_numpy(labels)),
+        torch.utils.data.TensorDataset(channels_first(images), torch.from_numpy(labels)),
         batch_size=SIZE,
     )
     for epoch in range(EPOCHS):
