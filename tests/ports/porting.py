@@ -29,8 +29,8 @@ def title(name: str) -> str:
     return " ".join(program(name).__doc__.split()).split(". ")[0].rstrip(".")
 
 
-def pair(name: str, dtype: Any) -> tuple[Iterator[Any], Iterator[Any]]:
-    """The steps of ours and of theirs, of one start and of equal data.
+def begun(name: str, dtype: Any) -> tuple[Any, Iterator[Any]]:
+    """The start of the original, as arrays, and its steps.
 
     PyTorch's default dtype is `dtype` while the original builds its networks, until its first ``yield``.
     """
@@ -42,9 +42,15 @@ def pair(name: str, dtype: Any) -> tuple[Iterator[Any], Iterator[Any]]:
     try:
         torch.manual_seed(0)
         theirs = known.theirs(**known.given(dtype))
-        start = _arrays(next(theirs))
+        return _arrays(next(theirs)), theirs
     finally:
         torch.set_default_dtype(before)
+
+
+def pair(name: str, dtype: Any) -> tuple[Iterator[Any], Iterator[Any]]:
+    """The steps of ours and of theirs, of one start and of equal data."""
+    start, theirs = begun(name, dtype)
+    known = program(name)
     return known.ours(start, **known.given(dtype)), theirs
 
 

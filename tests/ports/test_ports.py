@@ -27,5 +27,12 @@ def test_losses_are_those_of_the_original(name):
     assert porting.difference(ours, theirs) <= porting.rtol(name)
 
 
-def test_there_are_many():
-    assert len(porting.NAMES) >= 3
+def test_a_start_that_differs_a_little_is_noticed():
+    start, theirs = porting.begun("vae", np.float64)
+    vae = porting.program("vae")
+    ours = vae.ours({k: w * (1 + 1e-6) for k, w in start.items()}, **vae.given(np.float64))
+    assert porting.difference(porting.losses(ours), porting.losses(theirs)) > porting.rtol("vae")
+
+
+def test_programs_are_found():
+    assert len(porting.NAMES) >= 16

@@ -77,11 +77,12 @@ def ours(start, images, noise):
         nn.Conv2d(8, 16, 3, 1, 1, bias=False),
         nn.BatchNorm2d(16),
         nn.LeakyReLU(0.2),
-        nn.Conv2d(16, 1, 4, 1, 0, bias=False),  # logits
+        nn.Conv2d(16, 1, 4, 1, 0, bias=False),
+        nn.Sigmoid(),
     ).to(images.dtype)
     tg.io.from_torch(netG, start["G"])
     tg.io.from_torch(netD, start["D"])
-    criterion = nn.BCEWithLogitsLoss()
+    criterion = nn.BCELoss()
     optimizerD = optim.Adam(netD.parameters(), lr=2e-3, betas=(0.5, 0.999))
     optimizerG = optim.Adam(netG.parameters(), lr=2e-3, betas=(0.5, 0.999))
     real_label, fake_label = np.ones(SIZE, images.dtype), np.zeros(SIZE, images.dtype)

@@ -73,7 +73,7 @@ class VAE(nn.Module):
         return self.fc21(h), self.fc22(h)
 
     def decode(self, z):
-        return self.fc4(tg.relu(self.fc3(z)))  # logits
+        return tg.sigmoid(self.fc4(tg.relu(self.fc3(z))))
 
     def forward(self, x, eps):
         mu, logvar = self.encode(x)
@@ -81,8 +81,8 @@ class VAE(nn.Module):
         return self.decode(z), mu, logvar
 
 
-def loss_function(logits, x, mu, logvar):
-    bce = tg.binary_cross_entropy_with_logits(logits, x, reduction="sum")
+def loss_function(recon_x, x, mu, logvar):
+    bce = tg.binary_cross_entropy(recon_x, x, reduction="sum")
     kld = -0.5 * tg.sum(1 + logvar - mu**2 - tg.exp(logvar))
     return bce + kld
 
@@ -93,8 +93,8 @@ def ours(start, images, noise):
     optimizer = optim.Adam(model.parameters(), lr=1e-3)
     for x, eps in zip(images, noise, strict=True):
         optimizer.zero_grad()
-        logits, mu, logvar = model(x, eps)
-        loss = loss_function(logits, x, mu, logvar)
+        recon, mu, logvar = model(x, eps)
+        loss = loss_function(recon, x, mu, logvar)
         loss.backward()
         optimizer.step()
         yield loss.item()
