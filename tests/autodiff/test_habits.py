@@ -220,3 +220,14 @@ def test_a_loss_is_read_as_a_number():
     assert np.array([loss.item()]) == [total] and loss is not None and loss != None  # noqa: E711
     with pytest.raises(TypeError, match="which would cut its gradient. Use tensor.data"):
         np.asarray(loss)
+
+
+def test_flatten_as_a_method_keeps_the_axes_before_its_start():
+    x = tg.Tensor(np.arange(12.0).reshape(2, 3, 2), requires_grad=True)
+    y = x.flatten(1)
+    np.testing.assert_array_equal(y.data, x.data.reshape(2, 6))
+    assert x.flatten().shape == (12,) and x.flatten(start=2).shape == (2, 3, 2)
+    (y * y).sum().backward()
+    np.testing.assert_array_equal(x.grad, 2 * x.data)
+    with pytest.raises(ValueError, match=r"^flatten: start=4 must be a whole number from 0 to 3"):
+        x.flatten(4)

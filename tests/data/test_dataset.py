@@ -43,6 +43,13 @@ def test_samples_lengths_and_what_it_says_of_itself(dataset):
     assert len(ArrayDataset(np.zeros((0, 2, 2, 1), np.float32), [])) == 0
 
 
+def test_a_slice_is_a_batch(dataset):
+    for cut in (slice(3), slice(-2, None), slice(None, None, 7), slice(5, 5)):
+        for part, expected in zip(dataset[cut], dataset.batch(cut), strict=True):
+            np.testing.assert_array_equal(part, expected)
+    assert dataset[:3][0].shape == (3, 4, 5, 3)
+
+
 def test_a_batch_may_be_written_to_and_the_data_may_not():
     for images in (BYTES, BYTES.astype(np.float32)):
         made = ArrayDataset(images, LABELS)

@@ -58,6 +58,9 @@ class ArrayDataset(Dataset):
     >>> image, label = pictures[1]
     >>> image.shape, pictures.classes[label]
     ((16, 16, 1), 'dog')
+    >>> images, labels = pictures[:32]  # as `batch`
+    >>> images.shape, labels.shape
+    ((32, 16, 16, 1), (32,))
     >>> data.ArrayDataset(pixels, {"mask": np.zeros((100, 16, 16), int), "age": np.ones(100)})
     <ArrayDataset data set: 100 samples, targets {'mask': int64 (16, 16), 'age': float32 ()}>
     """
@@ -105,7 +108,9 @@ class ArrayDataset(Dataset):
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
+    def __getitem__(self, index: int | slice) -> tuple[Any, Any]:
+        if isinstance(index, slice):
+            return self.batch(index)
         (number,) = check_indices([index], len(self), self.name)
 
         def one(array: Any, side: str) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.calls import method as worded
-from ..autodiff.kinds import Array, Axis, Dtype, Shape
+from ..autodiff.kinds import Array, Axis, Dtype, Shape, Whole
 from ..core.tensor import Tensor
 from . import (
     activation,
@@ -85,9 +85,9 @@ class _Spelled(Tensor):
         """The axes in reverse order."""
         return _called(shape.transpose, self)
 
-    def flatten(self) -> Tensor:
-        """All elements in one row."""
-        return _called(shape.reshape, self, (-1,))
+    def flatten(self, start: Whole = 0) -> Tensor:
+        """All axes from `start` on as one, by default all elements in one row; start=1 keeps the batch."""
+        return _called(shape.flatten, self, start=start)
 
     def ravel(self) -> Tensor:
         """All elements in one row."""
