@@ -81,8 +81,10 @@ def _rows(x: Any) -> Any:
 
 def _dense(who: str, x: Any, w: Any, b: Any, relu: bool) -> Any:
     if not x.ndim or w.ndim != 2 or x.shape[-1] != w.shape[0]:
+        turned = x.ndim and w.ndim == 2 and x.shape[-1] == w.shape[1]
         raise ValueError(
             f"{who}: weights {w.shape} expect rows of {w.shape[0] if w.ndim else 0} numbers, x is {x.shape}."
+            + (" Weights are (in, out), PyTorch's and those of an embedding (out, in): pass w.T." if turned else "")
         )
     if b is not None and b.shape != w.shape[1:]:
         raise ValueError(f"{who}: the bias has shape {b.shape}, expected {w.shape[1:]}: one number per output.")
