@@ -1,7 +1,11 @@
 """Ported programs: from one start and with the same data they have the losses of the original, step after step."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+
+from tinygrad_cnn.cli.bench import load
 
 from . import porting
 
@@ -34,5 +38,19 @@ def test_a_start_that_differs_a_little_is_noticed():
     assert porting.difference(porting.losses(ours), porting.losses(theirs)) > porting.rtol("vae")
 
 
-def test_programs_are_found():
+def test_the_page_has_every_program():
     assert len(porting.NAMES) >= 16
+    page = (Path(__file__).parents[2] / "docs" / "ports.md").read_text(encoding="utf-8")
+    missing = [name for name in porting.NAMES if f"| {name} |" not in page]
+    assert not missing, "run: python -m benchmarks.ports --into docs/ports.md"
+
+
+def test_the_table_is_made_of_measurements(monkeypatch):
+    load(Path(__file__).parents[2] / "benchmarks")
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
+    from benchmarks import ports
+
+    monkeypatch.setattr(ports, "FEWEST", 1)
+    line, apart, ratio = ports.row("vae")
+    assert line.startswith("| vae | A variational autoencoder of digits, ") and "| 12 |" in line
+    assert apart <= porting.rtol("vae") and ratio > 0
