@@ -349,7 +349,10 @@ class Module:
         try:
             target = np.dtype(dtype)
         except TypeError:
-            raise TypeError(f"{type(self).__name__}.to: {dtype!r} is no dtype; for example np.float64.") from None
+            device = " Everything runs on the CPU: leave devices out." if isinstance(dtype, str) else ""
+            raise TypeError(
+                f"{type(self).__name__}.to: {dtype!r} is not a dtype, such as np.float64.{device}"
+            ) from None
         if target.kind != "f":
             raise TypeError(f"{type(self).__name__}.to: {target} carries no gradient; use np.float32 or np.float64.")
         for parameter in self.parameters():
