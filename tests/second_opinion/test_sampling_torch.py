@@ -25,6 +25,7 @@ def test_grid_sample(grid, mode, border, align):
           (grid, same), order=order)  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:Since version 1.3.0, affine_grid:UserWarning")  # of a side of one pixel
 @pytest.mark.parametrize("align", [False, True])
 @pytest.mark.parametrize("size", [(3, 5), (1, 4)])
 def test_affine_grid(size, align):
