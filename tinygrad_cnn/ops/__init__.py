@@ -11,9 +11,12 @@ from .algebra import *
 from .along_axis import *
 from .arithmetic import *
 from .attention import *
+from .blur import *
 from .border import *
 from .conv import *
+from .conv3d import *
 from .conv_forms import *
+from .conv_transpose import *
 from .creation import *
 from .cross_entropy import *
 from .ctc import *
@@ -30,6 +33,8 @@ from .normalization import *
 from .overlap_losses import *
 from .pixels import *
 from .pool import *
+from .pool_adaptive import *
+from .pool_forms import *
 from .probability_losses import *
 from .products import *
 from .quantiles import *

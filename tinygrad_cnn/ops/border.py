@@ -59,6 +59,8 @@ BORDERS: dict[str, Callable[[int], int | None]] = {
     "wrap": lambda n: n,
 }  # fmt: skip
 
+BORDER_NAMES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}  # of convolutions
+
 
 @lru_cache(256)
 def _border(n: int, width: tuple[int, int], mode: str) -> tuple[Taps, Taps]:

@@ -1,8 +1,7 @@
 """Convolution: three faces of one trilinear form <dy, conv2d(x, w)>, each the rule of the others.
 
 Fix two of x, w and dy, and the form is linear in the third: ``conv2d`` is its gradient in dy, ``conv2d_dx`` in x,
-``conv2d_dw`` in w.  So six one-call rules give every order of derivative.  ``conv_transpose2d`` is ``conv2d_dx`` under
-the name and with the sizes that users know, and needs no fourth face.
+``conv2d_dw`` in w.  So six one-call rules give every order of derivative.
 """
 
 from __future__ import annotations
@@ -17,13 +16,12 @@ from .. import kernels
 from ..autodiff import Sample as S
 from ..autodiff.batching import first_axis
 from ..autodiff.kinds import Padding, Size2d, Whole, Wholes
-from ..autodiff.numbers import whole
 from ..core import op
 from ..kernels import shapes, slow
 from ._arguments import promoted
 from .reduce import sum
 
-__all__ = ["conv2d", "conv2d_dw", "conv2d_dx", "conv_transpose2d"]
+__all__ = ["conv2d", "conv2d_dw", "conv2d_dx"]
 
 
 @lru_cache(1024, typed=True)  # typed, since True and 1.0 equal 1 but are refused
@@ -45,14 +43,20 @@ def filters_window(x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: 
     """The window of images, filters and bias that go together."""
     win = geometry(x.shape, w.shape, stride, padding, dilation, groups)
     if b is not None and b.shape != w.shape[3:]:
-        known = f"the bias has shape {b.shape}, expected {w.shape[3:]}: one number per filter."
-        remedy = "" if b.shape else " By position, the stride comes after it: conv2d(x, w, None, 2)."
-        raise ValueError(f"conv2d: {known}{remedy}")
+        raise bias_misfit("conv2d", b.shape, w.shape[3:])
     return win
 
 
-def _cost(y_shape: tuple[int, ...], w_shape: tuple[int, ...]) -> int:
-    return 2 * math.prod(y_shape) * math.prod(w_shape[:3])
+def bias_misfit(who: str, shape: tuple[int, ...], expected: tuple[int, ...]) -> ValueError:
+    """The error of a bias that has not one number for each filter."""
+    known = f"the bias has shape {shape}, expected {expected}: one number per filter."
+    remedy = "" if shape else f" By position, the stride comes after it: {who}(x, w, None, 2)."
+    return ValueError(f"{who}: {known}{remedy}")
+
+
+def cost_of_windows(y_shape: tuple[int, ...], w_shape: tuple[int, ...]) -> int:
+    """A product and a sum for each weight that a place of y sees, of filters (..., C/groups, O) or without the O."""
+    return 2 * math.prod(y_shape) * math.prod(w_shape[: len(y_shape) - 1])
 
 
 def _filters_apart(w: Any, groups: int) -> Any:
@@ -112,7 +116,7 @@ _SAMPLES = [
     floating=["x", "w", "b"],
     samples=_SAMPLES,
     ref=_conv2d_ref,
-    cost=_cost,
+    cost=cost_of_windows,
     stacks=_conv2d_stack,
 )
 def conv2d(
@@ -158,7 +162,7 @@ def conv2d(
     ],
     ref=lambda dy, w, *, size, groups=1, **options: slow.conv2d_dx(
         dy, w, _slow_window((len(dy), *size, w.shape[2] * groups), w.shape, groups=groups, **options), groups),
-    cost=lambda dy_shape, w_shape: _cost(dy_shape, w_shape),
+    cost=lambda dy_shape, w_shape: cost_of_windows(dy_shape, w_shape),
     stacks=first_axis("dy"),
 )  # fmt: skip
 def conv2d_dx(
@@ -193,7 +197,7 @@ def _check_dy(who: str, got: Any, expected: Any) -> None:
     ],
     ref=lambda x, dy, *, window, groups=1, **options: slow.conv2d_dw(
         x, dy, _slow_window(x.shape, (*window, x.shape[3] // groups, dy.shape[3]), groups=groups, **options), groups),
-    cost=lambda x_shape, dy_shape, window, groups: _cost(dy_shape, (*window, x_shape[3] // groups)),
+    cost=lambda x_shape, dy_shape, window, groups: cost_of_windows(dy_shape, (*window, x_shape[3] // groups)),
     stacks=_dw_stack,
 )  # fmt: skip
 def conv2d_dw(
@@ -231,127 +235,3 @@ conv2d_dw.vjp(
     dy=lambda g, x, stride, padding, dilation, groups: conv2d(
         x, g, stride=stride, padding=padding, dilation=dilation, groups=groups),
 )  # fmt: skip
-
-
-def _transposed_size(size: Any, window: Any, more: Any, *, stride: Any, padding: Any, dilation: Any) -> shapes.Pair:
-    """(H - 1)*stride - pads + dilation*(I - 1) + 1 + output_padding, and W alike; H*stride for "same"."""
-    who = "conv_transpose2d"
-    spread = shapes.pair(who, "dilation", dilation)
-    fits = (window[0] * spread[0], window[1] * spread[1])  # an image that the window fits
-    win = shapes.resolve(who, fits, window, stride=stride, padding=padding, dilation=dilation)
-    (h, w), (down, right) = size, win.stride
-    if padding == "same":
-        return h * down, w * right
-    rows, columns = ((reach - sum(sides) + m) for reach, sides, m in zip(win.reach, win.padding, more, strict=True))
-    return (h - 1) * down + rows, (w - 1) * right + columns
-
-
-def _transposed_window(x: Any, w: Any, b: Any, output_padding: Any, groups: Any, **options: Any) -> shapes.Window:
-    """The window of the convolution that would shrink the result to x, once everything is checked."""
-    who, s, f, padding = "conv_transpose2d", x.shape, w.shape, options["padding"]
-    shapes.image(who, "x", s)
-    if len(f) != 4:
-        raise ValueError(f"{who}: filters must be (I, J, O/groups, C), but w has shape {f}: {len(f)} axes.")
-    groups = whole(who, "groups", groups)
-    if f[3] % groups:
-        raise ValueError(f"{who}: groups={groups} must divide the {f[3]} input channels of w {f}.")
-    if f[3] != s[3]:
-        swapped = " Filters are (I, J, O/groups, C): the input channels come last." if f[2] == s[3] else ""
-        raise ValueError(f"{who}: filters {f} expect {f[3]} input channels, but x has shape {s}: {s[3]}.{swapped}")
-    if b is not None and b.shape != (f[2] * groups,):
-        raise ValueError(f"{who}: the bias has shape {b.shape}, expected ({f[2] * groups},): one number per output.")
-    more, steps = shapes.pair(who, "output_padding", output_padding, 0), shapes.pair(who, "stride", options["stride"])
-    if padding == "same" and more != (0, 0):
-        raise ValueError(f'{who}: output_padding={output_padding!r} must be 0 with padding="same", a size by itself.')
-    if more[0] >= steps[0] or more[1] >= steps[1]:
-        raise ValueError(f"{who}: output_padding={output_padding!r} must be smaller than stride={options['stride']!r}.")
-    size = _transposed_size(s[1:3], f[:2], more, **options)
-    if min(size) < 1:
-        raise ValueError(
-            f"{who}: {s[1]}x{s[2]} images with padding={padding!r} give {size[0]}x{size[1]} pixels. Use less padding."
-        )
-    return geometry((s[0], *size, f[2] * groups), f, groups=groups, **options)
-
-
-def _conv_transpose2d_ref(
-    x: Any, w: Any, b: Any = None, *, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, dilation: Any = 1,
-    groups: int = 1,
-) -> Any:  # fmt: skip
-    """Each pixel stamps the filters, times its value, on a canvas, from which padding is cut off."""
-    two = [v if isinstance(v, tuple) else (v, v) for v in (stride, dilation, output_padding, padding)]
-    (si, sj), (di, dj), more, pads = two
-    (n, h, v, c), (rows, columns, o, _) = x.shape, w.shape
-    canvas = np.zeros((n, h * si + rows * di + 9, v * sj + columns * dj + 9, o * groups), x.dtype)
-    for i, j, a, d, k in np.ndindex(h, v, rows, columns, c):
-        g = k // (c // groups)
-        canvas[:, i * si + a * di, j * sj + d * dj, g * o : (g + 1) * o] += x[:, i, j, k, None] * w[a, d, :, k]
-    ends = [(n - 1) * s + t * (f - 1) + 1 + m for n, s, t, f, m in zip((h, v), *two[:2], (rows, columns), more)]  # noqa: B905
-    if isinstance(padding, str):
-        lost = [0, 0] if padding == "valid" else [max(e - n * s, 0) for e, n, s in zip(ends, (h, v), (si, sj))]  # noqa: B905
-        sides = [(t // 2, t - t // 2) for t in lost]
-        ends = ends if padding == "valid" else [max(e, n * s) for e, n, s in zip(ends, (h, v), (si, sj))]  # noqa: B905
-    else:
-        sides = [p if isinstance(p, tuple) else (p, p) for p in pads]
-    y = canvas[:, sides[0][0] : ends[0] - sides[0][1], sides[1][0] : ends[1] - sides[1][1]]
-    return y if b is None else y + b
-
-
-@op(
-    linear=["x", "w", "b"],
-    params=["stride", "padding", "output_padding", "groups", "dilation"],
-    floating=["x", "w", "b"],
-    samples=[
-        S(x=(2, 3, 4, 2), w=(3, 3, 3, 2), b=(3,)), S(x=(2, 3, 2, 2), w=(3, 2, 3, 2), stride=2, padding=1,
-        output_padding=1), S(x=(1, 2, 3, 4), w=(2, 2, 3, 4), b=(6,), groups=2, stride=(2, 1)),
-        S(x=(1, 3, 3, 1), w=(4, 3, 2, 1), stride=2, padding="same"), S(x=(2, 3, 3, 2), w=(2, 3, 1, 2),
-        dilation=(2, 1), padding=((1, 0), (0, 2))), S(x=(1, 2, 2, 1), w=(1, 1, 2, 1), b=(2,), stride=3, padding="same"),
-        S(x=(1, 2, 3, 2), w=(2, 2, 1, 2), padding="valid", groups=2),
-    ],
-    ref=_conv_transpose2d_ref,
-    cost=lambda x_shape, w_shape: _cost(x_shape, w_shape),
-    stacks=first_axis("x"),
-)  # fmt: skip
-def conv_transpose2d(
-    x: Any, w: Any, b: Any = None, stride: Size2d = 1, padding: Padding = 0, output_padding: Size2d = 0,
-    groups: Whole = 1, dilation: Size2d = 1,
-) -> Any:  # fmt: skip
-    """Each pixel stamps filters times its value.  x (N,H,W,C) · w (I,J,O/groups,C) · b (O,) -> (N,H',W',O)
-
-    The gradient of a convolution from O to C channels with the same filters, as an op of its own.
-    H' = (H - 1)*stride - top - bottom + dilation*(I - 1) + 1 + output_padding, and W' alike.
-
-    Parameters
-    ----------
-    stride, dilation : int or pair, in pixels.
-    padding : what the convolution would add is cut off: int, pair, ((top, bottom), (left, right)), "valid" for none,
-        or "same" for H' = H*stride.
-    output_padding : int or pair, smaller than the stride: rows and columns more at the bottom and right.
-    groups : channels are cut into this many groups that do not mix.
-
-    Raises
-    ------
-    ValueError : the channels do not match, or nothing is left of the image.
-
-    Examples
-    --------
-    >>> x = np.array([1.0, 10.0]).reshape(1, 1, 2, 1)
-    >>> w = np.array([1.0, 2.0]).reshape(1, 2, 1, 1)
-    >>> tg.conv_transpose2d(x, w, stride=2).shape  # the rows in between stay empty
-    (1, 1, 4, 1)
-    >>> tg.conv_transpose2d(x, w, stride=(1, 2)).ravel()
-    array([ 1.,  2., 10., 20.])
-    """
-    win = _transposed_window(x, w, b, output_padding, groups, stride=stride, padding=padding, dilation=dilation)
-    x, w, b = promoted(x, w, b)
-    y = kernels.conv2d_dx(x, w, win, groups)
-    return y if b is None else y + b
-
-
-conv_transpose2d.vjp(
-    x=lambda g, w, stride, padding, dilation, groups: conv2d(
-        g, w, stride=stride, padding=padding, dilation=dilation, groups=groups),
-    w=lambda g, x, w_shape, stride, padding, dilation, groups: conv2d_dw(
-        g, x, window=w_shape[:2], stride=stride, padding=padding, dilation=dilation, groups=groups),
-    b=lambda g: sum(g, axis=(0, 1, 2)),
-)  # fmt: skip
-conv_transpose2d.formula(y="conv2d_dx(x, w) + b")

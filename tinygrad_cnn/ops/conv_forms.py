@@ -8,18 +8,25 @@ import numpy as np
 
 from ..autodiff.calls import named
 from ..autodiff.kinds import Padding, Size2d, Whole
+from ..kernels import shapes
 from ._arguments import Input, placed, shape_of
-from .conv import conv2d
+from .conv import bias_misfit, conv2d
 from .shape import reshape
 
 __all__ = ["conv1d", "depthwise_conv2d", "separable_conv2d"]
 
 
-def _sides(padding: Any) -> Any:
-    """Padding of a sequence as that of an image one pixel high."""
-    if isinstance(padding, str):
-        return padding
-    return ((0, 0), tuple(padding) if isinstance(padding, (tuple, list)) else (padding, padding))
+def as_rows(x: Any) -> Any:
+    """Sequences as images one pixel high.  x (N,L,C) -> (N,1,L,C)"""
+    n, length, c = np.shape(x)
+    return reshape(x, (n, 1, length, c))
+
+
+def in_one_row(win: shapes.Window) -> dict[str, Any]:
+    """The options of a window over sequences, for images one pixel high."""
+    return {
+        "stride": (1, win.stride[0]), "padding": ((0, 0), win.sides[0]), "dilation": (1, win.dilation[0]),
+    }  # fmt: skip
 
 
 @named
@@ -38,20 +45,12 @@ def conv1d(
     """
     who = placed("conv1d")
     x_shape, w_shape = shape_of(who, x), shape_of(who, w)
-    if len(x_shape) != 3 or len(w_shape) != 3:
-        raise ValueError(
-            f"{who}: x must be sequences (N, L, C) and w filters (K, C, O), but x has shape {x_shape} "
-            f"and w {w_shape}."
-        )
-    for name, value in (("stride", stride), ("dilation", dilation)):
-        if isinstance(value, (tuple, list)):
-            raise TypeError(f"{who}: {name}={value!r} must be an int: sequences have one axis.")
-    n, length, c = x_shape
-    y = conv2d(
-        reshape(x, (n, 1, length, c)), reshape(w, (1, *w_shape)), b, stride=(1, stride), padding=_sides(padding),
-        dilation=(1, dilation), groups=groups,
-    )  # fmt: skip
-    return reshape(y, (n, *y.shape[2:]))
+    options = {"stride": stride, "padding": padding, "dilation": dilation}
+    win = shapes.conv_window(who, x_shape, w_shape, groups=groups, axes=1, **options)
+    if b is not None and shape_of(who, b) != w_shape[2:]:
+        raise bias_misfit(who, shape_of(who, b), w_shape[2:])
+    y = conv2d(as_rows(x), reshape(w, (1, *w_shape)), b, groups=groups, **in_one_row(win))
+    return reshape(y, (x_shape[0], *win.out, w_shape[2]))
 
 
 @named

@@ -23,7 +23,7 @@ from . import normalization
 from ._arguments import promoted, values
 from ._reference import scalarwise
 from .activation import relu, relu_dx
-from .conv import _SAMPLES, _conv2d_ref, _cost, conv2d, conv2d_dw, conv2d_dx, filters_window
+from .conv import _SAMPLES, _conv2d_ref, conv2d, conv2d_dw, conv2d_dx, cost_of_windows, filters_window
 from .products import matmul
 
 __all__ = [
@@ -50,7 +50,7 @@ def _conv_relu(x: Any, w: Any, b: Any = None, **options: Any) -> Any:
     samples=_SAMPLES[:5],
     ref=lambda x, w, b=None, **options: np.maximum(_conv2d_ref(x, w, b, **options), 0),
     composition=_conv_relu,
-    cost=_cost,
+    cost=cost_of_windows,
     stacks=first_axis("x"),
 )
 def conv2d_relu(

@@ -13,14 +13,15 @@ from ..autodiff.calls import named
 from ..autodiff.kinds import Axis, Number, Whole
 from ..autodiff.numbers import number, whole
 from ..core import op
-from ._arguments import Input
+from ._arguments import Input, placed, shape_of
 from ._axes import axes_of
 from .algebra import floats
 from .arithmetic import pow
+from .pool import avg_pool2d
 from .reduce import mean, var
 from .shape import reshape
 
-__all__ = ["group_norm", "instance_norm", "layer_norm", "normalize", "rms_norm"]
+__all__ = ["group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize", "rms_norm"]
 
 
 @op(
@@ -104,3 +105,26 @@ def rms_norm(x: Input, gamma: Input = None, *, axis: Axis = -1, eps: Number = 1e
     eps = number("rms_norm", "eps", eps, 0)
     (x,) = floats("rms_norm", x)
     return affine(x * pow(mean(x * x, axis=axis, keepdims=True) + eps, -0.5), gamma, None)
+
+
+@named
+def local_response_norm(
+    x: Input, size: Whole, alpha: Number = 1e-4, beta: Number = 0.75, k: Number = 1.0
+) -> Any:  # fmt: skip
+    """x / (k + alpha * m)**beta, with m the mean square of `size` channels around each.  x (N,...,C) -> (N,...,C)
+
+    Channels beyond the first and last count as zeros.  As in PyTorch, alpha multiplies the mean; in the paper it
+    multiplies the sum, and is `size` times as small.  Source: Krizhevsky, Sutskever and Hinton (2012).
+
+    >>> tg.local_response_norm(np.array([[1.0, 1.0, 1.0]]), 3, alpha=3.0, beta=1.0, k=0.0)
+    array([[0.5       , 0.33333333, 0.5       ]])
+    """
+    who = placed("local_response_norm")
+    n, shape = whole(who, "size", size), shape_of(who, x)
+    alpha, beta, k = (number(who, name, v) for name, v in (("alpha", alpha), ("beta", beta), ("k", k)))
+    if len(shape) < 2 or not shape[-1]:
+        raise ValueError(f"{who}: x must be (N, ..., C) with channels, but has shape {shape}.")
+    (x,) = floats(who, x)
+    squares = reshape(x * x, (math.prod(shape[:-1]), 1, shape[-1], 1))
+    means = avg_pool2d(squares, (1, n), stride=1, padding=((0, 0), (n // 2, (n - 1) // 2)))
+    return x * pow(reshape(means, shape) * alpha + k, -beta)
