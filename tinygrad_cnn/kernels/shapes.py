@@ -120,7 +120,7 @@ def _sides(op: str, padding: object, axes: int) -> tuple[Pair, ...]:
     try:
         if any(nested) and not all(nested):
             raise TypeError
-        if len(items) != axes or any(nested) and any(len(p) != 2 for p in items):
+        if len(items) != axes or (any(nested) and any(len(p) != 2 for p in items)):
             raise ValueError
         return tuple(pair(op, "padding", p, 0) for p in items)
     except TypeError:
@@ -218,7 +218,7 @@ def conv_window(
     stride: object = 1,
     padding: object = 0,
     dilation: object = 1,
-    groups: int = 1,
+    groups: Count = 1,
     axes: int = 2,
 ) -> Window:
     """The window of a convolution of images (N, H, W, C) with filters (I, J, C/groups, O), after checking both.

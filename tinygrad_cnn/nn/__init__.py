@@ -7,6 +7,8 @@ from .activation_forms import *
 from .attention import *
 from .containers import *
 from .conv import *
+from .conv_forms import *
+from .conv_transpose import *
 from .dropout import *
 from .embedding import *
 from .linear import *
@@ -16,6 +18,7 @@ from .module import *
 from .normalization import *
 from .parameter import *
 from .pooling import *
+from .pooling_adaptive import *
 from .recurrent import *
 from .recurrent_cells import *
 from .resize import *

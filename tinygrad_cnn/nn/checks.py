@@ -18,13 +18,13 @@ def plain(value: Any) -> Any:
     return index(value) if is_whole(value) else value
 
 
-def window(layer: str, size: Any, *, pooling: bool = False, **options: Any) -> shapes.Pair:
-    """A window with its stride, padding and dilation, tried on an image that it fits; the window as a pair."""
-    pair = shapes.pair(layer, "window", size)
-    side = max(pair) * max(shapes.pair(layer, "dilation", options.get("dilation", 1))) + 1
+def window(layer: str, size: Any, *, pooling: bool = False, axes: int = 2, **options: Any) -> shapes.Sizes:
+    """A window with its stride, padding and dilation, tried on an image that it fits; the window as a tuple."""
+    sizes = shapes.each(layer, "window", size, axes)
+    side = max(sizes) * max(shapes.each(layer, "dilation", options.get("dilation", 1), axes)) + 1
     if pooling:
-        return shapes.pool_window(layer, (1, side, side, 1), pair, **options).window
-    return shapes.resolve(layer, (side, side), pair, **options).window
+        return shapes.pool_window(layer, (1, *(side,) * axes, 1), sizes, axes=axes, **options).window
+    return shapes.resolve(layer, (side,) * axes, sizes, **options).window
 
 
 def misfit(layer: str, form: str, x: Any, remedy: str = "") -> Exception:

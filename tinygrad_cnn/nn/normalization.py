@@ -18,12 +18,13 @@ from ..core import Tensor
 from ..core.modes import current
 from ..ops.fused import fused
 from . import checks
+from .function import _Function
 from .init import ones, zeros
 from .layouts import Layout, Theirs
 from .module import Module
 from .parameter import Parameter
 
-__all__ = ["BatchNorm2d", "GroupNorm", "InstanceNorm2d", "LayerNorm", "RMSNorm"]
+__all__ = ["BatchNorm2d", "GroupNorm", "InstanceNorm2d", "LayerNorm", "LocalResponseNorm", "RMSNorm"]
 
 
 class _Norm(Module):
@@ -187,3 +188,26 @@ class InstanceNorm2d(_Norm):
     def forward(self, x: Any) -> Tensor:
         self._check(x)
         return ops.instance_norm(x, self.weight, self.bias, eps=self.eps)
+
+
+class LocalResponseNorm(_Function):
+    """x / (k + alpha * m)**beta, with m the mean square of `size` channels around each: x (N,...,C) -> (N,...,C).
+
+    As in PyTorch, alpha multiplies the mean of the squares, in the paper their sum.  Source: Krizhevsky, Sutskever and
+    Hinton (2012).
+    """
+
+    samples = [L((3,), x=(2, 2, 3, 4)), L((2,), {"alpha": 0.5, "beta": 0.5, "k": 2.0}, x=(3, 5))]
+
+    def __init__(self, size: Whole, alpha: Number = 1e-4, beta: Number = 0.75, k: Number = 1.0) -> None:
+        who = type(self).__name__
+        self.size = whole(who, "size", size)
+        self.alpha, self.beta, self.k = (
+            number(who, name, v) for name, v in (("alpha", alpha), ("beta", beta), ("k", k))
+        )
+
+    def forward(self, x: Any) -> Any:
+        return ops.local_response_norm(x, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha:g}, beta={self.beta:g}, k={self.k:g}"

@@ -59,7 +59,10 @@ BORDERS: dict[str, Callable[[int], int | None]] = {
     "wrap": lambda n: n,
 }  # fmt: skip
 
-BORDER_NAMES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}  # of convolutions
+# What convolutions call these borders, as PyTorch does.
+BORDER_NAMES: dict[str, PadMode] = {
+    "zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap",
+}  # fmt: skip
 
 
 @lru_cache(256)

@@ -38,7 +38,7 @@ def _depth(win: shapes.Window) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _plane(win: shapes.Window, groups: int) -> dict[str, Any]:
+def _plane(win: shapes.Window, groups: Whole) -> dict[str, Any]:
     """The options of the convolution of images."""
     return {"stride": win.stride[1:], "padding": win.padding[1:], "dilation": win.dilation[1:], "groups": groups}
 
@@ -48,7 +48,7 @@ def _is_flat(win: shapes.Window) -> bool:
     return (win.window[0], win.stride[0], win.padding[0]) == (1, 1, (0, 0))
 
 
-def _slices(x: Any, win: shapes.Window, groups: int) -> Any:
+def _slices(x: Any, win: shapes.Window, groups: Whole) -> Any:
     """The slices under each depth of a filter, as channels, group by group.  x (N,D,H,W,C) -> (N*D',H,W,K*C)"""
     (n, d, h, w, c), (k, *_), (out, *_) = x.shape, win.window, win.out
     if not _is_flat(win):
@@ -58,7 +58,7 @@ def _slices(x: Any, win: shapes.Window, groups: int) -> Any:
     return reshape(x, (n * out, h, w, k * c))
 
 
-def _volumes(y: Any, win: shapes.Window, groups: int, n: int) -> Any:
+def _volumes(y: Any, win: shapes.Window, groups: Whole, n: int) -> Any:
     """The adjoint: each slice added up from its places.  y (N*D',H,W,K*C) -> (N,D,H,W,C)"""
     (d, h, w), (k, *_), (out, *_) = win.size, win.window, win.out
     c = y.shape[3] // k
@@ -75,12 +75,12 @@ def _filters(w: Any) -> Any:
     return reshape(transpose(w, (1, 2, 0, 3, 4)), (i, j, k * c, o))
 
 
-def _convolved(x: Any, w: Any, b: Any, win: shapes.Window, groups: int) -> Any:
+def _convolved(x: Any, w: Any, b: Any, win: shapes.Window, groups: Whole) -> Any:
     y = conv2d(_slices(x, win, groups), _filters(w), b, **_plane(win, groups))
     return reshape(y, (x.shape[0], *win.out, w.shape[4]))
 
 
-def conv3d_dx(dy: Any, w: Any, win: shapes.Window, groups: int) -> Any:
+def conv3d_dx(dy: Any, w: Any, win: shapes.Window, groups: Whole) -> Any:
     """The gradient in the volumes.  dy (N,D',H',W',O) · w (K,I,J,C/groups,O) -> (N,D,H,W,C)"""
     n, out = dy.shape[0], win.out
     slices = conv2d_dx(
@@ -89,7 +89,7 @@ def conv3d_dx(dy: Any, w: Any, win: shapes.Window, groups: int) -> Any:
     return _volumes(slices, win, groups, n)
 
 
-def conv3d_dw(x: Any, dy: Any, win: shapes.Window, groups: int) -> Any:
+def conv3d_dw(x: Any, dy: Any, win: shapes.Window, groups: Whole) -> Any:
     """The gradient in the filters.  x (N,D,H,W,C) · dy (N,D',H',W',O) -> (K,I,J,C/groups,O)"""
     (k, i, j), (n, *out, o), c = win.window, dy.shape, x.shape[4] // groups
     slices, dy = _slices(x, win, groups), reshape(dy, (n * out[0], *out[1:], o))
@@ -107,7 +107,8 @@ def _ref(x: Any, w: Any, b: Any = None, *, groups: int = 1, **options: Any) -> A
         at = [slice(p * s, p * s + r, d) for p, s, r, d in zip(place, win.stride, win.reach, win.dilation)]  # noqa: B905
         for g in range(groups):
             mine, filters = slice(g * c, (g + 1) * c), slice(g * o, (g + 1) * o)
-            y[(slice(None), *place, filters)] = np.tensordot(x[(slice(None), *at, mine)], w[..., filters], 4)
+            here, seen = (slice(None), *place, filters), (slice(None), *at, mine)
+            y[here] = np.tensordot(x[seen], w[..., filters], 4)
     return y if b is None else y + b
 
 
@@ -155,7 +156,8 @@ def conv3d(
     win = volume_window(x.shape, w.shape, stride=stride, padding=padding, dilation=dilation, groups=groups)
     if b is not None and b.shape != w.shape[4:]:
         raise bias_misfit("conv3d", b.shape, w.shape[4:])
-    return _convolved(*promoted(x, w, b), win, groups)
+    x, w, b = promoted(x, w, b)
+    return _convolved(x, w, b, win, groups)
 
 
 conv3d.vjp(

@@ -45,7 +45,7 @@ def conv1d(
     """
     who = placed("conv1d")
     x_shape, w_shape = shape_of(who, x), shape_of(who, w)
-    options = {"stride": stride, "padding": padding, "dilation": dilation}
+    options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
     win = shapes.conv_window(who, x_shape, w_shape, groups=groups, axes=1, **options)
     if b is not None and shape_of(who, b) != w_shape[2:]:
         raise bias_misfit(who, shape_of(who, b), w_shape[2:])

@@ -89,9 +89,9 @@ def _ref(
         at, tap, k = place[:axes], place[axes:-1], place[-1]
         g = k // (c // groups)
         where = [p * s + t * d for p, s, t, d in zip(at, steps, tap, spread)]  # noqa: B905
-        canvas[(slice(None), *where, slice(g * o, (g + 1) * o))] += (
-            x[(slice(None), *at, k, None)] * w[(*tap, slice(None), k)]
-        )
+        stamped, seen = (slice(None), *where, slice(g * o, g * o + o)), (slice(None), *at, k)
+        weights = (*tap, slice(None), k)
+        canvas[stamped] += x[seen][:, None] * w[weights]
     cut = [slice(None)]
     for h, s, d, f, m, side in zip(size, steps, spread, window, more, pads if padding != "same" else window):  # noqa: B905
         end = (h - 1) * s + d * (f - 1) + 1 + m
@@ -196,7 +196,7 @@ def conv_transpose3d(
     >>> tg.conv_transpose3d(x, w, stride=(2, 1, 1)).ravel()
     array([ 1.,  2., 10., 20.])
     """
-    options = {"stride": stride, "padding": padding, "dilation": dilation}
+    options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
     bias = None if b is None else b.shape
     shape = _result_shape("conv_transpose3d", x.shape, w.shape, bias, output_padding, groups, axes=3, **options)
     x, w, b = promoted(x, w, b)
@@ -229,7 +229,7 @@ def conv_transpose1d(
     array([ 1.,  2., 10., 20.])
     """
     who = placed("conv_transpose1d")
-    options = {"stride": stride, "padding": padding, "dilation": dilation}
+    options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
     bias = None if b is None else shape_of(who, b)
     w_shape = shape_of(who, w)
     shape = _result_shape(who, shape_of(who, x), w_shape, bias, output_padding, groups, axes=1, **options)

@@ -1,0 +1,122 @@
+"""Convolution and pooling of sequences, images and volumes beside PyTorch's: to the second order, in float64."""
+
+import numpy as np
+import pytest
+
+import tinygrad_cnn as tg
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed here; .ci/run installs it")
+from beside import agree, filters, same  # noqa: E402  (needs torch)
+
+F = torch.nn.functional
+RNG = np.random.default_rng(0)
+SEQUENCES, IMAGES = RNG.standard_normal((2, 9, 4)), RNG.standard_normal((2, 5, 6, 4))
+VOLUMES = RNG.standard_normal((2, 5, 4, 6, 4))
+X = {1: SEQUENCES, 2: IMAGES, 3: VOLUMES}
+
+
+def both(name, options, x, *weights, order=2):
+    """The functions of that name agree; lists of ours are options of both."""
+    agree(lambda x, *w: getattr(tg, name)(x, *w, **options), lambda x, *w: getattr(F, name)(x, *w, **options), x,
+          *weights, order=order)  # fmt: skip
+
+
+@pytest.mark.parametrize(("window", "options"), [
+    ((3, 2, 3), {}), ((2, 3, 2), {"stride": 2, "padding": 1}),
+    ((3, 2, 2), {"stride": (1, 2, 3), "padding": (2, 0, 1), "dilation": (2, 1, 2)}),
+    ((3, 3, 3), {"groups": 2, "padding": (1, 1, 1)}), ((2, 2, 2), {"groups": 4, "stride": (2, 1, 1)}),
+    ((1, 3, 3), {"padding": (0, 1, 1)}), ((1, 1, 1), {"stride": 2}), ((3, 1, 1), {"dilation": (2, 1, 1)}),
+    ((5, 4, 6), {}),
+])  # fmt: skip
+def test_conv3d(window, options):
+    w, b = RNG.standard_normal((*window, 4 // options.get("groups", 1), 8)), RNG.standard_normal(8)
+    both("conv3d", options, VOLUMES, (w, filters), (b, same))
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
+@pytest.mark.parametrize(
+    ("axes", "window", "dilation"), [(1, (3,), 2), (1, (4,), 1), (3, (3, 2, 3), 1), (3, (2, 3, 1), 2)]
+)
+def test_same_at_stride_1(axes, window, dilation):
+    w = RNG.standard_normal((*window, 4, 3))
+    both(f"conv{axes}d", {"padding": "same", "dilation": dilation}, X[axes], (w, filters))
+
+
+@pytest.mark.parametrize(("window", "options"), [
+    ((3,), {}), ((2,), {"stride": 2}), ((4,), {"stride": 3, "padding": 2, "output_padding": 1}),
+    ((3,), {"groups": 2, "dilation": 2, "stride": 2, "padding": 1}),
+    ((2, 3, 2), {}), ((2, 2, 2), {"stride": 2}), ((1, 2, 3), {"stride": (1, 2, 2), "padding": (0, 1, 1)}),
+    ((3, 2, 3), {"stride": (2, 3, 1), "padding": (1, 0, 1), "output_padding": (1, 2, 0)}),
+    ((2, 3, 2), {"groups": 2, "dilation": (2, 1, 2), "padding": 1}),
+])  # fmt: skip
+def test_transposed(window, options):
+    w, b = RNG.standard_normal((*window, 6 // options.get("groups", 1), 4)), RNG.standard_normal(6)
+    axes = len(window)
+    both(f"conv_transpose{axes}d", options, X[axes][:, :3], (w, filters), (b, same))
+
+
+POOLS = [
+    (1, (2,), {}), (1, (3,), {"stride": (2,), "padding": (1,)}), (1, (3,), {"stride": (2,), "ceil_mode": True}),
+    (1, (4,), {"stride": (3,), "padding": (2,), "ceil_mode": True}),
+    (3, (2, 2, 2), {}), (3, (3, 2, 3), {"stride": (2, 1, 2), "padding": (1, 1, 0)}),
+    (3, (2, 3, 4), {"stride": 2, "ceil_mode": True}), (3, (3, 3, 3), {"stride": 2, "padding": 1, "ceil_mode": True}),
+    (3, (1, 2, 2), {"stride": (1, 2, 2)}), (3, (3, 1, 1), {"stride": 1, "padding": (1, 0, 0)}), (3, (5, 4, 6), {}),
+    (3, (2, 2, 3), {"stride": 3, "padding": (1, 1, 1), "ceil_mode": True}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("axes", "window", "options"), POOLS)
+def test_max_pooling(axes, window, options):
+    name = f"max_pool{axes}d"
+    for x in (X[axes], np.round(X[axes])):  # the second has many ties
+        agree(lambda x: getattr(tg, name)(x, window, **options), lambda x: getattr(F, name)(x, window, **options), x)
+
+
+@pytest.mark.parametrize(("axes", "window", "dilation"), [(1, (3,), 2), (3, (2, 2, 3), (2, 3, 2)), (3, (2, 2, 2), 2)])
+def test_max_pooling_spread(axes, window, dilation):
+    name, options = f"max_pool{axes}d", {"dilation": dilation, "stride": 1, "padding": 1}
+    agree(lambda x: getattr(tg, name)(x, window, **options), lambda x: getattr(F, name)(x, window, **options), X[axes])
+
+
+@pytest.mark.parametrize("include", [True, False])
+@pytest.mark.parametrize(("axes", "window", "options"), POOLS)
+def test_average_pooling(axes, window, options, include):
+    name, options = f"avg_pool{axes}d", {**options, "count_include_pad": include}
+    agree(lambda x: getattr(tg, name)(x, window, **options), lambda x: getattr(F, name)(x, window, **options), X[axes])
+
+
+@pytest.mark.parametrize("kind", ["max", "avg"])
+@pytest.mark.parametrize(("axes", "size"), [
+    (1, (1,)), (1, (4,)), (1, (9,)), (1, (12,)), (2, (3, 4)), (2, (1, 1)), (2, (7, 2)), (3, (2, 3, 4)), (3, (1, 1, 1)),
+    (3, (6, 2, 6)), (3, (5, 4, 3)),
+])  # fmt: skip
+def test_adaptive_pooling(kind, axes, size):
+    name = f"adaptive_{kind}_pool{axes}d"
+    for x in (X[axes], np.round(X[axes])):
+        agree(lambda x: getattr(tg, name)(x, size), lambda x: getattr(F, name)(x, size), x)
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_pooling_of_everything(axes):
+    flat = lambda t: t.detach().numpy()  # noqa: E731
+    agree(getattr(tg, f"global_avg_pool{axes}d"), lambda x: x.flatten(2).mean(2), X[axes], back=flat)
+    agree(getattr(tg, f"global_max_pool{axes}d"), lambda x: x.flatten(2).max(2).values, X[axes], back=flat)
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 7), (2, 3, 2, 6), (1, 2, 2, 3, 4)])
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_local_response_norm(shape, size):
+    x, options = RNG.standard_normal(shape), {"alpha": 0.3, "beta": 0.6, "k": 1.5}
+    both("local_response_norm", {**options, "size": size}, x)
+
+
+@pytest.mark.parametrize(
+    ("mode", "theirs"), [("reflect",) * 2, ("replicate",) * 2, ("circular",) * 2, ("zeros", "constant")]
+)
+@pytest.mark.parametrize(("window", "stride"), [(1, 2), (2, 2), (3, 1), (4, (2, 3)), (5, 2)])
+def test_blur_pool2d(window, stride, mode, theirs):
+    row = torch.tensor([[1.0], [1, 1], [1, 2, 1], [1, 3, 3, 1], [1, 4, 6, 4, 1]][window - 1], dtype=torch.float64)
+    w = (row[:, None] * row / row.sum() ** 2).expand(4, 1, window, window)
+    pads = ((window - 1) // 2, window // 2) * 2
+    agree(lambda x: tg.blur_pool2d(x, window, stride, mode),
+          lambda x: F.conv2d(F.pad(x, pads, mode=theirs), w, stride=stride, groups=4), IMAGES)  # fmt: skip
