@@ -13,6 +13,7 @@ import pytest
 import tinygrad_cnn as tg
 from tinygrad_cnn.insight import formulas
 from tinygrad_cnn.insight.latex import NAMES, NOTATION
+from tinygrad_cnn.kernels import shapes
 from tinygrad_cnn.ops.indexing import _filled
 from tinygrad_cnn.testing.case import Case, cotangent
 
@@ -238,6 +239,35 @@ class Meaning(dict):
             first = np.broadcast_to(width, (x.ndim, 2))[:, 0]
             return g[tuple(slice(a, a + n) for a, n in zip(first, x.shape, strict=True))]
         return tg.registry["unpad"](g, shape=x.shape, width=width, mode=mode)
+
+    def under_filters(self, big):
+        """For each place of a filter over volumes and each group: what it sees, where it writes, and its own part."""
+        w, p = self.inputs["w"], self.params
+        options = {k: p[k] for k in ("stride", "padding", "dilation", "groups")}
+        win = shapes.conv_window("conv3d", big, w.shape, axes=3, **options)
+        c, o = w.shape[3], w.shape[4] // p["groups"]
+        for place in np.ndindex(*win.out):
+            at = [slice(q * s, q * s + r, d) for q, s, r, d in zip(place, win.stride, win.reach, win.dilation)]  # noqa: B905
+            for k in range(p["groups"]):
+                yield (np.s_[:], *at, slice(k * c, k * c + c)), (np.s_[:], *place, slice(k * o, k * o + o)), k * o
+        self.padding = win.padding
+
+    def f_conv3d_dx(self, g, w):
+        x_shape = self.y.shape if self.op.name == "conv_transpose3d" else self.wanted
+        places = [*self.under_filters(x_shape)]
+        size = [n + a + b for n, (a, b) in zip(x_shape[1:4], self.padding, strict=True)]
+        padded = np.zeros((x_shape[0], *size, x_shape[4]))
+        for seen, written, first in places:
+            filters = w[..., first : first + g[written].shape[1]]
+            padded[seen] += np.einsum("no,abdco->nabdc", g[written], filters)
+        return padded[(np.s_[:], *(slice(a, a + n) for n, (a, _) in zip(x_shape[1:4], self.padding, strict=True)))]
+
+    def f_conv3d_dw(self, x, g):
+        places, dw = [*self.under_filters(x.shape)], np.zeros(self.inputs["w"].shape)
+        x = np.pad(x, ((0, 0), *self.padding, (0, 0)))
+        for seen, written, first in places:
+            dw[..., first : first + g[written].shape[1]] += np.einsum("no,nabdc->abdco", g[written], x[seen])
+        return dw
 
     def f_h(self):
         return self["g"] * (self.y > 0)

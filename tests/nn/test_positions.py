@@ -11,13 +11,19 @@ from tinygrad_cnn.nn.init import he_uniform
 
 # In PyTorch's order, under our names, up to the first argument that we lack.
 LAYERS = {
-    "Conv1d": "in_channels out_channels window stride padding dilation groups bias",
-    "Conv2d": "in_channels out_channels window stride padding dilation groups bias",
-    "ConvTranspose2d": "in_channels out_channels window stride padding output_padding groups bias dilation",
-    "MaxPool2d": "window stride padding dilation",
-    "AvgPool2d": "window stride padding ceil_mode count_include_pad",
+    **dict.fromkeys(
+        ["Conv1d", "Conv2d", "Conv3d"],
+        "in_channels out_channels window stride padding dilation groups bias padding_mode",
+    ),
+    **dict.fromkeys(
+        ["ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"],
+        "in_channels out_channels window stride padding output_padding groups bias dilation",
+    ),
+    **dict.fromkeys(["MaxPool1d", "MaxPool2d", "MaxPool3d"], "window stride padding dilation"),
+    **dict.fromkeys(["AvgPool1d", "AvgPool2d", "AvgPool3d"], "window stride padding ceil_mode count_include_pad"),
     "MaxUnpool2d": "window",
-    "AdaptiveAvgPool2d": "size",
+    **dict.fromkeys([f"Adaptive{kind}Pool{axes}d" for kind in ("Avg", "Max") for axes in (1, 2, 3)], "size"),
+    "LocalResponseNorm": "size alpha beta k",
     "Linear": "in_features out_features bias",
     "BatchNorm2d": "channels eps momentum",
     "GroupNorm": "groups channels eps",
@@ -36,17 +42,22 @@ LAYERS = {
 }
 # Ours alone, in the order of Conv2d.
 OURS = {
-    "DepthwiseConv2d": "channels window stride padding dilation bias",
-    "SeparableConv2d": "in_channels out_channels window stride padding dilation bias",
+    "DepthwiseConv2d": "channels window stride padding dilation bias padding_mode",
+    "SeparableConv2d": "in_channels out_channels window stride padding dilation bias padding_mode",
 }
 OPS = {
-    "conv1d": "x w b stride padding dilation groups",
-    "conv2d": "x w b stride padding dilation groups",
-    "conv_transpose2d": "x w b stride padding output_padding groups dilation",
-    "max_pool2d": "x window stride padding dilation ceil_mode",
-    "max_pool2d_with_indices": "x window stride padding dilation ceil_mode",
-    "avg_pool2d": "x window stride padding ceil_mode count_include_pad",
-    "adaptive_avg_pool2d": "x size",
+    **dict.fromkeys(["conv1d", "conv2d", "conv3d"], "x w b stride padding dilation groups"),
+    **dict.fromkeys(
+        ["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"],
+        "x w b stride padding output_padding groups dilation",
+    ),
+    **dict.fromkeys(
+        ["max_pool1d", "max_pool2d", "max_pool3d", "max_pool2d_with_indices"],
+        "x window stride padding dilation ceil_mode",
+    ),
+    **dict.fromkeys(["avg_pool1d", "avg_pool2d", "avg_pool3d"], "x window stride padding ceil_mode count_include_pad"),
+    **dict.fromkeys([f"adaptive_{kind}_pool{axes}d" for kind in ("avg", "max") for axes in (1, 2, 3)], "x size"),
+    "local_response_norm": "x size alpha beta k",
     "group_norm": "x groups gamma beta eps",
     "leaky_relu": "x slope",
     "elu": "x alpha",
@@ -134,7 +145,7 @@ def test_an_op_called_by_position_does_what_it_does_by_keyword(short, long):
 
 def test_too_many_say_which_go_by_keyword():
     with pytest.raises(TypeError, match="Conv2d"):
-        nn.Conv2d(1, 2, 3, 1, 0, 1, 1, True, 0)
+        nn.Conv2d(1, 2, 3, 1, 0, 1, 1, True, "zeros", 0)
     with pytest.raises(ValueError, match=r"By position, the stride comes after it: conv2d\(x, w, None, 2\)"):
         tg.conv2d(X, weights(3, 3, 4, 6), 2)
     with pytest.raises(TypeError, match="max_pool2d: takes 6 positional arguments, got 7"):

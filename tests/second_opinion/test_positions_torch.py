@@ -17,8 +17,13 @@ THEIRS = {  # our names of arguments that PyTorch names otherwise
 }  # fmt: skip
 FUNCTIONS = {  # the other has no signature to read
     "softmax_cross_entropy": "cross_entropy", "max_pool2d": "max_pool2d_with_indices",
+    "max_pool1d": "max_pool1d_with_indices", "max_pool3d": "max_pool3d_with_indices",
+    **{f"adaptive_max_pool{axes}d": f"adaptive_max_pool{axes}d_with_indices" for axes in (1, 2, 3)},
 }  # fmt: skip
-IN_C = {"conv1d", "conv2d", "conv_transpose2d", "avg_pool2d", "prelu", "flatten"}  # whose signatures stand in texts
+IN_C = {  # whose signatures stand in texts
+    "prelu", "flatten", "adaptive_avg_pool1d",
+    *(f"{name}{axes}d" for name in ("conv", "conv_transpose", "avg_pool") for axes in (1, 2, 3)),
+}  # fmt: skip
 
 
 def agree(ours, theirs):

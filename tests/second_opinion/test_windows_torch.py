@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_cnn as tg
+from tinygrad_cnn import nn
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed here; .ci/run installs it")
 from beside import agree, filters, same  # noqa: E402  (needs torch)
@@ -120,3 +121,49 @@ def test_blur_pool2d(window, stride, mode, theirs):
     pads = ((window - 1) // 2, window // 2) * 2
     agree(lambda x: tg.blur_pool2d(x, window, stride, mode),
           lambda x: F.conv2d(F.pad(x, pads, mode=theirs), w, stride=stride, groups=4), IMAGES)  # fmt: skip
+
+
+LAYERS = {
+    **{f"Conv{axes}d": {"stride": 2, "padding": 1, "groups": 2} for axes in (1, 2, 3)},
+    **{f"ConvTranspose{axes}d": {"stride": 2, "padding": 1, "output_padding": 1, "groups": 2} for axes in (1, 2, 3)},
+}
+
+
+def loaded(name, args, options):
+    """A layer of ours with the weights of one of PyTorch's, and PyTorch's, in float64."""
+    torch.manual_seed(0)
+    theirs = getattr(torch.nn, name)(*args, **options).double()
+    ours = getattr(nn, name)(*args, **options, rng=0).to(np.float64)
+    tg.io.from_torch(ours, {key: value.numpy() for key, value in theirs.state_dict().items()})
+    return ours, theirs
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_take_the_weights_of_torch(name):
+    ours, theirs = loaded(name, (4, 6, 3), LAYERS[name])
+    agree(ours, theirs, X[int(name[-2])][:, :4])
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize(("name", "window", "padding"), [
+    ("Conv1d", 3, 2), ("Conv1d", 3, "same"), ("Conv2d", (3, 2), (2, 1)), ("Conv2d", 3, "same"), ("Conv2d", 1, 0),
+    ("Conv3d", (1, 3, 2), (0, 2, 1)), ("Conv3d", 3, "same"),
+])  # fmt: skip
+def test_borders_of_convolutions(name, window, padding, mode):
+    stride = 1 if padding == "same" else 2
+    ours, theirs = loaded(name, (4, 3, window), {"padding": padding, "padding_mode": mode, "stride": stride})
+    agree(ours, theirs, X[int(name[-2])])
+
+
+def test_borders_are_the_same_for_depthwise_convolutions():
+    ours = nn.DepthwiseConv2d(4, 3, padding=1, padding_mode="reflect", rng=0).to(np.float64)
+    theirs = torch.nn.Conv2d(4, 4, 3, padding=1, padding_mode="reflect", groups=4).double()
+    tg.io.from_torch(ours, {key: value.detach().numpy() for key, value in theirs.state_dict().items()})
+    agree(ours, theirs, IMAGES)
+
+
+def test_max_blur_pool2d():
+    row = torch.tensor([1.0, 2, 1], dtype=torch.float64) / 4
+    w = (row[:, None] * row).expand(4, 1, 3, 3)
+    blurred = lambda x: F.conv2d(F.pad(x, (1,) * 4, mode="reflect"), w, stride=2, groups=4)  # noqa: E731
+    agree(nn.MaxBlurPool2d(2, blur=3), lambda x: blurred(F.max_pool2d(x, 2, stride=1)), IMAGES)

@@ -57,6 +57,11 @@ NOTATION: dict[str, Notation] = {
                           "the gradient of <g, conv2d(x, w)> in the images x"),
     "conv2d_dw": Notation(r"\nabla_{{\!{any}}}\langle {1},\,{0}\star {any}\rangle",
                           "the gradient of <g, conv2d(x, w)> in the filters w"),
+    "conv3d": Notation(r"{0}\star {1}", level=PRODUCT),
+    "conv3d_dx": Notation(r"\nabla_{{\!{any}}}\langle {0},\,{any}\star {1}\rangle",
+                          "the gradient of <g, conv3d(x, w)> in the volumes x"),
+    "conv3d_dw": Notation(r"\nabla_{{\!{any}}}\langle {1},\,{0}\star {any}\rangle",
+                          "the gradient of <g, conv3d(x, w)> in the filters w"),
     "max_pool2d_put": Notation(r"\operatorname{{put}}_{{\text{{winners}}}}\left({0}\right)",
                                "added at the pixel that won its window (tap: its number)"),
     "max_pool2d_take": Notation(r"\operatorname{{take}}_{{\text{{winners}}}}\left({0}\right)",
@@ -274,7 +279,7 @@ def _function(e: Any) -> Piece:
 
 def _any(name: str, pieces: list[str]) -> str:
     """The variable that a face of convolution is a gradient in: x or w, or another letter if that one is taken."""
-    usual, other = ("w", "v") if name == "conv2d_dw" else ("x", "u")
+    usual, other = ("w", "v") if name.endswith("_dw") else ("x", "u")
     return other if any(usual in re.sub(r"\\[a-zA-Z]+", "", piece) for piece in pieces) else usual
 
 

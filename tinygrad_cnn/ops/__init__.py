@@ -14,7 +14,6 @@ from .attention import *
 from .blur import *
 from .border import *
 from .conv import *
-from .conv3d import *
 from .conv_forms import *
 from .conv_transpose import *
 from .creation import *
@@ -51,6 +50,7 @@ from .special_values import *
 from .trigonometry import *
 from .unpool import *
 from .vectors import *
+from .volumes import *
 from .windows import *
 
 __all__ = sorted(name for name, value in globals().items() if name[0] != "_" and not _is_module(value))

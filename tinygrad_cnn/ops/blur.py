@@ -18,7 +18,7 @@ from .conv_forms import depthwise_conv2d
 __all__ = ["blur_pool2d"]
 
 
-def binomial(n: int) -> np.ndarray:
+def _binomial(n: int) -> np.ndarray:
     """Row n of Pascal's triangle as weights that add up to 1, which n - 1 means of two neighbours give.  -> (n,)"""
     row = np.ones(1)
     for _ in range(n - 1):
@@ -53,7 +53,7 @@ def blur_pool2d(x: Input, window: Whole = 4, stride: Size2d = 2, padding_mode: C
     if padding_mode not in BORDER_NAMES:
         raise ValueError(f"{who}: padding_mode={padding_mode!r} must be one of {', '.join(map(repr, BORDER_NAMES))}.")
     dtype = as_array(values(x)).dtype
-    weights = np.multiply.outer(binomial(n), binomial(n)).astype(dtype if dtype.kind == "f" else np.float32)
+    weights = np.multiply.outer(_binomial(n), _binomial(n)).astype(dtype if dtype.kind == "f" else np.float32)
     if n > 1:
         x = pad(x, ((0, 0), width, width, (0, 0)), BORDER_NAMES[padding_mode])
     filters = np.broadcast_to(weights[:, :, None, None], (n, n, shape[3], 1))

@@ -16,10 +16,10 @@ from ..core import op
 from ..kernels import shapes
 from ._arguments import Input, placed, promoted, shape_of
 from .conv import conv2d, conv2d_dw, cost_of_windows, geometry
-from .conv3d import conv3d, conv3d_dw, conv3d_dx, volume_window
 from .conv_forms import as_rows, in_one_row
 from .reduce import sum
 from .shape import reshape
+from .volumes import conv3d, conv3d_dw, conv3d_dx, volume_window
 
 __all__ = ["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 
@@ -211,7 +211,7 @@ conv_transpose3d.vjp(
         g.shape, w_shape, stride=stride, padding=padding, dilation=dilation, groups=groups), groups),
     b=lambda g: sum(g, axis=(0, 1, 2, 3)),
 )  # fmt: skip
-conv_transpose3d.formula(y="conv3d_dx(x, w) + b")
+conv_transpose3d.formula(y="conv3d_dx(x, w) + b", w="conv3d_dw(g, x)")
 
 
 @named

@@ -167,4 +167,4 @@ conv3d.vjp(
         x, g, volume_window(x.shape, w_shape, groups=groups, **p), groups),
     b=lambda g: sum(g, axis=(0, 1, 2, 3)),
 )  # fmt: skip
-conv3d.formula(y="conv3d(x, w) + b")
+conv3d.formula(y="conv3d(x, w) + b", x="conv3d_dx(g, w)", w="conv3d_dw(x, g)")
