@@ -327,6 +327,22 @@ def test_receptive_fields_of_plain_stacks_follow_the_formula(layers):
     assert np.count_nonzero(field.share) == field.size[0] * field.size[1]
 
 
+@pytest.mark.parametrize("axes", [1, 3])
+def test_receptive_fields_of_sequences_and_volumes_follow_the_formula(axes):
+    layers = [(3, 1, 1), (2, 2, 0), (3, 1, 0)]
+    conv, pool = getattr(nn, f"Conv{axes}d"), getattr(nn, f"MaxPool{axes}d")
+    model = nn.Sequential(conv(1, 2, 3, padding=1, rng=0), nn.ReLU(), pool(2), conv(2, 2, 3, rng=1))
+    field = plots.receptive_field_of(model, (13,) * axes + (1,))
+    assert field.spans == (known(layers, 13),) * axes and field.share.ndim == axes
+    assert np.count_nonzero(field.share) == field.size[0] ** axes
+    figure = plots.receptive_field(model, (13,) * axes + (1,))
+    assert {1: "8 places, 4 to 11", 3: "8×8×8 voxels, depths 4 to 11, rows"}[axes] in texts(figure)
+    with pytest.raises(
+        ValueError, match=r"must be \(place,\) or" if axes == 1 else r"must be \(depth, row, column\) or"
+    ):
+        plots.receptive_field_of(model, (13,) * axes + (1,), "0", (20,) * axes)
+
+
 @pytest.mark.parametrize("pool", [nn.MaxPool2d(2), nn.MaxPool2d(3, stride=2, padding=1), nn.AvgPool2d(2)])
 def test_receptive_fields_pass_pooling_whole(pool):
     f, s, p = (3, 2, 1) if isinstance(pool, nn.MaxPool2d) and pool.stride == 2 else (2, 2, 0)
@@ -409,7 +425,8 @@ def test_the_receptive_field_is_drawn(net, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (((8, 8),), r"input_shape=\(8, 8\) must be \(H, W, C\)"),
+        (((8,),), r"input_shape=\(8,\) must be \(H, W, C\)"),
+        (((8, 8),), r"must be images \(N, H, W, C\)"),
         (((8, 8, 0),), "input_shape"),
         (((8, 8, 1), "features.2", (4, 0)), r"unit=\(4, 0\) must be \(row, column\)"),
         (((8, 8, 1), "head.4", 10), r"unit=10 must be a number within \(10,\)"),

@@ -15,6 +15,7 @@ has more of them than the border, which is the field that is felt in practice (L
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from ..autodiff.numbers import wholes
 from ..core import Tensor, enable_grad
 from ..core.engine import in_order, pull_back
 from ..core.errors import describe
+from ..kernels.shapes import THINGS
 from ..nn import BatchNorm2d, Module
 from ..ops.pool import geometry
 from . import figures
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ReceptiveField", "receptive_field", "receptive_field_of"]
 
+AXES = {1: ("",), 2: ("rows", "columns"), 3: ("depths", "rows", "columns")}  # as they are called in words
 TINY = 1e-12  # float64 holds what is a thousandth of its square and more
 
 
@@ -49,42 +52,54 @@ class ReceptiveField:
     Attributes
     ----------
     share : (H,W), of all paths from the image to the unit, the share that begins at each pixel; they add up to 1.
-    rows, columns : first and last that count, from 0; their numbers are `size`.
+        (L,) for sequences and (D,H,W) for volumes.
+    spans : along each of these axes the first and the last place that count, from 0; their numbers are `size`.
     """
 
     path: str
     unit: tuple[int, ...]
     share: np.ndarray
-    rows: tuple[int, int]
-    columns: tuple[int, int]
+    spans: tuple[tuple[int, int], ...]
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the box, in pixels."""
-        return self.rows[1] - self.rows[0] + 1, self.columns[1] - self.columns[0] + 1
+    def rows(self) -> tuple[int, int]:
+        """The first and last row of an image or volume; of a sequence, the first and last place."""
+        return self.spans[-2:][0]
+
+    @property
+    def columns(self) -> tuple[int, int]:
+        """The first and last column of an image or volume; of a sequence, the first and last place."""
+        return self.spans[-1]
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Height and width of the box, in pixels; the length of a sequence's part, or depth, height and width."""
+        return tuple(last - first + 1 for first, last in self.spans)
 
     def __str__(self) -> str:
-        (h, w), (top, bottom), (left, right) = self.size, self.rows, self.columns
-        high, wide = self.share.shape
-        cut = " (cut by the image's border)" if top == 0 or left == 0 or bottom == high - 1 or right == wide - 1 else ""
-        if (h, w) == (high, wide):
-            cut = " (the whole image)"
-        return f"{h}×{w} pixels, rows {top} to {bottom}, columns {left} to {right}{cut}"
+        thing, axes = THINGS[self.share.ndim][0], AXES[self.share.ndim]
+        cut = ""
+        if any(first == 0 or last == n - 1 for (first, last), n in zip(self.spans, self.share.shape, strict=True)):
+            cut = f" (cut by the {thing}'s border)"
+        if self.size == self.share.shape:
+            cut = f" (the whole {thing})"
+        unit = "places" if self.share.ndim == 1 else "pixels" if self.share.ndim == 2 else "voxels"
+        where = [f"{axis} {first} to {last}".strip() for axis, (first, last) in zip(axes, self.spans, strict=True)]
+        return f"{'×'.join(map(str, self.size))} {unit}, {', '.join(where)}{cut}"
 
 
 @named
-def receptive_field_of(
-    model: Any, input_shape: tuple[int, int, int], layer: Any = None, unit: Any = None
-) -> ReceptiveField:
+def receptive_field_of(model: Any, input_shape: tuple[int, ...], layer: Any = None, unit: Any = None) -> ReceptiveField:
     """The pixels that can move a unit, for any weights (see the top of this file for how it is found).
 
     Parameters
     ----------
-    model : a Module, images (N,H,W,C) in; a copy is run, in evaluation mode.
-    input_shape : (H,W,C).
-    layer : path or Module, of its last call; by default the last layer or block that makes images.
+    model : a Module, images (N,H,W,C) in, sequences (N,L,C) or volumes (N,D,H,W,C); a copy is run, in evaluation mode.
+    input_shape : (H,W,C), (L,C) or (D,H,W,C).
+    layer : path or Module, of its last call; by default the last layer or block that makes images (sequences, volumes).
     unit : (row, column) or (row, column, channel) of a layer that makes images, all channels together if none is named;
-        the middle by default.  A number for a layer that makes rows.
+        the middle by default.  (place,) and (depth, row, column) of sequences and volumes.  A number for a layer that
+        makes rows.
 
     Raises
     ------
@@ -96,35 +111,39 @@ def receptive_field_of(
     path = None if layer is None else find_layer(who, model, layer)[0]
     image = _image(who, input_shape)
     twin = _averaging(model)
+    ndim = image.ndim
     modules = dict(twin.named_modules())
     watched = list(modules.values()) if path is None else [modules[path]]
     given = Tensor(image, requires_grad=True)
     with outputs_of(twin, watched) as seen:
         y = twin(given)
     if path is None:
-        images = [entry for entry in seen if _is_images(entry[2])]  # blocks come after what is in them
+        images = [entry for entry in seen if _is_images(entry[2], ndim)]  # blocks come after what is in them
         seen = images[-1:] or [(twin, given, y)]
     if not seen:
         raise ValueError(f"{who}: layer {path!r} was not called by this model.")
     module, _, y = seen[-1]
     path = next(name for name, m in modules.items() if m is module)
-    if not isinstance(y, Tensor) or y.ndim not in (2, 4):
-        raise ValueError(f"{who}: layer {path!r} must make images or rows, it gave {describe(y)}.")
+    if not isinstance(y, Tensor) or y.ndim not in (2, ndim):
+        things = f"{THINGS[ndim - 2][0]}s"
+        raise ValueError(f"{who}: layer {path!r} must make {things} or rows, it gave {describe(y)}.")
     place = _unit(who, unit, y.shape)
     share = _paths(y, place, given)
     if not share.any():
-        raise ValueError(f"{who}: nothing of the image reaches unit {place} of {path or 'the model'!r}.")
-    rows, columns = (np.flatnonzero(share.any(axis=axis)) for axis in (1, 0))
-    return ReceptiveField(path, place, share / share.sum(), (int(rows[0]), int(rows[-1])),
-                          (int(columns[0]), int(columns[-1])))  # fmt: skip
+        thing = THINGS[ndim - 2][0]
+        raise ValueError(f"{who}: nothing of the {thing} reaches unit {place} of {path or 'the model'!r}.")
+    spans = tuple((int(at.min()), int(at.max())) for at in np.nonzero(share))
+    return ReceptiveField(path, place, share / share.sum(), spans)
 
 
-def _is_images(y: Any) -> bool:
-    return isinstance(y, Tensor) and y.ndim == 4 and y.shape[1] * y.shape[2] > 1
+def _is_images(y: Any, ndim: int) -> bool:
+    return isinstance(y, Tensor) and y.ndim == ndim and math.prod(y.shape[1:-1]) > 1
 
 
 def _image(who: str, shape: Any) -> np.ndarray:
-    shape = wholes(who, "input_shape", shape, count=3, form="(H, W, C), as in (28, 28, 1)")
+    forms = ["(H, W, C), as in (28, 28, 1)", "(L, C) of sequences", "(D, H, W, C) of volumes"]
+    count = len(shape) if isinstance(shape, (tuple, list)) and len(shape) in (2, 4) else 3
+    shape = wholes(who, "input_shape", shape, count=count, form=", or ".join([", ".join(forms[:2]), forms[2]]))
     return TINY * (1 + np.random.default_rng(0).random((1, *shape)))
 
 
@@ -146,17 +165,19 @@ def _unit(who: str, unit: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     """The place asked for, within the output."""
     extent = shape[1:]
     if unit is None:
-        return tuple(n // 2 for n in extent[:2]) if len(extent) == 3 else (0,)
-    images = len(extent) == 3
-    form = "(row, column) or (row, column, channel)" if images else "a number"
+        return tuple(n // 2 for n in extent[:-1]) if len(extent) > 1 else (0,)
+    axes = len(extent) - 1
+    names = ", ".join(name.rstrip("s") or "place" for name in AXES[axes]) if axes else ""
+    form = f"({names}{',' if axes == 1 else ''}) or ({names}, channel)" if axes else "a number"
     place = wholes(who, "unit", unit if isinstance(unit, (tuple, list)) else (unit,), 0, form=form)
-    if len(place) not in ((2, 3) if images else (1,)) or any(k >= n for k, n in zip(place, extent, strict=False)):
+    counts = (axes, axes + 1) if axes else (1,)
+    if len(place) not in counts or any(k >= n for k, n in zip(place, extent, strict=False)):
         raise ValueError(f"{who}: unit={unit!r} must be {form} within {extent}.")
     return place
 
 
 def _paths(y: Tensor, place: tuple[int, ...], given: Tensor) -> np.ndarray:
-    """The gradient of a unit in the image, every maximum taken as a mean -> (H,W)."""
+    """The gradient of a unit in the image, every maximum taken as a mean -> (H,W), or (L,) or (D,H,W)."""
     seed = np.zeros(y.shape, y.dtype)
     index = (0, *place)
     seed[index] = 1.0
@@ -216,30 +237,33 @@ SHARED: dict[str, Callable[[Any, np.ndarray], list[tuple[Any, Any]]]] = {
 
 @picture(lambda: (network(), (8, 8, 1), "0"))
 def receptive_field(
-    model: Any, input_shape: tuple[int, int, int], layer: Any = None, unit: Any = None, *, ax: Axes | None = None
+    model: Any, input_shape: tuple[int, ...], layer: Any = None, unit: Any = None, *, ax: Axes | None = None
 ) -> Figure:
     """The pixels that can move a unit: a box around all, and the share of paths that begin at each.
 
-    Arguments and errors as of `receptive_field_of`, which gives the numbers.
+    Arguments and errors as of `receptive_field_of`, which gives the numbers.  Sequences are drawn as one row, and of
+    volumes the shares are added up along the depth.
     """
     field = receptive_field_of(model, input_shape, layer, unit)
     from matplotlib.patches import Rectangle
 
-    h, w = field.share.shape
+    ndim = field.share.ndim
+    share = field.share[None] if ndim == 1 else field.share.sum(axis=0) if ndim == 3 else field.share
+    h, w = share.shape
     fig, place = figures.one_axis(ax, 6, max(2.6, min(8.0, 4.6 * h / w + 1.1)))
-    peak = float(field.share.max())
+    peak = float(share.max())
     shown: dict[str, Any] = {"cmap": figures.AMOUNTS, "vmin": 0.0, "vmax": peak * 100}
-    percent = np.where(field.share > 0, field.share * 100, np.nan)
+    percent = np.where(share > 0, share * 100, np.nan)
     picture = figures.painted(percent, **shown)
-    figures.show(place, np.where((field.share > 0)[..., None], picture, 0.93))
-    (top, _), (left, _) = field.rows, field.columns
-    box = Rectangle((left - 0.5, top - 0.5), field.size[1], field.size[0], fill=False, ec=figures.VERMILION, lw=2.5,
-                    clip_on=False)  # fmt: skip
+    figures.show(place, np.where((share > 0)[..., None], picture, 0.93))
+    (top, bottom), (left, right) = (0, 0) if ndim == 1 else field.rows, field.columns
+    wide, high = right - left + 1, bottom - top + 1
+    box = Rectangle((left - 0.5, top - 0.5), wide, high, fill=False, ec=figures.VERMILION, lw=2.5, clip_on=False)
     place.add_patch(box)
     unit_name = field.unit[0] if len(field.unit) == 1 else field.unit
     figures.headline(fig, ax, f"Receptive field of unit {unit_name} of {field.path or 'the model'}")
     place.set_xlabel(str(field), fontsize=9)
-    place.tick_params(labelsize=8, length=0)
+    place.tick_params(labelsize=8, length=0, labelleft=ndim > 1)
     place.spines[:].set_visible(False)
     figures.bar_for(fig, place, shown, "share of the paths (%)")
     return fig
