@@ -134,6 +134,20 @@ CALLS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "tg.pixel_unshuffle": lambda _: {"x": leaf(1, 4, 2, 3), "factor": 2},
     "tg.scaled_dot_product_attention": lambda _: {"q": leaf(1, 2, 3), "k": leaf(1, 4, 3), "v": leaf(1, 4, 2)},
     "tg.glu": lambda _: {"x": leaf(2, 4), "axis": 1},
+    **{f"tg.adaptive_{kind}_pool{axes}d": lambda _, axes=axes: {"x": leaf(2, *(4,) * axes, 3), "size": 3}
+       for kind, axes in (("avg", 1), ("avg", 3), ("max", 1), ("max", 2), ("max", 3))},
+    **{f"tg.global_{kind}_pool{axes}d": lambda _, axes=axes: {"x": leaf(2, *(4,) * axes, 3)}
+       for kind, axes in (("avg", 1), ("avg", 3), ("max", 1), ("max", 2), ("max", 3))},
+    **{f"tg.max_pool{axes}d": lambda _, axes=axes: {"x": leaf(2, *(4,) * axes, 3), "window": 2, "stride": None,
+                                                    "padding": 0, "dilation": 1, "ceil_mode": False}
+       for axes in (1, 3)},
+    **{f"tg.avg_pool{axes}d": lambda _, axes=axes: {"x": leaf(2, *(4,) * axes, 3), "window": 2, "stride": None,
+                                                    "padding": 0, "ceil_mode": False, "count_include_pad": True}
+       for axes in (1, 3)},
+    "tg.blur_pool2d": lambda _: {"x": leaf(2, 5, 5, 3), "window": 3, "stride": 2, "padding_mode": "reflect"},
+    "tg.conv_transpose1d": lambda _: {"x": leaf(2, 5, 4), "w": array(3, 2, 4), "b": array(4), "stride": 2, "padding": 1,
+                                      "output_padding": 1, "groups": 2, "dilation": 1},
+    "tg.local_response_norm": lambda _: {"x": leaf(2, 3, 3, 6), "size": 3, "alpha": 1e-4, "beta": 0.75, "k": 1.0},
     "tg.conv1d": lambda _: {"x": leaf(2, 8, 4), "w": array(3, 2, 6), "b": array(6), "stride": 1, "padding": 1,
                             "dilation": 1, "groups": 2},
     "tg.cross": lambda _: {"a": leaf(2, 3), "b": array(3), "axis": -1},

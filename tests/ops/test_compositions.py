@@ -9,6 +9,7 @@ from tinygrad_cnn.testing import gradcheck
 RNG = np.random.default_rng(0)
 ROWS, LABELS = RNG.standard_normal((4, 3)), np.array([0, 2, 1, 1])
 IMAGES = RNG.standard_normal((2, 3, 3, 4))
+VOLUMES = RNG.standard_normal((1, 2, 3, 3, 2))
 SCALE, SHIFT = RNG.uniform(0.5, 2, 4), RNG.standard_normal(4)
 BITS = (ROWS > 0).astype(np.float64)
 
@@ -28,6 +29,29 @@ CASES = {
     "instance_norm": (tg.instance_norm, [IMAGES, SCALE, SHIFT]),
     "rms_norm": (tg.rms_norm, [IMAGES, SCALE]),
     "conv1d": (lambda x, w: tg.conv1d(x, w, stride=2, padding=(1, 0)), [IMAGES[:, 0], RNG.standard_normal((2, 4, 3))]),
+    "conv1d around": (
+        lambda x, w: tg.conv1d(x, w, padding="same", dilation=2), [IMAGES[:, 0], RNG.standard_normal((2, 4, 3))],
+    ),
+    "conv_transpose1d": (
+        lambda x, w, b: tg.conv_transpose1d(x, w, b, stride=2, padding=1, output_padding=1),
+        [IMAGES[:, 0], RNG.standard_normal((3, 2, 4)), SHIFT[:2]],
+    ),
+    "max_pool1d": (lambda x: tg.max_pool1d(x, 2, 1, padding=1), [IMAGES[0]]),
+    "max_pool3d": (lambda x: tg.max_pool3d(x, 2, 1, padding=(0, 1, 1)), [VOLUMES]),
+    "avg_pool1d": (lambda x: tg.avg_pool1d(x, 2, padding=1, count_include_pad=False), [IMAGES[0]]),
+    "avg_pool3d": (lambda x: tg.avg_pool3d(x, 2, padding=1, ceil_mode=True), [VOLUMES]),
+    "adaptive_avg_pool1d": (lambda x: tg.adaptive_avg_pool1d(x, 2), [IMAGES[0]]),
+    "adaptive_avg_pool3d": (lambda x: tg.adaptive_avg_pool3d(x, (1, 2, 2)), [VOLUMES]),
+    "adaptive_max_pool1d": (lambda x: tg.adaptive_max_pool1d(x, 2), [IMAGES[0]]),
+    "adaptive_max_pool2d": (lambda x: tg.adaptive_max_pool2d(x, 2), [IMAGES]),
+    "adaptive_max_pool3d": (lambda x: tg.adaptive_max_pool3d(x, (1, 2, 2)), [VOLUMES]),
+    "global_avg_pool1d": (tg.global_avg_pool1d, [IMAGES[0]]),
+    "global_avg_pool3d": (tg.global_avg_pool3d, [VOLUMES]),
+    "global_max_pool1d": (tg.global_max_pool1d, [IMAGES[0]]),
+    "global_max_pool2d": (tg.global_max_pool2d, [IMAGES]),
+    "global_max_pool3d": (tg.global_max_pool3d, [VOLUMES]),
+    "blur_pool2d": (lambda x: tg.blur_pool2d(x, 3, padding_mode="circular"), [IMAGES]),
+    "local_response_norm": (lambda x: tg.local_response_norm(x, 3, alpha=0.5, beta=0.6), [IMAGES]),
     "depthwise_conv2d": (tg.depthwise_conv2d, [IMAGES, RNG.standard_normal((2, 2, 4, 2)), RNG.standard_normal(8)]),
     "separable_conv2d": (
         tg.separable_conv2d, [IMAGES, RNG.standard_normal((2, 2, 4, 1)), RNG.standard_normal((4, 3)), SHIFT[:3]],

@@ -336,10 +336,9 @@ def test_receptive_fields_of_sequences_and_volumes_follow_the_formula(axes):
     assert field.spans == (known(layers, 13),) * axes and field.share.ndim == axes
     assert np.count_nonzero(field.share) == field.size[0] ** axes
     figure = plots.receptive_field(model, (13,) * axes + (1,))
-    assert {1: "8 places, 4 to 11", 3: "8×8×8 voxels, depths 4 to 11, rows"}[axes] in texts(figure)
-    with pytest.raises(
-        ValueError, match=r"must be \(place,\) or" if axes == 1 else r"must be \(depth, row, column\) or"
-    ):
+    assert {1: "8 places, 3 to 10", 3: "8×8×8 voxels, depths 3 to 10, rows"}[axes] in texts(figure)
+    form = {1: r"\(place,\) or", 3: r"\(depth, row, column\) or"}[axes]
+    with pytest.raises(ValueError, match=f"must be {form}"):
         plots.receptive_field_of(model, (13,) * axes + (1,), "0", (20,) * axes)
 
 
