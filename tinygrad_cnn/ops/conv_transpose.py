@@ -233,8 +233,10 @@ def conv_transpose1d(
     bias = None if b is None else shape_of(who, b)
     w_shape = shape_of(who, w)
     shape = _result_shape(who, shape_of(who, x), w_shape, bias, output_padding, groups, axes=1, **options)
-    win = shapes.conv_window(who, shape, w_shape, axes=1, groups=groups, **options)
+    row = in_one_row(shapes.conv_window(who, shape, w_shape, axes=1, groups=groups, **options))
+    if padding == "same":  # a size by itself, which widths do not tell
+        row["padding"] = padding
     y = conv_transpose2d(
-        as_rows(x), reshape(w, (1, *w_shape)), b, output_padding=(0, output_padding), groups=groups, **in_one_row(win)
+        as_rows(x), reshape(w, (1, *w_shape)), b, output_padding=(0, output_padding), groups=groups, **row
     )
     return reshape(y, shape)
