@@ -17,7 +17,7 @@ X = {1: SEQUENCES, 2: IMAGES, 3: VOLUMES}
 
 
 def both(name, options, x, *weights, order=2):
-    """The functions of that name agree; lists of ours are options of both."""
+    """The functions of that name agree, with these options for both."""
     agree(lambda x, *w: getattr(tg, name)(x, *w, **options), lambda x, *w: getattr(F, name)(x, *w, **options), x,
           *weights, order=order)  # fmt: skip
 

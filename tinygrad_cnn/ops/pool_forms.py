@@ -32,19 +32,18 @@ def as_planes(x: Any) -> Any:
 
 
 def _pooled(pool: Pool, who: str, x: Any, window: Any, axes: int, ceil_mode: bool, options: Any, more: Any) -> Any:
-    """Sequences or volumes pooled by a function that pools images."""
+    """Sequences or volumes pooled by a function that pools images; `more` are options without an axis."""
     win = shapes.pool_window(who, shape_of(who, x), window, ceil_mode=ceil_mode, axes=axes, **options)
-    dilated = "dilation" in options
     (n, first, *_, c), (out, *plane) = np.shape(x), win.out
+
+    def along(images: Any, window: Any, stride: Any, padding: Any, dilation: Any) -> Any:
+        spread = {"dilation": dilation} if "dilation" in options else {}  # which averages have not
+        return pool(images, window, stride=stride, padding=padding, ceil_mode=ceil_mode, **spread, **more)
+
     if axes == 3:
-        spread = {"dilation": win.dilation[1:]} if dilated else {}
-        x = pool(as_planes(x), win.window[1:], stride=win.stride[1:], padding=win.sides[1:], ceil_mode=ceil_mode,
-                 **spread, **more)  # fmt: skip
-    spread = {"dilation": (win.dilation[0], 1)} if dilated else {}
-    y = pool(
-        reshape(x, (n, first, math.prod(plane), c)), (win.window[0], 1), stride=(win.stride[0], 1),
-        padding=(win.sides[0], (0, 0)), ceil_mode=ceil_mode, **spread, **more,
-    )  # fmt: skip
+        x = along(as_planes(x), win.window[1:], win.stride[1:], win.sides[1:], win.dilation[1:])
+    x = reshape(x, (n, first, math.prod(plane), c))
+    y = along(x, (win.window[0], 1), (win.stride[0], 1), (win.sides[0], (0, 0)), (win.dilation[0], 1))
     return reshape(y, (n, out, *plane, c))
 
 
