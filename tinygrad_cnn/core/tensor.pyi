@@ -12,7 +12,7 @@ from typing_extensions import Self
 
 from ..autodiff.at import At
 from ..autodiff.hooks import Handle
-from ..autodiff.kinds import Approximation, Array, Axis, Beyond, Counts, Divergence, Dtype, GridOrder, Key, Number, Outputs, PadMode, Padding, Places, QuantileMethod, Reduction, ResizeMode, Rng, SampleMode, Shape, Side, Sides, Size2d, Whole, Wholes, Width
+from ..autodiff.kinds import Approximation, Array, Axis, Beyond, ConvPadMode, Counts, Divergence, Dtype, GridOrder, Key, Number, Outputs, PadMode, Padding, Places, QuantileMethod, Reduction, ResizeMode, Rng, SampleMode, Shape, Side, Sides, Size2d, Size3d, Sizes, Whole, Wholes, Width
 from .graph import Leaf, Node
 
 _Operand: TypeAlias = Tensor | Array
@@ -422,8 +422,8 @@ class Tensor:
     @property
     def T(self) -> Tensor:
         """The axes in reverse order."""
-    def flatten(self) -> Tensor:
-        """All elements in one row."""
+    def flatten(self, start: Whole = 0) -> Tensor:
+        """All axes from `start` on as one, by default all elements in one row; start=1 keeps the batch."""
     def ravel(self) -> Tensor:
         """All elements in one row."""
     def clip(self, low: Tensor | Array | None = None, high: Tensor | Array | None = None, *, min: Tensor | Array | None = None, max: Tensor | Array | None = None) -> Tensor:

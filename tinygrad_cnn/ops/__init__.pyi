@@ -10,14 +10,19 @@ from typing import Any, TypeAlias, overload
 
 import numpy as np
 
-from ..autodiff.kinds import Approximation, Array, Axis, Beyond, Counts, Divergence, Dtype, GridOrder, Key, Number, Outputs, PadMode, Padding, Places, QuantileMethod, Reduction, ResizeMode, Rng, SampleMode, Shape, Side, Sides, Size2d, Whole, Wholes, Width
+from ..autodiff.kinds import Approximation, Array, Axis, Beyond, ConvPadMode, Counts, Divergence, Dtype, GridOrder, Key, Number, Outputs, PadMode, Padding, Places, QuantileMethod, Reduction, ResizeMode, Rng, SampleMode, Shape, Side, Sides, Size2d, Size3d, Sizes, Whole, Wholes, Width
 from ..core import Op, Tensor
 
 _Input: TypeAlias = Tensor | Array
 
 __all__ = [
     "abs",
+    "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
     "add",
     "add_along_axis",
     "add_relu",
@@ -37,11 +42,14 @@ __all__ = [
     "argrank",
     "argsort",
     "argtopk",
+    "avg_pool1d",
     "avg_pool2d",
+    "avg_pool3d",
     "batch_norm",
     "batch_norm_relu",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "blur_pool2d",
     "broadcast_to",
     "cast",
     "cbrt",
@@ -54,7 +62,10 @@ __all__ = [
     "conv2d_dw",
     "conv2d_dx",
     "conv2d_relu",
+    "conv3d",
+    "conv_transpose1d",
     "conv_transpose2d",
+    "conv_transpose3d",
     "copysign",
     "cos",
     "cosh",
@@ -94,7 +105,12 @@ __all__ = [
     "gaussian_nll_loss",
     "gelu",
     "getitem",
+    "global_avg_pool1d",
     "global_avg_pool2d",
+    "global_avg_pool3d",
+    "global_max_pool1d",
+    "global_max_pool2d",
+    "global_max_pool3d",
     "glu",
     "greater",
     "greater_equal",
@@ -120,6 +136,7 @@ __all__ = [
     "linear",
     "linear_relu",
     "linspace",
+    "local_response_norm",
     "log",
     "log10",
     "log1p",
@@ -137,8 +154,10 @@ __all__ = [
     "margin_ranking_loss",
     "matmul",
     "max",
+    "max_pool1d",
     "max_pool2d",
     "max_pool2d_with_indices",
+    "max_pool3d",
     "max_unpool2d",
     "maximum",
     "mean",
@@ -256,6 +275,19 @@ class _abs(Op):
 abs: _abs
 """The absolute value; its derivative at 0 is 0.  x (...) -> (...)"""
 
+@overload
+def adaptive_avg_pool1d(x: Tensor, size: Whole) -> Tensor:
+    """Means over `size` bins that cover the sequence, whatever its length.  x (N,L,C) -> (N,L',C)
+
+    Bins as in `adaptive_avg_pool2d`.
+
+    >>> tg.adaptive_avg_pool1d(np.arange(5.0).reshape(1, 5, 1), 2).ravel()  # places 0 to 2, and 2 to 4
+    array([1., 3.])
+    """
+@overload
+def adaptive_avg_pool1d(x: Array, size: Whole) -> np.ndarray:
+    """Means over `size` bins that cover the sequence, whatever its length.  x (N,L,C) -> (N,L',C)"""
+
 class _adaptive_avg_pool2d(Op):
     @overload
     def __call__(self, x: Tensor, size: Size2d) -> Tensor:
@@ -282,6 +314,59 @@ where H' does not divide H.  `size` is (H', W'), or an int for both.
 >>> tg.adaptive_avg_pool2d(x, (1, 2)).ravel()  # of 0, 1, 2 and of 2, 3, 4
 array([1., 3.])
 """
+
+@overload
+def adaptive_avg_pool3d(x: Tensor, size: Size3d) -> Tensor:
+    """Means over D' x H' x W' bins that cover the volume, whatever its size.  x (N,D,H,W,C) -> (N,D',H',W',C)
+
+    Bins as in `adaptive_avg_pool2d`.
+
+    >>> tg.adaptive_avg_pool3d(np.arange(8.0).reshape(1, 2, 2, 2, 1), (2, 1, 1)).ravel()
+    array([1.5, 5.5])
+    """
+@overload
+def adaptive_avg_pool3d(x: Array, size: Size3d) -> np.ndarray:
+    """Means over D' x H' x W' bins that cover the volume, whatever its size.  x (N,D,H,W,C) -> (N,D',H',W',C)"""
+
+@overload
+def adaptive_max_pool1d(x: Tensor, size: Whole) -> Tensor:
+    """The largest number in each of `size` bins that cover the sequence, whatever its length.  x (N,L,C) -> (N,L',C)
+
+    Bins as in `adaptive_avg_pool2d`; ties as in `max_pool2d`.
+
+    >>> tg.adaptive_max_pool1d(np.arange(5.0).reshape(1, 5, 1), 2).ravel()
+    array([2., 4.])
+    """
+@overload
+def adaptive_max_pool1d(x: Array, size: Whole) -> np.ndarray:
+    """The largest number in each of `size` bins that cover the sequence, whatever its length.  x (N,L,C) -> (N,L',C)"""
+
+@overload
+def adaptive_max_pool2d(x: Tensor, size: Size2d) -> Tensor:
+    """The largest pixel in each of H' x W' bins that cover the image, whatever its size.  x (N,H,W,C) -> (N,H',W',C)
+
+    Bins as in `adaptive_avg_pool2d`; ties as in `max_pool2d`.
+
+    >>> tg.adaptive_max_pool2d(np.arange(12.0).reshape(1, 3, 4, 1), 2)[0, :, :, 0]
+    array([[ 5.,  7.],
+           [ 9., 11.]])
+    """
+@overload
+def adaptive_max_pool2d(x: Array, size: Size2d) -> np.ndarray:
+    """The largest pixel in each of H' x W' bins that cover the image, whatever its size.  x (N,H,W,C) -> (N,H',W',C)"""
+
+@overload
+def adaptive_max_pool3d(x: Tensor, size: Size3d) -> Tensor:
+    """The largest voxel in each of D' x H' x W' bins that cover the volume.  x (N,D,H,W,C) -> (N,D',H',W',C)
+
+    Bins as in `adaptive_avg_pool2d`; ties as in `max_pool3d`.
+
+    >>> tg.adaptive_max_pool3d(np.arange(8.0).reshape(1, 2, 2, 2, 1), (2, 1, 1)).ravel()
+    array([3., 7.])
+    """
+@overload
+def adaptive_max_pool3d(x: Array, size: Size3d) -> np.ndarray:
+    """The largest voxel in each of D' x H' x W' bins that cover the volume.  x (N,D,H,W,C) -> (N,D',H',W',C)"""
 
 class _add(Op):
     @overload
@@ -582,6 +667,19 @@ argtopk: _argtopk
 Of equal elements the first are taken.  x (..., N, ...) -> (..., k, ...) int64
 """
 
+@overload
+def avg_pool1d(x: Tensor, window: Whole, stride: Whole | None = None, padding: Padding = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> Tensor:
+    """The mean of each window.  x (N,L,C) -> (N,L',C)
+
+    Options as in `avg_pool2d`, of one axis; `padding` is an int, (before, after), "same" or "valid".
+
+    >>> tg.avg_pool1d(np.array([1.0, 4.0, 2.0, 3.0]).reshape(1, 4, 1), 2).ravel()
+    array([2.5, 2.5])
+    """
+@overload
+def avg_pool1d(x: Array, window: Whole, stride: Whole | None = None, padding: Padding = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> np.ndarray:
+    """The mean of each window.  x (N,L,C) -> (N,L',C)"""
+
 class _avg_pool2d(Op):
     @overload
     def __call__(self, x: Tensor, window: Size2d, stride: Size2d | None = None, padding: Padding = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> Tensor:
@@ -606,6 +704,19 @@ Options as in `max_pool2d`; `count_include_pad` says whether padding counts in t
 >>> tg.avg_pool2d(x, 2).ravel()
 array([2.5, 3. ])
 """
+
+@overload
+def avg_pool3d(x: Tensor, window: Size3d, stride: Size3d | None = None, padding: Padding = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> Tensor:
+    """The mean of each window.  x (N,D,H,W,C) -> (N,D',H',W',C)
+
+    Options as in `avg_pool2d`: an int, or three of them along depth, height and width; `padding` as in `conv3d`.
+
+    >>> tg.avg_pool3d(np.arange(16.0).reshape(1, 2, 2, 4, 1), 2).ravel()
+    array([6.5, 8.5])
+    """
+@overload
+def avg_pool3d(x: Array, window: Size3d, stride: Size3d | None = None, padding: Padding = 0, ceil_mode: bool = False, count_include_pad: bool = True) -> np.ndarray:
+    """The mean of each window.  x (N,D,H,W,C) -> (N,D',H',W',C)"""
 
 class _batch_norm(Op):
     @overload
@@ -694,6 +805,29 @@ def binary_cross_entropy_with_logits(logits: _Input, targets: Tensor, *, pos_wei
 @overload
 def binary_cross_entropy_with_logits(logits: Array, targets: Array, *, pos_weight: Any = None, reduction: Reduction = 'mean') -> np.ndarray:
     """-(t log s + (1-t) log(1-s)) with s = sigmoid(logits), stable; reduced.  (...) · (...) -> () or (...)"""
+
+@overload
+def blur_pool2d(x: Tensor, window: Whole = 4, stride: Size2d = 2, padding_mode: ConvPadMode = 'reflect') -> Tensor:
+    """Blur each channel by a binomial filter, then take each `stride`-th pixel.  x (N,H,W,C) -> (N,H',W',C)
+
+    H' = ceil(H / stride), for the border is as wide as the filter needs: window - 1 pixels, the odd one at the bottom
+    and right.  Source: Zhang (2019), "Making convolutional networks shift-invariant again".
+
+    Parameters
+    ----------
+    window : side of the filter: 1 for none, 2 for means, 3 for 1 2 1, 4 for 1 3 3 1 ...
+    stride : int or pair, in pixels.
+    padding_mode : the border: "zeros", "reflect", "replicate" or "circular", as in `nn.Conv2d`.
+
+    Examples
+    --------
+    >>> x = np.array([0.0, 0.0, 4.0, 0.0, 0.0]).reshape(1, 1, 5, 1)
+    >>> tg.blur_pool2d(x, 3, stride=(1, 2), padding_mode="replicate").ravel()
+    array([0., 2., 0.])
+    """
+@overload
+def blur_pool2d(x: Array, window: Whole = 4, stride: Size2d = 2, padding_mode: ConvPadMode = 'reflect') -> np.ndarray:
+    """Blur each channel by a binomial filter, then take each `stride`-th pixel.  x (N,H,W,C) -> (N,H',W',C)"""
 
 class _broadcast_to(Op):
     @overload
@@ -992,6 +1126,88 @@ class _conv2d_relu(Op):
 conv2d_relu: _conv2d_relu
 """relu(conv2d(x, w, b)) in one pass.  x (N,H,W,C) · w (I,J,C/groups,O) · b (O,) -> (N,H',W',O)"""
 
+class _conv3d(Op):
+    @overload
+    def __call__(self, x: Tensor, w: _Input, b: _Input | None = None, stride: Size3d = 1, padding: Padding = 0, dilation: Size3d = 1, groups: Whole = 1) -> Tensor:
+        """Cross-correlate volumes with a bank of filters.  x (N,D,H,W,C) · w (K,I,J,C/groups,O) · b (O,) -> (N,D',H',W',O)
+
+        Sizes as in `conv2d`, along the depth, too.
+
+        Parameters
+        ----------
+        stride, dilation : int or three of them, along depth, height and width.
+        padding : int, three of them, ((front, back), (top, bottom), (left, right)), "same" or "valid".
+        groups : channels are cut into this many groups that do not mix.
+
+        Raises
+        ------
+        ValueError : the channels do not match, or the window does not fit the volume.
+
+        Examples
+        --------
+        >>> film = np.arange(4.0).reshape(1, 4, 1, 1, 1)  # four frames of one pixel
+        >>> change = np.array([-1.0, 1.0]).reshape(2, 1, 1, 1, 1)
+        >>> tg.conv3d(film, change).ravel()
+        array([1., 1., 1.])
+        >>> tg.conv3d(np.zeros((2, 16, 28, 28, 3)), np.zeros((3, 3, 3, 3, 8)), padding="same").shape
+        (2, 16, 28, 28, 8)
+        """
+    @overload
+    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None, stride: Size3d = 1, padding: Padding = 0, dilation: Size3d = 1, groups: Whole = 1) -> Tensor:
+        """Cross-correlate volumes with a bank of filters.  x (N,D,H,W,C) · w (K,I,J,C/groups,O) · b (O,) -> (N,D',H',W',O)"""
+    @overload
+    def __call__(self, x: _Input, w: _Input, b: Tensor, stride: Size3d = 1, padding: Padding = 0, dilation: Size3d = 1, groups: Whole = 1) -> Tensor:
+        """Cross-correlate volumes with a bank of filters.  x (N,D,H,W,C) · w (K,I,J,C/groups,O) · b (O,) -> (N,D',H',W',O)"""
+    @overload
+    def __call__(self, x: Array, w: Array, b: Array | None = None, stride: Size3d = 1, padding: Padding = 0, dilation: Size3d = 1, groups: Whole = 1) -> np.ndarray:
+        """Cross-correlate volumes with a bank of filters.  x (N,D,H,W,C) · w (K,I,J,C/groups,O) · b (O,) -> (N,D',H',W',O)"""
+
+conv3d: _conv3d
+"""Cross-correlate volumes with a bank of filters.  x (N,D,H,W,C) · w (K,I,J,C/groups,O) · b (O,) -> (N,D',H',W',O)
+
+Sizes as in `conv2d`, along the depth, too.
+
+Parameters
+----------
+stride, dilation : int or three of them, along depth, height and width.
+padding : int, three of them, ((front, back), (top, bottom), (left, right)), "same" or "valid".
+groups : channels are cut into this many groups that do not mix.
+
+Raises
+------
+ValueError : the channels do not match, or the window does not fit the volume.
+
+Examples
+--------
+>>> film = np.arange(4.0).reshape(1, 4, 1, 1, 1)  # four frames of one pixel
+>>> change = np.array([-1.0, 1.0]).reshape(2, 1, 1, 1, 1)
+>>> tg.conv3d(film, change).ravel()
+array([1., 1., 1.])
+>>> tg.conv3d(np.zeros((2, 16, 28, 28, 3)), np.zeros((3, 3, 3, 3, 8)), padding="same").shape
+(2, 16, 28, 28, 8)
+"""
+
+@overload
+def conv_transpose1d(x: Tensor, w: _Input, b: _Input | None = None, stride: Whole = 1, padding: Padding = 0, output_padding: Whole = 0, groups: Whole = 1, dilation: Whole = 1) -> Tensor:
+    """Each place stamps filters times its value.  x (N,L,C) · w (K,O/groups,C) · b (O,) -> (N,L',O)
+
+    The gradient of `conv1d` with the same filters.  Sizes and options as in `conv_transpose2d`, of one axis; padding as
+    in `conv1d`.
+
+    >>> x, w = np.array([1.0, 10.0]).reshape(1, 2, 1), np.array([1.0, 2.0]).reshape(2, 1, 1)
+    >>> tg.conv_transpose1d(x, w, stride=2).ravel()
+    array([ 1.,  2., 10., 20.])
+    """
+@overload
+def conv_transpose1d(x: _Input, w: Tensor, b: _Input | None = None, stride: Whole = 1, padding: Padding = 0, output_padding: Whole = 0, groups: Whole = 1, dilation: Whole = 1) -> Tensor:
+    """Each place stamps filters times its value.  x (N,L,C) · w (K,O/groups,C) · b (O,) -> (N,L',O)"""
+@overload
+def conv_transpose1d(x: _Input, w: _Input, b: Tensor, stride: Whole = 1, padding: Padding = 0, output_padding: Whole = 0, groups: Whole = 1, dilation: Whole = 1) -> Tensor:
+    """Each place stamps filters times its value.  x (N,L,C) · w (K,O/groups,C) · b (O,) -> (N,L',O)"""
+@overload
+def conv_transpose1d(x: Array, w: Array, b: Array | None = None, stride: Whole = 1, padding: Padding = 0, output_padding: Whole = 0, groups: Whole = 1, dilation: Whole = 1) -> np.ndarray:
+    """Each place stamps filters times its value.  x (N,L,C) · w (K,O/groups,C) · b (O,) -> (N,L',O)"""
+
 class _conv_transpose2d(Op):
     @overload
     def __call__(self, x: Tensor, w: _Input, b: _Input | None = None, stride: Size2d = 1, padding: Padding = 0, output_padding: Size2d = 0, groups: Whole = 1, dilation: Size2d = 1) -> Tensor:
@@ -1056,6 +1272,39 @@ Examples
 >>> tg.conv_transpose2d(x, w, stride=2).shape  # the rows in between stay empty
 (1, 1, 4, 1)
 >>> tg.conv_transpose2d(x, w, stride=(1, 2)).ravel()
+array([ 1.,  2., 10., 20.])
+"""
+
+class _conv_transpose3d(Op):
+    @overload
+    def __call__(self, x: Tensor, w: _Input, b: _Input | None = None, stride: Size3d = 1, padding: Padding = 0, output_padding: Size3d = 0, groups: Whole = 1, dilation: Size3d = 1) -> Tensor:
+        """Each voxel stamps filters times its value.  x (N,D,H,W,C) · w (K,I,J,O/groups,C) · b (O,) -> (N,D',H',W',O)
+
+        The gradient of `conv3d` with the same filters.  Sizes and options as in `conv_transpose2d`, along the depth, too:
+        an int or three of them; padding as in `conv3d`.
+
+        >>> x, w = np.array([1.0, 10.0]).reshape(1, 2, 1, 1, 1), np.array([1.0, 2.0]).reshape(2, 1, 1, 1, 1)
+        >>> tg.conv_transpose3d(x, w, stride=(2, 1, 1)).ravel()
+        array([ 1.,  2., 10., 20.])
+        """
+    @overload
+    def __call__(self, x: _Input, w: Tensor, b: _Input | None = None, stride: Size3d = 1, padding: Padding = 0, output_padding: Size3d = 0, groups: Whole = 1, dilation: Size3d = 1) -> Tensor:
+        """Each voxel stamps filters times its value.  x (N,D,H,W,C) · w (K,I,J,O/groups,C) · b (O,) -> (N,D',H',W',O)"""
+    @overload
+    def __call__(self, x: _Input, w: _Input, b: Tensor, stride: Size3d = 1, padding: Padding = 0, output_padding: Size3d = 0, groups: Whole = 1, dilation: Size3d = 1) -> Tensor:
+        """Each voxel stamps filters times its value.  x (N,D,H,W,C) · w (K,I,J,O/groups,C) · b (O,) -> (N,D',H',W',O)"""
+    @overload
+    def __call__(self, x: Array, w: Array, b: Array | None = None, stride: Size3d = 1, padding: Padding = 0, output_padding: Size3d = 0, groups: Whole = 1, dilation: Size3d = 1) -> np.ndarray:
+        """Each voxel stamps filters times its value.  x (N,D,H,W,C) · w (K,I,J,O/groups,C) · b (O,) -> (N,D',H',W',O)"""
+
+conv_transpose3d: _conv_transpose3d
+"""Each voxel stamps filters times its value.  x (N,D,H,W,C) · w (K,I,J,O/groups,C) · b (O,) -> (N,D',H',W',O)
+
+The gradient of `conv3d` with the same filters.  Sizes and options as in `conv_transpose2d`, along the depth, too:
+an int or three of them; padding as in `conv3d`.
+
+>>> x, w = np.array([1.0, 10.0]).reshape(1, 2, 1, 1, 1), np.array([1.0, 2.0]).reshape(2, 1, 1, 1, 1)
+>>> tg.conv_transpose3d(x, w, stride=(2, 1, 1)).ravel()
 array([ 1.,  2., 10., 20.])
 """
 
@@ -1778,6 +2027,17 @@ array([[0., 0., 1.],
        [0., 0., 0.]], dtype=float32)
 """
 
+@overload
+def global_avg_pool1d(x: Tensor) -> Tensor:
+    """The mean of each channel over the whole sequence.  x (N,L,C) -> (N,C)
+
+    >>> tg.global_avg_pool1d(np.arange(4.0).reshape(1, 2, 2))
+    array([[1., 2.]])
+    """
+@overload
+def global_avg_pool1d(x: Array) -> np.ndarray:
+    """The mean of each channel over the whole sequence.  x (N,L,C) -> (N,C)"""
+
 class _global_avg_pool2d(Op):
     @overload
     def __call__(self, x: Tensor) -> Tensor:
@@ -1796,6 +2056,50 @@ global_avg_pool2d: _global_avg_pool2d
 >>> tg.global_avg_pool2d(np.arange(8.0).reshape(1, 2, 2, 2))
 array([[3., 4.]])
 """
+
+@overload
+def global_avg_pool3d(x: Tensor) -> Tensor:
+    """The mean of each channel over the whole volume.  x (N,D,H,W,C) -> (N,C)
+
+    >>> tg.global_avg_pool3d(np.arange(8.0).reshape(1, 2, 2, 1, 2))
+    array([[3., 4.]])
+    """
+@overload
+def global_avg_pool3d(x: Array) -> np.ndarray:
+    """The mean of each channel over the whole volume.  x (N,D,H,W,C) -> (N,C)"""
+
+@overload
+def global_max_pool1d(x: Tensor) -> Tensor:
+    """The largest number of each channel in the whole sequence; the first of equals.  x (N,L,C) -> (N,C)
+
+    >>> tg.global_max_pool1d(np.arange(4.0).reshape(1, 2, 2))
+    array([[2., 3.]])
+    """
+@overload
+def global_max_pool1d(x: Array) -> np.ndarray:
+    """The largest number of each channel in the whole sequence; the first of equals.  x (N,L,C) -> (N,C)"""
+
+@overload
+def global_max_pool2d(x: Tensor) -> Tensor:
+    """The largest pixel of each channel in the whole image; the first of equals.  x (N,H,W,C) -> (N,C)
+
+    >>> tg.global_max_pool2d(np.arange(8.0).reshape(1, 2, 2, 2))
+    array([[6., 7.]])
+    """
+@overload
+def global_max_pool2d(x: Array) -> np.ndarray:
+    """The largest pixel of each channel in the whole image; the first of equals.  x (N,H,W,C) -> (N,C)"""
+
+@overload
+def global_max_pool3d(x: Tensor) -> Tensor:
+    """The largest voxel of each channel in the whole volume; the first of equals.  x (N,D,H,W,C) -> (N,C)
+
+    >>> tg.global_max_pool3d(np.arange(8.0).reshape(1, 2, 2, 1, 2))
+    array([[6., 7.]])
+    """
+@overload
+def global_max_pool3d(x: Array) -> np.ndarray:
+    """The largest voxel of each channel in the whole volume; the first of equals.  x (N,D,H,W,C) -> (N,C)"""
 
 @overload
 def glu(x: Tensor, *, axis: Whole = -1) -> Tensor:
@@ -2220,6 +2524,20 @@ def linspace(start: Number, stop: Number, num: Whole = 50, *, endpoint: bool = T
     Tensor([0.  , 0.25, 0.5 , 0.75, 1.  ], dtype=float32)
     """
 
+@overload
+def local_response_norm(x: Tensor, size: Whole, alpha: Number = 0.0001, beta: Number = 0.75, k: Number = 1.0) -> Tensor:
+    """x / (k + alpha * m)**beta, with m the mean square of `size` channels around each.  x (N,...,C) -> (N,...,C)
+
+    Channels beyond the first and last count as zeros.  As in PyTorch, alpha multiplies the mean; in the paper it
+    multiplies the sum, and is `size` times as small.  Source: Krizhevsky, Sutskever and Hinton (2012).
+
+    >>> tg.local_response_norm(np.array([[1.0, 1.0, 1.0]]), 3, alpha=3.0, beta=1.0, k=0.0)
+    array([[0.5       , 0.33333333, 0.5       ]])
+    """
+@overload
+def local_response_norm(x: Array, size: Whole, alpha: Number = 0.0001, beta: Number = 0.75, k: Number = 1.0) -> np.ndarray:
+    """x / (k + alpha * m)**beta, with m the mean square of `size` channels around each.  x (N,...,C) -> (N,...,C)"""
+
 class _log(Op):
     @overload
     def __call__(self, x: Tensor) -> Tensor:
@@ -2505,6 +2823,19 @@ max: _max
 (7.0, array([0. , 0.5, 0.5], dtype=float32))
 """
 
+@overload
+def max_pool1d(x: Tensor, window: Whole, stride: Whole | None = None, padding: Padding = 0, dilation: Whole = 1, ceil_mode: bool = False) -> Tensor:
+    """The largest number of each window.  x (N,L,C) -> (N,L',C)
+
+    Options as in `max_pool2d`, of one axis; `padding` is an int, (before, after), "same" or "valid".
+
+    >>> tg.max_pool1d(np.array([1.0, 4.0, 2.0, 3.0]).reshape(1, 4, 1), 2).ravel()
+    array([4., 3.])
+    """
+@overload
+def max_pool1d(x: Array, window: Whole, stride: Whole | None = None, padding: Padding = 0, dilation: Whole = 1, ceil_mode: bool = False) -> np.ndarray:
+    """The largest number of each window.  x (N,L,C) -> (N,L',C)"""
+
 class _max_pool2d(Op):
     @overload
     def __call__(self, x: Tensor, window: Size2d, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1, ceil_mode: bool = False) -> Tensor:
@@ -2569,6 +2900,20 @@ def max_pool2d_with_indices(x: Tensor, window: Size2d, stride: Size2d | None = N
 @overload
 def max_pool2d_with_indices(x: Array, window: Size2d, stride: Size2d | None = None, padding: Padding = 0, dilation: Size2d = 1, ceil_mode: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """`max_pool2d`, and the number row*W + column of each winner.  x (N,H,W,C) -> (N,H',W',C), (N,H',W',C) int"""
+
+@overload
+def max_pool3d(x: Tensor, window: Size3d, stride: Size3d | None = None, padding: Padding = 0, dilation: Size3d = 1, ceil_mode: bool = False) -> Tensor:
+    """The largest voxel of each window.  x (N,D,H,W,C) -> (N,D',H',W',C)
+
+    Options as in `max_pool2d`: an int, or three of them along depth, height and width; `padding` as in `conv3d`.  A tie
+    goes to the first voxel in order of depth, row and column, and NaN wins.
+
+    >>> tg.max_pool3d(np.arange(16.0).reshape(1, 2, 2, 4, 1), 2).ravel()
+    array([13., 15.])
+    """
+@overload
+def max_pool3d(x: Array, window: Size3d, stride: Size3d | None = None, padding: Padding = 0, dilation: Size3d = 1, ceil_mode: bool = False) -> np.ndarray:
+    """The largest voxel of each window.  x (N,D,H,W,C) -> (N,D',H',W',C)"""
 
 class _max_unpool2d(Op):
     @overload
