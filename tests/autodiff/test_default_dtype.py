@@ -113,7 +113,10 @@ def test_as_a_context_it_is_restored_after_an_error_too():
     assert tg.get_default_dtype() == np.float32
 
 
-@pytest.mark.parametrize("wrong", [np.int64, "int8", bool, complex, "f32", None, "abc", 3, pytest.param(object(), id="object")], ids=repr)
+OBJECT = pytest.param(object(), id="object")  # whose repr holds an address
+
+
+@pytest.mark.parametrize("wrong", [np.int64, "int8", bool, complex, "f32", None, "abc", 3, OBJECT], ids=repr)
 def test_what_is_no_floating_dtype_is_refused(wrong):
     with pytest.raises(TypeError, match="^set_default_dtype: .* use np.float32 or np.float64"):
         tg.set_default_dtype(wrong)
