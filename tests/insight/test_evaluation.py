@@ -79,4 +79,4 @@ def test_outputs_are_computed_in_evaluation_mode_and_not_recorded():
 
 def test_outputs_of_a_function_of_arrays():
     assert outputs_for(lambda x: x.sum(axis=1), np.ones((3, 2)), 2).tolist() == [2, 2, 2]
-    assert tg.predict(lambda x: [row.sum() for row in x], np.ones((3, 2)), batch_size=2).tolist() == [2, 2, 2]
+    assert tg.predict(lambda x: np.array([row.sum() for row in x]), np.ones((3, 2)), batch_size=2).tolist() == [2, 2, 2]

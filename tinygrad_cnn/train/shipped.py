@@ -140,16 +140,16 @@ class Checkpoint(Callback):
             training.load_state_dict(state)
             self.others.load_state_dict(states_of(state))
 
-    def save(self, training: Training) -> None:
+    def write(self, training: Training) -> None:
         """Write a checkpoint now."""
         self.run.save({**training.state_dict(), "callbacks": self.others.state_dict()}, training.history)
 
     def on_epoch(self, training: Training) -> None:
         """Write one, unless training ends here."""
         if not training.stopped and training.epoch < training.epochs and training.epoch % self.every == 0:
-            self.save(training)
+            self.write(training)
 
     def on_end(self, training: Training) -> None:
         """Write the last one; after an error the one before remains."""
         if training.error is None:
-            self.save(training)
+            self.write(training)
