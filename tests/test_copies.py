@@ -170,6 +170,8 @@ MAKERS = {
     "nn.Module": lambda _: nn.Module(),
     "nn.ModuleDict": lambda _: nn.ModuleDict({"a": nn.ReLU()}),
     "nn.ModuleList": lambda _: nn.ModuleList([nn.ReLU()]),
+    "nn.ParameterDict": lambda _: nn.ParameterDict({"a": np.ones(2, np.float32)}),
+    "nn.ParameterList": lambda _: nn.ParameterList([np.ones(2, np.float32)]),
     "nn.Parameter": lambda _: nn.Parameter([1.0, 2.0], name="w"),
     "nn.Sequential": lambda _: net(),
     "plots.FeatureMaps": lambda _: plots.feature_maps_of(net(), X[:1])[0],

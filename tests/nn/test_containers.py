@@ -1,5 +1,7 @@
-"""Sequential, ModuleList, ModuleDict: as lists and dicts, and the mistakes made with them."""
+"""Modules and parameters in rows, lists and dicts: as lists and dicts, and the mistakes made with them."""
 
+import copy
+import pickle
 from collections import OrderedDict
 
 import numpy as np
@@ -102,3 +104,54 @@ def test_module_list_and_dict_are_found_by_their_owner():
         heads[1] = nn.ReLU()
     with pytest.raises(NotImplementedError, match="no forward"):
         net.rows(1)
+
+
+class Mixture(nn.Module):
+    def __init__(self):
+        self.rows = nn.ParameterList([np.ones((3, 2), np.float32), tg.Tensor(np.zeros((3, 2), np.float32))])
+        self.scales = nn.ParameterDict({"left": np.ones(2, np.float32), "right": nn.Parameter([1.0, 2.0])})
+
+    def forward(self, x):
+        y = x @ self.rows[0] + x @ self.rows[1]
+        return y * self.scales["left"] + self.scales["right"]
+
+
+def test_lists_and_dicts_of_parameters_are_found_by_their_owner():
+    net = Mixture()
+    names = ["rows.0", "rows.1", "scales.left", "scales.right"]
+    assert [name for name, _ in net.named_parameters()] == list(net.state_dict()) == names
+    net(np.ones((4, 3), np.float32)).sum().backward()
+    assert all(p.grad is not None for p in net.parameters())
+    assert net.rows[1].name == "rows.1"
+    other = pickle.loads(pickle.dumps(copy.deepcopy(net)))
+    other.load_state_dict({name: value + 1 for name, value in net.state_dict().items()})
+    assert (other.rows[0].data == 2).all() and (net.rows[0].data == 1).all()
+    assert "rows.0" in tg.draw(net, np.ones((4, 3), np.float32)).source
+    assert tg.summary(net, (3,)).total_parameters == 16
+    y = tg.functional_call(net, {"scales.right": np.zeros(2, np.float32)}, np.zeros((1, 3), np.float32))
+    assert not y.data.any()
+
+
+def test_lists_of_parameters_are_lists():
+    rows = nn.ParameterList([np.ones(2, np.float32)])
+    rows.append(np.zeros(3, np.float32)).insert(0, nn.Parameter([5.0]))
+    assert [p.shape for p in rows] == [(1,), (2,), (3,)] and len(rows) == 3
+    assert isinstance(rows[1:], nn.ParameterList) and rows[1:][0] is rows[1]
+    del rows[0]
+    rows[0] = np.full(2, 7, np.float32)
+    assert repr(rows) == "ParameterList(0: (2,), 1: (3,))" and rows[0].data[0] == 7
+    with pytest.raises(IndexError, match="ParameterList: no parameter 5; there are 2"):
+        rows[5]
+    with pytest.raises(TypeError, match="parameter 2 must be a Parameter or an array, got ReLU"):
+        rows.append(nn.ReLU())
+
+
+def test_dicts_of_parameters_are_dicts():
+    scales = nn.ParameterDict({"a": np.ones(2, np.float32)})
+    scales.update({"b": np.ones(1, np.float32)})
+    assert list(scales) == ["a", "b"] and "b" in scales and scales.items()[1][0] == "b"
+    del scales["a"]
+    with pytest.raises(KeyError, match="ParameterDict: no parameter 'a'; there are b"):
+        scales["a"]
+    with pytest.raises(ValueError, match="would hide ParameterDict.keys"):
+        scales["keys"] = np.ones(1)

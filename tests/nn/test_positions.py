@@ -25,12 +25,14 @@ LAYERS = {
     **dict.fromkeys([f"Adaptive{kind}Pool{axes}d" for kind in ("Avg", "Max") for axes in (1, 2, 3)], "size"),
     "LocalResponseNorm": "size alpha beta k",
     "Linear": "in_features out_features bias",
-    "BatchNorm2d": "channels eps momentum",
-    "GroupNorm": "groups channels eps",
-    "InstanceNorm2d": "channels eps",
-    "LayerNorm": "channels eps",
-    "RMSNorm": "channels eps",
-    "Dropout": "rate",
+    **dict.fromkeys(
+        [f"{kind}Norm{n}d" for kind in ("Batch", "Instance") for n in (1, 2, 3)],
+        "channels eps momentum affine track_running_stats",
+    ),
+    "GroupNorm": "groups channels eps affine",
+    "LayerNorm": "channels eps affine bias",
+    "RMSNorm": "channels eps affine",
+    **dict.fromkeys(["AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d"], "rate"),
     "PReLU": "channels slope",
     "LeakyReLU": "slope",
     "ELU": "alpha",
@@ -44,6 +46,11 @@ LAYERS = {
 OURS = {
     "DepthwiseConv2d": "channels window stride padding dilation bias padding_mode",
     "SeparableConv2d": "in_channels out_channels window stride padding dilation bias padding_mode",
+}
+FUNCTIONS = {
+    "spectral_norm": "layer name n_power_iterations eps axis",
+    "weight_norm": "layer name axis",
+    "parametrize": "layer name parametrization",
 }
 OPS = {
     **dict.fromkeys(["conv1d", "conv2d", "conv3d"], "x w b stride padding dilation groups"),
@@ -80,9 +87,9 @@ def by_position(fn):
     return " ".join(p.name for p in inspect.signature(fn).parameters.values() if p.kind in kinds)
 
 
-@pytest.mark.parametrize("name", [*LAYERS, *OURS])
+@pytest.mark.parametrize("name", [*LAYERS, *OURS, *FUNCTIONS])
 def test_layers(name):
-    assert by_position(getattr(nn, name)) == {**LAYERS, **OURS}[name]
+    assert by_position(getattr(nn, name)) == {**LAYERS, **OURS, **FUNCTIONS}[name]
 
 
 @pytest.mark.parametrize("name", OPS)

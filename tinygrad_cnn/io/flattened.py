@@ -70,7 +70,7 @@ def _given(who: str, model: Module, flatten: Mapping[str, Any]) -> dict[str, np.
     if not isinstance(flatten, Mapping):
         raise TypeError(f'{who}: flatten must be a dict, as in {{"fc1": (C, H, W)}}, got {describe(flatten)}.')
     layers = dict(model.named_modules())
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for path, shape in flatten.items():
         layer = layers.get(path)
         if not isinstance(layer, Linear):
@@ -81,7 +81,7 @@ def _given(who: str, model: Module, flatten: Mapping[str, Any]) -> dict[str, np.
         channels = sizes[0] if sizes else whole(who, f"flatten[{path!r}]", shape)
         if n % channels or (len(sizes) > 1 and math.prod(sizes) != n):
             raise ValueError(f"{who}: flatten[{path!r}]={shape!r} must fit the {n} features that {path!r} reads.")
-        found[join(path, "weight")] = order_of(channels, n)
+        found |= dict.fromkeys(_rows(path, layer, n), order_of(channels, n))
     return found
 
 
@@ -159,7 +159,21 @@ def _numbered(graph: Any, node: Any, n: int) -> list[str]:
 
     paths = [graph.paths[edge] for edge in node.inputs if edge in graph.paths and fits(edge.shape)]
     layer = graph.modules.get(node.path) if node.path else None
-    if layer is not None and not any(True for _ in layer.children()):
+    if layer is not None and "parametrizations" in vars(layer) and node.op.name in READS:
+        paths += _rows(node.path, layer, n)
+    elif layer is not None and not any(True for _ in layer.children()):
         own = [*layer.named_parameters(node.path), *layer.named_buffers(node.path)]
         paths += [name for name, value in own if fits(value.shape) and name not in paths]
     return paths
+
+
+def _rows(path: str, layer: Any, n: int) -> list[str]:
+    """The paths of arrays with a row of a dense layer's weights for each of n features: one, or those it is made of."""
+    computed = vars(layer).get("parametrizations")
+    if computed is None or "weight" not in vars(computed):
+        return [join(path, "weight")]
+    top = f"{path}.parametrizations.weight".lstrip(".")
+    found = [name for name, p in computed.weight.named_parameters(top) if p.shape[0] == n]
+    for name, step in computed.weight.named_children():
+        found += [f"{top}.{name}.{buffer}" for buffer in getattr(step, "of_inputs", ())]
+    return found

@@ -17,11 +17,14 @@ from .margin_losses import *
 from .module import *
 from .normalization import *
 from .parameter import *
+from .parametrizations import *
 from .pooling import *
 from .pooling_adaptive import *
 from .recurrent import *
 from .recurrent_cells import *
 from .resize import *
+from .running_norms import *
 from .substitution import *
+from .weight_norms import *
 
 _answers(globals())

@@ -11,10 +11,10 @@ from .activation import ReLU
 from .conv import Conv2d
 from .linear import Linear
 from .module import Module
-from .normalization import BatchNorm2d
 from .pooling import MaxPool2d
+from .running_norms import BatchNorm1d, BatchNorm2d, BatchNorm3d
 
-_WITH_RELU = (Conv2d, Linear, BatchNorm2d)  # their forward takes relu=True
+_WITH_RELU = (Conv2d, Linear, BatchNorm1d, BatchNorm2d, BatchNorm3d)  # their forward takes relu=True
 
 
 def steps(layers: Sequence[Module]) -> list[Callable[[Any], Any]]:

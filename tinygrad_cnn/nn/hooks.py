@@ -22,7 +22,8 @@ from ..ops.algebra import alias
 class Hooks:
     """The hooks of one module, each kind in the order of registration.
 
-    True if the layer must compute by itself what they see.  Onlookers take what comes, so the layer stays fused.
+    True if the layer must compute by itself what they see.  Onlookers take what comes, so the layer stays fused;
+    so it does with contexts, made by ``fn(module)``, `around` its call.
     """
 
     def __init__(self) -> None:
@@ -30,12 +31,19 @@ class Hooks:
         self.after: dict[int, Hook] = {}
         self.gradient: dict[int, Hook] = {}
         self.onlookers: dict[int, Hook] = {}
+        self.around: dict[int, Hook] = {}
 
     def __bool__(self) -> bool:
         return bool(self.before or self.after or self.gradient)
 
     def run(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The module's forward, with its hooks around it."""
+        with ExitStack() as around:
+            for fn in list(self.around.values()):
+                around.enter_context(fn(module))
+            return self._run(module, args, kwargs)
+
+    def _run(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         for fn in list(self.before.values()):
             if (new := fn(module, args)) is not None:
                 args = _arguments(_who(module, fn), new, args)

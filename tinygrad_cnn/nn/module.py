@@ -84,6 +84,7 @@ class Module:
     _buffers: frozenset[str] = frozenset()
     _mapped: tuple[int, dict[Module, str]] = (-1, {})
     _hooks: Hooks | None = None
+    parametrizations: Any  # of parameters that are computed, by `parametrize`
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -138,7 +139,20 @@ class Module:
 
     # -- attributes -------------------------------------------------------------------------------------------
 
+    if not TYPE_CHECKING:  # or checkers would accept any name
+
+        def __getattr__(self, name: str) -> Any:
+            """A parameter that is computed, as `parametrize` has it; nothing else is looked for here."""
+            computed = vars(self).get("parametrizations")
+            if computed is not None and name in vars(computed):
+                return computed.value(name)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
     def __setattr__(self, name: str, value: Any) -> None:
+        computed = vars(self).get("parametrizations")
+        if computed is not None and isinstance(vars(computed).get(name), Module):
+            vars(computed)[name].write(value)
+            return
         if isinstance(value, (Module, Parameter)):
             self._check_name(name)
             _Structure.version += 1
@@ -149,7 +163,8 @@ class Module:
             if any(isinstance(v, (Module, Parameter)) for v in inside):
                 raise TypeError(
                     f"{type(self).__name__}.{name}: modules and parameters in a {type(value).__name__} would not be "
-                    f"found. Use nn.ModuleList or nn.ModuleDict, or call it _{name} to leave them out on purpose."
+                    f"found. Use nn.ModuleList, nn.ModuleDict or nn.ParameterList, or call it _{name} to leave them "
+                    "out on purpose."
                 )
         elif isinstance(value, Tensor) and not name.startswith("_") and value.requires_grad and not isinstance(
             vars(self).get(name), Parameter

@@ -1,137 +1,85 @@
-"""Layers that normalise: over the batch, over each sample, over groups of channels."""
+"""Layers that normalise each sample by itself, and what all norms share."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
-import numpy as np
-
 from .. import ops
-from ..autodiff.effects import effect
 from ..autodiff.kinds import Number, Whole
 from ..autodiff.numbers import number, whole
 from ..autodiff.sample import LayerSample as L
 from ..core import Tensor
-from ..core.modes import current
-from ..ops.fused import fused
 from . import checks
 from .function import _Function
 from .init import ones, zeros
-from .layouts import Layout, Theirs
+from .layouts import Layout
 from .module import Module
 from .parameter import Parameter
 
-__all__ = ["BatchNorm2d", "GroupNorm", "InstanceNorm2d", "LayerNorm", "LocalResponseNorm", "RMSNorm"]
+__all__ = ["GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSNorm"]
+
+FORMS = {2: "rows (N, {})", 3: "sequences (N, L, {})", 4: "images (N, H, W, {})", 5: "volumes (N, D, H, W, {})"}
 
 
 class _Norm(Module):
-    """What they share: a scale and a shift per channel.  ``weight`` starts at one, ``bias`` at zero, (channels,)."""
+    """What they share: a scale and a shift per channel.  ``weight`` starts at one, ``bias`` at zero, (channels,).
 
+    Without `affine` there is neither, and without `bias` no shift.
+    """
+
+    weight: Parameter  # or None, as `bias` here; most layers have them
     bias: Parameter | None
     in_keras: Mapping[str, Layout] = {"weight": Layout("gamma"), "bias": Layout("beta")}
 
-    axes: int = 4  # of its inputs; 0 for any number
+    axes: tuple[int, ...] = ()  # how many its inputs may have; empty for any number
 
-    def __init__(self, channels: Whole, eps: Number) -> None:
+    def __init__(self, channels: Whole, eps: Number, affine: bool = True, bias: bool = True) -> None:
         who = type(self).__name__
         self.channels = whole(who, "channels", channels)
         self.eps = number(who, "eps", eps, 0.0)
-        self.weight = Parameter(ones((self.channels,)), copy=False)
-        self.bias = Parameter(zeros((self.channels,)), copy=False)
+        self.weight = Parameter(ones((self.channels,)), copy=False) if affine else None  # type: ignore[assignment]
+        self.bias = Parameter(zeros((self.channels,)), copy=False) if affine and bias else None
 
-    def _check(self, x: Any) -> None:
+    def _check(self, x: Any) -> Any:
+        """Refuse x if it does not fit; an array as a Tensor if there is no weight that makes the result one."""
         shape: tuple[int, ...] = getattr(x, "shape", ())
-        if len(shape) < 2 or shape[-1] != self.channels or (self.axes and len(shape) != self.axes):
-            form = f"images (N, H, W, {self.channels})" if self.axes else f"samples (N, ..., {self.channels})"
-            raise checks.misfit(type(self).__name__, form, x)
+        if len(shape) < 2 or shape[-1] != self.channels or (self.axes and len(shape) not in self.axes):
+            raise checks.misfit(type(self).__name__, self._form, x)
+        return x if self.weight is not None or isinstance(x, Tensor) else Tensor(x)
+
+    @property
+    def _form(self) -> str:
+        known = [FORMS[n].format(self.channels) for n in self.axes]
+        return " or ".join(known) or f"samples (N, ..., {self.channels})"
+
+    _without_bias = True  # whether a layer that has no shift says so
 
     def extra_repr(self) -> str:
-        return f"{self.channels}" + (f", eps={self.eps}" if self.eps != 1e-5 else "")
-
-
-class BatchNorm2d(_Norm):
-    """Normalise each channel: x (N,H,W,C) -> (x - mean) / sqrt(var + eps) * weight + bias.
-
-    In training mean and variance are the batch's, and the running averages move towards them,
-    ``running = (1 - momentum) * running + momentum * batch`` (the variance with N*H*W - 1 in the denominator, as
-    in PyTorch).  In `eval`, and while frozen, the running averages are used.
-
-    Attributes: ``weight``, ``bias`` (channels,) parameters; ``running_mean``, ``running_var`` (channels,) buffers.
-
-    >>> norm = nn.BatchNorm2d(3)
-    >>> y = norm(10 + 5 * tg.randn(8, 4, 4, 3, rng=0).data)
-    >>> bool(abs(y.data.mean()) < 1e-5), bool(abs(y.data.std() - 1) < 1e-3)
-    (True, True)
-    >>> norm.running_mean.data.round()  # a tenth of the way from 0 to 10
-    array([1., 1., 1.], dtype=float32)
-    """
-
-    in_torch = {"num_batches_tracked": Theirs(np.int64(0))}
-    in_keras = {
-        **_Norm.in_keras,
-        "running_mean": Layout("moving_mean"),
-        "running_var": Layout("moving_variance"),
-    }
-    keras_name = "batch_normalization"
-    samples = [L((3,), x=(4, 2, 2, 3))]
-
-    bias: Parameter  # which other layers may lack
-    running_mean: Tensor
-    running_var: Tensor
-
-    def __init__(self, channels: Whole, eps: Number = 1e-5, momentum: Number = 0.1) -> None:
-        super().__init__(channels, eps)
-        self.momentum = number("BatchNorm2d", "momentum", momentum, 0.0, 1.0)
-        self.register_buffer("running_mean", zeros((self.channels,)))
-        self.register_buffer("running_var", ones((self.channels,)))
-
-    def forward(self, x: Any, relu: bool = False) -> Tensor:
-        self._check(x)
-        if self.training:
-            count = math.prod(x.shape[:-1])
-            if count < 2:
-                raise checks.misfit(
-                    "BatchNorm2d", f"at least 2 values per channel in training, (N, H, W, {self.channels})", x,
-                    f" That is {count}. Use a larger batch, or eval().",
-                )  # fmt: skip
-            # A checkpoint's second pass sees the same batch again.
-            observe = None if current().recomputing else partial(self._move_statistics, count)
-            op = fused(ops.batch_norm_relu if relu else ops.batch_norm)
-            y: Tensor = op(x, self.weight, self.bias, eps=self.eps, observe=observe)
-            return y
-        scale = self.weight / ops.sqrt(self.running_var + self.eps)
-        shift = self.bias - self.running_mean * scale
-        fused_shift: Tensor = fused(ops.scale_shift_relu if relu else ops.scale_shift)(x, scale, shift)
-        return fused_shift
-
-    @effect
-    def _move_statistics(self, count: int, mean: np.ndarray, var: np.ndarray) -> None:
-        """Move the running averages towards this batch's, whose variance divides by `count`."""
-        for running, batch in ((self.running_mean, mean), (self.running_var, var * (count / (count - 1)))):
-            moved = (1 - self.momentum) * running.data + self.momentum * batch
-            running.assign(moved.astype(running.dtype))
-
-    def extra_repr(self) -> str:
-        return super().extra_repr() + (f", momentum={self.momentum}" if self.momentum != 0.1 else "")
+        words = [f"{self.channels}"] + [f"eps={self.eps}"] * (self.eps != 1e-5)
+        if self.weight is None:
+            words.append("affine=False")
+        elif self.bias is None and self._without_bias:
+            words.append("bias=False")
+        return ", ".join(words)
 
 
 class LayerNorm(_Norm):
-    """Normalise each place over its channels: x (N,...,C), over the last axis, then scale and shift."""
+    """Normalise each place over its channels: x (N,...,C), over the last axis, then scale and shift.
+
+    `affine` : whether there are ``weight`` and ``bias``; `bias` : whether there is a ``bias`` beside ``weight``.
+    """
 
     keras_name = "layer_normalization"
-    samples = [L((3,), x=(4, 3))]
+    samples = [L((3,), x=(4, 3)), L((3,), {"bias": False}, x=(2, 2, 3)), L((3,), {"affine": False}, x=(4, 3))]
 
-    axes = 0
-
-    def __init__(self, channels: Whole, eps: Number = 1e-5) -> None:
-        super().__init__(channels, eps)
+    def __init__(self, channels: Whole, eps: Number = 1e-5, affine: bool = True, bias: bool = True) -> None:
+        super().__init__(channels, eps, affine, bias)
 
     def forward(self, x: Any) -> Tensor:
-        self._check(x)
-        return ops.layer_norm(x, self.weight, self.bias, eps=self.eps)
+        x = self._check(x)
+        y: Tensor = ops.layer_norm(x, self.weight, self.bias, eps=self.eps)
+        return y
 
 
 class RMSNorm(_Norm):
@@ -139,55 +87,40 @@ class RMSNorm(_Norm):
 
     in_keras = {"weight": Layout("scale")}
     keras_name = "rms_normalization"
-    samples = [L((3,), x=(4, 3))]
+    samples = [L((3,), x=(4, 3)), L((3,), {"affine": False}, x=(4, 3))]
 
-    axes = 0
+    _without_bias = False
 
-    def __init__(self, channels: Whole, eps: Number = 1e-5) -> None:
-        super().__init__(channels, eps)
-        self.bias = None
+    def __init__(self, channels: Whole, eps: Number = 1e-5, affine: bool = True) -> None:
+        super().__init__(channels, eps, affine, bias=False)
 
     def forward(self, x: Any) -> Tensor:
-        self._check(x)
-        return ops.rms_norm(x, self.weight, eps=self.eps)
+        x = self._check(x)
+        y: Tensor = ops.rms_norm(x, self.weight, eps=self.eps)
+        return y
 
 
 class GroupNorm(_Norm):
     """Normalise each sample over place and the channels of each of `groups`: x (N,...,C), then scale and shift."""
 
     keras_name = "group_normalization"
-    samples = [L((2, 4), x=(3, 2, 2, 4))]
+    samples = [L((2, 4), x=(3, 2, 2, 4)), L((2, 4), {"affine": False}, x=(3, 2, 4))]
 
-    axes = 0
-
-    def __init__(self, groups: Whole, channels: Whole, eps: Number = 1e-5) -> None:
-        super().__init__(channels, eps)
+    def __init__(
+        self, groups: Whole, channels: Whole, eps: Number = 1e-5, affine: bool = True, *, bias: bool = True
+    ) -> None:
+        super().__init__(channels, eps, affine, bias)
         self.groups = whole("GroupNorm", "groups", groups)
         if self.channels % self.groups:
             raise ValueError(f"GroupNorm: channels={channels} must be divisible by groups={groups}.")
 
     def forward(self, x: Any) -> Tensor:
-        self._check(x)
-        return ops.group_norm(x, self.groups, self.weight, self.bias, eps=self.eps)
+        x = self._check(x)
+        y: Tensor = ops.group_norm(x, self.groups, self.weight, self.bias, eps=self.eps)
+        return y
 
     def extra_repr(self) -> str:
         return f"{self.groups}, {super().extra_repr()}"
-
-
-class InstanceNorm2d(_Norm):
-    """Normalise each channel of each image: x (N,H,W,C), then scale and shift.
-
-    PyTorch's layer of that name has no scale and shift unless asked with ``affine=True``; this one always has.
-    """
-
-    samples = [L((2,), x=(3, 3, 2, 2))]
-
-    def __init__(self, channels: Whole, eps: Number = 1e-5) -> None:
-        super().__init__(channels, eps)
-
-    def forward(self, x: Any) -> Tensor:
-        self._check(x)
-        return ops.instance_norm(x, self.weight, self.bias, eps=self.eps)
 
 
 class LocalResponseNorm(_Function):

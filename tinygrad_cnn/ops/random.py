@@ -8,11 +8,12 @@ import numpy as np
 
 from ..autodiff import Sample as S
 from ..autodiff.effects import effect
-from ..autodiff.kinds import Number, Rng, Whole
+from ..autodiff.kinds import Axis, Number, Rng, Whole
 from ..autodiff.numbers import is_whole, number, whole
 from ..autodiff.randomness import default_generator
 from ..core import op
 from ..core.modes import current
+from ._axes import axes_of, kept
 from .arithmetic import where
 
 __all__ = ["dropout"]
@@ -67,16 +68,20 @@ def draw_from(rng: np.random.Generator, method: str, *settings: Any, **named: An
     params=["rate", "training"],
     aux=["keep"],
     effects=["rng"],
-    samples=[S(x=(4, 5), rate=0.4, rng=0), S(x=(4, 5), rate=0.5, training=False), S(x=(3,), rate=0.0, rng=1)],
-    ref=lambda x, rate, training=True, rng=None: (
-        x if not training else np.where(np.random.default_rng(rng).random(x.shape) >= rate, x / (1 - rate), 0)
+    samples=[S(x=(4, 5), rate=0.4, rng=0), S(x=(4, 5), rate=0.5, training=False), S(x=(3,), rate=0.0, rng=1),
+             S(x=(3, 2, 4), rate=0.5, shared=(1,), rng=0)],
+    ref=lambda x, rate, training=True, shared=(), rng=None: (
+        x if not training else np.where(
+            np.random.default_rng(rng).random([1 if k in shared else n for k, n in enumerate(x.shape)]) >= rate,
+            x / (1 - rate), 0)
     ),
-)
-def dropout(x: Any, rate: Number, training: bool = True, *, rng: Rng = None) -> Any:
+)  # fmt: skip
+def dropout(x: Any, rate: Number, training: bool = True, *, shared: Axis = (), rng: Rng = None) -> Any:
     """Set a share `rate` of the elements to zero and scale the rest by 1/(1 - rate).  x (...) -> (...)
 
-    Nothing happens unless `training`.  `rng`: a ``np.random.Generator``, an int seed, or None for the default one.
-    Source: Srivastava et al. (2014), inverted.
+    Nothing happens unless `training`.  Along the axes in `shared` all elements fare alike, so that whole channels of
+    images are dropped with ``shared=(1, 2)``.  `rng`: a ``np.random.Generator``, an int seed, or None for the default
+    one.  Source: Srivastava et al. (2014), inverted.
 
     >>> y = tg.dropout(np.ones(1000), 0.25, rng=0)
     >>> np.unique(y).round(3), bool(0.7 < (y > 0).mean() < 0.8)
@@ -85,9 +90,10 @@ def dropout(x: Any, rate: Number, training: bool = True, *, rng: Rng = None) -> 
     array([1., 1., 1.])
     """
     rate = number("dropout", "rate", rate, 0, below=1)
+    alike = axes_of("dropout", shared, x.ndim)
     if not training or rate == 0:
         return x, np.ones((1,) * x.ndim, bool)
-    keep = draw_from(generator(rng, "dropout"), "random", x.shape) >= rate
+    keep = draw_from(generator(rng, "dropout"), "random", kept(x.shape, alike)) >= rate
     return np.where(keep, x * (1 / (1 - rate)), 0), keep
 
 

@@ -29,7 +29,7 @@ from ..core import Tensor, enable_grad
 from ..core.engine import in_order, pull_back
 from ..core.errors import describe
 from ..kernels.shapes import THINGS
-from ..nn import BatchNorm2d, Module
+from ..nn import Module
 from ..ops.pool import geometry
 from . import figures
 from .examples import network, picture
@@ -155,9 +155,9 @@ def _averaging(model: Module) -> Module:
         bias = path.rpartition(".")[2] == "bias"
         parameter.assign(np.full(parameter.shape, 0.0 if bias else 1 / fan_in))
     for module in twin.modules():
-        if isinstance(module, BatchNorm2d):
-            module.running_mean = np.zeros(module.channels)  # type: ignore[assignment]
-            module.running_var = np.ones(module.channels)  # type: ignore[assignment]
+        for name, value in (("running_mean", 0.0), ("running_var", 1.0)):
+            if name in module._buffers:
+                setattr(module, name, np.full(getattr(module, name).shape, value))
     return twin
 
 
