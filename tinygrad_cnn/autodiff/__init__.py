@@ -1,6 +1,7 @@
 """Layers on the engine: transforms, checkpoints, hooks, observers, the reader, explanations, methods, samples."""
 
 from .branching import deciding as deciding
+from .by_sample import Samples as Samples
 from .checkpointing import checkpoint as checkpoint
 from .composing import composed as composed
 from .decorating import decorated as decorated

@@ -24,6 +24,7 @@ from .recurrent import *
 from .recurrent_cells import *
 from .resize import *
 from .running_norms import *
+from .sample_gradients import *
 from .substitution import *
 from .weight_norms import *
 

@@ -18,6 +18,7 @@ from ..autodiff.batching import first_axis
 from ..autodiff.kinds import Padding, Size2d, Whole, Wholes
 from ..core import op
 from ..kernels import shapes, slow
+from . import _samples
 from ._arguments import promoted
 from .reduce import sum
 
@@ -92,6 +93,24 @@ def _dw_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) 
     return _filters_stacked(op(x, _filters_apart(dy, groups), **params), len(dy), groups)
 
 
+def _apart(x: Any, n: int) -> Any:
+    """Images of n samples with the samples side by side, as channels.  x (N*K,H,W,C) -> (K,H,W,N*C)"""
+    k = len(x) // n
+    apart = x.reshape(n, k, *x.shape[1:]).transpose(1, 2, 3, 0, 4)
+    return np.ascontiguousarray(apart).reshape(k, *x.shape[1:3], n * x.shape[3])
+
+
+def by_sample(n: int, x: Any, dy: Any, w_shape: Any, groups: int, **options: Any) -> Any:
+    """The gradient in the filters of each of n samples, which become groups that do not mix.  -> (n, *w_shape)"""
+    dw = conv2d_dw.fn(_apart(x, n), _apart(dy, n), window=w_shape[:2], groups=n * groups, **options)
+    return np.moveaxis(dw.reshape(*w_shape[:3], n, w_shape[3]), 3, 0)
+
+
+def filters_by_sample(g: Any, x: Any, w_shape: Any, **p: Any) -> Any:
+    """What each sample contributes to the gradient of filters.  g (N,K,H',W',O) -> (N,*w.shape)"""
+    return by_sample(len(g), x, g.reshape(-1, *g.shape[2:]), w_shape, **p)
+
+
 def _slow_window(x_shape: Any, w_shape: Any, **options: Any) -> shapes.Window:
     return shapes.conv_window("conv2d", x_shape, w_shape, **options)
 
@@ -118,6 +137,7 @@ _SAMPLES = [
     ref=_conv2d_ref,
     cost=cost_of_windows,
     stacks=_conv2d_stack,
+    per_sample={"w": filters_by_sample, "b": _samples.bias},
 )
 def conv2d(
     x: Any, w: Any, b: Any = None, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1

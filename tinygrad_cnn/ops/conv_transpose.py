@@ -14,8 +14,9 @@ from ..autodiff.kinds import Padding, Size2d, Size3d, Whole
 from ..autodiff.numbers import whole
 from ..core import op
 from ..kernels import shapes
+from . import _samples
 from ._arguments import Input, placed, promoted, shape_of
-from .conv import conv2d, conv2d_dw, cost_of_windows, geometry
+from .conv import by_sample, conv2d, conv2d_dw, cost_of_windows, geometry
 from .conv_forms import as_rows, in_one_row
 from .reduce import sum
 from .shape import reshape
@@ -105,6 +106,13 @@ def _ref(
     return y if b is None else y + b
 
 
+def _transposed_by_sample(
+    g: Any, x: Any, w_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any
+) -> Any:
+    options = {"stride": stride, "padding": padding, "dilation": dilation}
+    return by_sample(len(g), g.reshape(-1, *g.shape[2:]), x, w_shape, groups, **options)
+
+
 @op(
     linear=["x", "w", "b"],
     params=["stride", "padding", "output_padding", "groups", "dilation"],
@@ -119,6 +127,7 @@ def _ref(
     ref=_ref,
     cost=lambda x_shape, w_shape: cost_of_windows(x_shape, w_shape),
     stacks=first_axis("x"),
+    per_sample={"w": _transposed_by_sample, "b": _samples.bias},
 )  # fmt: skip
 def conv_transpose2d(
     x: Any, w: Any, b: Any = None, stride: Size2d = 1, padding: Padding = 0, output_padding: Size2d = 0,

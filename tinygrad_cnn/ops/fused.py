@@ -19,11 +19,20 @@ from ..autodiff.kinds import Number, Padding, Size2d, Whole
 from ..autodiff.sample import apart, positive
 from ..core import op
 from ..kernels.shapes import rows_of
-from . import normalization
+from . import _samples, normalization
 from ._arguments import promoted, values
 from ._reference import scalarwise
 from .activation import relu, relu_dx
-from .conv import _SAMPLES, _conv2d_ref, conv2d, conv2d_dw, conv2d_dx, cost_of_windows, filters_window
+from .conv import (
+    _SAMPLES,
+    _conv2d_ref,
+    conv2d,
+    conv2d_dw,
+    conv2d_dx,
+    cost_of_windows,
+    filters_by_sample,
+    filters_window,
+)
 from .products import matmul
 
 __all__ = [
@@ -52,6 +61,7 @@ def _conv_relu(x: Any, w: Any, b: Any = None, **options: Any) -> Any:
     composition=_conv_relu,
     cost=cost_of_windows,
     stacks=first_axis("x"),
+    per_sample={"w": filters_by_sample, "b": _samples.bias},
 )
 def conv2d_relu(
     x: Any, w: Any, b: Any = None, *, stride: Size2d = 1, padding: Padding = 0, dilation: Size2d = 1, groups: Whole = 1
@@ -112,6 +122,8 @@ def _linear_ref(x: Any, w: Any, b: Any = None) -> Any:
     composition=_linear,
     cost=_linear_cost,
     stacks=last_axes("x"),
+    per_sample={"w": _samples.dense, "b": _samples.bias},
+    per_sample_squares={"w": _samples.dense_squares},
 )
 def linear(x: Any, w: Any, b: Any = None) -> Any:
     """x @ w + b, a dense layer.  x (..., C) · w (C, O) · b (O,) -> (..., O)
@@ -132,6 +144,8 @@ def linear(x: Any, w: Any, b: Any = None) -> Any:
     composition=lambda x, w, b=None: relu(_linear(x, w, b)),
     cost=_linear_cost,
     stacks=last_axes("x"),
+    per_sample={"w": _samples.dense, "b": _samples.bias},
+    per_sample_squares={"w": _samples.dense_squares},
 )
 def linear_relu(x: Any, w: Any, b: Any = None) -> Any:
     """relu(x @ w + b) in one pass.  x (..., C) · w (C, O) · b (O,) -> (..., O)"""
@@ -230,6 +244,7 @@ _SCALED = [S(x=(2, 2, 2, 3), scale=(3,), shift=(3,)), S(x=(4, 2), scale=(2,), sh
     ref=scalarwise(lambda x, scale, shift: x * scale + shift),
     composition=_scale_shift,
     stacks=last_axes("x"),
+    per_sample={"scale": _samples.scale, "shift": _samples.bias},
 )
 def scale_shift(x: Any, scale: Any, shift: Any) -> Any:
     """x * scale + shift, per channel: batch norm with fixed statistics.  x (...,C) · scale, shift (C,) -> (...,C)"""
@@ -244,6 +259,7 @@ def scale_shift(x: Any, scale: Any, shift: Any) -> Any:
     ref=scalarwise(lambda x, scale, shift: max(x * scale + shift, 0.0)),
     composition=lambda x, scale, shift: relu(_scale_shift(x, scale, shift)),
     stacks=last_axes("x"),
+    per_sample={"scale": _samples.scale, "shift": _samples.bias},
 )
 def scale_shift_relu(x: Any, scale: Any, shift: Any) -> Any:
     """relu(x * scale + shift), per channel, in one pass.  x (...,C) · scale, shift (C,) -> (...,C)"""

@@ -17,6 +17,7 @@ from ..autodiff.batching import lengthened
 from ..autodiff.kinds import Key, Whole
 from ..core import op
 from ..core.tensor import Tensor
+from . import _samples
 from ._arguments import fitting
 from ._axes import along_axis
 from .algebra import sum_to
@@ -297,6 +298,8 @@ def along(axis: int, ndim: int) -> Any:
     cost=lambda: 0,
     numpy=[np.take],
     stacks=along_axis,
+    per_sample={"x": _samples.rows},
+    per_sample_squares={"x": _samples.rows_squares},
 )  # fmt: skip
 def take(x: Any, indices: Any, axis: Whole | None = None) -> Any:
     """Elements of x along an axis (of the flattened x if None) at integer indices.  x (...) · indices (...) -> (...)

@@ -16,6 +16,7 @@ from ..autodiff.calls import named
 from ..autodiff.kinds import Places
 from ..core import op
 from ..kernels.shapes import rows_of
+from . import _samples
 from ._arguments import Input
 from .algebra import sum_to
 from .shape import expand_dims, reshape, swapaxes
@@ -58,6 +59,7 @@ def _matmul_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, An
     cost=lambda a_shape, y_shape: 2 * a_shape[-1] * math.prod(y_shape),
     numpy=[np.matmul],
     stacks=_matmul_stack,
+    per_sample={"b": lambda g, a, b_shape: _samples.dense(g, a) if len(b_shape) == 2 else NotImplemented},
 )  # fmt: skip
 def matmul(a: Any, b: Any) -> Any:
     """The matrix product, by NumPy's rules for vectors and batches.  a (..., N, K) · b (..., K, M) -> (..., N, M)
