@@ -53,17 +53,17 @@ if TYPE_CHECKING:
     from .graphs import draw, draw_diff
     from .insight import AnomalyError, Explanation, Profile, Summary, anomaly, doctor, explain, profile, summary
     from .io import load, save
-    from .nn import functional_call
+    from .nn import functional_call, per_sample_grad, per_sample_grad_norm
     from .pages.report.writing import report
     from .train import History, evaluate, fit, predict
     from .train.run_folder import Run
 
-_LATER = ("data", "detection", "graphs", "insight", "io", "models", "nn", "optim", "plots", "testing", "train", "viz")
+_LATER = ("data", "detection", "graphs", "insight", "io", "models", "nn", "optim", "per_sample_grad", "per_sample_grad_norm", "plots", "testing", "train", "viz")
 _LATER_NAMES = {  # public name -> the package to import it from when it is first used
     name: module
     for module, names in {
         ".io": "save load",
-        ".nn": "functional_call",
+        ".nn": "functional_call per_sample_grad per_sample_grad_norm",
         ".graphs": "draw draw_diff",
         ".train": "fit evaluate predict History Run",
         ".insight": "summary Summary profile Profile anomaly AnomalyError doctor explain Explanation",
@@ -77,9 +77,9 @@ __all__ = [
     "anomaly", "checkpoint", "data", "debug", "detection", "doctor", "draw", "draw_diff", "empty_cache", "enable_grad",
     "evaluate", "explain", "explain_grad", "fit", "fork_rng", "functional_call", "get_default_dtype", "get_num_threads",
     "get_rng_state", "grad", "graphs", "hessian", "hvp", "insight", "io", "jacobian", "jvp", "linalg", "load",
-    "manual_seed", "models", "nn", "no_grad", "op", "optim", "plots", "predict", "profile", "registry", "report",
-    "save", "scope", "set_default_dtype", "set_num_threads", "set_rng_state", "stop_gradient", "summary", "testing",
-    "use_kernels", "value_and_grad", "viz", "vjp",
+    "manual_seed", "models", "nn", "no_grad", "op", "optim", "per_sample_grad", "per_sample_grad_norm", "plots",
+    "predict", "profile", "registry", "report", "save", "scope", "set_default_dtype", "set_num_threads",
+    "set_rng_state", "stop_gradient", "summary", "testing", "use_kernels", "value_and_grad", "viz", "vjp",
     *_ops,
 ]  # fmt: skip
 

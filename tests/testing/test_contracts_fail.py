@@ -259,6 +259,17 @@ def test_stacks_of_one_input_only_are_declared_for_both(user_op):
     broken(op, "stacks", "could not be broadcast|stacks of w")
 
 
+@pytest.mark.parametrize("fact", ["per_sample", "per_sample_squares"])
+def test_samples_apart_are_declared_wrongly(user_op, fact):
+    def rows(g, x):
+        found = g.reshape(len(g), -1, 3).sum(1)  # forgets x
+        return found if fact == "per_sample" else (found * found).sum(1)
+
+    rules = {"x": lambda g, w: g * w, "w": lambda g, x: tg.sum(g * x, axis=0)}
+    op = user_op(lambda x, w: x * w, samples=[Sample(x=TWO, w=(3,))], rules=rules, **{fact: {"w": rows}})
+    broken(op, "samples apart", "samples apart, input w")
+
+
 def test_stacks_declared_rightly(user_op):
     op = user_op(double, stacks=elementwise)
     assert check_op(op).counts["stacks"] == 1

@@ -22,7 +22,8 @@ def dense(g: Any, x: Any) -> Any:
     if x.ndim < 2:
         return NotImplemented
     g, x = _rows(g, x)
-    return np.matmul(x.transpose(0, 2, 1), g)
+    x = x.transpose(0, 2, 1)
+    return x * g if g.shape[1] == 1 else np.matmul(x, g)
 
 
 def dense_squares(g: Any, x: Any) -> Any:

@@ -93,17 +93,11 @@ def _dw_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) 
     return _filters_stacked(op(x, _filters_apart(dy, groups), **params), len(dy), groups)
 
 
-def _apart(x: Any, n: int) -> Any:
-    """Images of n samples with the samples side by side, as channels.  x (N*K,H,W,C) -> (K,H,W,N*C)"""
-    k = len(x) // n
-    apart = x.reshape(n, k, *x.shape[1:]).transpose(1, 2, 3, 0, 4)
-    return np.ascontiguousarray(apart).reshape(k, *x.shape[1:3], n * x.shape[3])
-
-
 def by_sample(n: int, x: Any, dy: Any, w_shape: Any, groups: int, **options: Any) -> Any:
-    """The gradient in the filters of each of n samples, which become groups that do not mix.  -> (n, *w_shape)"""
-    dw = conv2d_dw.fn(_apart(x, n), _apart(dy, n), window=w_shape[:2], groups=n * groups, **options)
-    return np.moveaxis(dw.reshape(*w_shape[:3], n, w_shape[3]), 3, 0)
+    """The gradient in the filters of each of n samples: the kernel is quicker for each than for n groups of channels."""
+    parts = (a.reshape(n, len(a) // n, *a.shape[1:]) for a in (x, dy))
+    dw = [conv2d_dw.fn(a, b, window=w_shape[:2], groups=groups, **options) for a, b in zip(*parts, strict=True)]
+    return np.stack(dw)
 
 
 def filters_by_sample(g: Any, x: Any, w_shape: Any, **p: Any) -> Any:

@@ -23,6 +23,7 @@ from .case import SEED, Case, cotangent, require, same, same_gradients
 from .dtypes import two_widths, whole_numbers
 from .gradient_check import gradcheck
 from .pieces import linear_is_exact, pieces_are_declared
+from .samples_apart import samples_apart
 
 
 def equals_reference(case: Case) -> int:
@@ -366,6 +367,7 @@ CONTRACTS: dict[str, Callable[[Case], int]] = {
     "broadcasting": broadcasting,
     "same operand twice": shared_operand,
     "stacks": stacks,
+    "samples apart": samples_apart,
     "keeps what rules name": keeps_only_named,
     "plain parameters": parameters_are_plain,
     "cost from shapes": costed,
