@@ -17,7 +17,7 @@ from tinygrad_cnn.cli.commands import app
 
 ROOT = Path(__file__).parents[1]
 bench = load(ROOT / "benchmarks")
-from benchmarks import cases, contest, fit, footprint, jacobians, nets, report, sides  # noqa: E402
+from benchmarks import cases, contest, fit, footprint, jacobians, nets, report, samples, sides  # noqa: E402
 from benchmarks.kernels import table  # noqa: E402
 from benchmarks.worker import block, peak_memory, warm_up  # noqa: E402
 
@@ -262,3 +262,12 @@ def test_fit_is_timed_beside_a_loop_that_gives_the_same_bits(monkeypatch):
     monkeypatch.setattr(fit, "cases", lambda: {name: case})
     (row,) = fit.table(1).splitlines()[2:]
     assert row.startswith(f"| {name} | ") and row.count("µs") == 2
+
+
+def test_gradients_of_samples_are_timed_beside_the_loop(capsys, monkeypatch):
+    name, (model, x, y) = next(iter(samples.cases().items()))
+    monkeypatch.setattr(samples, "cases", lambda: {name: (model, x[:4], y[:4])})
+    samples.main(0.0)
+    header, _, row = capsys.readouterr().out.strip().splitlines()
+    assert header.count("|") == row.count("|") and row.startswith(f"| {name} |")
+    assert samples.compare((model, x[:4], y[:4]), 0.0)[1] < 1e-5

@@ -175,6 +175,8 @@ CALLS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "tg.full": lambda _: {"shape": (2, 3), "value": 1.5, "dtype": np.float32},
     "tg.functional_call": lambda _: {"*": [m := net(), m.state_dict(), X]},
     "tg.fork_rng": lambda _: {"seed": 3},
+    "tg.per_sample_grad": lambda _: {"loss_fn": tg.softmax_cross_entropy, "model": net(), "x": X, "y": LABELS},
+    "tg.per_sample_grad_norm": lambda _: {"loss_fn": tg.softmax_cross_entropy, "model": net(), "x": X, "y": LABELS},
     "tg.get_num_threads": lambda _: {},
     "tg.get_rng_state": lambda _: {},
     "tg.manual_seed": lambda _: {"seed": 3},

@@ -6,8 +6,8 @@ apart from the other.  An op says how by ``@op(per_sample={"w": rule})``: a rule
 op's own rule for this input names.  Its g has the samples in an axis of their own in front, (N, K, ...), where what
 the op was given has them one after another in its first axis, of length N*K; it returns (N, *w.shape), or
 NotImplemented for a case that it does not know.  ``per_sample_squares`` gives the sums of squares of that, (N,), where
-they are cheaper.  Ops with ``broadcasts=True`` need neither.  The own rule of any other op is called once for each sample,
-with the cotangents of all others set to zero.
+they are cheaper.  Ops with ``broadcasts=True`` need neither.  The own rule of any other op is called once for each
+sample, with the cotangents of all others set to zero.
 
 Where do the samples stand in a cotangent?  A second walk back, from losses times powers of two, tells: along one axis,
 each slice is then multiplied by its factor, to the bit.  Where that is so nowhere although the node has N rows, samples
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache, reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,8 @@ def factors(count: int) -> np.ndarray:
 def scaled(g: np.ndarray, by: np.ndarray) -> np.ndarray:
     """A cotangent whose first axis has the samples one after another, each times its factor."""
     rows = g.reshape(len(by), len(g) // len(by), *g.shape[1:])
-    return (rows * by.astype(g.dtype).reshape(-1, *[1] * g.ndim)).reshape(g.shape)
+    product: np.ndarray = rows * by.astype(g.dtype).reshape(-1, *[1] * g.ndim)
+    return product.reshape(g.shape)
 
 
 def axis_of_samples(g: np.ndarray, h: np.ndarray, by: np.ndarray) -> int | None:
@@ -153,14 +155,15 @@ class Samples:
         """What each sample contributes to the gradient of one input.  (N, *edge.shape)"""
         if axis == 0:
             found = [self._by_rule(node, k, "per_sample") for k in places]
-            if not any(stack is None for stack in found):
-                return np.asarray(reduce(np.add, found)).astype(edge.dtype, copy=False)
+            known = [stack for stack in found if stack is not None]
+            if len(known) == len(found):
+                return reduce(add, known).astype(edge.dtype, copy=False)
         g, rows = self.cotangents[node], []
         for n in range(self.count):
             only = np.zeros_like(g)
             here = _slice(g.shape[axis] // self.count, n, axis)
             only[here] = g[here]
-            rows.append(reduce(np.add, [gk for to, gk in pull_back(node, only, False, {edge}) if to is edge]))
+            rows.append(reduce(add, [gk for to, gk in pull_back(node, only, False, {edge}) if to is edge]))
         return np.stack(rows)
 
     def _squares(self, node: Any, k: int, axis: int) -> np.ndarray | None:
@@ -191,7 +194,7 @@ class Samples:
 def squared(stack: np.ndarray) -> np.ndarray:
     """The sum of squares of each member of a stack, added up in float64.  (N, ...) -> (N,)"""
     rows = stack.reshape(len(stack), -1)
-    return np.einsum("nk,nk->n", rows, rows, dtype=np.float64)
+    return np.asarray(np.einsum("nk,nk->n", rows, rows, dtype=np.float64))
 
 
 def _cotangents(seeds: Mapping[Any, np.ndarray], inner: list[Any]) -> dict[Any, np.ndarray]:
@@ -232,7 +235,7 @@ def _spread(node: Any, k: int, g: np.ndarray, n: int) -> np.ndarray | None:
         return None
     over = [j + 1 for j in range(1, gk.ndim) if j < lead or shape[j - lead] == 1]
     blocks = gk.reshape(n, len(gk) // n, *gk.shape[1:])
-    return blocks.sum((1, *over)).reshape(n, *shape)
+    return np.asarray(blocks.sum((1, *over))).reshape(n, *shape)
 
 
 def _pulled(node: Any, stack: np.ndarray, useful: set[Any]) -> list[tuple[Any, np.ndarray]]:

@@ -86,7 +86,7 @@ def per_sample_grad_norm(loss_fn: Loss, model: Module, x: Any, y: Any) -> np.nda
     Source: Goodfellow (2015), "Efficient per-example gradient computations".
     """
     samples, parameters = _samples("per_sample_grad_norm", loss_fn, model, x, y)
-    return np.sqrt(samples.squares([p.node for p in parameters.values()]))
+    return np.asarray(np.sqrt(samples.squares([p.node for p in parameters.values()])))
 
 
 def _samples(who: str, loss_fn: Loss, model: Module, x: Any, y: Any) -> tuple[Samples, dict[str, Parameter]]:
@@ -107,8 +107,7 @@ def _samples(who: str, loss_fn: Loss, model: Module, x: Any, y: Any) -> tuple[Sa
         outputs = model(*points)
         made: list[tuple[Tensor, Tensor]] = []
         leaves = _each(outputs, lambda t: _leaf(t, made))
-        seeds = _cotangents(who, loss_fn, leaves, [leaf for _, leaf in made], y, count)
-    _check_loss(who, loss_fn, leaves, y, parameters)
+        seeds = _cotangents(who, loss_fn, count, leaves, [leaf for _, leaf in made], y, parameters)
     pairs = [(t, g) for (t, _), g in zip(made, seeds, strict=True) if g is not None]
     samples = Samples(pairs, count, {p.node for p in points if p.requires_grad}, {p.node for p in points})
     if samples.mixing is not None:
@@ -148,11 +147,14 @@ def _leaf(t: Any, made: list[tuple[Tensor, Tensor]]) -> Any:
     return leaf
 
 
-def _cotangents(who: str, loss_fn: Loss, outputs: Any, leaves: list[Tensor], y: Any, count: int) -> list[Any]:
+def _cotangents(
+    who: str, loss_fn: Loss, count: int, outputs: Any, leaves: list[Tensor], y: Any, parameters: dict[str, Parameter]
+) -> list[Any]:
     """The gradients in the outputs of each sample's own loss, all samples in one array."""
     losses, divisor = with_divisor(loss_fn, outputs, y, otherwise=count)
     if not isinstance(losses, Tensor) or not losses.requires_grad:
         raise TypeError(f"{who}: loss_fn must return a Tensor that depends on the outputs, got {describe(losses)}.")
+    _refuse_penalties(who, losses, parameters)
     if losses.shape == (count,):
         by = factors(count)
         ones, again = (
@@ -201,10 +203,8 @@ def _part_of(y: Any, n: int, count: int) -> Any:
     return y[n : n + 1] if hasattr(y, "__len__") and len(y) == count and not isinstance(y, str) else y
 
 
-def _check_loss(who: str, loss_fn: Loss, outputs: Any, y: Any, parameters: dict[str, Parameter]) -> None:
-    """Refuse a loss that uses parameters by itself, as a penalty does."""
-    with enable_grad():
-        loss = loss_fn(outputs, y)
+def _refuse_penalties(who: str, loss: Tensor, parameters: dict[str, Parameter]) -> None:
+    """Refuse a loss that uses parameters by itself."""
     own = {p.node: name for name, p in parameters.items()}
     used = [own[node] for node in in_order([loss.node]) if node in own]
     if used:

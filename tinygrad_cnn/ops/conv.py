@@ -94,7 +94,7 @@ def _dw_stack(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) 
 
 
 def by_sample(n: int, x: Any, dy: Any, w_shape: Any, groups: int, **options: Any) -> Any:
-    """The gradient in the filters of each of n samples: the kernel is quicker for each than for n groups of channels."""
+    """The gradient in the filters of each of n samples; the kernel is quicker for each than for n groups."""
     parts = (a.reshape(n, len(a) // n, *a.shape[1:]) for a in (x, dy))
     dw = [conv2d_dw.fn(a, b, window=w_shape[:2], groups=groups, **options) for a, b in zip(*parts, strict=True)]
     return np.stack(dw)
