@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from .train import History, evaluate, fit, predict
     from .train.run_folder import Run
 
-_LATER = ("data", "detection", "graphs", "insight", "io", "models", "nn", "optim", "per_sample_grad", "per_sample_grad_norm", "plots", "testing", "train", "viz")
+_LATER = ("data", "detection", "graphs", "insight", "io", "models", "nn", "optim", "plots", "testing", "train", "viz")
 _LATER_NAMES = {  # public name -> the package to import it from when it is first used
     name: module
     for module, names in {

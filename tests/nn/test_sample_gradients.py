@@ -74,6 +74,18 @@ class TimeFirst(nn.Module):
         return tg.reshape(self.two(h), (x.shape[0], -1, 3)).mean(axis=1)
 
 
+class PartsFirst(nn.Module):
+    """Has the samples of each part one after another, (2*N, C), behind one dense layer and before another."""
+
+    def __init__(self):
+        self.one, self.two = nn.Linear(4, 6, rng=0), nn.Linear(3, 3, rng=1)
+
+    def forward(self, x):
+        h = tg.transpose(tg.reshape(self.one(x), (-1, 2, 3)), (1, 0, 2))
+        h = tg.tanh(self.two(tg.reshape(h, (-1, 3))))
+        return tg.reshape(h, (2, -1, 3)).sum(axis=0)
+
+
 class Twice(nn.Module):
     """One layer used two times, and one parameter in a product with itself."""
 
@@ -100,7 +112,7 @@ NETS = {
         rng=1), nn.DepthwiseConv2d(4, 3, padding=1, rng=2), nn.SeparableConv2d(4, 6, 3, dilation=2, rng=3)), (6, 6, 2)),
     "sequences": (
         lambda: nn.Sequential(nn.Conv1d(2, 4, 3, rng=0), nn.Tanh(), nn.Flatten(), nn.Linear(12, 3, rng=1)), (5, 2)),
-    "time first": (TimeFirst, (6, 4)), "used twice": (Twice, (3,)),
+    "time first": (TimeFirst, (6, 4)), "parts first": (PartsFirst, (4,)), "used twice": (Twice, (3,)),
     "computed weights": (lambda: nn.Sequential(nn.weight_norm(nn.Linear(4, 5, rng=0)), nn.ReLU(), nn.spectral_norm(
         nn.Linear(5, 3, rng=1), rng=2)).eval(), (4,)),
 }  # fmt: skip

@@ -125,6 +125,7 @@ class Samples:
         for node in self.order:
             if node.op is not None and any(node.inputs[k] in useful for k in node.plan.wrt):
                 useful.add(node)
+        useful = {node for node in useful if self.axes.get(node) is None}  # in the others samples are apart already
         stacks: dict[Any, np.ndarray] = {}
         with no_grad():
             for node in reversed(self.order):
@@ -147,7 +148,7 @@ class Samples:
         places: dict[Any, list[int]] = {}
         for k in node.plan.wrt:
             edge = node.inputs[k]
-            if edge in useful and self.axes.get(edge) is None:
+            if edge in useful:
                 places.setdefault(edge, []).append(k)
         return list(places.items())
 
