@@ -234,13 +234,24 @@ def _spread(node: Any, k: int, g: np.ndarray, n: int) -> np.ndarray | None:
     lead = len(node.shape) - len(shape)
     if gk.shape != node.shape or (not lead and shape[0] != 1):
         return None
-    over = [j + 1 for j in range(1, gk.ndim) if j < lead or shape[j - lead] == 1]
     blocks = gk.reshape(n, len(gk) // n, *gk.shape[1:])
-    return np.asarray(blocks.sum((1, *over))).reshape(n, *shape)
+    return _summed(blocks, (1, *gk.shape[1:]), shape)
+
+
+def _summed(stack: np.ndarray, full: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:
+    """A stack of arrays of `full` shape, or longer along axes of length 1, each summed to what was broadcast to that."""
+    lead = len(full) - len(shape)
+    over = tuple(j + 1 for j in range(len(full)) if j < lead or shape[j - lead] == 1)
+    return np.asarray(stack.sum(over)).reshape(len(stack), *shape)
 
 
 def _pulled(node: Any, stack: np.ndarray, useful: set[Any]) -> list[tuple[Any, np.ndarray]]:
     """A stack of cotangents of something made of parameters alone, taken to its inputs."""
+    if node.op.broadcasts and node.op.own_pull_back is None and node.plan.common is None:
+        rules = [rule for rule in node.plan.rules if node.inputs[rule.k] in useful]
+        sent = [(node.inputs[rule.k], np.asarray(_apply(rule, stack, node))) for rule in rules]
+        if all(gk.shape == stack.shape for _, gk in sent):
+            return [(edge, _summed(gk, node.shape, edge.shape).astype(edge.dtype, copy=False)) for edge, gk in sent]
     found: dict[Any, list[Any]] = {}
     for n, g in enumerate(stack):
         for edge, gk in pull_back(node, g, False, useful):

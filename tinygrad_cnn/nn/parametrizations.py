@@ -34,8 +34,9 @@ _kept: ContextVar[dict[Any, Any]] = ContextVar("values of the calls that run", d
 class _Shown(Module):
     """A module whose class is not exported, but has a name to show."""
 
-    def __repr__(self) -> str:
-        return super().__repr__().removeprefix("_")
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.__name__ = cls.__name__.removeprefix("_")
 
 
 class _Parametrization(_Shown):

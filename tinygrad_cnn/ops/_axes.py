@@ -11,8 +11,8 @@ from ..core.register import registry
 from .algebra import broadcast_to
 
 
-def axes_of(who: str, axis: Any, ndim: int) -> tuple[int, ...]:
-    """`axis` (None, a whole number or a tuple, NumPy's meaning) as a tuple of distinct axes counted from the front."""
+def axes_of(who: str, axis: Any, ndim: int, name: str = "axis") -> tuple[int, ...]:
+    """`axis`, an argument called `name` (None, a whole number or a tuple, NumPy's meaning) as a tuple of distinct axes counted from the front."""
     if axis is None:
         return tuple(range(ndim))
     if type(axis) is int and -ndim <= axis < ndim:  # the most frequent, so the quickest
@@ -21,13 +21,13 @@ def axes_of(who: str, axis: Any, ndim: int) -> tuple[int, ...]:
         return ()
     items = axis if isinstance(axis, (tuple, list)) else (axis,)
     if not all(map(is_whole, items)):
-        raise TypeError(f"{who}: axis={axis!r} must be None, a whole number or a tuple of whole numbers.")
+        raise TypeError(f"{who}: {name}={axis!r} must be None, a whole number or a tuple of whole numbers.")
     given = tuple(map(index, items))
     if any(not -ndim <= a < ndim for a in given):
-        raise ValueError(f"{who}: axis={axis!r} is out of range for {ndim} axes (from {-ndim} to {ndim - 1}).")
+        raise ValueError(f"{who}: {name}={axis!r} is out of range for {ndim} axes (from {-ndim} to {ndim - 1}).")
     axes = tuple(a % ndim for a in given)
     if len(set(axes)) != len(axes):
-        raise ValueError(f"{who}: axis={axis!r} names an axis twice.")
+        raise ValueError(f"{who}: {name}={axis!r} names an axis twice.")
     return axes
 
 

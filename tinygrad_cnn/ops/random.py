@@ -90,7 +90,7 @@ def dropout(x: Any, rate: Number, training: bool = True, *, shared: Axis = (), r
     array([1., 1., 1.])
     """
     rate = number("dropout", "rate", rate, 0, below=1)
-    alike = axes_of("dropout", shared, x.ndim)
+    alike = axes_of("dropout", shared, x.ndim, "shared")
     if not training or rate == 0:
         return x, np.ones((1,) * x.ndim, bool)
     keep = draw_from(generator(rng, "dropout"), "random", kept(x.shape, alike)) >= rate
