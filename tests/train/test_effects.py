@@ -128,7 +128,7 @@ def test_an_optimiser_changes_nothing_outside_of_effects(optimizer, on):
     watch = train(optimizer, on=on)
     assert watch.stray == []
     assert {"ops.random.draw_from", "autodiff.checkpointing.set_generators", "core.engine.add_gradients",
-            "nn.normalization.BatchNorm2d._move_statistics", "optim.ema.EMA.update"} <= {*watch.seen}  # fmt: skip
+            "nn.running_norms._Running._move_statistics", "optim.ema.EMA.update"} <= {*watch.seen}  # fmt: skip
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
