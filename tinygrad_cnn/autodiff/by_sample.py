@@ -239,7 +239,7 @@ def _spread(node: Any, k: int, g: np.ndarray, n: int) -> np.ndarray | None:
 
 
 def _summed(stack: np.ndarray, full: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:
-    """A stack of arrays of `full` shape, or longer along axes of length 1, each summed to what was broadcast to that."""
+    """A stack of arrays of `full` shape (longer where that is 1), each summed to the shape that was broadcast."""
     lead = len(full) - len(shape)
     over = tuple(j + 1 for j in range(len(full)) if j < lead or shape[j - lead] == 1)
     return np.asarray(stack.sum(over)).reshape(len(stack), *shape)

@@ -12,7 +12,10 @@ from .algebra import broadcast_to
 
 
 def axes_of(who: str, axis: Any, ndim: int, name: str = "axis") -> tuple[int, ...]:
-    """`axis`, an argument called `name` (None, a whole number or a tuple, NumPy's meaning) as a tuple of distinct axes counted from the front."""
+    """`axis` (None, a whole number or a tuple, NumPy's meaning) as a tuple of distinct axes counted from the front.
+
+    `name` is what messages call it.
+    """
     if axis is None:
         return tuple(range(ndim))
     if type(axis) is int and -ndim <= axis < ndim:  # the most frequent, so the quickest
