@@ -87,6 +87,8 @@ def op(fn: Callable[..., Any], *, name: str | None = None, **options: Any) -> Op
         them; nodes, rules and the composition at higher orders do not, so nothing is called or changed a second time.
     stacks : how the op treats inputs with one more axis in front, by a function of `autodiff.batching`; Jacobians then
         take many rows at once.  Ops that broadcast need none; of any other without it, row after row is computed.
+    per_sample, per_sample_squares : rules by input, as in `vjp`, for what each sample contributes to a gradient, and
+        for sums of squares of that; see `autodiff.by_sample`.  Without them the own rule is called for each sample.
 
     Raises
     ------

@@ -1639,11 +1639,12 @@ def dot(a: Array, b: Array) -> np.ndarray:
 
 class _dropout(Op):
     @overload
-    def __call__(self, x: Tensor, rate: Number, training: bool = True, *, rng: Rng = None) -> Tensor:
+    def __call__(self, x: Tensor, rate: Number, training: bool = True, *, shared: Axis = (), rng: Rng = None) -> Tensor:
         """Set a share `rate` of the elements to zero and scale the rest by 1/(1 - rate).  x (...) -> (...)
 
-        Nothing happens unless `training`.  `rng`: a ``np.random.Generator``, an int seed, or None for the default one.
-        Source: Srivastava et al. (2014), inverted.
+        Nothing happens unless `training`.  Along the axes in `shared` all elements fare alike, so that whole channels of
+        images are dropped with ``shared=(1, 2)``.  `rng`: a ``np.random.Generator``, an int seed, or None for the default
+        one.  Source: Srivastava et al. (2014), inverted.
 
         >>> y = tg.dropout(np.ones(1000), 0.25, rng=0)
         >>> np.unique(y).round(3), bool(0.7 < (y > 0).mean() < 0.8)
@@ -1652,14 +1653,15 @@ class _dropout(Op):
         array([1., 1., 1.])
         """
     @overload
-    def __call__(self, x: Array, rate: Number, training: bool = True, *, rng: Rng = None) -> np.ndarray:
+    def __call__(self, x: Array, rate: Number, training: bool = True, *, shared: Axis = (), rng: Rng = None) -> np.ndarray:
         """Set a share `rate` of the elements to zero and scale the rest by 1/(1 - rate).  x (...) -> (...)"""
 
 dropout: _dropout
 """Set a share `rate` of the elements to zero and scale the rest by 1/(1 - rate).  x (...) -> (...)
 
-Nothing happens unless `training`.  `rng`: a ``np.random.Generator``, an int seed, or None for the default one.
-Source: Srivastava et al. (2014), inverted.
+Nothing happens unless `training`.  Along the axes in `shared` all elements fare alike, so that whole channels of
+images are dropped with ``shared=(1, 2)``.  `rng`: a ``np.random.Generator``, an int seed, or None for the default
+one.  Source: Srivastava et al. (2014), inverted.
 
 >>> y = tg.dropout(np.ones(1000), 0.25, rng=0)
 >>> np.unique(y).round(3), bool(0.7 < (y > 0).mean() < 0.8)
