@@ -13,7 +13,7 @@ import ast
 import inspect
 import itertools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -91,12 +91,14 @@ def as_input(p: inspect.Parameter, kind: str) -> inspect.Parameter:
     return p.replace(annotation=f"{kind} | None" if p.default is None else kind)
 
 
-def calls(signature: inspect.Signature, inputs: set[str]) -> Iterator[tuple[str, bool]]:
+def calls(
+    signature: inspect.Signature, inputs: set[str], positional: Collection[str] = ()
+) -> Iterator[tuple[str, bool]]:
     """The ways to call an op: its parameters as text, and whether a Tensor comes back."""
     given = list(signature.parameters.values())
     variadic = next((p for p in given if p.kind is p.VAR_POSITIONAL and p.name in inputs), None)
     if variadic is not None and given[0] is variadic:
-        yield from calls_of_any_number(given[1:], variadic)
+        yield from calls_of_any_number(given[1:], variadic, positional)
         return
     if variadic is not None and not inputs & {p.name for p in given[: given.index(variadic)]}:
         for kind in ("Array", "_Input"):
@@ -124,7 +126,11 @@ def in_order(parameters: list[inspect.Parameter], last: str) -> list[inspect.Par
     return [*parameters[: at + 1], *map(by_name, parameters[at + 1 :])]
 
 
-def calls_of_any_number(others: list[inspect.Parameter], xs: inspect.Parameter) -> Iterator[tuple[str, bool]]:
+def calls_of_any_number(
+    others: list[inspect.Parameter], xs: inspect.Parameter, positional: Collection[str]
+) -> Iterator[tuple[str, bool]]:
+    """A list of inputs, after which parameters may stand by position; or the inputs one by one."""
+    behind = [p.replace(kind=p.POSITIONAL_OR_KEYWORD) if p.name in positional else p for p in others]
     first = inspect.Parameter("first", inspect.Parameter.POSITIONAL_ONLY)
     for one, rest, tensor in [
         ("list[Tensor] | tuple[Tensor, ...]", None, True),
@@ -133,7 +139,8 @@ def calls_of_any_number(others: list[inspect.Parameter], xs: inspect.Parameter) 
         ("Array", "_Input", True),
     ]:
         more = [] if rest is None else [xs.replace(annotation=rest)]
-        yield listed([first.replace(annotation=one), *more, *others]), tensor
+        after = behind if rest is None else others
+        yield listed([first.replace(annotation=one), *more, *after]), tensor
 
 
 # -- the stub of ops --------------------------------------------------------------------------------------------
@@ -152,7 +159,7 @@ def docstring(fn: Any, indent: str, short: bool = False) -> str:
 
 def overloads(name: str, signature: inspect.Signature, inputs: set[str], fn: Any, method: bool, back: str) -> str:
     indent = "    " if method else ""
-    found = list(calls(signature, inputs))
+    found = list(calls(signature, inputs, getattr(fn, "positional", ())))
     parts = []
     for k, (parameters, tensor) in enumerate(found):
         itself = f"self, {parameters}" if method else parameters

@@ -117,3 +117,15 @@ def test_batch_norm_calls_observe_once_at_any_order(op, relu):
     ((mean, var),) = seen
     np.testing.assert_allclose(mean, x.data.mean(0), rtol=1e-12)
     np.testing.assert_allclose(var, x.data.var(0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("join", [tg.concatenate, tg.stack])
+@pytest.mark.parametrize("kind", [np.array, tg.Tensor])
+def test_the_axis_may_follow_a_list_by_position(join, kind):
+    xs = [kind([[1.0, 2.0]]), np.array([[3.0, 4.0]])]
+    assert np.array_equal(join(xs, 1), join(*xs, axis=1))
+    assert np.array_equal(join(tuple(xs), axis=1), join(xs, 1))
+    with pytest.raises(TypeError, match="takes 2 positional arguments, got 3"):
+        join(xs, 1, 2)
+    with pytest.raises(TypeError, match="axis was given twice"):
+        join(xs, 1, axis=1)

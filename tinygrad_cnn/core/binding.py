@@ -48,7 +48,7 @@ def _sorted(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> tuple[tup
     if len(more) > len(op.positional):
         raise TypeError(
             f"{op.name}: takes {len(op.inputs) + len(op.positional)} positional arguments, "
-            f"got {len(args) + len(more)}. It is called as {op!r}; parameters go by keyword."
+            f"got {len(op.inputs) + len(more)}. It is called as {op!r}; parameters go by keyword."
         )
     given = dict(zip(op.positional, more, strict=False))
     if twice := given.keys() & params.keys():

@@ -237,6 +237,7 @@ for _op in (expand_dims, squeeze, flatten):
 
 @op(
     linear=["xs"],
+    params=["axis"],
     samples=[S(xs=[(2, 3), (1, 3)]), S(xs=[(2, 3), (2, 1), (2, 2)], axis=-1), S(xs=[(2,)]),
              S(xs=[(2, 3), (2,)], axis=None)],
     ref=lambda *xs, axis=0: _concatenate_ref(xs, axis),
@@ -283,6 +284,7 @@ concatenate.formula(xs="split(g)[i]")
 
 @op(
     linear=["xs"],
+    params=["axis"],
     samples=[S(xs=[(2, 3), (2, 3)]), S(xs=[(2, 3), (2, 3), (2, 3)], axis=-1), S(xs=[(), ()])],
     ref=lambda *xs, axis=0: np.moveaxis(np.array([x.tolist() for x in xs]), 0, axis),
     cost=free,
