@@ -3,12 +3,14 @@
 PyTorch's own numbers are compared in tests/second_opinion, where torch is installed.
 """
 
+import copy
 import json
 import math
 
 import numpy as np
 import pytest
 
+import tinygrad_cnn as tg
 from tinygrad_cnn import Tensor, nn, optim
 
 STEPS = 20
@@ -416,3 +418,46 @@ def test_an_optimiser_may_have_no_decay_of_weights():
     p.grad = np.ones(2, np.float32)
     Plain([p]).step()
     assert p.tolist() == [0.5, 0.5]
+
+
+class Ported(optim.Optimizer):
+    """As PyTorch's users write it: settings in one dict, state filled in the first step, a step of its own."""
+
+    def __init__(self, params, lr=0.1, momentum=0.5):
+        super().__init__(params, dict(lr=lr, momentum=momentum))
+
+    @tg.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                state = self.state[p]
+                if len(state) == 0:
+                    state["speed"] = np.zeros_like(p.grad)
+                state["speed"] = group["momentum"] * state["speed"] + p.grad
+                p -= group["lr"] * state["speed"]
+
+
+def test_an_optimizer_written_as_for_pytorch_steps_saves_and_is_copied():
+    w, twin = nn.Parameter([1.0, -2.0]), nn.Parameter([1.0, -2.0])
+    ported, known = Ported([w]), optim.SGD([{"params": [twin], "lr": 0.1}], lr=1.0, momentum=0.5)
+    for k in range(4):
+        for p, optimizer in ((w, ported), (twin, known)):
+            optimizer.zero_grad()
+            (p * p).sum().backward()
+            optimizer.step()
+        np.testing.assert_allclose(w.data, twin.data, rtol=1e-6)
+        if k == 1:
+            saved, ported = ported.state_dict(), copy.copy(ported)
+            ported.state.clear()
+            assert ported.state[w] == {}
+            ported.load_state_dict(saved)
+            assert ported.state[nn.Parameter([0.0])] == {}
+
+
+def test_settings_in_one_dict_may_be_named_beside_it_and_are_checked():
+    w = nn.Parameter([1.0])
+    assert optim.Optimizer([w], {"lr": 0.1, "rho": 2.0}, lr=0.2).defaults == {"lr": 0.2, "rho": 2.0}
+    with pytest.raises(TypeError, match=r"Optimizer: settings go by name, as in lr=0.1, or in one dict; got .*0.1"):
+        optim.Optimizer([w], 0.1)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..autodiff.kinds import Number
+from ..autodiff.numbers import number
 from ..ops import sqrt
 from .formulas import average, held, zeros
 from .optimizer import Optimizer, State
@@ -23,6 +25,7 @@ class RMSprop(Optimizer):
     """
 
     samples = ({}, {"momentum": 0.9, "weight_decay": 0.1}, {"centered": True, "momentum": 0.9})
+    checks = {"alpha": partial(number, low=0, below=1)}
     optional_state = frozenset({"grad_avg", "momentum_buffer"})
 
     def __init__(
@@ -103,6 +106,7 @@ class Adadelta(Optimizer):
 
 
     samples = ({}, {"weight_decay": 0.1})
+    checks = {"rho": partial(number, low=0, high=1)}
 
     def __init__(
         self,

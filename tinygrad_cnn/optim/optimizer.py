@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy, deepcopy
 from typing import Any, ClassVar
@@ -30,7 +31,7 @@ class Optimizer:
     ----------
     params : parameters, (name, parameter) pairs, or dicts ``{"params": [...], "lr": ...}`` for groups with settings
         of their own.
-    settings : the defaults of all groups.
+    defaults, settings : the settings of all groups that have none of their own, by name or in one dict.
 
     `param_groups` lists the groups; their settings may be changed between steps, as schedules do.
 
@@ -57,12 +58,15 @@ class Optimizer:
         if cls.__module__.startswith(OURS):
             named(cls)
 
-    def __init__(self, params: Params, **settings: Any) -> None:
+    def __init__(self, params: Params, defaults: Mapping[str, Any] | None = None, **settings: Any) -> None:
         self.who = type(self).__name__
+        if defaults is not None and not isinstance(defaults, Mapping):
+            raise TypeError(f"{self.who}: settings go by name, as in lr=0.1, or in one dict; got {describe(defaults)}.")
+        settings = {**(defaults or {}), **settings}
         self.defaults = dict(Group(type(self), [], settings))
         del self.defaults["params"]
         self.param_groups: list[Group] = []
-        self.state: dict[Tensor, State] = {}
+        self.state: dict[Tensor, State] = defaultdict(dict)  # empty until the first step
         for group in _groups(self.who, params):
             self.add_param_group(group)
         if not self.param_groups:
@@ -128,14 +132,14 @@ class Optimizer:
     def prepare(self) -> None:
         """Start the state of every parameter that is not frozen now, instead of in its first step."""
         for parameter, group in self._parameters():
-            if parameter.requires_grad and parameter not in self.state:
+            if parameter.requires_grad and not self.state.get(parameter):
                 self.state[parameter] = self.start(parameter, group)
 
     @effect
     def _update(self, parameter: Tensor, gradient: np.ndarray, group: Group) -> None:
         """Move one parameter by its `plan`, or by its `change`: the only place where steps write to parameters."""
         state = self.state.get(parameter)
-        if state is None:
+        if not state:
             state = self.state[parameter] = self.start(parameter, group)
         gradient = _uphill(gradient, group)
 
@@ -232,7 +236,7 @@ class Optimizer:
         order = places(self.who, known, [group["params"] for group in groups])
         state = loaded_state(self, values, groups, order)
         self.param_groups[:] = groups
-        self.state = state
+        self.state = defaultdict(dict, state)
 
     def __copy__(self) -> Any:
         """An optimiser of the same parameters, with settings and state of its own."""
@@ -241,7 +245,7 @@ class Optimizer:
         other.param_groups = [copy(group) for group in self.param_groups]
         for group in other.param_groups:
             dict.__setitem__(group, "params", list(group["params"]))
-        other.state = {parameter: deepcopy(slot) for parameter, slot in self.state.items()}
+        other.state = defaultdict(dict, {parameter: deepcopy(slot) for parameter, slot in self.state.items()})
         return other
 
     def __repr__(self) -> str:

@@ -15,7 +15,7 @@ from ..core import Tensor
 Params: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 
 # The bounds of each number, as `autodiff.numbers.number` takes them.  Other numbers must be finite; other settings may
-# be of any type.
+# be of any type.  What only one optimiser means by a name stands in its `checks`: `rho` of SAM is not Adadelta's.
 RULES: dict[str, dict[str, Any]] = {
     "lr": {"low": 0},
     "momentum": {"low": 0},
@@ -26,8 +26,6 @@ RULES: dict[str, dict[str, Any]] = {
     "initial_accumulator_value": {"low": 0},
     "max_norm": {"low": 0},
     "max_value": {"low": 0},
-    "alpha": {"low": 0, "below": 1},
-    "rho": {"low": 0, "high": 1},
     "dampening": {},
     "decay": {"low": 0, "below": 1},
     "tolerance_grad": {"low": 0},
