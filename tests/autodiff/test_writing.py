@@ -227,3 +227,22 @@ def test_keys_with_tensors_and_of_nothing():
     assert x[one:two].shape == (1, 3) and x[[[]]].shape == (1, 0, 3)
     with pytest.raises(TypeError, match=r"getitem: the key \('index', 'index'\) has 2 places.*got 1 arrays"):
         x[np.array([0]), "index"]
+
+
+def test_a_copy_is_written_to_alone_and_passes_the_gradient():
+    x = leaf(1.0, 2.0, 3.0)
+    y = x.copy()
+    y[0] = 5.0
+    assert x.data.tolist() == [1, 2, 3] and y.data.tolist() == [5, 2, 3]
+    tg.testing.gradcheck(lambda x: _first_zero(x.copy()), [x.numpy()], order=2)
+    for made in (tg.Tensor([1, 2]), tg.Tensor([True, False]), tg.Tensor(np.float16([1, 2]))):
+        twin = made.copy()
+        assert twin is not made and twin.dtype == made.dtype and np.array_equal(twin.data, made.data)
+        with tg.no_grad():
+            twin[0] = False
+        assert made.data[0] == 1
+
+
+def _first_zero(y):
+    y[0] = 0.0
+    return y * y

@@ -110,8 +110,9 @@ def _placed(known: Mapping[str, inspect.Parameter], args: tuple[Any, ...]) -> It
 
 
 def _line(begins: str, key: str) -> Row | None:
-    """What is said of a keyword: in this part of the package ("nn.dtype"), or in any."""
-    row = line("keywords", f"{begins.rpartition('.')[0]}.{key}") or line("keywords", key)
+    """What is said of a keyword: of this function ("tg.normalize.dim"), in its part ("nn.dtype"), or in any."""
+    places = (f"{begins}.", f"{begins.rpartition('.')[0]}.", "")
+    row = next(filter(None, (line("keywords", place + key) for place in places)), None)
     return None if row is None else row._replace(name=key)
 
 

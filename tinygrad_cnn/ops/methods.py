@@ -111,6 +111,17 @@ class _Spelled(Tensor):
         """The indices of the elements that are not 0, an array for each axis, as ``np.nonzero`` gives them."""
         return np.nonzero(self.data)
 
+    def copy(self) -> Tensor:
+        """The same numbers in another Tensor, through which the gradient flows: a write to one leaves the other.
+
+        >>> x = tg.Tensor([1.0, 2.0], requires_grad=True)
+        >>> y = x.copy()
+        >>> y[0] = 5
+        >>> x.tolist(), tg.grad(y.sum(), x)
+        ([1.0, 2.0], array([0., 1.], dtype=float32))
+        """
+        return _called(cast, self, dtype=self.dtype)
+
     def astype(self, dtype: Dtype) -> Tensor:
         """The numbers in another dtype."""
         return _called(cast, self, dtype=dtype)

@@ -33,7 +33,10 @@ __all__ = ["group_norm", "instance_norm", "layer_norm", "local_response_norm", "
     stacks=by_parameters(lambda shape, axis, eps: {"axis": later(axis)}),
 )  # fmt: skip
 def normalize(x: Any, *, axis: Axis, eps: Number = 1e-5) -> Any:
-    """(x - mean) / sqrt(variance + eps) over axes: mean 0, variance 1.  x (...) -> (...)"""
+    """(x - mean) / sqrt(variance + eps) over axes: mean 0, variance 1.  x (...) -> (...)
+
+    What PyTorch calls normalize, rows of length 1, is ``x / tg.norm(x, axis=1, keepdims=True)``.
+    """
     axes = axes_of("normalize", axis, x.ndim)
     if not math.prod(x.shape[k] for k in axes):
         raise ValueError(f"normalize: axis={axis!r} of shape {x.shape} holds no elements.")
