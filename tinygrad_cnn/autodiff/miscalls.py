@@ -44,8 +44,18 @@ def miscalled(error: Exception, name: str, fn: Any, args: Any, given: Any, skip:
         return f"unknown parameter {key!r}.{keyword(begins, fn, args[skip:], given, key)}"
     found = _COUNTED.match(str(error))
     if found and found[1] == fn.__qualname__:
+        if (row := _inplace(parameters, args)) is not None:
+            return f"takes no inplace. {row.lacks} It is called as {begins}{arguments(fn)}."
         return _counted(parameters, len(args), given, skip) + f" It is called as {begins}{arguments(fn)}."
     return ""
+
+
+def _inplace(parameters: Mapping[str, inspect.Parameter], args: tuple[Any, ...]) -> Row | None:
+    """What is said of PyTorch's inplace, if a layer that has it there is given one more argument, True or False."""
+    places = [p for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    layer = type(args[0]).__module__ if args else ""
+    has = layer.endswith((".nn.activation", ".nn.activation_forms", ".nn.dropout"))
+    return line("keywords", "inplace") if has and len(args) == len(places) + 1 and isinstance(args[-1], bool) else None
 
 
 def _counted(parameters: Mapping[str, inspect.Parameter], count: int, given: Mapping[str, Any], skip: int) -> str:
@@ -55,7 +65,8 @@ def _counted(parameters: Mapping[str, inspect.Parameter], count: int, given: Map
     if needed:
         return f"{' and '.join(needed)} {'is' if len(needed) == 1 else 'are'} missing."
     more = "; the others go by name" if len(places) < len(parameters) else ""
-    return f"got {count - skip} arguments without names, but takes at most {len(places) - skip}{more}."
+    got = f"{count - skip} argument{'s' * (count - skip != 1)} without names"
+    return f"got {got}, but takes {f'at most {most}' if (most := len(places) - skip) else 'none'}{more}."
 
 
 def spelled(name: str, module: str) -> str:

@@ -201,6 +201,7 @@ class Module:
         if hasattr(Module, name):
             raise ValueError(f"{who}: the name {name!r} would hide Module.{name}. Choose another.")
 
+    @named
     def register_buffer(self, name: str, value: Any) -> None:
         """Keep an array that belongs to the module but is not trained, as running statistics do."""
         self._check_name(name)

@@ -38,7 +38,6 @@ class _Recurrent(Module):
         dropout: Number = 0.0,
         bidirectional: bool = False,
         rng: Rng = None,
-        **options: Any,
     ) -> None:
         who = type(self).__name__
         self.input_size, self.hidden_size = (
@@ -49,10 +48,14 @@ class _Recurrent(Module):
         directions = 1 + self.bidirectional
         inputs = [self.input_size] + [directions * self.hidden_size] * (self.num_layers - 1)
         self.cells = ModuleList(
-            self.cell(size, hidden_size, bias, rng=rng, **options) for size in inputs for _ in range(directions)
+            self.cell(size, hidden_size, bias, rng=rng, **self._options()) for size in inputs for _ in range(directions)
         )
         rate = number(who, "dropout", dropout, 0, below=1)
         self.dropout = Dropout(rate, rng=rng) if rate and self.num_layers > 1 else None
+
+    def _options(self) -> dict[str, Any]:
+        """What its cells are given beside sizes."""
+        return {}
 
     @property
     def in_torch(self) -> dict[str, Layout]:  # type: ignore[override]
@@ -184,10 +187,13 @@ class RNN(_Recurrent):
         self, input_size: Whole, hidden_size: Whole, num_layers: Whole = 1, bias: bool = True, *, dropout: Number = 0.0,
         bidirectional: bool = False, nonlinearity: str = "tanh", rng: Rng = None,
     ) -> None:  # fmt: skip
+        self.nonlinearity = nonlinearity
         super().__init__(
-            input_size, hidden_size, num_layers, bias, dropout=dropout, bidirectional=bidirectional, rng=rng,
-            nonlinearity=nonlinearity,
-        )  # fmt: skip
+            input_size, hidden_size, num_layers, bias, dropout=dropout, bidirectional=bidirectional, rng=rng
+        )
+
+    def _options(self) -> dict[str, Any]:
+        return {"nonlinearity": self.nonlinearity}
 
 
 class LSTM(_Recurrent):
