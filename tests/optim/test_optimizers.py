@@ -424,7 +424,7 @@ class Ported(optim.Optimizer):
     """As PyTorch's users write it: settings in one dict, state filled in the first step, a step of its own."""
 
     def __init__(self, params, lr=0.1, momentum=0.5):
-        super().__init__(params, dict(lr=lr, momentum=momentum))
+        super().__init__(params, {"lr": lr, "momentum": momentum})
 
     @tg.no_grad()
     def step(self):
