@@ -358,5 +358,6 @@ for owner, holder in _HOLDERS:
         if name not in _CLASS:
             setattr(owner, name, method(value) if inspect.isfunction(value) and name[0] != "_" else value)
 Tensor.__init__ = method(Tensor.__init__, "Tensor")  # type: ignore[method-assign]
+Tensor.backward = method(Tensor.backward)  # type: ignore[method-assign]
 answering("Tensor")(Tensor)
 answering("Op")(Op)

@@ -14,8 +14,8 @@ _UNKNOWN = re.compile(r"got an unexpected keyword argument '(\w+)'")
 _COUNTED = re.compile(r"([\w.]+)\(\) (?:takes|missing) .*positional argument")
 _NAMED = re.compile(r"\w+=")
 _SELF = {  # what examples call the object of a method
-    "TensorMethods": "x", "Tensor": "x", "_Spelled": "x", "Module": "net", "Optimizer": "optimizer",
-    "Schedule": "schedule", "DataLoader": "loader",
+    "TensorMethods": "x", "Tensor": "x", "Tensor.backward": "loss", "_Spelled": "x", "Module": "net",
+    "Optimizer": "optimizer", "Schedule": "schedule", "DataLoader": "loader",
 }  # fmt: skip
 
 
@@ -32,7 +32,8 @@ def miscalled(error: Exception, name: str, fn: Any, args: Any, given: Any, skip:
     elif skip and fn.__name__ == "__init__":
         begins = spelled(name, type(args[0]).__module__)
     elif "." in fn.__qualname__:
-        begins, skip = f"{_SELF.get(fn.__qualname__.partition('.')[0], 'it')}.{fn.__name__}", 1
+        owner = _SELF.get(fn.__qualname__) or _SELF.get(fn.__qualname__.partition(".")[0], "it")
+        begins, skip = f"{owner}.{fn.__name__}", 1
     else:
         begins = spelled(name, fn.__module__)
     parameters = inspect.signature(fn).parameters
