@@ -50,7 +50,7 @@ def theirs(images, labels):
             optimizer.step()
             scheduler.step()
             optimizer.zero_grad()
-            yield running, norm.item(), scheduler.get_last_lr()[1]
+            yield scheduler.get_last_lr()[1], norm.item(), running
             running = 0.0
 
 
@@ -80,5 +80,5 @@ def ours(start, images, labels):
             optimizer.step()
             scheduler.step()
             optimizer.zero_grad()
-            yield running, norm, scheduler.get_last_lr()[1]
+            yield scheduler.get_last_lr()[1], norm, running
             running = 0.0

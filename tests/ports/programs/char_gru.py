@@ -58,7 +58,7 @@ def theirs(numbers, dtype):
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5)
         optimizer.step()
-        yield loss.item(), norm.item()
+        yield norm.item(), loss.item()
 
 
 def ours(start, numbers, dtype):
@@ -93,4 +93,4 @@ def ours(start, numbers, dtype):
         loss.backward()
         norm = optim.clip_grad_norm(model.parameters(), 0.5)
         optimizer.step()
-        yield loss.item(), norm
+        yield norm, loss.item()

@@ -97,7 +97,7 @@ def theirs(images, times, noise):
 def timestep_embedding(t, dim, dtype):
     half = dim // 2
     freqs = tg.exp(-math.log(10000) * tg.arange(0, half, dtype=dtype) / half)
-    args = t[:, None] * freqs[None]
+    args = t[:, None].astype(dtype) * freqs[None]  # NumPy's product of int64 and float32 is float64
     return tg.concatenate([tg.cos(args), tg.sin(args)], axis=-1)
 
 

@@ -57,7 +57,7 @@ def theirs(image, jitter):
             img.data += LR * grad / (grad.abs().mean() + 1e-8)
             img.data = torch.max(torch.min(img.data, (1 - mean) / std), -mean / std)
             img.grad.zero_()
-            yield loss.item(), img.mean().item()
+            yield img.mean().item(), loss.item()
         detail = img.detach() - base
 
 
@@ -98,5 +98,5 @@ def ours(start, image, jitter):
                 img += LR * grad / (np.abs(grad).mean() + 1e-8)
                 img.assign(tg.maximum(tg.minimum(img, (1 - mean) / std), -mean / std))
             img.grad = None
-            yield loss.item(), img.mean().item()
+            yield img.mean().item(), loss.item()
         detail = img.detach() - base

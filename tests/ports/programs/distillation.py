@@ -45,7 +45,7 @@ def theirs(images, labels):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        yield loss.item(), soft.item()
+        yield soft.item(), loss.item()
 
 
 def distillation_loss(y, labels, teacher_scores):
@@ -70,4 +70,4 @@ def ours(start, images, labels):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        yield loss.item(), soft.item()
+        yield soft.item(), loss.item()

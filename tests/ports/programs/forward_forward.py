@@ -81,7 +81,7 @@ def theirs(images, labels, wrong):
     x_pos, x_neg = overlay(x, y), overlay(x, y_wrong)
     for _ in range(STEPS):
         losses = net.train_step(x_pos, x_neg)
-        yield *losses, net.predict(x).max(1).values.mean().item()
+        yield net.predict(x).max(1).values.mean().item(), *losses
 
 
 class Layer(nn.Linear):
@@ -139,4 +139,4 @@ def ours(start, images, labels, wrong):
     x_pos, x_neg = overlay(images, labels), overlay(images, wrong)
     for _ in range(STEPS):
         losses = net.train_step(x_pos, x_neg)
-        yield *losses, net.predict(images).max(1).mean().item()
+        yield net.predict(images).max(1).mean().item(), *losses

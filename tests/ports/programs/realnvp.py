@@ -80,7 +80,7 @@ def theirs(points, codes):
             samples = flow.g(codes)
             back, _ = flow.f(samples)
         assert torch.allclose(back, codes, atol=1e-4)
-        yield loss.item(), samples.std().item()
+        yield samples.std().item(), loss.item()
 
 
 def net(last):
@@ -134,4 +134,4 @@ def ours(start, points, codes):
             samples = flow.g(codes)
             back, _ = flow.f(samples)
         assert np.allclose(back, codes, atol=1e-4)
-        yield loss.item(), samples.std(ddof=1).item()
+        yield samples.std(ddof=1).item(), loss.item()

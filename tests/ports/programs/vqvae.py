@@ -62,7 +62,7 @@ def theirs(images):
         recon_error = F.mse_loss(recon, x)
         (recon_error + vq_loss).backward()
         optimizer.step()
-        yield recon_error.item(), vq_loss.item(), perplexity.item()
+        yield perplexity.item(), vq_loss.item(), recon_error.item()
 
 
 class VectorQuantizer(nn.Module):
@@ -105,4 +105,4 @@ def ours(start, images):
         recon_error = tg.mse_loss(recon, x)
         (recon_error + vq_loss).backward()
         optimizer.step()
-        yield recon_error.item(), vq_loss.item(), perplexity.item()
+        yield perplexity.item(), vq_loss.item(), recon_error.item()

@@ -77,7 +77,7 @@ def theirs(images, boxes, anchors):
         box = mse(xy[obj], txywh[obj][:, :2]) + mse(wh[obj], txywh[obj][:, 2:])
         confidence = bce(conf[obj], torch.ones_like(conf[obj])) + 0.5 * bce(conf[~obj], torch.zeros_like(conf[~obj]))
         classes = ce(pred[..., 5:][obj], cls[obj])
-        return 5 * box + confidence + classes, box, confidence, classes
+        return box, confidence, classes, 5 * box + confidence + classes
 
     model = Tiny()
     yield model.state_dict()
@@ -90,7 +90,7 @@ def theirs(images, boxes, anchors):
         targets = build_targets(here, anchors, len(x))
         losses = yolo_loss(model(x), *targets)
         optimizer.zero_grad()
-        losses[0].backward()
+        losses[-1].backward()
         optimizer.step()
         yield tuple(loss.item() for loss in losses)
 
@@ -140,7 +140,7 @@ def yolo_loss(pred, obj, txywh, cls):
     box = mse(xy[obj], txywh[obj][:, :2]) + mse(wh[obj], txywh[obj][:, 2:])
     confidence = bce(conf[obj], tg.ones_like(conf[obj])) + 0.5 * bce(conf[~obj], tg.zeros_like(conf[~obj]))
     classes = ce(pred[..., 5:][obj], cls[obj])
-    return 5 * box + confidence + classes, box, confidence, classes
+    return box, confidence, classes, 5 * box + confidence + classes
 
 
 def ours(start, images, boxes, anchors):
@@ -153,6 +153,6 @@ def ours(start, images, boxes, anchors):
         targets = build_targets(here, anchors, len(x))
         losses = yolo_loss(model(x), *targets)
         optimizer.zero_grad()
-        losses[0].backward()
+        losses[-1].backward()
         optimizer.step()
         yield tuple(loss.item() for loss in losses)
