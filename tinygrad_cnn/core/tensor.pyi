@@ -432,6 +432,15 @@ class Tensor:
         """The largest element over axes minus the smallest."""
     def nonzero(self) -> tuple[np.ndarray, ...]:
         """The indices of the elements that are not 0, an array for each axis, as ``np.nonzero`` gives them."""
+    def copy(self) -> Tensor:
+        """The same numbers in another Tensor, through which the gradient flows: a write to one leaves the other.
+
+        >>> x = tg.Tensor([1.0, 2.0], requires_grad=True)
+        >>> y = x.copy()
+        >>> y[0] = 5
+        >>> x.tolist(), tg.grad(y.sum(), x)
+        ([1.0, 2.0], array([0., 1.], dtype=float32))
+        """
     def astype(self, dtype: Dtype) -> Tensor:
         """The numbers in another dtype."""
 

@@ -944,7 +944,7 @@ The gradient passes to x where x lies within, borders included, and elsewhere to
 
 class _concatenate(Op):
     @overload
-    def __call__(self, first: list[Tensor] | tuple[Tensor, ...], /, *, axis: Whole | None = 0) -> Tensor:
+    def __call__(self, first: list[Tensor] | tuple[Tensor, ...], /, axis: Whole | None = 0) -> Tensor:
         """Arrays joined along an axis that exists, flat if None; ``concatenate([a, b], axis=0)``.  xs (...), ... -> (...)
 
         >>> a, b = np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])
@@ -3265,13 +3265,19 @@ norm: _norm
 class _normalize(Op):
     @overload
     def __call__(self, x: Tensor, *, axis: Axis, eps: Number = 1e-05) -> Tensor:
-        """(x - mean) / sqrt(variance + eps) over axes: mean 0, variance 1.  x (...) -> (...)"""
+        """(x - mean) / sqrt(variance + eps) over axes: mean 0, variance 1.  x (...) -> (...)
+
+        What PyTorch calls normalize, rows of length 1, is ``x / tg.norm(x, axis=1, keepdims=True)``.
+        """
     @overload
     def __call__(self, x: Array, *, axis: Axis, eps: Number = 1e-05) -> np.ndarray:
         """(x - mean) / sqrt(variance + eps) over axes: mean 0, variance 1.  x (...) -> (...)"""
 
 normalize: _normalize
-"""(x - mean) / sqrt(variance + eps) over axes: mean 0, variance 1.  x (...) -> (...)"""
+"""(x - mean) / sqrt(variance + eps) over axes: mean 0, variance 1.  x (...) -> (...)
+
+What PyTorch calls normalize, rows of length 1, is ``x / tg.norm(x, axis=1, keepdims=True)``.
+"""
 
 class _not_equal(Op):
     @overload
@@ -4354,7 +4360,7 @@ squeeze: _squeeze
 
 class _stack(Op):
     @overload
-    def __call__(self, first: list[Tensor] | tuple[Tensor, ...], /, *, axis: Whole = 0) -> Tensor:
+    def __call__(self, first: list[Tensor] | tuple[Tensor, ...], /, axis: Whole = 0) -> Tensor:
         """Arrays of one shape side by side along a new axis; ``stack([a, b], axis=0)``.  xs (...), ... -> (...)
 
         >>> tg.stack([np.array([1.0, 2.0]), np.array([3.0, 4.0])], axis=1)
