@@ -179,10 +179,15 @@ def error(what: str, where: str, name: str, known: Callable[[], Iterable[str]]) 
 
 
 def answering(where: str) -> Callable[[C], C]:
-    """Have the missing attributes of a class's instances answered from the table; a decorator."""
+    """Have the missing attributes of a class's instances answered from the table; a decorator.
+
+    A method `_missing(name)` of the class is asked first: it gives a value, or NotImplemented.
+    """
 
     def answer(self: Any, name: str) -> Any:
         kind = type(self)
+        if hasattr(kind, "_missing") and (value := self._missing(name)) is not NotImplemented:
+            return value
         if any(name in vars(base) for base in kind.__mro__):  # a property whose own code has raised: again, to be seen
             return object.__getattribute__(self, name)
         raise error(f"{kind.__name__!r} object", where, name, lambda: [n for n in dir(self) if n[0] != "_"])

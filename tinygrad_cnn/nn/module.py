@@ -139,14 +139,10 @@ class Module:
 
     # -- attributes -------------------------------------------------------------------------------------------
 
-    if not TYPE_CHECKING:  # or checkers would accept any name
-
-        def __getattr__(self, name: str) -> Any:
-            """A parameter that is computed, as `parametrize` has it; nothing else is looked for here."""
-            computed = vars(self).get("parametrizations")
-            if computed is not None and name in vars(computed):
-                return computed.value(name)
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+    def _missing(self, name: str) -> Any:
+        """A parameter that is computed, as `parametrize` has it, where no attribute was found; or NotImplemented."""
+        computed = vars(self).get("parametrizations")
+        return computed.value(name) if computed is not None and name in vars(computed) else NotImplemented
 
     def __setattr__(self, name: str, value: Any) -> None:
         computed = vars(self).get("parametrizations")
