@@ -35,8 +35,9 @@ def settings(docs: Path) -> dict[str, Any]:
     }
 
 
-ORDER = (  # of the examples: what is in a picture, where, how it looks; then the framework itself
+ORDER = (  # of the examples: what is in a picture, where, how it looks; new pictures; then the framework itself
     "classify_cat", "classify_fashion", "detect_faces", "detect_shapes", "style_transfer", "segment_cells",
+    "vae_digits", "dcgan_digits", "wgan_gp_digits", "ddpm_digits", "super_resolution",
     "tensor_expressions", "train_digits", "train_in_processes", "check_my_op", "draw_a_graph", "graphs",
 )  # fmt: skip
 
