@@ -116,5 +116,5 @@ if options.out:
 # Try
 # ---
 #
-# * Change your mind on the way: ``np.full(100, 3 if t > 30 else 8)`` in the place of ``which`` turns threes into eights.
+# * Change your mind on the way: ``np.full(100, 3 if t > 30 else 8)`` in the place of ``which`` makes eights of threes.
 # * Leave the fresh noise out: all samples of a digit come to look the same.

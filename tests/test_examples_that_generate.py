@@ -24,12 +24,12 @@ def attempt(name, folder, *args, **environment):
 
 
 def figures(name, folder, steps, pattern):
-    """What a run of so many steps prints, as rows of numbers; it draws one picture and writes nothing else."""
+    """What a run of so many steps prints where the pattern fits, as rows of numbers; it writes its picture only."""
     done = attempt(name, folder, "--steps", str(steps), "--out", "picture.png")
     assert done.returncode == 0, done.stderr
     assert [path.name for path in folder.iterdir()] == ["picture.png"]
     assert (folder / "picture.png").read_bytes().startswith(b"\x89PNG")
-    return [tuple(map(float, row)) for row in re.findall(pattern, done.stdout)]
+    return [tuple(map(float, found.groups())) for found in re.finditer(pattern, done.stdout)]
 
 
 def test_the_autoencoder_learns_to_draw_digits_again(tmp_path):
