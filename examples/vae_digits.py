@@ -114,6 +114,6 @@ if options.out:
 # Try
 # ---
 #
-# * Weigh ``divergence`` with 4: clouds overlap more, and digits become blurred averages.
+# * Weigh ``divergence`` with 4: all clouds end up at the same place, and the decoder draws one grey average everywhere.
 # * Give the code eight numbers instead of two (``2 * 2`` becomes ``2 * 8``, and the decoder starts with 8): likeness
-#   goes down by about a third.  There is no map to look at then, but ``decoder(tg.randn(25, 8))`` draws digits.
+#   goes below 20.  There is no map to look at then, but ``decoder(tg.randn(25, 8))`` draws digits.
