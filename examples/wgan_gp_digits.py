@@ -116,5 +116,5 @@ graph = tg.draw(penalty, title="The gradient penalty")
 # Try
 # ---
 #
-# * Leave the penalty out: scores and distance grow without limit, and the digits stop getting better.
+# * Leave the penalty out: slopes grow to hundreds, and the distance jumps about and says nothing any more.
 # * Give one row of noise to all ten digits, ``np.arange(10)``: they look as if one hand had written them.
