@@ -67,7 +67,7 @@ class UNet(nn.Module):  # noisy pictures (N,8,8,1), times (N,), classes (N,) -> 
 
 
 # %%
-# Training: draw a digit, a time and noise, mix them, and ask for the digit.
+# Training mixes a digit and noise at a random time, and asks for the digit; [1]_ asks for the noise, to the same end.
 
 tg.manual_seed(0)
 train, _ = data.digits()

@@ -70,14 +70,14 @@ for step in range(options.steps):
     x, _ = train.batch(rng.integers(len(train), size=128))
     centre, log_variance = tg.split(encoder(x), 2, axis=1)
     z = centre + tg.exp(log_variance / 2) * tg.randn_like(centre, rng=rng)
-    likeness = tg.binary_cross_entropy_with_logits(decoder(z), x, reduction="sum") / len(x)
+    reconstruction = tg.binary_cross_entropy_with_logits(decoder(z), x, reduction="sum") / len(x)
     divergence = 0.5 * (centre**2 + tg.exp(log_variance) - 1 - log_variance).sum() / len(x)
     optimizer.zero_grad()
-    (likeness + divergence).backward()
+    (reconstruction + divergence).backward()
     optimizer.step()
     schedule.step()
     if step % 400 == 0:
-        print(f"step {step:4d}  likeness {likeness.item():5.2f}  divergence {divergence.item():.2f}")
+        print(f"step {step:4d}  reconstruction {reconstruction.item():5.2f}  divergence {divergence.item():.2f}")
 
 # %%
 # Left: where the encoder puts test digits, which it has never seen.  Right: what the decoder draws on a grid of the
@@ -105,7 +105,7 @@ axes["plane"].set(title="What the decoder draws there")
 for ax in (axes["codes"], axes["plane"]):
     ax.set(xlabel="first number of the code", ylabel="second number", xlim=(-2.4, 2.4), ylim=(-2.4, 2.4))
 axes["walk"].imshow(walk, cmap="gray_r")
-axes["walk"].set_title("What it draws along the walk, from 4 by 6, 0 and 3 to 2")
+axes["walk"].set_title("What it draws along the walk, from 4 via 6, 0 and 3 to 2")
 axes["walk"].set_axis_off()
 if options.out:
     fig.savefig(options.out, dpi=150)
@@ -115,5 +115,5 @@ if options.out:
 # ---
 #
 # * Weigh ``divergence`` with 4: all clouds end up at the same place, and the decoder draws one grey average everywhere.
-# * Give the code eight numbers instead of two (``2 * 2`` becomes ``2 * 8``, and the decoder starts with 8): likeness
-#   goes below 20.  There is no map to look at then, but ``decoder(tg.randn(25, 8))`` draws digits.
+# * Give the code eight numbers instead of two (``2 * 2`` becomes ``2 * 8``, and the decoder starts with 8): the first
+#   term goes below 20.  There is no map to look at then, but ``decoder(tg.randn(25, 8))`` draws digits.

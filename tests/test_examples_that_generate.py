@@ -33,7 +33,7 @@ def figures(name, folder, steps, pattern):
 
 
 def test_the_autoencoder_learns_to_draw_digits_again(tmp_path):
-    rows = figures("vae_digits", tmp_path, 401, r"likeness +([\d.]+)  divergence ([\d.]+)")
+    rows = figures("vae_digits", tmp_path, 401, r"reconstruction +([\d.]+)  divergence ([\d.]+)")
     (first, _), (last, apart) = rows
     assert last < 0.6 * first and 1 < apart < 5  # neither is the code ignored, nor are the clouds anywhere
 
