@@ -87,3 +87,13 @@ def test_arrays_in_arrays_out_with_the_same_bits(name):
     recorded = f(*[tg.Tensor(a, requires_grad=True) for a in inputs])
     assert np.array_equal(plain, recorded.data)
     assert all(map(np.array_equal, inputs, copies))
+
+
+@pytest.mark.parametrize("shape", [(6,), (4, 6), (2, 3, 6), (2, 3, 5, 6), (2, 2, 3, 4, 6), (0, 3, 6)])
+@pytest.mark.parametrize("groups", [1, 2, 6])
+def test_group_norm_takes_images_of_any_rank(shape, groups):
+    x = np.random.default_rng(0).standard_normal(shape)
+    split = x.reshape(*shape[:-1], groups, -1) if x.size else np.zeros((*shape[:-1], groups, 6 // groups))
+    axes = (*range(1, len(shape) - 1), -1)
+    right = (split - split.mean(axes, keepdims=True)) / np.sqrt(split.var(axes, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(tg.group_norm(x, groups), right.reshape(shape), atol=1e-12)

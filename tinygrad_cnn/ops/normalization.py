@@ -19,7 +19,7 @@ from .algebra import floats
 from .arithmetic import pow
 from .pool import avg_pool2d
 from .reduce import mean, var
-from .shape import reshape
+from .shape import reshape, swapaxes
 
 __all__ = ["group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize", "rms_norm"]
 
@@ -85,9 +85,11 @@ def group_norm(x: Input, groups: Whole, gamma: Input = None, beta: Input = None,
     groups = whole("group_norm", "groups", groups)
     if c % groups:
         raise ValueError(f"group_norm: {c} channels of x {shape} do not divide into groups={groups}.")
-    split = reshape(x, (*shape[:-1], groups, c // groups))
-    axes = (*range(1, len(shape) - 1), len(shape))
-    return affine(reshape(normalize(split, axis=axes, eps=eps), shape), gamma, beta)
+    # the numbers of a group are brought side by side, since NumPy is slow at means over short rows
+    n, places = math.prod(shape[:-1][:1]), math.prod(shape[1:-1])
+    apart = swapaxes(reshape(x, (n, places, groups, c // groups)), 1, 2)
+    y = normalize(reshape(apart, (n, groups, places * (c // groups))), axis=2, eps=eps)
+    return affine(reshape(swapaxes(reshape(y, apart.shape), 1, 2), shape), gamma, beta)
 
 
 @named
