@@ -276,3 +276,10 @@ def test_misspellings_are_answered_with_what_is_near(text, said, spoken):
     with pytest.raises((AttributeError, TypeError, ValueError)) as caught:
         eval(text, {**spoken, "first": first})
     assert said in str(caught.value)
+
+
+def test_a_layer_answers_for_what_it_computes_and_for_what_it_lacks():
+    layer = nn.spectral_norm(nn.Linear(3, 2, rng=0), rng=0)
+    assert layer.weight.shape == (3, 2) and layer(np.ones((1, 3), np.float32)).shape == (1, 2)
+    with pytest.raises(AttributeError, match=r"no attribute 'double'. Where PyTorch has double, write net.to"):
+        layer.double()
