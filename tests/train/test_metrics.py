@@ -116,7 +116,7 @@ X, Y = np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)
 @pytest.mark.parametrize("settings, words", [
     ({"loss": "mse_los"}, r"loss='mse_los' is not known. Did you mean mse_loss.*Known are bce, cross_entropy"),
     ({"loss": 3}, "loss is 3; it must be a name, such as 'mse', or a function"),
-    ({"metrics": "acuracies"}, "metrics='acuracies' is not known. Did you mean accuracy"),
+    ({"metrics": "accuracies"}, "metrics='acuracies' is not known. Did you mean accuracy"),
     ({"metrics": 3}, "metrics is 3; it must be names or functions"),
     ({"metrics": {"a": 3}}, "the metric 'a' is 3"),
     ({"metrics": lambda out, y: 0.0}, "a metric that is a lambda has no name. Give it one"),
