@@ -37,4 +37,6 @@ def with_divisor(fn: Callable[..., Any], *args: Any, otherwise: float) -> tuple[
         value = fn(*args)
     finally:
         _told.reset(token)
-    return value, told[0] if told and told.count(told[0]) == len(told) else float(otherwise)
+    if len(told) == 1 or (told and told.count(told[0]) == len(told)):
+        return value, told[0]
+    return value, float(otherwise)

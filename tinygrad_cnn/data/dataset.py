@@ -190,6 +190,8 @@ def check_indices(indices: Any, length: int, name: str) -> np.ndarray:
         array = array.astype(np.int64)
     if array.dtype.kind not in "iu" or array.ndim != 1:
         raise TypeError(f"{name}: sample numbers must be whole numbers in one row, got {array.dtype} {array.shape}.")
+    if array.dtype == np.int64 and (array.view(np.uint64) < length).all():  # most often, and none is negative
+        return array.copy()
     bad = (array < -length) | (array >= length)
     if bad.any():
         raise IndexError(f"{name}: there is no sample {array[bad][0]}; it has {length}, numbered 0 to {length - 1}.")

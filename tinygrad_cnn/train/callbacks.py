@@ -76,9 +76,9 @@ class Callbacks:
                 method(training)
             self._started.append(one)
 
-    def on_step(self, training: Training) -> None:
-        for method in self._methods["on_step"]:
-            method(training)
+    def each_step(self) -> list[Callable[[Training], Any]]:
+        """What is called after each batch of an epoch."""
+        return self._methods["on_step"]
 
     def on_epoch(self, training: Training) -> None:
         for method in self._methods["on_epoch"]:

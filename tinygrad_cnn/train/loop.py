@@ -25,7 +25,7 @@ from .shipped import Checkpoint
 from .signs import Divergence, Gradients
 from .source import Data, batches_of, check_repeats
 from .step import Step
-from .training import Training, length_of
+from .training import NOTHING, Training, length_of
 
 
 @former_callbacks
@@ -168,14 +168,15 @@ def _train(training: Training, step: Step, callbacks: Callbacks, validation: Any
 
 def _epoch(training: Training, step: Step, callbacks: Callbacks) -> bool:
     """The rest of the epoch; False if it was cut short."""
-    began = perf_counter()
+    looking = callbacks.each_step()
+    began = perf_counter() - training.seconds
     for batch in training.source:
         step(batch)
-        now = perf_counter()
-        training.seconds, began = training.seconds + now - began, now
-        callbacks.on_step(training)
-        training.given = (None, None, None)  # so that the next batch has their memory
-        if training.stopped and not step.pending and training.batch != training.batches:
+        training.seconds = perf_counter() - began
+        for look in looking:
+            look(training)
+        training.given = NOTHING  # so that the next batch has their memory
+        if training.history.stopped and not step.pending and training.batch != training.batches:
             return False
     if step.pending:  # the data were shorter than they said, or did not say
         step.update()

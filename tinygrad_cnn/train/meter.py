@@ -42,7 +42,8 @@ class Meter:
             how = self._counting[name]
             if how is not None:
                 total = np.asarray(how[0](*given))
-                self.sums[name] = self.sums[name] + total if np.ndim(self.sums[name]) else total
+                before = self.sums[name]
+                self.sums[name] = before + total if isinstance(before, np.ndarray) and before.ndim else total
             elif not self.whole:
                 found, count = with_divisor(metric, *given, otherwise=examples)
                 self.sums[name] += float(found) * count

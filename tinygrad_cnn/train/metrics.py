@@ -100,8 +100,11 @@ def accuracy(outputs: Any, labels: Any, *, ignore_index: int | None = None) -> n
     0.5
     """
     _, guesses, labels = _classes("accuracy", outputs, labels)
-    used = np.ones(labels.shape, bool) if ignore_index is None else labels != ignore_index
-    return np.array([(guesses == labels)[used].sum(), used.sum()], np.int64)
+    right, used = np.count_nonzero(guesses == labels), labels.size
+    if ignore_index is not None:
+        right -= np.count_nonzero(guesses[labels == ignore_index] == ignore_index)
+        used = np.count_nonzero(labels != ignore_index)
+    return np.array([right, used], np.int64)
 
 
 @named

@@ -64,6 +64,7 @@ def _classes(base: type) -> list[Any]:
     return [c for c in vars(optim).values() if isinstance(c, type) and issubclass(c, base) and c is not base]
 
 
+@cache
 def _settings(kind: Any) -> dict[str, inspect.Parameter]:
     """What a class is made with, after its first argument."""
     return dict([*inspect.signature(kind).parameters.items()][1:])

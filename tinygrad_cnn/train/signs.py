@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
+from ..core.tensor import Tensor
 from .callbacks import Callback
 from .outside import warn
-from .training import Training, trainable
+from .training import Training
 
 UPDATES = 4  # in which a parameter must have a gradient once: behind a factor 0 it has none in the first
 AT_START = 5  # batches whose median loss is the start
@@ -25,14 +26,14 @@ class Gradients(Callback):
 
     def __init__(self) -> None:
         self._left = UPDATES
-        self._none: set[str] = set()
-        self._zero: set[str] = set()
+        self._none: dict[str, Tensor] = {}
+        self._zero: dict[str, Tensor] = {}
         self._looked = 0  # the updates after which it looked
 
     def on_start(self, training: Training) -> None:
         """Suspect all of them."""
-        self._none = set(trainable(training.model, lambda p: True))
-        self._zero = set(trainable(training.model, lambda p: p.ndim > 1 and p.size))
+        self._none = {path: p for path, p in training.model.named_parameters() if p.requires_grad}
+        self._zero = {path: p for path, p in self._none.items() if p.ndim > 1 and p.size}
         self._looked = training.step
 
     def on_step(self, training: Training) -> None:
@@ -40,11 +41,10 @@ class Gradients(Callback):
         if not self._left or training.step == self._looked:
             return
         self._left, self._looked = self._left - 1, training.step
-        for path, parameter in training.model.named_parameters():
-            if parameter.grad is not None:
-                self._none.discard(path)
-            if path in self._zero and (parameter.grad is None or parameter.grad.any() or not training.loss):
-                self._zero.discard(path)
+        self._none = {path: p for path, p in self._none.items() if p.grad is None}
+        self._zero = {
+            path: p for path, p in self._zero.items() if p.grad is not None and training.loss and not p.grad.any()
+        }
         if not self._left:
             self._warn(training)
 
@@ -55,12 +55,11 @@ class Gradients(Callback):
         self._left = 0
 
     def _warn(self, training: Training) -> None:
-        order = trainable(training.model, lambda p: True)
         for found, what, why in (
             (self._none, "no gradient", "The loss does not depend on them; freeze them if that is meant."),
             (self._zero, "only zeros as gradient", "A relu behind them is 0 everywhere, or their inputs are all 0."),
         ):
-            paths = [path for path in order if path in found]
+            paths = [path for path, parameter in found.items() if parameter.requires_grad]
             if paths:
                 more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
                 warn(

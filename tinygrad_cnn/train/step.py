@@ -24,11 +24,12 @@ class Step:
     def __init__(self, training: Training, loss: Callable[..., Any] | None) -> None:
         self.training, self.loss = training, loss
         self.pending, self._weight = 0, 0.0  # and how much these batches count
+        self._schedule = None if isinstance(training.schedule, ReduceLROnPlateau) else training.schedule
 
     def __call__(self, batch: Any) -> None:
         """Forward and backward of one batch, and the update if it is due."""
         t = self.training
-        inputs, targets = inputs_and_targets(batch)
+        inputs, targets = batch if type(batch) is tuple and len(batch) == 2 else inputs_and_targets(batch)
         examples = examples_in(inputs, targets)
         try:
             outputs, loss, value, weight = forward("fit", t.model, self, inputs, targets, examples)
@@ -40,25 +41,34 @@ class Step:
         except MemoryError as error:
             raise too_large(error, examples) from error
         del loss  # and with it what is left of the graph, before callbacks look on
-        self.pending, self._weight = self.pending + 1, self._weight + weight
-        t.batch, t.examples, t.loss = t.batch + 1, t.examples + examples, value
-        t.given = inputs, targets, outputs
+        t.batch += 1
+        t.examples += examples
+        t.loss, t.given = value, (inputs, targets, outputs)
         t.meter.add(value, weight, outputs, targets, examples)
+        if t.accumulate == 1:
+            self._move()
+            return
+        self.pending += 1
+        self._weight += weight
         if t.batch % t.accumulate == 0 or t.batch == t.batches:
             self.update()
 
     def update(self) -> None:
-        """Move the weights by the gradients that wait."""
+        """Move the weights by the gradients of several batches, which wait."""
+        scale = 1 / self._weight if self._weight else 0.0  # none, if every label was ignored
+        scale_grad((p for group in self.training.optimizer.param_groups for p in group["params"]), scale)
+        self.pending, self._weight = 0, 0.0
+        self._move()
+
+    def _move(self) -> None:
+        """Move the weights by their gradients, and on to the next update."""
         t = self.training
-        if t.accumulate > 1:
-            scale = 1 / self._weight if self._weight else 0.0  # none, if every label was ignored
-            scale_grad((p for group in t.optimizer.param_groups for p in group["params"]), scale)
-        t.lr, self.pending, self._weight = t.next_lr, 0, 0.0
+        t.lr = float(t.optimizer.param_groups[0]["lr"])
         t.optimizer.step()
         if t.average is not None:
             t.average.update()
-        if t.schedule is not None and not isinstance(t.schedule, ReduceLROnPlateau):
-            t.schedule.step()
+        if self._schedule is not None:
+            self._schedule.step()
         t.step += 1
 
     def _not_finite(self, value: float) -> FloatingPointError:
@@ -83,11 +93,13 @@ def forward(
 
     `holder.loss` is the loss; where it is None, the usual one for these targets takes its place.
     """
-    outputs = call(model, inputs)
+    outputs = model(inputs) if type(inputs) is np.ndarray else call(model, inputs)
     if holder.loss is None:
         holder.loss = usual_loss(who, outputs, targets)
-    given = (outputs,) if targets is None else (outputs, targets)
-    loss, weight = with_divisor(holder.loss, *given, otherwise=examples)
+    if targets is None:
+        loss, weight = with_divisor(holder.loss, outputs, otherwise=examples)
+    else:
+        loss, weight = with_divisor(holder.loss, outputs, targets, otherwise=examples)
     try:
         value = float(loss)
     except (TypeError, ValueError):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..autodiff.randomness import get_rng_state
-from ..core.tensor import Tensor
 from ..nn import Module
 from ..optim import EMA, Optimizer, Schedule
 from .history import History, Row
@@ -19,6 +18,8 @@ from .structure import arrays
 
 if TYPE_CHECKING:
     from .run_folder import Run
+
+NOTHING = (None, None, None)  # inputs, targets and outputs between two batches
 
 
 class Training:
@@ -53,7 +54,7 @@ class Training:
         self.epoch, self.step, self.batch, self.examples, self.seconds = 1, 0, 0, 0, 0.0
         self.batches = length_of(source)
         self.loss = float("nan")
-        self.given: tuple[Any, Any, Any] = (None, None, None)  # inputs, targets and outputs of the last batch
+        self.given: tuple[Any, Any, Any] = NOTHING  # inputs, targets and outputs of the last batch
         self.lr = self.next_lr
         self.resumed = self.extended = False
         self.error: BaseException | None = None
@@ -182,8 +183,3 @@ def length_of(source: Any) -> int | None:
         return len(source)
     except TypeError:
         return None
-
-
-def trainable(model: Module, what: Callable[[Tensor], Any]) -> list[str]:
-    """Return the paths of a model's parameters that are not frozen and for which `what(parameter)` holds."""
-    return [path for path, parameter in model.named_parameters() if parameter.requires_grad and what(parameter)]
