@@ -116,7 +116,7 @@ X, Y = np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)
 @pytest.mark.parametrize("settings, words", [
     ({"loss": "mse_los"}, r"loss='mse_los' is not known. Did you mean mse_loss.*Known are bce, cross_entropy"),
     ({"loss": 3}, "loss is 3; it must be a name, such as 'mse', or a function"),
-    ({"metrics": "accuracies"}, "metrics='acuracies' is not known. Did you mean accuracy"),
+    ({"metrics": "accuraci"}, "metrics='accuraci' is not known. Did you mean accuracy"),
     ({"metrics": 3}, "metrics is 3; it must be names or functions"),
     ({"metrics": {"a": 3}}, "the metric 'a' is 3"),
     ({"metrics": lambda out, y: 0.0}, "a metric that is a lambda has no name. Give it one"),
@@ -145,3 +145,16 @@ def test_an_optimiser_by_name_class_or_function(optimizer):
     history = tg.fit(nn.Linear(3, 2, rng=0), (X, Y), loss=nn.MSELoss, optimizer=optimizer, lr=0.1, epochs=5,
                      progress=False)  # fmt: skip
     assert history["lr"] == [0.1] * 5 and history["loss"][-1] < history["loss"][0]
+
+
+def count_rows(outputs, targets):
+    return len(outputs)
+
+
+def test_a_metric_that_counts_one_number_is_summed():
+    seen = train.from_counts(float)(count_rows)
+    x, y = np.ones((5, 2), np.float32), np.zeros(5, np.int64)
+    net = nn.Linear(2, 2, rng=0)
+    assert tg.evaluate(net, (x, y), metrics={"seen": seen}, batch_size=2)["seen"] == 5
+    history = tg.fit(net, (x, y), metrics={"seen": seen}, batch_size=2, epochs=2, progress=False)
+    assert history["seen"] == [5, 5]

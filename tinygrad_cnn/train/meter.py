@@ -27,7 +27,7 @@ class Meter:
         self._counting = {name: counting(metric) for name, metric in metrics.items()}
         self._keeps = whole and not all(self._counting.values())
         self._given: list[tuple[Any, ...]] = []
-        self.sums: dict[str, Any] = dict.fromkeys(("loss", *metrics), 0.0)
+        self.sums: dict[str, Any] = {"loss": 0.0, **{name: self._nothing(name) for name in metrics}}
         self.counts = dict.fromkeys(("loss", *metrics), 0.0)  # what the means divide by
 
     def add(self, loss: float, weight: float, outputs: Any, targets: Any, examples: int) -> None:
@@ -41,9 +41,8 @@ class Meter:
         for name, metric in self.metrics.items():
             how = self._counting[name]
             if how is not None:
-                total = np.asarray(how[0](*given))
-                before = self.sums[name]
-                self.sums[name] = before + total if isinstance(before, np.ndarray) and before.ndim else total
+                total, before = np.asarray(how[0](*given)), self.sums[name]
+                self.sums[name] = total if before is None else np.asarray(before + total)
             elif not self.whole:
                 found, count = with_divisor(metric, *given, otherwise=examples)
                 self.sums[name] += float(found) * count
@@ -61,7 +60,7 @@ class Meter:
         for name, metric in self.metrics.items():
             how = self._counting[name]
             if how is not None:
-                found[name] = float(how[1](self.sums[name])) if np.ndim(self.sums[name]) else 0.0
+                found[name] = 0.0 if self.sums[name] is None else float(how[1](self.sums[name]))
             elif self.whole:
                 found[name] = float(metric(*given))
             else:
@@ -71,7 +70,11 @@ class Meter:
     def load(self, sums: Mapping[str, Any], counts: Mapping[str, float]) -> None:
         """Go on from the `sums` and `counts` of another time."""
         for name in self.sums:
-            value = sums.get(name, 0.0)
-            if self._counting.get(name) is not None and not np.ndim(value):  # of before metrics had counts
-                value = np.round([value, counts[name]]).astype(np.int64) if counts.get(name) else 0.0
+            value = sums.get(name, self._nothing(name))
+            if self._counting.get(name) is not None and isinstance(value, float):  # of before metrics had counts
+                value = np.round([value, counts[name]]).astype(np.int64) if counts.get(name) else None
             self.sums[name], self.counts[name] = value, counts.get(name, 0.0)
+
+    def _nothing(self, name: str) -> float | None:
+        """The sum of no batches: None for counts, whose shape is not known yet."""
+        return 0.0 if self._counting.get(name) is None else None
