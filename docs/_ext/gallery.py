@@ -35,9 +35,10 @@ def settings(docs: Path) -> dict[str, Any]:
     }
 
 
-ORDER = (  # of the examples: what is in a picture, where, how it looks; new pictures; then the framework itself
+ORDER = (  # of the examples: pictures read, pictures made, other ways to learn; then the framework itself
     "classify_cat", "classify_fashion", "detect_faces", "detect_shapes", "style_transfer", "segment_cells",
     "vae_digits", "dcgan_digits", "wgan_gp_digits", "ddpm_digits", "super_resolution",
+    "vit_digits", "gpt_docs", "siamese_digits", "pinn_burgers", "maml_sine",
     "tensor_expressions", "train_digits", "train_in_processes", "check_my_op", "draw_a_graph", "graphs",
 )  # fmt: skip
 
