@@ -45,7 +45,7 @@ def test_pinn_comes_near_the_reference(tmp_path):
 
 
 def test_maml_adapts_better_than_joint_training(tmp_path):
-    output = run("maml_sine", tmp_path, 800)
+    output = run("maml_sine", tmp_path, 1500)
     before, one, five = numbers(r"MAML: error (\S+), after 1 step (\S+), after 5 (\S+)", output)
     _, joint, _ = numbers(r"Joint training: error (\S+), after 1 step (\S+), after 5 (\S+)", output)
     assert five < one < before and one < joint
