@@ -217,6 +217,8 @@ def test_a_segmentation_is_trained_stopped_resumed_and_reported(tg_command, monk
     (["--data", "digit"],
      ["no data set 'digit'", "digits, mnist, fashion_mnist, digit_scenes", "Did you mean digits"]),
     (["--model", "lenett"], ["no model 'lenett'", "Did you mean lenet"]),
+    (["--data", "digit_scenes", "--model", "lenet"], ["outputs (1, 11)", "targets (1, 32, 32)", "unet_small"]),
+    (["--model", "unet_small"], ["outputs (1, 8, 8, 10)", "targets (1,)", "Use --model lenet"]),
     (["--lr", "nan"], ["--lr", "nan is not a positive number"]),
     (["--lr", "-1"], ["--lr", "not a positive number"]),
     (["--lr", "inf"], ["--lr", "not a positive number"]),

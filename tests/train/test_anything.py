@@ -217,6 +217,20 @@ def test_probabilities_keep_their_usual_loss():
     assert history.names[-2:] == ["loss", "accuracy"]
 
 
+def test_evaluate_needs_no_loss_for_metrics():
+    model = net()
+    assert evaluate(model, (X, Y), metrics="mae") == {"mae": pytest.approx(np.abs(predict(model, X) - Y).mean())}
+    assert evaluate(model, (X, Y), metrics={"own": lambda outputs, targets: 7.0}, batch_size=5) == {"own": 7.0}
+    assert evaluate(model, [(X,)], metrics={"width": lambda outputs: outputs.shape[1]}) == {"width": 2.0}
+    assert [*evaluate(model, (X, Y), loss=lambda o, t: o.mean(), metrics=[])] == ["loss"]
+    assert [*evaluate(model, (X, np.zeros(24, int)), metrics="f1")] == ["loss", "f1"]
+    for none in (None, []):
+        with pytest.raises(TypeError, match="evaluate: .* are not classes, so the loss must be given"):
+            evaluate(model, (X, Y), metrics=none)
+    with pytest.raises(TypeError, match="fit: .* so the loss must be given"):
+        fit(model, (X, Y), metrics="mae", epochs=1, progress=False)
+
+
 def test_predict_takes_whatever_evaluate_takes():
     model = net()
     expected = predict(model, X)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..core.errors import nearest
+from ..core.register import hooks
 from .foreign import PLACES, Row, arguments, line
 
 _UNKNOWN = re.compile(r"got an unexpected keyword argument '(\w+)'")
@@ -75,7 +76,9 @@ def spelled(name: str, module: str) -> str:
     package, _, path = module.partition(".")
     if package != __name__.partition(".")[0]:
         return name
-    places = [p for p in PLACES[1:-1] if f"{path}.".startswith(f"{p}.")]  # all but tg and train, whose names tg has
+    if path.startswith("train.") and name not in hooks["front"]().__all__:
+        return f"tg.train.{name}"
+    places = [p for p in PLACES[1:-1] if f"{path}.".startswith(f"{p}.")]  # all but tg, and train, of which tg has most
     place = max(places, key=len, default="tg")
     return f"{place}.{name}"
 

@@ -67,13 +67,11 @@ def _trained(run: Run, model: Any, parts: tuple[Any, Any], watching: Any, say: A
 
 def _configure(given: dict[str, Any]) -> tuple[dict[str, Any], tuple[Any, Any]]:
     """The settings of a new run, defaults filled in from its recipe, and its data."""
-    from .. import models
-
     name = given["data"] or "digits"
     parts = recipes.load(name, given["data_dir"])
     recipe = recipes.RECIPES[name]
     model = given["model"] or recipe.model
-    recipes.known(model, models.names, "model")
+    recipes.check_model(model, name, parts[0])
     seed = given["seed"] or 0
     config = {
         "data": name,

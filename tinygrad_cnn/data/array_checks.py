@@ -102,7 +102,9 @@ def _check_kind(name: str, noun: str, array: np.ndarray, in_classes: bool) -> No
     kind = array.dtype.kind
     if kind in "iu" or (kind == "f" and not (in_classes and array.ndim == 1)):
         return
-    remedy = {"f": "Leave classes out to train on numbers.", "b": "Convert them by astype(np.int64)."}.get(kind, "")
+    numbered = "Number them: classes, labels = np.unique(names, return_inverse=True)."
+    remedies = {"f": "Leave classes out to train on numbers.", "b": "Convert them by astype(np.int64).", "U": numbered}
+    remedy = remedies.get(kind, "")
     raise TypeError(f"{name}: {noun} must be whole numbers (class indices), got dtype {array.dtype}. {remedy}".rstrip())
 
 

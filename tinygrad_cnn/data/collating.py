@@ -50,6 +50,8 @@ def stack(samples: Sequence[Any], numbers: Sequence[int]) -> Any:
     if not len(samples):
         raise ValueError("a batch of single samples needs at least one of them, got no indices.")
     names = [f"sample {k}" for k in numbers]
+    if (k := next((k for k, sample in enumerate(samples) if sample is None), None)) is not None:
+        raise TypeError(f"{names[k]}: is None, not (input, target). Does __getitem__ return something in each case?")
     if not isinstance(samples[0], (tuple, list)):
         return _stacked(list(samples), names, "inputs", "")
     count = len(samples[0])

@@ -6,7 +6,7 @@ Anything with ``__len__`` and ``__getitem__`` serves as one; `gather` takes samp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -122,6 +122,8 @@ def random_split(dataset: Any, sizes: Sequence[float], seed: Whole | None = None
     >>> [len(part) for part in data.random_split(train, [0.9, 0.1], seed=0)]
     [1294, 144]
     """
+    if not isinstance(sizes, Iterable):
+        raise TypeError(f"random_split: sizes={sizes!r} must be a list with the size of each part, such as [0.8, 0.2].")
     total, sizes = len(dataset), list(sizes)
     given = [number("random_split", f"sizes[{k}]", size, 0) for k, size in enumerate(sizes)]
     if not given:

@@ -16,6 +16,7 @@ from ..autodiff.effects import effect
 from ..autodiff.foreign import answering
 from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
+from ..core.errors import describe
 from ..ops.random import seed_for
 from .ahead import ahead
 from .batch_checks import apply_transform, check_batch
@@ -87,7 +88,11 @@ class DataLoader:
         self._seed_given = seed is not None  # else a saved state brings its own
         self.shuffle, self.drop_last, self.transform = bool(shuffle), bool(drop_last), transform
         if transform is not None and not callable(transform):
-            raise TypeError(f"DataLoader: transform must be callable as t(x, rng), got {type(transform).__name__}.")
+            remedy = " Put several into transforms.Compose([...])." if isinstance(transform, (list, tuple)) else ""
+            raise TypeError(f"DataLoader: transform must be callable as t(x, rng), got {describe(transform)}.{remedy}")
+        for setting, value in (("transform", transform), ("sampler", sampler), ("collate", collate)):
+            if isinstance(value, type):
+                raise TypeError(f"DataLoader: {setting} is {describe(value)}; pass an object of it.")
         if collate is not None and not callable(collate):
             raise TypeError(f"DataLoader: collate must be callable as f(samples), got {type(collate).__name__}.")
         self.collate = collate
@@ -207,6 +212,8 @@ class DataLoader:
 
 
 def _check_dataset(dataset: Any) -> None:
+    if isinstance(dataset, type):
+        raise TypeError(f"DataLoader: dataset is {describe(dataset)}; pass an object of it.")
     usable = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
     if not usable and (hasattr(dataset, "__iter__") or callable(dataset)):
         raise TypeError(

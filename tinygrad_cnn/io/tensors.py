@@ -184,6 +184,8 @@ def _contents(source: Any) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """What to write: plain arrays, contiguous, in this machine's byte order; and metadata, if there is more."""
     if hasattr(source, "state_dict"):
         source = source.state_dict()
+    if isinstance(source, (str, os.PathLike)):
+        raise TypeError("save: the path comes first, then what is saved: tg.save(path, model).")
     if not isinstance(source, Mapping):
         raise TypeError(
             f"save: needs a dict of arrays, or something with state_dict(), got {type(source).__name__}. "

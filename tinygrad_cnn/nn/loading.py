@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +32,8 @@ def load(module: Any, own: Mapping[str, Tensor], values: Mapping[str, Any], stri
     """Assign `values` to the tensors `own` of a module by name, after everything was found to fit."""
     who = type(module).__name__
     if not isinstance(values, Mapping):
-        raise TypeError(f"load_state_dict: needs a dict of arrays by name, got {type(values).__name__}.")
+        remedy = " Read a file first: tg.load(path)." if isinstance(values, (str, PathLike)) else ""
+        raise TypeError(f"load_state_dict: needs a dict of arrays by name, got {type(values).__name__}.{remedy}")
     arrays = {k: plain(v) for k, v in values.items()}
     missing = [name for name in own if name not in arrays]
     unexpected = [name for name in arrays if name not in own]

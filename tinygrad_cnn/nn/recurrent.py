@@ -47,15 +47,13 @@ class _Recurrent(Module):
         self.bidirectional, rng = bool(bidirectional), generator(rng, who)
         directions = 1 + self.bidirectional
         inputs = [self.input_size] + [directions * self.hidden_size] * (self.num_layers - 1)
-        self.cells = ModuleList(
-            self.cell(size, hidden_size, bias, rng=rng, **self._options()) for size in inputs for _ in range(directions)
-        )
+        self.cells = ModuleList([self._made(size, bias, rng) for size in inputs for _ in range(directions)])
         rate = number(who, "dropout", dropout, 0, below=1)
         self.dropout = Dropout(rate, rng=rng) if rate and self.num_layers > 1 else None
 
-    def _options(self) -> dict[str, Any]:
-        """What its cells are given beside sizes."""
-        return {}
+    def _made(self, size: int, bias: bool, rng: np.random.Generator) -> Any:
+        """One cell for rows of `size` numbers."""
+        return self.cell(size, self.hidden_size, bias, rng=rng)
 
     @property
     def in_torch(self) -> dict[str, Layout]:  # type: ignore[override]
@@ -192,8 +190,8 @@ class RNN(_Recurrent):
             input_size, hidden_size, num_layers, bias, dropout=dropout, bidirectional=bidirectional, rng=rng
         )
 
-    def _options(self) -> dict[str, Any]:
-        return {"nonlinearity": self.nonlinearity}
+    def _made(self, size: int, bias: bool, rng: np.random.Generator) -> Any:
+        return RNNCell(size, self.hidden_size, bias, self.nonlinearity, rng=rng)
 
 
 class LSTM(_Recurrent):

@@ -33,7 +33,10 @@ def pair(who: str, a: Any, b: Any, names: str = "predictions and targets") -> tu
     """Two arguments of one shape, whole numbers among them as floats: differences of bytes go round."""
     if (mine := shape_of(who, a)) != (other := shape_of(who, b)):
         one, _, two = names.partition(" and ")
-        raise ValueError(f"{who}: {one} {mine} and {two} {other} must have one shape.")
+        raise ValueError(
+            f"{who}: {one} {mine} and {two} {other} must have one shape. "
+            "Reshape one of them, as with [:, None], or [..., 0], so that nothing is broadcast by mistake."
+        )
     return floats(who, a, b)
 
 

@@ -107,6 +107,8 @@ def class_indices(who: str, shape: Any, labels: Any, ignore_index: Any) -> tuple
         raise ValueError(
             f"{who}: logits {shape} need labels of shape {shape[:-1]} (whole numbers, class indices) or {shape} "
             f"(rows of probabilities), got {labels.shape} {labels.dtype}."
+            + (" Convert them by astype(np.int64)." if labels.shape == shape[:-1] else "")
+            + (" Is the order (logits, labels)?" if labels.shape[:-1] == shape else "")
         )
     flat, classes = labels.ravel(), shape[-1]
     used = np.ones(flat.shape, bool) if ignore_index is None else flat != ignore_index

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..core.errors import describe, nearest
 from ..optim import EMA
+from .given import refusal
 from .training import Training
 
 METHODS = ("on_start", "on_step", "on_epoch", "on_end")
@@ -162,4 +163,6 @@ def _checked(one: Any) -> Any:
         raise TypeError(
             f"fit: callbacks holds {describe(one)}, which is no function and has none of {', '.join(METHODS)}.{hint}"
         )
+    if takes := refusal(one, (None,)):
+        raise TypeError(f"fit: a function in callbacks is called with one Training after each epoch, but {takes}.")
     return _Function(one)

@@ -17,9 +17,10 @@ from ..data import ArrayDataset, DataLoader
 from ..data.batches import inputs_and_targets
 from ..insight.evaluation import evaluating, outputs_for
 from .former import former
+from .given import check_model, model_and_data
 from .meter import Meter
 from .metrics import Metric
-from .names import loss_of, metrics_of
+from .names import loss_of, metrics_of, no_loss
 from .source import Data, batches_of
 from .step import examples_in, forward
 from .structure import arrays, call, joined
@@ -51,6 +52,7 @@ def predict(model: Callable[..., Any], inputs: Any, *, batch_size: Whole = 256) 
     >>> logits.shape, logits.argmax(axis=1).shape
     ((16, 10), (16,))
     """
+    check_model("predict", model)
     batch_size = whole("predict", "batch_size", batch_size)
     if isinstance(inputs, (Tensor, np.ndarray, np.generic)):
         inputs = plain(inputs)
@@ -62,12 +64,15 @@ def predict(model: Callable[..., Any], inputs: Any, *, batch_size: Whole = 256) 
     else:
         if isinstance(inputs, (tuple, Mapping)):
             inputs = ArrayDataset(arrays(inputs))
-        batches = batches_of("predict", inputs, batch_size, seed=0)
+        if isinstance(inputs, list) and inputs and isinstance(inputs[0], (list, int, float)):
+            raise TypeError("predict: inputs is a list of plain numbers. Make an array of it: np.array(inputs).")
+        batches = batches_of("predict", inputs, batch_size, seed=0, name="inputs")
         parts = (inputs_and_targets(batch)[0] for batch in batches)
     with evaluating(model), no_grad():
-        return joined([arrays(call(model, part)) for part in parts])
+        return joined([arrays(call("predict", model, part)) for part in parts])
 
 
+@model_and_data
 @named
 def evaluate(
     model: Callable[..., Any],
@@ -87,12 +92,13 @@ def evaluate(
 
     Returns
     -------
-    ``{"loss": ..., "accuracy": ...}``, Python numbers.
+    ``{"loss": ..., "accuracy": ...}``, Python numbers; metrics alone where the targets are not classes and no loss is
+    given.
 
     Raises
     ------
     ValueError : the data set is empty.
-    TypeError : the targets are not classes, and no loss is given.
+    TypeError : the targets are not classes, and neither a loss nor metrics are given.
 
     Examples
     --------
@@ -102,6 +108,8 @@ def evaluate(
     >>> found = tg.evaluate(model, test, metrics=["top5", "f1"])
     >>> sorted(found)
     ['f1', 'loss', 'top5']
+    >>> tg.evaluate(tg.sin, (np.zeros((2, 3)), np.ones((2, 3))), metrics="mae")
+    {'mae': 1.0}
     """
     batch_size = whole("evaluate", "batch_size", batch_size)
     loss = loss_of("evaluate", loss)
@@ -111,6 +119,11 @@ def evaluate(
         for batch in batches_of("evaluate", data, batch_size, seed=0):
             inputs, targets = inputs_and_targets(batch)
             examples = examples_in(inputs, targets)
-            outputs, _, value, weight = forward("evaluate", model, holder, inputs, targets, examples)
+            outputs, _, value, weight = forward(
+                "evaluate", model, holder, inputs, targets, examples, needed=metrics is None or not meter.metrics
+            )
             meter.add(value, weight, outputs, targets, examples)
-    return meter.values()
+    found = meter.values()
+    if holder.loss is no_loss:
+        del found["loss"]
+    return found

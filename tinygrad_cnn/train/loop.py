@@ -15,6 +15,7 @@ from ..optim import Optimizer, ReduceLROnPlateau, Schedule
 from .callbacks import Callbacks
 from .evaluation import Loss, Metrics, evaluate
 from .former import former_callbacks
+from .given import model_and_data
 from .history import History
 from .interrupt import Interrupt
 from .meter import Meter
@@ -23,12 +24,13 @@ from .progress import Progress
 from .run_folder import Run
 from .shipped import Checkpoint
 from .signs import Divergence, Gradients
-from .source import Data, batches_of, check_repeats
+from .source import Data, batches_of
 from .step import Step
 from .training import NOTHING, Training, length_of
 
 
 @former_callbacks
+@model_and_data
 @named
 def fit(
     model: Module,
@@ -117,8 +119,7 @@ def fit(
         whole("fit", name, value)
         for name, value in (("epochs", epochs), ("batch_size", batch_size), ("accumulate", accumulate))
     )
-    source = batches_of("fit", data, batch_size, shuffle=True, seed=seed)
-    check_repeats("fit", source, epochs)
+    source = batches_of("fit", data, batch_size, shuffle=True, seed=seed, epochs=epochs)
     moving = optimizer_of("fit", model, optimizer, lr)
     batches = length_of(source)
     steps = None if batches is None else epochs * -(-batches // accumulate)
@@ -137,8 +138,9 @@ def fit(
         keeper.others = looking
     if keepers:
         keepers[0].restore(training)
-    held_out = None if validation is None else batches_of("fit", validation, min(256, 4 * batch_size), seed=0)
-    check_repeats("fit", held_out, epochs)
+    held_out = None if validation is None else batches_of(
+        "fit", validation, min(256, 4 * batch_size), seed=0, epochs=epochs, name="validation"
+    )  # fmt: skip
     return _train(training, Step(training, wanted), looking, held_out)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..autodiff.means import with_divisor
+from .given import called, number_of
 from .metrics import Metric, counting
 from .structure import arrays, joined
 
@@ -38,17 +40,20 @@ class Meter:
             return
         outputs, targets = arrays(outputs), arrays(targets)
         given = (outputs,) if targets is None else (outputs, targets)
-        for name, metric in self.metrics.items():
+        for name in self.metrics:
             how = self._counting[name]
             if how is not None:
                 total, before = np.asarray(how[0](*given)), self.sums[name]
                 self.sums[name] = total if before is None else np.asarray(before + total)
             elif not self.whole:
-                found, count = with_divisor(metric, *given, otherwise=examples)
-                self.sums[name] += float(found) * count
+                found, count = with_divisor(self._called(name), *given, otherwise=examples)
+                self.sums[name] += number_of(f"metrics: {name!r}", found) * count
                 self.counts[name] += count
         if self._keeps:
             self._given.append(given)
+
+    def _called(self, name: str) -> Metric:
+        return partial(called, "metrics", f"{name!r} is called with (outputs, targets)", self.metrics[name])
 
     def values(self) -> dict[str, float]:
         """The loss and each metric of what was taken in so far."""
@@ -57,12 +62,12 @@ class Meter:
     def _metrics(self) -> dict[str, float]:
         given = [joined(parts) for parts in zip(*self._given, strict=True)]
         found = {}
-        for name, metric in self.metrics.items():
+        for name in self.metrics:
             how = self._counting[name]
             if how is not None:
                 found[name] = 0.0 if self.sums[name] is None else float(how[1](self.sums[name]))
             elif self.whole:
-                found[name] = float(metric(*given))
+                found[name] = number_of(f"metrics: {name!r}", self._called(name)(*given))
             else:
                 found[name] = self.sums[name] / (self.counts[name] or 1.0)
         return found

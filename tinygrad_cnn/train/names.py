@@ -14,6 +14,7 @@ from ..core.errors import describe, nearest
 from ..nn import Module
 from ..optim import LBFGS, Optimizer, Schedule
 from . import metrics as shipped
+from .given import called, check_trains
 from .metrics import Metric
 from .outside import warn
 
@@ -73,7 +74,10 @@ def _settings(kind: Any) -> dict[str, inspect.Parameter]:
 def _known(who: str, what: str, name: str, table: Mapping[str, Any], more: str = "") -> Any:
     key = name if name in table else name.lower().replace("-", "_")
     if key not in table:
-        known = f"Known are {', '.join(table)}.{more}"
+        first: dict[int, str] = {}  # of several names for one thing
+        for known_name, value in table.items():
+            first.setdefault(id(value), known_name)
+        known = f"Known are {', '.join(first.values())}.{more}"
         raise ValueError(f"{who}: {what}={name!r} is not known.{nearest(name, table)} {known}")
     return table[key]
 
@@ -155,10 +159,18 @@ def optimizer_of(who: str, model: Module, optimizer: Any, lr: Any) -> Optimizer:
             raise TypeError(f"{who}: optimizer is the class {optimizer.__name__}; {_REMEDY}")
         if a_class and lr is None and _settings(optimizer)["lr"].default is inspect.Parameter.empty:
             raise TypeError(f"{who}: {optimizer.__name__} has no usual learning rate. Give one, such as lr=0.1.")
+        check_trains(who, model)
         optimizer = optimizer(model.parameters(), **({} if lr is None else {"lr": lr}))
         lr = None
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"{who}: optimizer is {describe(optimizer)}; {_REMEDY}")
+    moved = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    own = [id(p) for p in model.parameters()]
+    if own and moved.isdisjoint(own):
+        warn(
+            f"{who}: the {optimizer.who} holds none of the model's parameters, so the model stays as it is. Make it "
+            "of this model, after the model was made: model.parameters()."
+        )
     if lr is not None:
         warn(f"{who}: lr={lr} is ignored, since the {optimizer.who} that was given has its own.")
     return optimizer
@@ -191,30 +203,46 @@ def schedule_of(who: str, schedule: Any, optimizer: Optimizer, steps: int | None
             "Pass a schedule that is made, such as optim.CosineLR(optimizer, steps)."
         )
     else:
-        made = schedule(optimizer, steps)
+        made = called(who, "schedule is called with (optimizer, steps)", schedule, optimizer, steps)
     if not isinstance(made, Schedule):
         raise TypeError(f"{who}: schedule returned {describe(made)}; it must return a schedule of tg.optim.")
     return made
 
 
-def usual_loss(who: str, outputs: Any, targets: Any) -> Callable[..., Any]:
+def no_loss(*given: Any) -> float:
+    """Stand for a loss where none is known and none is needed."""
+    return 0.0
+
+
+def usual_loss(who: str, outputs: Any, targets: Any, *, needed: bool = True) -> Callable[..., Any]:
     """Return the loss for outputs and targets where only one comes into question: that of classes.
+
+    For others it is `no_loss`, unless one is needed.
 
     Raises
     ------
-    TypeError : the targets are no classes; the message says which loss may be meant.
+    TypeError : a loss is needed, and the targets are not classes; the message says which loss may be meant.
     """
-    shape, wanted = np.shape(outputs), np.shape(targets) if hasattr(targets, "dtype") else None
-    if wanted is not None and targets.dtype.kind in "iu" and len(shape) > 1 and shape[-1] > 1:
+    if _are_classes(np.shape(outputs), targets):
         return ops.softmax_cross_entropy  # which says so if the shapes do not fit
-    if wanted is not None and targets.dtype.kind == "f" and wanted == shape and len(shape) > 1 and shape[-1] > 1:
-        rows = np.asarray(targets)
-        if (rows >= 0).all() and np.allclose(rows.sum(axis=-1), 1, atol=1e-4):  # of probabilities, as of mixup
-            return ops.softmax_cross_entropy
+    if not needed:
+        return no_loss
+    shape, wanted = np.shape(outputs), np.shape(targets) if hasattr(targets, "dtype") else None
     if targets is None:
         raise TypeError(f"{who}: the data have no targets, so the loss must be given: loss=function of the outputs.")
     hint = 'loss="bce" for yes and no, ' if wanted is not None and targets.dtype.kind in "biu" else ""
+    more = " Class indices are whole numbers: astype(np.int64)." if wanted == shape[:-1] and shape[-1:] != (1,) else ""
     raise TypeError(
         f"{who}: outputs of shape {shape} and targets {describe(targets)} are not classes, so the loss must be given: "
-        f'{hint}loss="mse" or "mae" for numbers and images, or a function of (outputs, targets).'
+        f'{hint}loss="mse" or "mae" for numbers and images, or a function of (outputs, targets).{more}'
     )
+
+
+def _are_classes(shape: tuple[int, ...], targets: Any) -> bool:
+    """Whether targets are classes for outputs of this shape: whole numbers, or rows of probabilities, as of mixup."""
+    if not hasattr(targets, "dtype") or len(shape) < 2 or shape[-1] < 2:
+        return False
+    if targets.dtype.kind != "f" or np.shape(targets) != shape:
+        return bool(targets.dtype.kind in "iu")
+    rows = np.asarray(targets)
+    return bool((rows >= 0).all() and np.allclose(rows.sum(axis=-1), 1, atol=1e-4))

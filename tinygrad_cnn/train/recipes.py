@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import data as sets
+from .. import models
 from ..core.errors import nearest
+from .evaluation import predict
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,27 @@ def load(name: str, data_dir: Path | None) -> tuple[Any, Any]:
             raise RecipeError("--data-dir: the digits are inside the package; the option is for mnist and others.")
         return getattr(sets, name)()
     return getattr(sets, name)(data_dir=data_dir)
+
+
+def check_model(name: str, data_set: str, samples: Any) -> None:
+    """Check that a network by name answers what a data set asks, before anything is written.
+
+    Raises
+    ------
+    RecipeError : the network cannot take these images, or gives outputs that do not belong to such targets.
+    """
+    known(name, models.names, "model")
+    images, targets = samples.batch([0])
+    remedy = f"Use --model {RECIPES[data_set].model}, or leave --model out."
+    try:
+        network = models.build(name, samples.image_shape, len(samples.classes), rng=0)
+        shape = predict(network, images).shape
+    except ValueError as error:
+        raise RecipeError(f"--model {name} does not fit {data_set}: {error} {remedy}") from error
+    if shape[:-1] != targets.shape:
+        raise RecipeError(
+            f"--model {name} gives outputs {shape} for one image, but {data_set} has targets {targets.shape}. {remedy}"
+        )
 
 
 def known(name: str, names: Sequence[str] | dict[str, Any], what: str) -> None:

@@ -19,14 +19,21 @@ from .structure import arrays
 Data: TypeAlias = Samples | DataLoader | Iterable[Any] | Callable[[], Iterable[Any]]
 
 
-def batches_of(who: str, data: Any, batch_size: Whole, *, shuffle: bool = False, seed: Whole | None = None) -> Any:
+def batches_of(
+    who: str, data: Any, batch_size: Whole, *, shuffle: bool = False, seed: Whole | None = None, epochs: int = 1,
+    name: str = "data",
+) -> Any:  # fmt: skip
     """Return what gives the batches of any data, as `fit` documents them: a DataLoader or `data.Batches`.
+
+    `epochs` is how often they are needed, `name` the argument's.
 
     Raises
     ------
     TypeError : `data` is nothing that gives batches.
+    ValueError : it gives them once, but they are needed in several epochs.
     """
     if isinstance(data, (DataLoader, Batches)):
+        _check_repeats(who, data, epochs)
         return data
     if isinstance(data, (np.ndarray, Tensor, tuple, Mapping)):
         inputs, targets = inputs_and_targets(arrays(data))
@@ -35,13 +42,15 @@ def batches_of(who: str, data: Any, batch_size: Whole, *, shuffle: bool = False,
         return DataLoader(data, batch_size=batch_size, shuffle=shuffle, seed=seed)
     if isinstance(data, (str, bytes, type)) or not (hasattr(data, "__iter__") or callable(data)):
         raise TypeError(
-            f"{who}: data is {describe(data)}; it must be a data set, a DataLoader, arrays (x, y), or batches: "
+            f"{who}: {name} is {describe(data)}; it must be a data set, a DataLoader, arrays (x, y), or batches: "
             "a list, an iterable, or a function that returns one."
         )
-    return Batches(data)
+    batches = Batches(data)
+    _check_repeats(who, batches, epochs)
+    return batches
 
 
-def check_repeats(who: str, source: Any, epochs: int) -> None:
+def _check_repeats(who: str, source: Any, epochs: int) -> None:
     """Refuse what gives its batches once where they are needed in several epochs."""
     if epochs > 1 and isinstance(source, Batches) and source.length is None and hasattr(source.source, "__next__"):
         raise ValueError(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..autodiff.means import with_divisor
-from ..core.errors import describe
+from ..core import Tensor
+from ..core.errors import GraphError, describe
 from ..data.batches import inputs_and_targets, length
 from ..optim import ReduceLROnPlateau
 from ..optim.clip import scale_grad
+from .given import called, number_of
 from .names import usual_loss
 from .structure import call
 from .training import Training
@@ -35,6 +38,8 @@ class Step:
             outputs, loss, value, weight = forward("fit", t.model, self, inputs, targets, examples)
             if not math.isfinite(value):
                 raise self._not_finite(value)
+            if not getattr(loss, "requires_grad", False):
+                raise no_gradient(loss)
             if not self.pending:
                 t.optimizer.zero_grad()
             (loss if t.accumulate == 1 else loss * weight).backward()
@@ -87,24 +92,33 @@ def examples_in(inputs: Any, targets: Any) -> int:
 
 
 def forward(
-    who: str, model: Callable[..., Any], holder: Any, inputs: Any, targets: Any, examples: int
+    who: str, model: Callable[..., Any], holder: Any, inputs: Any, targets: Any, examples: int, *, needed: bool = True
 ) -> tuple[Any, Any, float, float]:
     """Return a model's outputs for a batch, the loss, its value, and what the loss divided by.
 
-    `holder.loss` is the loss; where it is None, the usual one for these targets takes its place.
+    `holder.loss` is the loss; where it is None, the usual one for these targets takes its place; where there is none
+    and none is `needed`, that is `no_loss`.
     """
-    outputs = model(inputs) if type(inputs) is np.ndarray else call(model, inputs)
+    outputs = call(who, model, inputs)
     if holder.loss is None:
-        holder.loss = usual_loss(who, outputs, targets)
-    if targets is None:
-        loss, weight = with_divisor(holder.loss, outputs, otherwise=examples)
-    else:
-        loss, weight = with_divisor(holder.loss, outputs, targets, otherwise=examples)
-    try:
-        value = float(loss)
-    except (TypeError, ValueError):
-        raise TypeError(f"{who}: the loss returned {describe(loss)}; it must be one number, such as a mean.") from None
-    return outputs, loss, value, weight
+        holder.loss = usual_loss(who, outputs, targets, needed=needed)
+    given = (outputs,) if targets is None else (outputs, targets)
+    form = f"the loss is called with ({'outputs' if targets is None else 'outputs, targets'})"
+    loss, weight = with_divisor(partial(called, who, form, holder.loss), *given, otherwise=examples)
+    return outputs, loss, number_of(f"{who}: the loss", loss), weight
+
+
+def no_gradient(loss: Any) -> Exception:
+    """Say of a loss why it cannot be trained with."""
+    if not isinstance(loss, Tensor):
+        return TypeError(
+            f"fit: the loss returned {describe(loss)}, a plain number, which has no gradient. Compute it from the "
+            "outputs with functions of tg, without float(), .item(), .data and NumPy."
+        )
+    return GraphError(
+        "fit: the loss has no gradient: it does not depend on any parameter that is trained. Are all of them frozen "
+        "(model.unfreeze()), or does the model compute with .data or under no_grad?"
+    )
 
 
 def too_large(error: MemoryError, examples: int) -> MemoryError:

@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor, plain
+from .given import called
 
 
-def call(model: Callable[..., Any], inputs: Any) -> Any:
+def call(who: str, model: Callable[..., Any], inputs: Any) -> Any:
     """Call a model: with several inputs if they are a tuple, by name if they are a dict."""
     if isinstance(inputs, tuple):
-        return model(*inputs)
+        return called(who, f"the inputs are a tuple, so the model is called with {len(inputs)} of them", model, *inputs)
     if isinstance(inputs, Mapping):
-        return model(**inputs)
-    return model(inputs)
+        names = ", ".join(map(str, inputs))
+        return called(who, f"the inputs are a dict, so the model is called with {names} by name", model, **inputs)
+    return called(who, "the model is called with one input (a tuple would be several)", model, inputs)
 
 
 def arrays(part: Any) -> Any:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...autodiff.calls import named
+from ...autodiff.kinds import Rng
 from ...autodiff.numbers import number, whole
 from ...core.errors import nearest
+from ...ops.random import generator
 from ..batch_checks import apply_transform
 from ..dataset import located
 from .moves import Move
@@ -46,7 +48,8 @@ class Compose(Described):
         return any(getattr(t, "changes_labels", False) for t in self.transforms)
 
     def __call__(self, x: np.ndarray, *y_and_rng: Any) -> Any:
-        *labels, rng = y_and_rng
+        *labels, rng = y_and_rng or (None,)
+        rng = generator(rng, "Compose")
         y = labels[0] if labels else None
         if self.changes_labels and not labels:
             raise TypeError("Compose: one of its transforms changes labels, so call it as t(x, y, rng).")
@@ -95,7 +98,8 @@ class Joint(Described):
         self.fill = whole("Joint", "fill", fill, None)
         self.min_visible = number("Joint", "min_visible", min_visible, 0, 1)
 
-    def __call__(self, x: np.ndarray, y: Any, rng: Generator) -> tuple[np.ndarray, Any]:
+    def __call__(self, x: np.ndarray, y: Any, rng: Rng = None) -> tuple[np.ndarray, Any]:
+        rng = self.ready(x, rng)
         for t in self.transforms:
             if not hasattr(t, "draw"):
                 x, _ = apply_transform(t, x, None, rng)

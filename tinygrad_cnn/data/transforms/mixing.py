@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ...autodiff.calls import named
+from ...autodiff.kinds import Rng
 from ...autodiff.numbers import number, whole
 from .settings import Described
-
-if TYPE_CHECKING:
-    from numpy.random import Generator
 
 
 @named
@@ -37,10 +35,10 @@ class Mixup(Described):
         self.alpha = number("Mixup", "alpha", alpha, 1e-3, 1e3)
         self.classes = None if classes is None else whole("Mixup", "classes", classes)
 
-    def __call__(self, x: np.ndarray, y: np.ndarray, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
-        rows = _mixable(y, self.classes)
-        other = rng.permutation(len(x))
-        share = rng.beta(self.alpha, self.alpha, len(x)).astype(np.float32)
+    def __call__(self, x: np.ndarray, y: np.ndarray, rng: Rng = None) -> tuple[np.ndarray, np.ndarray]:
+        rows, draw = _mixable(y, self.classes), self.ready(x, rng, axes=1)
+        other = draw.permutation(len(x))
+        share = draw.beta(self.alpha, self.alpha, len(x)).astype(np.float32)
         t, s = (share.reshape(-1, *(1,) * (array.ndim - 1)) for array in (x, rows))
         mixed = np.ascontiguousarray(x) * t + x[other] * (1 - t)
         return mixed, rows * s + rows[other] * (1 - s)

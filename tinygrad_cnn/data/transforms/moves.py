@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...autodiff.kinds import Rng
 from .settings import Described
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ class Geometric(Described):
         """Draw for a batch of images (B,H,W,C)."""
         raise NotImplementedError
 
-    def __call__(self, x: np.ndarray, rng: Generator) -> np.ndarray:
-        return self.draw(x.shape, rng).image(x)
+    def __call__(self, x: np.ndarray, rng: Rng = None) -> np.ndarray:
+        return self.draw(x.shape, self.ready(x, rng)).image(x)
 
 
 def scale_of(x: np.ndarray, height: int) -> int:

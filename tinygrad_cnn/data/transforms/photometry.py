@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...autodiff.calls import named
+from ...autodiff.kinds import Rng
 from ...autodiff.numbers import number
 from .settings import Described, pair
-
-if TYPE_CHECKING:
-    from numpy.random import Generator
 
 
 @named
@@ -34,7 +31,7 @@ class Normalize(Described):
         if not (self.std > 0).all():
             raise ValueError(f"Normalize: std must be above 0, got {self.std}.")
 
-    def __call__(self, x: np.ndarray, rng: Generator) -> np.ndarray:
+    def __call__(self, x: np.ndarray, rng: Rng = None) -> np.ndarray:
         for name, value in (("mean", self.mean), ("std", self.std)):
             if value.ndim and value.shape != x.shape[-1:]:
                 raise ValueError(f"Normalize: {name} has {len(value)} channels, the images {x.shape} {x.shape[-1]}.")
@@ -48,10 +45,10 @@ class Cutout(Described):
     def __init__(self, size: int | tuple[int, int]) -> None:
         self.size = pair("Cutout", "size", size, 1)
 
-    def __call__(self, x: np.ndarray, rng: Generator) -> np.ndarray:
-        hit: Any = True
+    def __call__(self, x: np.ndarray, rng: Rng = None) -> np.ndarray:
+        draw, hit = self.ready(x, rng), np.ones((1, 1), bool)
         for axis in (0, 1):
-            first = rng.integers(x.shape[axis + 1], size=(len(x), 1)) - self.size[axis] // 2
+            first = draw.integers(x.shape[axis + 1], size=(len(x), 1)) - self.size[axis] // 2
             place = np.arange(x.shape[axis + 1])
             inside = (place >= first) & (place < first + self.size[axis])
             hit = hit & (inside[:, :, None] if axis == 0 else inside[:, None, :])
@@ -71,9 +68,11 @@ class ColorJitter(Described):
         self.contrast = number("ColorJitter", "contrast", contrast, 0, 1)
         self.saturation = number("ColorJitter", "saturation", saturation, 0, 1)
 
-    def __call__(self, x: np.ndarray, rng: Generator) -> np.ndarray:
+    def __call__(self, x: np.ndarray, rng: Rng = None) -> np.ndarray:
+        draw = self.ready(x, rng, axes=4)
+
         def factor(v: float) -> np.ndarray:
-            return rng.uniform(1 - v, 1 + v, (len(x), 1, 1, 1)).astype(x.dtype)
+            return draw.uniform(1 - v, 1 + v, (len(x), 1, 1, 1)).astype(x.dtype)
 
         x = np.ascontiguousarray(x)  # means are rounded by the order of memory
         if self.brightness:
