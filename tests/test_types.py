@@ -229,6 +229,7 @@ def test_type_checkers_find_the_types_and_the_mistakes_of_a_user(tmp_path):
     assert not said
 
 
+@pytest.mark.level("thorough")
 def test_editors_show_the_signature_and_the_docstring_of_an_op_and_the_methods_of_its_result():
     project = jedi.Project(str(PACKAGE.parent))
     start = "import tinygrad_cnn as tg\nx = tg.Tensor([1.0])\n"
@@ -273,6 +274,7 @@ def test_stubs_are_up_to_date():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.level("thorough")
 def test_a_stub_that_is_out_of_date_is_noticed(tmp_path):
     (tmp_path / "docs").mkdir()
     script = tmp_path / "docs" / "make_stubs.py"

@@ -45,6 +45,7 @@ trees = st.recursive(
 )
 
 
+@pytest.mark.level("thorough")
 @given(tree=st.dictionaries(st.text(max_size=5).filter(lambda s: s != "__metadata__"), trees, max_size=4))
 def test_any_tree_comes_back(tmp_path_factory, tree):
     path = tmp_path_factory.mktemp("any") / "a"

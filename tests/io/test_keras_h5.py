@@ -239,6 +239,7 @@ def test_damage_is_refused_or_ends_a_process_that_is_not_ours(tmp_path):
     assert ends.count(0) > 5 and ends.count(1 << 8) > 50
 
 
+@pytest.mark.level("thorough")
 def test_truncation_anywhere_is_refused(tmp_path):
     whole = keras3(tmp_path / "3.h5").read_bytes()
     path = tmp_path / "a.h5"

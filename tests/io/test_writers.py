@@ -28,7 +28,6 @@ LIBRARIES = {"tensorboardX", "shelve", "dbm", "sqlite3"}  # what writes files of
 ALLOWED = {
     "plan.save(...)": "takes from the arrays of an op what its rules need; writes no file",
     "save(...)": "`tg.save`, which writes by `atomic_write`",
-    "self.save(...)": "`Checkpoint.save`, which writes by `Run.save`",
     "self.run.save(...)": "`Run.save`, which writes by `atomic_write`",
     "import tensorboardX": "no option makes it refuse links; `train/tensorboard.py` gives its files names that nobody "
                            "can guess, and `Run.folder` refuses a folder that is a link",

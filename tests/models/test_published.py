@@ -229,6 +229,7 @@ def test_vgg16_computes_no_further_than_asked(hed_file):
         net(x, layers=["conv4_4"])
 
 
+@pytest.mark.level("thorough")
 def test_average_pooling_takes_the_place_of_max(hed_file):
     path, _ = hed_file
     x = draw(np.random.default_rng(5), 1, 19, 17, 3) * 50

@@ -12,7 +12,7 @@ INF, NAN = np.inf, np.nan
 NONE = {
     "concatenate": {"axis"}, "softmax": {"axis"}, "log_softmax": {"axis"}, "normalize": {"axis"}, "getitem": {"key"},
     "put": {"key"}, "setitem": {"key"}, "reshape": {"shape"}, "one_hot_rows": {"dtype"}, "einsum": {"subscripts"},
-    "argsort": {"axis"}, "sort": {"axis"},
+    "argsort": {"axis"}, "sort": {"axis"}, "dropout": {"shared"},
 }  # fmt: skip
 OPS = [name for name, op in tg.registry.items() if op.fn.__module__.startswith("tinygrad_cnn.")]
 

@@ -9,7 +9,7 @@ from tinygrad_cnn.testing import gradcheck
 RNG = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("mode", ["bilinear", pytest.param("bicubic", marks=pytest.mark.level("thorough"))])
 @pytest.mark.parametrize("border", ["zeros", "border", "reflection"])
 def test_gradients_of_images_and_places(mode, border):
     x, grid = RNG.standard_normal((1, 3, 4, 2)), RNG.uniform(-1.4, 1.4, (1, 2, 3, 2))

@@ -179,6 +179,7 @@ def test_if_nothing_can_be_judged_the_check_says_so():
         gradcheck(tg.sqrt, np.zeros(3))
 
 
+@pytest.mark.level("thorough")
 def test_a_million_units_and_a_network_of_many_raise_no_false_alarm():
     assert not gradcheck(tg.relu, np.random.default_rng(0).standard_normal(10**6)).not_judged
     net = tg.nn.Sequential(

@@ -45,6 +45,7 @@ def run(pytester, monkeypatch):
     return run
 
 
+@pytest.mark.level("thorough")
 def test_each_op_of_the_module_is_a_test(pytester, run):
     pytester.makepyfile(my_ops=OPS.replace("FACTOR", "3.0"))
     result = run("--tg-ops", "my_ops", "-v")
@@ -88,6 +89,7 @@ def test_modules_that_cannot_be_checked(run, name, words):
     result.stderr.fnmatch_lines([f"*--tg-ops {name}: {words}*"])
 
 
+@pytest.mark.level("thorough")
 def test_fixture_gradcheck(pytester, run):
     pytester.makepyfile(
         """

@@ -63,7 +63,7 @@ def snapshot(tmp_path):
 # -- the life of a reference ----------------------------------------------------------------------------------
 
 
-@pytest.mark.level("default")
+@pytest.mark.level("thorough")
 def test_first_run_fails_update_writes_second_run_passes(pytester, run):
     result = run(ONE.format(""))
     result.assert_outcomes(failed=1)
@@ -98,7 +98,7 @@ def test_a_changed_value_fails_with_a_table(pytester, run):
     run(ONE.format("scale=1.01")).assert_outcomes(passed=1)
 
 
-@pytest.mark.level("default")
+@pytest.mark.level("thorough")
 def test_a_changed_parameter_of_an_op_fails_in_words_and_leaves_a_page_with_both(pytester, run):
     run(ONE.format(""), "--update-snapshots")
     result = run(ONE.format("padding=0"), "--basetemp", str(pytester.path / "temporary"))

@@ -17,7 +17,9 @@ from ..server import Refused
 
 MAPS, TILE, BUDGET = 64, 32, 400_000  # feature maps of a layer, pixels along their sides, numbers in an answer
 PASSING = nn.Dropout, nn.Flatten, nn.Identity  # layers that change no value when a network is asked
-ELEMENTWISE = nn.activation.__name__, nn.normalization.__name__  # where layers are that work on each value by itself
+ELEMENTWISE = tuple(  # the files of layers that work on each value by itself
+    part.__name__ for part in (nn.activation, nn.activation_forms, nn.normalization, nn.running_norms)
+)
 TITLES = {
     "Conv2d": "convolution", "DepthwiseConv2d": "depthwise convolution", "MaxPool2d": "max pooling",
     "AvgPool2d": "average pooling", "GlobalAvgPool2d": "global average", "Linear": "dense", "BatchNorm2d": "batch norm",
