@@ -13,7 +13,7 @@ THEIRS = {  # our names of arguments that PyTorch names otherwise
     "normalized_shape"), "groups": ("groups", "num_groups"), "rate": "p", "axis": "dim", "slope": ("negative_slope",
     "init", "weight"), "x": ("input", "tensor"), "w": "weight", "b": "bias", "gamma": "weight", "beta": "bias",
     "width": "pad", "sections": "split_size_or_sections", "start": "start_dim", "logits": "input",
-    "log_probabilities": "input", "labels": "target",
+    "log_probabilities": "input", "labels": "target", "affine": "elementwise_affine",
 }  # fmt: skip
 FUNCTIONS = {  # the other has no signature to read
     "softmax_cross_entropy": "cross_entropy", "max_pool2d": "max_pool2d_with_indices",

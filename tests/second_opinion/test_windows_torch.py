@@ -7,7 +7,7 @@ import tinygrad_cnn as tg
 from tinygrad_cnn import nn
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed here; .ci/run installs it")
-from beside import agree, filters, same  # noqa: E402  (needs torch)
+from .beside import agree, filters, same  # noqa: E402  (needs torch)
 
 F = torch.nn.functional
 RNG = np.random.default_rng(0)

@@ -25,7 +25,7 @@ NONE = ' Give the losses one by one, as loss functions do with reduction="none".
 
 @named
 def per_sample_grad(loss_fn: Loss, model: Module, x: Any, y: Any) -> dict[str, np.ndarray]:
-    """The gradient of each sample's loss in every parameter that is trained: name -> (N, *parameter.shape).
+    """The gradient of each sample's loss in every parameter that is trained: name -> ``(N, *parameter.shape)``.
 
     As a loop would give it, ``loss_fn(model(x[n:n+1]), y[n:n+1]).backward()`` for each n, from one forward pass and two
     walks back, in which the samples are kept apart.  The gradients take N times the memory of the parameters.
