@@ -54,9 +54,14 @@ def called(who: str, what: str, fn: Callable[..., Any], *args: Any, **named: Any
     try:
         return fn(*args, **named)
     except TypeError as error:
-        if takes := refusal(fn, args, named):
-            raise TypeError(f"{who}: {what}, but {takes}.") from error
+        refuse(who, what, fn, args, named, error)
         raise
+
+
+def refuse(who: str, what: str, fn: Any, args: tuple[Any, ...], named: Mapping[str, Any], error: TypeError) -> None:
+    """Say what a function takes, if it ended in an error because it does not take these arguments."""
+    if takes := refusal(fn, args, named):
+        raise TypeError(f"{who}: {what}, but {takes}.") from error
 
 
 def refusal(fn: Callable[..., Any], args: tuple[Any, ...], named: Mapping[str, Any] | None = None) -> str:

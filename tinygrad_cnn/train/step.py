@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,9 @@ from ..core.errors import GraphError, describe
 from ..data.batches import inputs_and_targets, length
 from ..optim import ReduceLROnPlateau
 from ..optim.clip import scale_grad
-from .given import called, number_of
+from .given import number_of, refuse
 from .names import usual_loss
-from .structure import call
+from .structure import ONE_INPUT, call
 from .training import Training
 
 
@@ -99,13 +98,25 @@ def forward(
     `holder.loss` is the loss; where it is None, the usual one for these targets takes its place; where there is none
     and none is `needed`, that is `no_loss`.
     """
-    outputs = call(who, model, inputs)
+    if type(inputs) is np.ndarray:  # the usual case, without detours
+        try:
+            outputs = model(inputs)
+        except TypeError as error:
+            refuse(who, ONE_INPUT, model, (inputs,), {}, error)
+            raise
+    else:
+        outputs = call(who, model, inputs)
     if holder.loss is None:
         holder.loss = usual_loss(who, outputs, targets, needed=needed)
     given = (outputs,) if targets is None else (outputs, targets)
-    form = f"the loss is called with ({'outputs' if targets is None else 'outputs, targets'})"
-    loss, weight = with_divisor(partial(called, who, form, holder.loss), *given, otherwise=examples)
-    return outputs, loss, number_of(f"{who}: the loss", loss), weight
+    try:
+        loss, weight = with_divisor(holder.loss, *given, otherwise=examples)
+    except TypeError as error:
+        form = "outputs" if targets is None else "outputs, targets"
+        refuse(who, f"the loss is called with ({form})", holder.loss, given, {}, error)
+        raise
+    value = loss.item() if type(loss) is Tensor and loss.shape == () else number_of(f"{who}: the loss", loss)
+    return outputs, loss, value, weight
 
 
 def no_gradient(loss: Any) -> Exception:

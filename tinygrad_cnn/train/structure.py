@@ -10,6 +10,8 @@ import numpy as np
 from ..core.tensor import Tensor, plain
 from .given import called
 
+ONE_INPUT = "the model is called with one input (a tuple would be several)"
+
 
 def call(who: str, model: Callable[..., Any], inputs: Any) -> Any:
     """Call a model: with several inputs if they are a tuple, by name if they are a dict."""
@@ -18,7 +20,7 @@ def call(who: str, model: Callable[..., Any], inputs: Any) -> Any:
     if isinstance(inputs, Mapping):
         names = ", ".join(map(str, inputs))
         return called(who, f"the inputs are a dict, so the model is called with {names} by name", model, **inputs)
-    return called(who, "the model is called with one input (a tuple would be several)", model, inputs)
+    return called(who, ONE_INPUT, model, inputs)
 
 
 def arrays(part: Any) -> Any:
