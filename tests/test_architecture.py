@@ -438,3 +438,11 @@ if __name__ == "__main__":  # prints the list of layers
     for name in CORE:
         print(f"    {name:10} {code_lines(PACKAGE / 'core' / f'{name}.py'):4} lines of code")
     print(f"of one op and one backward {path_lines()} lines of code")
+
+
+def test_warnings_name_the_line_of_the_user():
+    """A count of frames is wrong behind decorators; kernels, which know nothing of call sites, warn when imported."""
+    elsewhere = {"autodiff/outside.py", "kernels/__init__.py", "kernels/native/__init__.py"}
+    files = {path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")}
+    found = {name for name, text in files.items() if "warnings.warn(" in text or "warnings.warn_explicit(" in text}
+    assert found <= elsewhere, "warn by autodiff.outside: warn or deprecated"

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from . import graphs, plots
+from .autodiff.outside import deprecated
 
 
 def __getattr__(name: str) -> Any:
     for package in (graphs, plots):
         if not name.startswith("_") and hasattr(package, name):
             new = f"tg.{package.__name__.rpartition('.')[2]}.{name}"
-            warnings.warn(
-                f"tg.viz.{name} is deprecated and will be removed in the next release. Use {new}.",
-                DeprecationWarning,
-                stacklevel=2,
-            )
+            deprecated(f"tg.viz.{name}", new)
             return getattr(package, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}.")
 

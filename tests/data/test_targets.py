@@ -180,7 +180,7 @@ def test_bad_arrays_are_named(inputs, targets, error, words):
 
 
 def test_the_former_names_warn():
-    with pytest.warns(DeprecationWarning, match=r"images= is now called inputs=") as caught:
+    with pytest.warns(DeprecationWarning, match=r"images= is deprecated .* Use inputs=") as caught:
         made = ArrayDataset(images=X, targets=np.arange(N))
     assert caught[0].filename == __file__
     assert len(made) == N

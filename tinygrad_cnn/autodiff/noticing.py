@@ -5,13 +5,13 @@ The first layer with weights notices, so that a model that converts its input by
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from ..core.modes import Modes, current
-from ..core.site import Site, here, line_of
+from ..core.site import Site, here
+from .outside import warn
 
 _OUTSIDE = Modes().below  # of code that no module runs
 _BRIGHT = 128  # bytes that reach this are pixels, and not classes or counts
@@ -46,5 +46,4 @@ def _warn(kind: str, op: Any, words: str) -> None:
         return
     _warned.add((kind, site))
     path = current().path
-    name, _, line = line_of(site).rpartition(":")
-    warnings.warn_explicit(f"{op.name}{f' ({path})' if path else ''} {words}", UserWarning, name, int(line))
+    warn(f"{op.name}{f' ({path})' if path else ''} {words}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..autodiff.calls import named
+from ..autodiff.outside import deprecated
 from .array_checks import check_inputs, check_targets
 from .batches import converted, is_pixels, length, mapped
 from .dataset import Dataset, check_indices
@@ -158,5 +158,5 @@ def _renamed(name: str, value: Any, old: str, given: Any) -> Any:
         return value
     if value is not None:
         raise TypeError(f"ArrayDataset: {old}= is the former name of {name}=; give one of them.")
-    warnings.warn(f"ArrayDataset: {old}= is now called {name}=.", DeprecationWarning, stacklevel=4)
+    deprecated(f"ArrayDataset: {old}=", f"{name}=")
     return given

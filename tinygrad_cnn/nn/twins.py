@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
-from ..core.site import here, line_of
+from ..autodiff.outside import warn
 from .module import Module
 from .parameter import Parameter
 
 FIRST = 16  # numbers that are compared before whole arrays are
-_shown: dict[Any, Any] = {}  # where Python notes which warnings it has shown
 
 
 def warn_of_twins(owner: Module, layers: Sequence[tuple[str, Module]]) -> None:
@@ -26,15 +23,10 @@ def warn_of_twins(owner: Module, layers: Sequence[tuple[str, Module]]) -> None:
     if pair is None:
         return
     (a, _), (b, array) = pair
-    file, _, line = line_of(here()).rpartition(":")
-    warnings.warn_explicit(
+    warn(
         f"{type(owner).__name__}: {a} and {b} have the same random values, shape {array.shape}, so the two layers "
         "start as copies of one another. Was one int given as rng to both? Use one generator for all layers, "
-        "rng = np.random.default_rng(0), or tg.manual_seed(0) and no rng.",
-        UserWarning,
-        file,
-        int(line),
-        registry=_shown,
+        "rng = np.random.default_rng(0), or tg.manual_seed(0) and no rng."
     )
 
 

@@ -8,13 +8,13 @@ have no memory, so nothing drifts, and the state to save is a count.
 from __future__ import annotations
 
 import math
-import warnings
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from ..autodiff.kinds import Number, Whole
 from ..autodiff.numbers import number, whole
+from ..autodiff.outside import deprecated
 from ..core.errors import describe
 from .optimizer import Optimizer
 from .schedule import Schedule, rising
@@ -178,11 +178,7 @@ class CosineLR(Schedule):
         self.eta_min = number("CosineLR", "eta_min", eta_min, 0)
         self.stretch = whole("CosineLR", "stretch", stretch) if restarts else None
         if restarts:
-            warnings.warn(
-                f"CosineLR: restarts=True is now optim.CosineRestarts(optimizer, {steps}, stretch={stretch}).",
-                DeprecationWarning,
-                stacklevel=2,
-            )
+            deprecated("CosineLR: restarts=True", f"optim.CosineRestarts(optimizer, {steps}, {stretch})")
         super().__init__(optimizer)
 
     def rate(self, base: float, t: int) -> float:

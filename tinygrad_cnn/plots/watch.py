@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from ..autodiff.calls import named
 from ..autodiff.numbers import whole
+from ..autodiff.outside import deprecated
 from ..core.errors import describe, nearest
 from ..insight.stats import stats
 from . import figures
@@ -81,10 +81,7 @@ class Watch:
         if not isinstance(row, Mapping) or "epoch" not in row:
             raise TypeError(f"Watch: is called with a row that has an 'epoch', got {describe(row)}. "
                             "In a loop of your own call watch.record(epoch).")  # fmt: skip
-        warnings.warn(
-            "Watch: calling it with a row is deprecated and will be removed in the next release. Use "
-            "fit(callbacks=[watch]), or watch.record(epoch).", DeprecationWarning, stacklevel=2,
-        )  # fmt: skip
+        deprecated("Watch: calling it with a row", "fit(callbacks=[watch]), or watch.record(epoch)")
         self.record(int(row["epoch"]))
 
     def record(self, epoch: int) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
+from ..autodiff.outside import deprecated
 from ..optim import EMA
 from .callbacks import METHODS, Callback
 from .shipped import AverageWeights, EarlyStop
@@ -22,7 +22,7 @@ def former(**renamed: str) -> Callable[[F], F]:
         @wraps(fn)
         def call(*args: Any, **given: Any) -> Any:
             for old in renamed.keys() & given.keys():
-                _warn(fn.__name__, f"{old}=", f"{renamed[old]}=")
+                deprecated(f"{fn.__name__}: {old}=", f"{renamed[old]}=")
                 given[renamed[old]] = given.pop(old)
             return fn(*args, **given)
 
@@ -40,7 +40,7 @@ def former_callbacks(fn: F) -> F:
             first = []
             for name, (make, form) in MADE.items():
                 if (value := given.pop(name, None)) is not None:
-                    _warn(fn.__name__, f"{name}=", form)
+                    deprecated(f"{fn.__name__}: {name}=", form)
                     first.append(make(value))
             given["callbacks"] = [*first, *given.get("callbacks", ())]
         return fn(*args, **given)
@@ -88,11 +88,3 @@ MADE: dict[str, tuple[Callable[[Any], Any], str]] = {
     "on_step": (OnStep, "callbacks=[an object with a method on_step(training)]"),
     "on_epoch": (_on_epoch, "callbacks=[f], where f is a function of a tg.train.Training"),
 }
-
-
-def _warn(who: str, old: str, new: str) -> None:
-    warnings.warn(
-        f"{who}: {old} is deprecated and will be removed in the next release. Use {new}.",
-        DeprecationWarning,
-        stacklevel=3,
-    )

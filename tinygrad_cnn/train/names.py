@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from .. import ops, optim
+from ..autodiff.outside import warn
 from ..core.errors import describe, nearest
 from ..nn import Module
 from ..optim import LBFGS, Optimizer, Schedule
 from . import metrics as shipped
 from .given import called, check_trains
 from .metrics import Metric
-from .outside import warn
 
 SHORTER = {"bce": "binary_cross_entropy_with_logits", "cross_entropy": "softmax_cross_entropy", "mae": "l1_loss"}
 TAKEN = ("epoch", "step", "lr", "seconds", "loss", "share")  # columns of the history

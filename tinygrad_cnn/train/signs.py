@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
+from ..autodiff.outside import warn
 from ..core.tensor import Tensor
 from .callbacks import Callback
-from .outside import warn
 from .training import Training
 
 UPDATES = 4  # in which a parameter must have a gradient once: behind a factor 0 it has none in the first

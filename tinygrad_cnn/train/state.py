@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from ..autodiff.checkpointing import set_generators
+from ..autodiff.outside import warn
 from ..autodiff.randomness import set_rng_state
-from ..core.site import here, line_of
 
 ARRAY = "__array__"  # stands in the plain tree for an array that is stored beside it
 
@@ -85,14 +84,10 @@ def restore_frozen(model: Any, saved: dict[str, list[str]] | None) -> None:
     for path, parameter in model.named_parameters():
         parameter.requires_grad = path not in saved["parameters"]
     other = sorted({*now["parameters"]} ^ {*saved["parameters"]} or {*now["modules"]} ^ {*saved["modules"]})
-    file, _, line = line_of(here()).rpartition(":")
-    warnings.warn_explicit(
+    warn(
         f"fit: the model and the run's checkpoint differ in what is frozen ({', '.join(other[:3])}"
         f"{', ...' if len(other) > 3 else ''}). Training goes on as in the checkpoint. To change what is frozen, "
-        "start a new run, or do it in a callback.",
-        UserWarning,
-        file,
-        int(line),
+        "start a new run, or do it in a callback."
     )
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from ..autodiff.outside import deprecated
 from .callbacks import Callback
 from .training import Training
 
@@ -54,10 +54,7 @@ class TensorBoard(Callback):
 
     def __call__(self, row: Mapping[str, float]) -> None:
         """Write a row, as `write` does; the former way to call it."""
-        warnings.warn(
-            "TensorBoard: calling it with a row is deprecated and will be removed in the next release. Use "
-            "fit(callbacks=[board]), or board.write(row).", DeprecationWarning, stacklevel=2,
-        )  # fmt: skip
+        deprecated("TensorBoard: calling it with a row", "fit(callbacks=[board]), or board.write(row)")
         self.write(row)
 
     def on_epoch(self, training: Training) -> None:
