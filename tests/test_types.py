@@ -216,6 +216,7 @@ def short(kind):
     return re.sub(r"\b(?:\w+\.)+(?=\w)", "", kind)
 
 
+@pytest.mark.level("thorough")
 def test_type_checkers_find_the_types_and_the_mistakes_of_a_user(tmp_path):
     right = [f"reveal_type({line})" for line in RIGHT]
     start = START.count("\n") + 1

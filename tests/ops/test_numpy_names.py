@@ -257,7 +257,8 @@ def equal(found, expected, rtol=1e-12, atol=1e-13, whole=False):
     dtype = np.asarray(numbers(found)).dtype
     assert dtype == np.asarray(expected).dtype or (whole and dtype == np.float32)
     if whole and dtype == np.float32:
-        atol = max(atol, 1e-6 * max(1, np.max(np.abs(expected), initial=0)))
+        rounding = 16 * float(np.finfo(np.float32).eps)  # of the few sums and products that these examples make
+        atol = max(atol, rounding * max(1, np.max(np.abs(expected), initial=0)))
     np.testing.assert_allclose(numbers(found), expected, rtol=rtol, atol=atol)
 
 
@@ -277,6 +278,7 @@ def test_values_are_those_of_numpy(name, call):
 
 
 @pytest.mark.parametrize(("name", "call"), CALLS)
+@pytest.mark.level("thorough")
 def test_float32_gives_the_dtypes_of_numpy(name, call):
     func = numpy_names.of_numpy(name)
     if func is None:
@@ -287,7 +289,8 @@ def test_float32_gives_the_dtypes_of_numpy(name, call):
     equal(found, call(func, inputs), rtol=1e-4, atol=1e-4, whole=weak and any(np.isscalar(x) for x in call.args))
 
 
-@pytest.mark.parametrize("order", [1, pytest.param(2, marks=pytest.mark.level("thorough"))])
+@pytest.mark.level("thorough")
+@pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.parametrize(("name", "call"), CALLS)
 def test_gradients_are_those_of_differences(name, call, order):
     func = numpy_names.of_numpy(name)
@@ -522,6 +525,7 @@ NOT_WHOLE = {"reciprocal", "sinc", "put", "fill_diagonal"}
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize(("name", "call"), CALLS)
+@pytest.mark.level("thorough")
 def test_whole_numbers_are_as_in_numpy(name, call):
     func, inputs = numpy_names.of_numpy(name), [x * 10 for x in call.inputs()]
     if func is None or name in NOT_WHOLE or any(np.isnan(x).any() for x in inputs):

@@ -20,6 +20,7 @@ def of_numpy(value):
 
 
 @pytest.mark.parametrize("op, sample", SAMPLES)
+@pytest.mark.level("thorough")
 def test_settings_may_be_numbers_of_numpy(op, sample):
     case = Case(op, sample, 1)
     inputs = case.arrays(lambda a: a.astype(np.float32) if a.dtype.kind == "f" else a)

@@ -30,6 +30,7 @@ def run(case, k, scalar, dtype, create_graph=False):
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize(("op", "sample", "k"), SAMPLES)
+@pytest.mark.level("thorough")
 def test_a_numpy_scalar_is_what_the_python_number_is(op, sample, k):
     case = Case(op, sample, 1)
     for dtype in (np.float32, np.float64):
