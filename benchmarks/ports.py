@@ -100,7 +100,7 @@ def main() -> None:
     settings = parser.parse_args()
     for name in settings.names:
         if name not in porting.NAMES:
-            parser.error(f"there is no program {name}; there are {', '.join(porting.NAMES)}.")
+            parser.error(f"the program {name} is not known; known are {', '.join(porting.NAMES)}.")
     text = table(settings.names or porting.NAMES)
     if settings.into:
         before, _, rest = settings.into.read_text(encoding="utf-8").partition(BEGIN)

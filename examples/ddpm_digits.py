@@ -39,17 +39,17 @@ T = 100
 kept = np.cos(np.linspace(0, 0.99, T + 1, dtype=np.float32) * np.pi / 2) ** 2
 
 # %%
-# The network is a small U-Net: 8x8 pixels, then 4x4, and 8x8 again with what was seen on the way down.  It is told the
+# The network is a small U-Net: 8x8 pixels, then 4x4, and 8x8 again with what was seen on the way down.  It is given the
 # time and the digit that is wanted as rows of 64 numbers, which reach the channels of every block.
 
 
-class Block(nn.Module):  # pictures (N,H,W,c), told (N,64) -> (N,H,W,o)
+class Block(nn.Module):  # pictures (N,H,W,c), hint (N,64) -> (N,H,W,o)
     def __init__(self, c, o):
-        self.first, self.told = nn.Conv2d(c, o, 3, padding=1), nn.Linear(64, o)
+        self.first, self.hint = nn.Conv2d(c, o, 3, padding=1), nn.Linear(64, o)
         self.second, self.shortcut = nn.Conv2d(o, o, 3, padding=1), nn.Conv2d(c, o, 1)
 
-    def forward(self, x, told):
-        h = self.first(tg.relu(x)) + self.told(told)[:, None, None, :]
+    def forward(self, x, hint):
+        h = self.first(tg.relu(x)) + self.hint(hint)[:, None, None, :]
         return self.shortcut(x) + self.second(tg.relu(h))
 
 
@@ -60,10 +60,10 @@ class UNet(nn.Module):  # noisy pictures (N,8,8,1), times (N,), classes (N,) -> 
         self.down, self.middle, self.up = Block(32, 32), Block(32, 64), Block(96, 32)
 
     def forward(self, x, t, which):
-        told = tg.relu(self.times(t) + self.classes(which))
-        fine = self.down(self.start(x), told)
-        coarse = tg.resize(self.middle(tg.avg_pool2d(fine, 2), told), 8)
-        return self.end(tg.relu(self.up(tg.concatenate([fine, coarse], axis=3), told)))
+        hint = tg.relu(self.times(t) + self.classes(which))
+        fine = self.down(self.start(x), hint)
+        coarse = tg.resize(self.middle(tg.avg_pool2d(fine, 2), hint), 8)
+        return self.end(tg.relu(self.up(tg.concatenate([fine, coarse], axis=3), hint)))
 
 
 # %%

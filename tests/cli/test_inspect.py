@@ -91,7 +91,7 @@ def test_what_cannot_be_found_or_run_is_said_in_words(command):
         refused(command(name, "inspected_models:Greedy"), 1, "Greedy() failed with TypeError", "classes")
         refused(command(name, "lenet", "--input", "28x28"), 1, "must be (H, W, C)")
         for text in ("28xx1", "axb", "0x1x1", "", "-3x1"):
-            refused(command(name, "lenet", "--input", text), 2, "is no shape; write height x width x channels")
+            refused(command(name, "lenet", "--input", text), 2, "is not a shape; write height x width x channels")
         refused(command(name, "lenet", "--classes", 0), 2, "--classes")
     refused(command("doctor", "lenet", "--classes", 1), 1, "classes=1 must be a whole number of at least 2")
     refused(command("summary", "inspected_models:fine", "--input", "5x5x3"), 1, "failed with ValueError", "75")

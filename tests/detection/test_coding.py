@@ -76,9 +76,9 @@ def test_mistakes_are_told_in_words():
         decode_boxes(np.zeros((3, 3, 2, 4)), ANCHORS, -1)
     with pytest.raises(ValueError, match=r"slots has shape \(2,\) int64, expected whole numbers of shape \(1, 3\)"):
         encode_boxes([[0, 0, 8, 8]], [0, 1], ANCHORS, 8)
-    with pytest.raises(ValueError, match=r"slots\[0\] = \(-1, -1, -1\) is no slot"):
+    with pytest.raises(ValueError, match=r"slots\[0\] = \(-1, -1, -1\) is not a slot"):
         encode_boxes([[0, 0, 8, 8]], [[-1, -1, -1]], ANCHORS, 8)
-    with pytest.raises(ValueError, match=r"slots\[0\] = \(0, 0, 2\) is no slot; there are 2 anchors"):
+    with pytest.raises(ValueError, match=r"slots\[0\] = \(0, 0, 2\) is not a slot; there are 2 anchors"):
         encode_boxes([[0, 0, 8, 8]], [[0, 0, 2]], ANCHORS, 8)
     with pytest.raises(ValueError, match=r"boxes\[0\] = \(0, 0, 8, 8\) has no size, or its centre is outside its cell"):
         encode_boxes([[0, 0, 8, 8]], [[1, 0, 0]], ANCHORS, 8)

@@ -288,7 +288,7 @@ REFUSED = {
     "EXT1": (b"\x82\x01", "opcode EXT1"),
     "PERSID": (b"Pstorage\n", "opcode PERSID"),
     "DUP": (b"K\x012", "opcode DUP"),
-    "no opcode": (b"\xff", "byte 0xff, which is no opcode"),
+    "no opcode": (b"\xff", "byte 0xff, which is not an opcode"),
     "a module": (made.name("torch.nn.modules.conv", "Conv2d"), "asks for 'torch.nn.modules.conv.Conv2d'"),
     "sparse": (made.name("torch._utils", "_rebuild_sparse_tensor"), "it holds a sparse tensor; save tensor.to_dense()"),
     "quantised": (made.name("torch._utils", "_rebuild_qtensor"), "it holds a quantised tensor"),

@@ -250,7 +250,7 @@ def test_bad_questions_are_answered_in_words(server, wanted, words):
 def test_broken_json_and_nan(server):
     for body in ("{", '{"shape": [8, 8, NaN], "pixels": ""}', '{"class": Infinity}'):
         status, answer = ask(server, "POST", "/answer", body)
-        assert status == 400 and "no valid JSON" in answer["error"]
+        assert status == 400 and "not valid JSON" in answer["error"]
     assert ask(server, "POST", "/answer", "x" * 3_000_000)[0] == 413
     assert ask(server, "POST", "/answer", GOOD)[0] == 200
 

@@ -199,7 +199,7 @@ def test_labels_that_are_no_classes_leave_out_what_is_about_classes(tmp_path):
     made = tg.report(run, model=model, test=(colours(9).images, np.zeros(9)), watch=watch)
     assert any("not class indices" in why for why in made.missing) and "classes" not in read(made).ids
     made = tg.report(run, model=model, test=(colours(9).images, np.full(9, 5)), watch=watch)
-    assert any("no logit for each class" in why for why in made.missing)
+    assert any("not one logit for each class" in why for why in made.missing)
     made = tg.report(run, model=model, test=(colours(9).images[:0], np.zeros(0, int)), watch=watch)
     assert any("no images are held out" in why for why in made.missing)
 
@@ -390,7 +390,7 @@ def test_runs_of_one_name_are_told_apart_and_unlike_ones_compared(trained, tmp_p
 
 @pytest.mark.parametrize("bad, words", [
     ("nowhere", "there is no run folder"), ("photos", "is not a run folder"), ("broken", "is not the settings file"),
-    ("state", "state.safetensors is no checkpoint, or damaged"),
+    ("state", "state.safetensors is not a checkpoint, or is damaged"),
 ])  # fmt: skip
 def test_a_run_that_cannot_be_read_is_named(trained, tmp_path, monkeypatch, capsys, bad, words):
     monkeypatch.chdir(tmp_path)

@@ -175,12 +175,13 @@ def test_unknown_paths_and_methods(server):
 
 
 @pytest.mark.parametrize("body, reason", [
-    (b"{", "Expecting property name"), (b"", "Expecting value"), (b"\xff\xfe", "utf-8"), (b"[NaN]", "NaN is no number"),
-    (b"-Infinity", "-Infinity is no number"), (b"[" * 200_000, "nested too deeply"), (b"9" * 5000, "limit"),
+    (b"{", "Expecting property name"), (b"", "Expecting value"), (b"\xff\xfe", "utf-8"),
+    (b"[NaN]", "NaN is not a JSON number"),
+    (b"-Infinity", "-Infinity is not a JSON number"), (b"[" * 200_000, "nested too deeply"), (b"9" * 5000, "limit"),
 ])  # fmt: skip
 def test_broken_json(server, body, reason):
     said = words(ask(server, "POST", "/echo", body), 400)
-    assert said.startswith("/echo: the request is no valid JSON: ") and reason in said
+    assert said.startswith("/echo: the request is not valid JSON: ") and reason in said
     assert alive(server)
 
 

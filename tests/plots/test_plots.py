@@ -48,7 +48,7 @@ def test_curves_draw_what_is_there(tmp_path):
     [
         ([], "history is empty"),
         ([{"epoch": 1, "speed": 3}], "no column is loss.*got epoch, speed"),
-        ([{"loss": 1}, {"loss": "low"}], "loss of row 2 is 'low', which is no number"),
+        ([{"loss": 1}, {"loss": "low"}], "loss of row 2 is 'low', which is not a number"),
     ],
 )
 def test_curves_refuse_what_cannot_be_drawn(history, words):

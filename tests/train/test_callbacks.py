@@ -248,7 +248,7 @@ class Keras:
 
 
 @pytest.mark.parametrize("given, words", [
-    ([3], "callbacks holds 3, which is no function and has none of on_start, on_step, on_epoch, on_end"),
+    ([3], "callbacks holds 3, which is not a function and has none of on_start, on_step, on_epoch, on_end"),
     ([Keras()], "It has on_epoch_end. Did you mean on_epoch"),
     ([Callback], "holds the class Callback; pass an object of it"),
     ([optim.EMA(net())], r"holds an EMA; pass train.AverageWeights\(ema\)"),

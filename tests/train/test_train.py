@@ -512,7 +512,7 @@ def test_a_damaged_checkpoint_is_named_and_kept(tmp_path):
     file = tmp_path / "run" / "state.safetensors"
     half = file.read_bytes()[:-10]
     file.write_bytes(half)
-    with pytest.raises(RunError, match=r"state\.safetensors is no checkpoint, or damaged"):
+    with pytest.raises(RunError, match=r"state\.safetensors is not a checkpoint, or is damaged"):
         train(Run.open(tmp_path / "run"))
     assert file.read_bytes() == half
 

@@ -21,7 +21,7 @@ def _positive(_context: click.Context, option: click.Parameter, value: float | N
 def _shape(_context: click.Context, option: click.Parameter, value: str | None) -> tuple[int, ...] | None:
     parts = value.lower().split("x") if value is not None else []
     if value is not None and not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise click.BadParameter(f"{value!r} is no shape; write height x width x channels: 28x28x1.", param=option)
+        raise click.BadParameter(f"{value!r} is not a shape; write height x width x channels: 28x28x1.", param=option)
     return tuple(map(int, parts)) or None
 
 

@@ -66,7 +66,7 @@ def check_targets(name: str, targets: Any, count: int, classes: tuple[str, ...],
 
 
 def _each(check: Any, part: Any, root: str, where: str = "", beside: bool = False) -> Any:
-    """The same structure of checked arrays; each is told where it stands ("" if alone), and whether beside boxes."""
+    """The same structure of checked arrays; each check gets its place ("" if alone), and whether it is beside boxes."""
     if isinstance(part, Mapping):
         return {
             key: _each(check, value, root, f"{where or root}[{key!r}]", BOXES in part) for key, value in part.items()

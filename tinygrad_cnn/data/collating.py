@@ -19,7 +19,7 @@ def collate(samples: Sequence[Any]) -> Any:
 
     Parameters
     ----------
-    samples : (input, target) each, or (input,), or an input that is no tuple.  Inputs and targets are arrays or
+    samples : (input, target) each, or (input,), or an input that is not a tuple.  Inputs and targets are arrays or
         numbers, or tuples and dicts of them.
 
     Returns

@@ -38,7 +38,7 @@ class Samples(Protocol):
 class Dataset:
     """Base of data sets.  Subclasses define `__len__` and `__getitem__`; `batch` may be made faster.
 
-    A sample is (input, target), or an input alone that is no tuple; `tg.data.collate` says what they can be.
+    A sample is (input, target), or an input alone that is not a tuple; `tg.data.collate` says what they can be.
 
     Attributes
     ----------

@@ -24,7 +24,7 @@ class ImageFolder(Dataset):
     """Pictures below ``root/<class>/``; the classes are the subfolders' names, sorted, and number the labels.
 
     Pictures are found at any depth below a class, in the order of their paths, and read when they are asked for.
-    With `masks`, subfolders are no classes, and the target of a picture is its mask (H,W), a class for each pixel.
+    With `masks`, subfolders are not classes, and the target of a picture is its mask (H,W), a class for each pixel.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ def unpack(archive: Path, files: Sequence[Wanted]) -> dict[str, bytes]:
 
     Raises
     ------
-    ArchiveError : the archive is no zip, tar or Debian package, is damaged, or lacks a file or has another in its
+    ArchiveError : the archive is not a zip, tar or Debian package, is damaged, or lacks a file or has another in its
         place.
     """
     import lzma

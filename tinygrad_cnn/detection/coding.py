@@ -79,7 +79,7 @@ def encode_boxes(boxes: Any, slots: Any, anchors: Any, stride: float = 1) -> np.
     wrong = np.flatnonzero((places < 0).any(1) | (places[:, 2] >= len(sizes)))
     if wrong.size:
         row = tuple(int(v) for v in places[wrong[0]])
-        raise ValueError(f"encode_boxes: slots[{wrong[0]}] = {row} is no slot; there are {len(sizes)} anchors.")
+        raise ValueError(f"encode_boxes: slots[{wrong[0]}] = {row} is not a slot; there are {len(sizes)} anchors.")
     offset = (corners[:, :2] + corners[:, 2:]) / 2 / step - places[:, 1::-1]
     size = corners[:, 2:] - corners[:, :2]
     bad = np.flatnonzero((np.abs(offset - 0.5) > 0.5 + EDGE).any(1) | (size <= 0).any(1))

@@ -43,7 +43,7 @@ def close_named(scene: Scene, collapse: Sequence[str]) -> None:
 
 def _close_below(scene: Scene, depth: int) -> None:
     for module in scene.modules.values():
-        module.closed = module.closed or module.level >= depth  # a frame that is no module has level 0
+        module.closed = module.closed or module.level >= depth  # a frame that is not a module has level 0
 
 
 def _fold_by_itself(scene: Scene) -> None:

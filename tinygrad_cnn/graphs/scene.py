@@ -48,7 +48,7 @@ class SceneModule:
     attributes: Attributes
     collapsed: Attributes = field(default_factory=dict)
     closed: bool = False
-    level: int = 1  # 1 for the outermost modules; 0 for frames that are no module (forward, gradients)
+    level: int = 1  # 1 for the outermost modules; 0 for frames that are not modules (forward, gradients)
     named: bool = True  # whether it is a module of the user's, which can be named in collapse=
     repeated: list[str] = field(default_factory=list)  # "× 3: layer1.0 to layer1.2", if it stands for several
     boxes: list[Any] = field(default_factory=list)  # everything inside, at any depth

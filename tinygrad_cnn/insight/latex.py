@@ -94,7 +94,7 @@ NOTATION: dict[str, Notation] = {
     "tensordot": Notation("", "the products summed over all axes that this input does not have"),
 }  # fmt: skip
 
-# Names of values that are no input, parameter or shape.
+# Names of values that are neither inputs, parameters nor shapes.
 NAMES: dict[str, Notation] = {
     "count": Notation("n", "of how many elements each result is made"),
     "h": Notation("h", "what the relu lets through of g: g where y > 0, else 0"),

@@ -233,7 +233,7 @@ def check_overfit(
 
 
 def _descend(model: Module, x: Any, labels: Any, loss: Loss, steps: int, lr: float) -> list[float]:
-    """Losses of a training on one batch, until it is learnt or the loss is no number."""
+    """Losses of a training on one batch, until it is learnt or the loss is not a number."""
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = Adam(parameters, lr)
     losses: list[float] = []

@@ -76,7 +76,7 @@ def stats(values: Any) -> Stats:
 
     Raises
     ------
-    TypeError : its elements are no numbers.
+    TypeError : its elements are not numbers.
     """
     a = np.asarray(values)
     if a.dtype.kind not in "biufc":

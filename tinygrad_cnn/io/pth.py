@@ -98,7 +98,7 @@ def _read_stream(file: IO[bytes], size: int) -> tuple[Any, dict[str, np.ndarray]
     described, storages = unpickle(source)
     keys, _ = unpickle(source)
     if not isinstance(keys, list) or not all(type(k) is str for k in keys):
-        raise Malformed("its list of storages is no list of names")
+        raise Malformed("its list of storages is not a list of names")
     if len(keys) != len(storages) or set(keys) != set(storages):
         raise Malformed(f"it lists {len(keys)} storages, and its tensors use {len(storages)} or others")
     rows = {key: _numbers(source, storages[key]) for key in keys}

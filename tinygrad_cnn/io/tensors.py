@@ -99,7 +99,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Raises
     ------
-    FileFormatError : the file is no safetensors file, is cut short or altered; its name and the reason are told.
+    FileFormatError : the file is not a safetensors file, is cut short or altered; the message says why.
 
     Examples
     --------

@@ -189,7 +189,7 @@ def _spelled(code: bytes) -> str:
     import pickletools
 
     known = {op.code: op.name for op in pickletools.opcodes}.get(code.decode("latin-1"))
-    return f"opcode {known}" if known else f"byte 0x{code.hex()}, which is no opcode"
+    return f"opcode {known}" if known else f"byte 0x{code.hex()}, which is not an opcode"
 
 
 def _push(value: Any) -> Callable[[_Machine], None]:

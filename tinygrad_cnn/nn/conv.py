@@ -1,4 +1,4 @@
-"""Convolutions of sequences, images and volumes: one class, told the number of axes."""
+"""Convolutions of sequences, images and volumes: one class, with the number of axes as an attribute."""
 
 from __future__ import annotations
 

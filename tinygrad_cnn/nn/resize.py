@@ -50,7 +50,7 @@ class Resize(_Function):
 class Upsample(Resize):
     """Images `scale` times as large, an int or a pair: x (N,H,W,C) -> (N,H*scale,W*scale,C).
 
-    Options as in `Resize`, which serves factors that are no whole numbers.
+    Options as in `Resize`, which serves factors that are not whole numbers.
     """
 
     samples = [L((2,), x=(1, 3, 2, 2))]

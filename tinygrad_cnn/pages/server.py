@@ -74,11 +74,11 @@ class Request:
             return json.loads(self.body.decode("utf-8"), parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
             reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-            raise Refused(400, f"{self.path}: the request is no valid JSON: {reason}.") from None
+            raise Refused(400, f"{self.path}: the request is not valid JSON: {reason}.") from None
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 @dataclass

@@ -37,7 +37,7 @@ def segmentation(
 
     Raises
     ------
-    ValueError, TypeError : shapes do not fit, or classes are no integers; pass ``logits.argmax(axis=-1)``.
+    ValueError, TypeError : shapes do not fit, or classes are not integers; pass ``logits.argmax(axis=-1)``.
     """
     n = whole("segmentation", "n", n)
     x, truth, guess = plain(images), plain(labels), plain(predictions)

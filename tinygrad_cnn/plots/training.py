@@ -37,7 +37,7 @@ def curves(history: Iterable[Mapping[str, Any]], *, only: str | None = None, ax:
 
     Raises
     ------
-    ValueError : no epoch, or no column that can be drawn, or a value that is no number; `ax` for more than one.
+    ValueError : no epoch, or no column that can be drawn, or a value that is not a number; `ax` for more than one.
     """
     rows = list(history)
     if not rows:
@@ -77,7 +77,7 @@ def _column(rows: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
         try:
             values.append(math.nan if value is None or value == "" else float(value))
         except (TypeError, ValueError):
-            raise ValueError(f"curves: {name} of row {k + 1} is {value!r}, which is no number.") from None
+            raise ValueError(f"curves: {name} of row {k + 1} is {value!r}, which is not a number.") from None
     return np.where(np.isfinite(values), values, np.nan)
 
 
@@ -115,7 +115,7 @@ def confusion_matrix(
     Raises
     ------
     ValueError : lengths differ, nothing to count, or an index without a class.
-    TypeError : indices that are no integers.
+    TypeError : indices that are not integers.
     """
     truth, guess = _indices(labels, "labels"), _indices(predictions, "predictions")
     if len(truth) != len(guess):

@@ -106,7 +106,7 @@ class Watch:
 
         Raises
         ------
-        ValueError : it is no recording, or of another version.
+        ValueError : it is not a recording, or of another version.
         """
         known = data.get("format") if isinstance(data, Mapping) else None
         if known != FORMAT:

@@ -64,7 +64,7 @@ def _search(case: Case, k: int) -> int:
 def _narrow(at: Callable[[float], Look], left: float, right: float, a: Look, b: Look) -> tuple[float, float]:
     """Halve an interval, going on with the half that changes more; the change that does not shrink, or 0.
 
-    Near a pole it grows: that is no jump.
+    Near a pole it grows: that is not a jump.
     """
     size = before = _change(a, b)
     for n in range(1, HALVINGS):

@@ -161,7 +161,7 @@ def _checked(one: Any) -> Any:
         alike = [name for name in dir(one) if name.startswith("on_")]
         hint = f" It has {', '.join(alike)}." + nearest(alike[0], METHODS) if alike else ""
         raise TypeError(
-            f"fit: callbacks holds {describe(one)}, which is no function and has none of {', '.join(METHODS)}.{hint}"
+            f"fit: callbacks holds {describe(one)}, which is not a function and has none of {', '.join(METHODS)}.{hint}"
         )
     if takes := refusal(one, (None,)):
         raise TypeError(f"fit: a function in callbacks is called with one Training after each epoch, but {takes}.")

@@ -15,7 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def model_and_data(fn: F) -> F:
-    """Refuse what is no model, and inputs and targets in two arguments, as in Keras; a decorator."""
+    """Refuse what is not a model, and inputs and targets in two arguments, as in Keras; a decorator."""
 
     @wraps(fn)
     def call(*args: Any, **given: Any) -> Any:
@@ -30,7 +30,7 @@ def model_and_data(fn: F) -> F:
 
 
 def check_model(who: str, model: Any) -> None:
-    """Refuse what is no model, before anything else is made of it."""
+    """Refuse what is not a model, before anything else is made of it."""
     if isinstance(model, type):
         raise TypeError(f"{who}: model is the class {model.__name__}; pass an object of it: {model.__name__}(...).")
     if not callable(model):

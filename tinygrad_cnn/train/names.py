@@ -141,7 +141,7 @@ def optimizer_of(who: str, model: Module, optimizer: Any, lr: Any) -> Optimizer:
 
     Raises
     ------
-    ValueError, TypeError : it is not known, is no optimiser, or needs an `lr`.
+    ValueError, TypeError : it is not known, is not an optimiser, or needs an `lr`.
     """
     optimizer = "adam" if optimizer is None else optimizer
     if isinstance(optimizer, str):
@@ -186,7 +186,7 @@ def schedule_of(who: str, schedule: Any, optimizer: Optimizer, steps: int | None
 
     Raises
     ------
-    ValueError, TypeError : it is not known, is no schedule, or needs a number of steps or settings of its own.
+    ValueError, TypeError : it is not known, is not a schedule, or needs a number of steps or settings of its own.
     """
     if schedule is None or isinstance(schedule, Schedule):
         return schedule

@@ -198,7 +198,7 @@ class Run:
         try:
             return int(json.loads(read_metadata(file)["state"])["epoch"])
         except (KeyError, ValueError, TypeError) as error:
-            raise RunError(f"{file} is no checkpoint, or damaged: {error}. Start a new run.") from error
+            raise RunError(f"{file} is not a checkpoint, or is damaged: {error}. Start a new run.") from error
 
     def load_state(self) -> dict[str, Any] | None:
         """The last checkpoint, None if there is none yet.
@@ -214,7 +214,7 @@ class Run:
             tree = json.loads(read_metadata(file)["state"])
             state: dict[str, Any] = join(tree, load(file))
         except (KeyError, ValueError) as error:
-            raise RunError(f"{file} is no checkpoint, or damaged: {error}. Start a new run.") from error
+            raise RunError(f"{file} is not a checkpoint, or is damaged: {error}. Start a new run.") from error
         return state
 
     def model(self, *, trained: bool = True) -> Any:

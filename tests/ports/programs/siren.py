@@ -1,4 +1,4 @@
-"""SIREN, a network of sines, that is told only the Laplacian of an image: third derivatives in all."""
+"""SIREN, a network of sines, that sees only the Laplacian of an image: third derivatives in all."""
 
 import numpy as np
 

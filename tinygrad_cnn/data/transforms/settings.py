@@ -19,7 +19,7 @@ class Described:
     """Shows its settings, for messages and run records."""
 
     def ready(self, x: Any, rng: Any, axes: int = 3) -> Generator:
-        """Refuse what are no images of so many axes; return the generator that `rng` stands for."""
+        """Refuse what are not images of so many axes; return the generator that `rng` stands for."""
         if np.ndim(x) < axes:
             raise ValueError(f"{type(self).__name__}: needs images (N, H, W, C), got {describe(x)}.")
         return generator(rng, type(self).__name__)

@@ -61,7 +61,7 @@ def report(
 
     Raises
     ------
-    RunError : `run` is no run.
+    RunError : `run` is not a run.
     ImportError : Jinja2 is missing.
     """
     facts = gather(run, model=model, test=test, watch=watch, history=history, status=status)
@@ -125,7 +125,7 @@ def compare(runs: Sequence[Any], out: str | os.PathLike[str] = "comparison.html"
 
     Raises
     ------
-    RunError : one of them is no run, or damaged; the message names it.
+    RunError : one of them is not a run, or damaged; the message names it.
     ImportError : Jinja2 is missing.
     """
     from .comparison import html as page
