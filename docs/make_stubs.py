@@ -191,7 +191,10 @@ def stub_of_ops() -> str:
     parts.append(f"__all__ = [\n{''.join(exported)}]\n\n")
     for name in ops.__all__:
         value = getattr(ops, name)
-        parts.append(stub_of_op(value) if isinstance(value, tg.Op) else stub_of_function(name, value))
+        if isinstance(value, tg.Op) and value.name != name:
+            parts.append(f"{name} = {value.name}\n")  # a second name
+        else:
+            parts.append(stub_of_op(value) if isinstance(value, tg.Op) else stub_of_function(name, value))
     return "".join(parts).rstrip("\n") + "\n"
 
 

@@ -9,6 +9,7 @@ from ..autodiff.kinds import Number, Whole
 from ..autodiff.numbers import number, whole
 from ..autodiff.sample import LayerSample as L
 from ..autodiff.sample import apart
+from ..ops.activation_forms import check_alpha
 from .function import _Function
 
 __all__ = ["CELU", "GLU", "Hardtanh", "LogSigmoid", "Mish", "Softsign"]
@@ -48,8 +49,7 @@ class CELU(_Function):
 
     def __init__(self, alpha: Number = 1.0) -> None:
         self.alpha = number("CELU", "alpha", alpha)
-        if self.alpha == 0:
-            raise ValueError("CELU: alpha=0 would divide by zero. Give another number.")
+        check_alpha("CELU", self.alpha)
 
     def forward(self, x: Any) -> Any:
         return ops.celu(x, alpha=self.alpha)

@@ -166,6 +166,7 @@ __all__ = [
     "min",
     "minimum",
     "mish",
+    "mod",
     "moveaxis",
     "mse_loss",
     "mul",
@@ -3107,6 +3108,7 @@ mish: _mish
 Source: Misra (2019).
 """
 
+mod = remainder
 class _moveaxis(Op):
     @overload
     def __call__(self, x: Tensor, source: Shape, destination: Shape) -> Tensor:

@@ -86,6 +86,12 @@ softsign.vjp(x=_softsign_x)
 softsign.formula(x="g / (1 + abs(x)) ** 2")
 
 
+def check_alpha(who: str, alpha: Number) -> None:
+    """Refuse 0 for the alpha of `celu`."""
+    if alpha == 0:
+        raise ValueError(f"{who}: alpha=0 would divide by zero. Give another number.")
+
+
 @op(
     floating=["x"],
     branches=lambda x: x > 0,
@@ -98,8 +104,7 @@ def celu(x: Any, *, alpha: Number = 1.0) -> Any:
 
     Source: Barron (2017).
     """
-    if alpha == 0:
-        raise ValueError("celu: alpha=0 would divide by zero. Give another number.")
+    check_alpha("celu", alpha)
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha))
 
 

@@ -17,7 +17,7 @@ from ..autodiff.sample import apart, positive, these
 from ..core import Op, op
 from ._reference import scalarwise
 
-__all__ = ["ceil", "floor", "floor_divide", "fmod", "remainder", "round", "sign", "trunc"]
+__all__ = ["ceil", "floor", "floor_divide", "fmod", "mod", "remainder", "round", "sign", "trunc"]
 
 _STEPS = [S(x=apart(2, 3)), S(x=these(-2.5, -0.5, 0.5, 1.5, 2.0)), S(x=())]
 _PAIRS = [
@@ -110,6 +110,7 @@ def remainder(a: Any, b: Any) -> Any:
 
 
 remainder.vjp(a=lambda g: g, b=lambda g, a, b: -(g * floor_divide(a, b)))
+mod = remainder  # NumPy has both names
 
 
 @op(

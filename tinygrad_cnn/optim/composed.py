@@ -11,7 +11,7 @@ from ..autodiff.numbers import number, whole
 from ..core.errors import describe
 from .optimizer import Optimizer
 from .plateau import ReduceLROnPlateau
-from .schedule import Schedule, rising
+from .schedule import Schedule, check_rates, rising
 from .schedules import ConstantLR, ExponentialLR, StepLR
 
 __all__ = ["SequentialLR", "WarmupLR"]
@@ -19,7 +19,14 @@ __all__ = ["SequentialLR", "WarmupLR"]
 Part: TypeAlias = Schedule | Callable[[Optimizer], Schedule]  # of a SequentialLR
 
 
-class WarmupLR(Schedule):
+class _Composed(Schedule):
+    """A schedule that says the rates of all groups at once, as its parts do."""
+
+    def rate(self, base: float, t: int) -> float:
+        return self.rates([base], t)[0]
+
+
+class WarmupLR(_Composed):
     """Rise in a straight line from `start` times the learning rate to all of it in `steps` steps, then go on.
 
     Parameters
@@ -41,8 +48,7 @@ class WarmupLR(Schedule):
         self.start = number("WarmupLR", "start", start, 0, 1)
         _check_counts("WarmupLR", after)
         self.after = after if isinstance(after, Schedule) else ConstantLR(after)
-        for group, base in zip(self.after.optimizer.param_groups, self.after.base_lrs, strict=True):
-            group["lr"] = base
+        _set_rates(self.after.optimizer, self.after.base_lrs)
         super().__init__(self.after.optimizer)
 
     def rates(self, bases: Sequence[float], t: int) -> list[float]:
@@ -51,12 +57,8 @@ class WarmupLR(Schedule):
             return [rate * share for rate in self.after.rates(bases, 0)]
         return self.after.rates(bases, t - self.steps)
 
-    def rate(self, base: float, t: int) -> float:
-        return self.rates([base], t)[0]
 
-
-
-class SequentialLR(Schedule):
+class SequentialLR(_Composed):
     """One schedule after the other; each counts from its own start.
 
     Parameters
@@ -89,38 +91,40 @@ class SequentialLR(Schedule):
                 f"{who}: {len(schedules)} schedules need {len(schedules) - 1} milestones between them, "
                 f"got {len(self.milestones)}."
             )
-        Schedule.__init__(self, optimizer)
-        bases = next((list(s.base_lrs) for s in schedules if isinstance(s, Schedule)), self.base_lrs)
-        self.schedules = [self._made(k, part, bases) for k, part in enumerate(schedules)]
-        self._base_lrs = list(bases)
-        self._set()
-
-    def _made(self, k: int, part: Part, bases: list[float]) -> Schedule:
-        if not isinstance(part, Schedule):
-            for group, base in zip(self.optimizer.param_groups, bases, strict=True):
-                group["lr"] = base
-            if not callable(part):
-                raise TypeError(f"SequentialLR: schedules[{k}] must be a schedule, got {describe(part)}.")
-            part = part(self.optimizer)
-        if not isinstance(part, Schedule) or part.optimizer is not self.optimizer:
-            raise TypeError(f"SequentialLR: schedules[{k}] must be a schedule of this optimiser, got {describe(part)}.")
-        _check_counts("SequentialLR", part)
-        if part.base_lrs != bases:
-            raise ValueError(
-                f"SequentialLR: schedules[{k}] begins with the learning rates {part.base_lrs}, the first with {bases}: "
-                "one that was made earlier had changed them. Give functions that make them: "
-                "[lambda o: optim.WarmupLR(o, 5), lambda o: optim.CosineLR(o, 45)]."
-            )
-        return part
+        check_rates(who, optimizer)
+        now = [group["lr"] for group in optimizer.param_groups]
+        bases = next((list(s.base_lrs) for s in schedules if isinstance(s, Schedule)), now)
+        self.schedules = [_made(k, part, optimizer, bases) for k, part in enumerate(schedules)]
+        _set_rates(optimizer, bases)
+        super().__init__(optimizer)
 
     def rates(self, bases: Sequence[float], t: int) -> list[float]:
-        if "schedules" not in vars(self):  # they are made after the optimiser is known
-            return list(bases)
         k = bisect_right(self.milestones, t)
         return self.schedules[k].rates(bases, t - (self.milestones[k - 1] if k else 0))
 
-    def rate(self, base: float, t: int) -> float:
-        return self.rates([base], t)[0]
+
+def _made(k: int, part: Part, optimizer: Optimizer, bases: list[float]) -> Schedule:
+    """One of the schedules, which begins with the learning rates `bases`."""
+    if not isinstance(part, Schedule):
+        _set_rates(optimizer, bases)
+        if not callable(part):
+            raise TypeError(f"SequentialLR: schedules[{k}] must be a schedule, got {describe(part)}.")
+        part = part(optimizer)
+    if not isinstance(part, Schedule) or part.optimizer is not optimizer:
+        raise TypeError(f"SequentialLR: schedules[{k}] must be a schedule of this optimiser, got {describe(part)}.")
+    _check_counts("SequentialLR", part)
+    if part.base_lrs != bases:
+        raise ValueError(
+            f"SequentialLR: schedules[{k}] begins with the learning rates {part.base_lrs}, the first with {bases}: "
+            "one that was made earlier had changed them. Give functions that make them: "
+            "[lambda o: optim.WarmupLR(o, 5), lambda o: optim.CosineLR(o, 45)]."
+        )
+    return part
+
+
+def _set_rates(optimizer: Optimizer, rates: Sequence[float]) -> None:
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
 
 
 def _check_counts(who: str, schedule: Any) -> None:

@@ -17,6 +17,14 @@ from .optimizer import Optimizer
 __all__ = ["Schedule"]
 
 
+def check_rates(who: str, optimizer: Any) -> None:
+    """Refuse what is not an optimiser with a learning rate."""
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"{who}: needs an optimiser, got {type(optimizer).__name__}.")
+    if "lr" not in optimizer.defaults:
+        raise TypeError(f"{who}: {optimizer.who} has no learning rate to change.")
+
+
 @answering("Schedule")
 @named
 class Schedule:
@@ -31,10 +39,7 @@ class Schedule:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.who = type(self).__name__
-        if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"{self.who}: needs an optimiser, got {type(optimizer).__name__}.")
-        if "lr" not in optimizer.defaults:
-            raise TypeError(f"{self.who}: {optimizer.who} has no learning rate to change.")
+        check_rates(self.who, optimizer)
         self.optimizer = optimizer
         self._base_lrs: list[float] = []
         self.t = 0

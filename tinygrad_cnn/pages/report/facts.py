@@ -138,7 +138,7 @@ def _predict(facts: Facts) -> None:
     for k in range(0, len(facts.images), step):
         logits = predict(facts.model, facts.images[k : k + step])
         if logits.ndim != facts.labels.ndim + 1 or logits.shape[-1] <= int(facts.labels.max()):
-            raise ValueError(f"the network gives {logits.shape}, not one logit for each class, so nothing is predicted.")
+            raise ValueError(f"the network gives {logits.shape}, not one logit for each class: there are no guesses.")
         guesses.append(logits.argmax(axis=-1))
     facts.classes = facts.classes or [str(c) for c in range(logits.shape[-1])]
     facts.guesses = np.concatenate(guesses)
