@@ -53,6 +53,7 @@ def test_none_as_a_required_input_is_refused_by_name(name, k):
         (lambda: leaf(2).swapaxes(0, 4), r"^swapaxes: .*axis 4 is out of bounds"),
         (lambda: tg.relu6(10**400), r"^relu6: "),
         (lambda: tg.expand_dims(np.ones(3), 2**62), r"^expand_dims: "),
+        (lambda: tg.adaptive_avg_pool3d(np.ones((8, 4, 4, 4, 3)), 2**62), r"^adaptive_avg_pool3d: adaptive_avg_"),
         (lambda: tg.softmax(None), r"^softmax: input x is None; it must be a Tensor, an array or a number"),
         (lambda: tg.linear(np.ones((2, 3)), None), r"^linear: input w is None"),
         (lambda: tg.linear(np.ones((2, 3)), np.ones((5, 3))), r"rows of 5 numbers, x is \(2, 3\)\. .* pass w\.T"),

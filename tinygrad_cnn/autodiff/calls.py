@@ -114,9 +114,10 @@ def _located(name: str) -> str:
 
 
 def _has(message: str, name: str) -> bool:
-    """Whether a message names the callable, or begins with one of its family, as grad_cam does in grad_cam_map."""
-    family = name.partition("_")[0]
-    return name in message or (len(family) > 3 and message.startswith(f"{family}_"))
+    """Whether a message names the callable, or begins with a function it is a form of, as grad_cam of grad_cam_map."""
+    head = re.match(r"\w*", message)
+    family = head[0] if head else ""
+    return name in message or (len(family) > 3 and name.startswith(f"{family}_"))
 
 
 def _is_foreign(trace: TracebackType | None) -> bool:
