@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from ..core.site import here, line_of
+from ..core.site import end_walks_here, here, line_of, walk_ends
 
 _shown: dict[str, dict[Any, Any]] = {}  # by file: where Python notes which warnings it has shown
 
@@ -28,3 +28,16 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 def deprecated(old: str, new: str) -> None:
     """Warn of a former name or form, which works for one release, and name the new one."""
     warn(f"{old} is deprecated and will be removed in the next release. Use {new}.", DeprecationWarning)
+
+
+class one_site:
+    """A context in which `here` finds the user's line above the calling function once, for all calls that it makes.
+
+    It saves a loop the walk through the frames above it at each op; what `here` returns stays the same.
+    """
+
+    def __enter__(self) -> None:
+        self._token = end_walks_here()
+
+    def __exit__(self, *_: Any) -> None:
+        walk_ends.reset(self._token)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+from contextvars import ContextVar, Token
 from pathlib import Path
 from types import CodeType
 from typing import Any
 
 Site = tuple[CodeType, int]
-_ours: dict[str, bool] = {}  # whether a source file is of this package
+_ours: set[str] = set()  # source files of this package, of those met so far
+_theirs: set[str] = set()  # and the others
 _PACKAGE = str(Path(__file__).parents[1])
 _COMMANDS = str(Path(__file__).parents[1] / "cli")
+_NOWHERE: Site = (compile("", "an unknown place", "exec"), 0)  # where no frame is the user's
+# the frame at which a walk may end, and what it then finds; None is above the outermost one
+walk_ends: ContextVar[tuple[Any, Site]] = ContextVar("where walks end", default=(None, _NOWHERE))
 
 
 def here() -> Site:
@@ -20,17 +25,25 @@ def here() -> Site:
     this package, run from a shell, stands for its user.
     """
     frame: Any = sys._getframe(2)
-    code = frame.f_code
-    while (ours := _ours.get(code.co_filename)) is not False:
-        if ours is None:
-            name = code.co_filename
-            _ours[name] = name.startswith(_PACKAGE) and not name.startswith(_COMMANDS)
-            continue
-        if frame.f_back is None:
-            break
-        frame = frame.f_back
+    end, site = walk_ends.get()
+    while frame is not end:
         code = frame.f_code
-    return code, frame.f_lasti
+        if code.co_filename not in _ours and (code.co_filename in _theirs or not _is_ours(code.co_filename)):
+            return code, frame.f_lasti
+        frame = frame.f_back
+    return site
+
+
+def end_walks_here() -> Token[tuple[Any, Site]]:
+    """Have walks that come to the caller's caller end there, with the site that it has; returns what `reset` takes."""
+    return walk_ends.set((sys._getframe(2), here()))
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a source file is of this package; asked once for each."""
+    ours = name.startswith(_PACKAGE) and not name.startswith(_COMMANDS)
+    (_ours if ours else _theirs).add(name)
+    return ours
 
 
 def line_of(site: Site | None) -> str:
@@ -38,9 +51,5 @@ def line_of(site: Site | None) -> str:
     if site is None:
         return "an unknown place"
     code, offset = site
-    line = code.co_firstlineno
-    for start, end, number in code.co_lines():
-        if start <= offset < end and number is not None:
-            line = number
-            break
-    return f"{code.co_filename}:{line}"
+    lines = [line for start, end, line in code.co_lines() if start <= offset < end and line is not None]
+    return f"{code.co_filename}:{lines[0] if lines else code.co_firstlineno}"

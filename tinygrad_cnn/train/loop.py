@@ -9,6 +9,7 @@ from typing import Any
 from ..autodiff.calls import named
 from ..autodiff.kinds import Number, Whole
 from ..autodiff.numbers import whole
+from ..autodiff.outside import one_site
 from ..data import DataLoader
 from ..nn import Module
 from ..optim import Optimizer, ReduceLROnPlateau, Schedule
@@ -172,14 +173,15 @@ def _epoch(training: Training, step: Step, callbacks: Callbacks) -> bool:
     """The rest of the epoch; False if it was cut short."""
     looking = callbacks.each_step()
     began = perf_counter() - training.seconds
-    for batch in training.source:
-        step(batch)
-        training.seconds = perf_counter() - began
-        for look in looking:
-            look(training)
-        training.given = NOTHING  # so that the next batch has their memory
-        if training.history.stopped and not step.pending and training.batch != training.batches:
-            return False
+    with one_site():
+        for batch in training.source:
+            step(batch)
+            training.seconds = perf_counter() - began
+            for look in looking:
+                look(training)
+            training.given = NOTHING  # so that the next batch has their memory
+            if training.history.stopped and not step.pending and training.batch != training.batches:
+                return False
     if step.pending:  # the data were shorter than they said, or did not say
         step.update()
     return True

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.means import with_divisor
+from ..autodiff.outside import one_site
 from ..core import Tensor
 from ..core.errors import GraphError, describe
 from ..data.batches import inputs_and_targets, length
@@ -34,14 +35,15 @@ class Step:
         inputs, targets = batch if type(batch) is tuple and len(batch) == 2 else inputs_and_targets(batch)
         examples = examples_in(inputs, targets)
         try:
-            outputs, loss, value, weight = forward("fit", t.model, self, inputs, targets, examples)
-            if not math.isfinite(value):
-                raise self._not_finite(value)
-            if not getattr(loss, "requires_grad", False):
-                raise no_gradient(loss)
-            if not self.pending:
-                t.optimizer.zero_grad()
-            (loss if t.accumulate == 1 else loss * weight).backward()
+            with one_site():
+                outputs, loss, value, weight = forward("fit", t.model, self, inputs, targets, examples)
+                if not math.isfinite(value):
+                    raise self._not_finite(value)
+                if not getattr(loss, "requires_grad", False):
+                    raise no_gradient(loss)
+                if not self.pending:
+                    t.optimizer.zero_grad()
+                (loss if t.accumulate == 1 else loss * weight).backward()
         except MemoryError as error:
             raise too_large(error, examples) from error
         del loss  # and with it what is left of the graph, before callbacks look on
