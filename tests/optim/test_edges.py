@@ -107,3 +107,15 @@ def test_plateaus_of_what_has_diverged(bad):
     schedule = optim.ReduceLROnPlateau(optim.SGD([nn.Parameter(np.zeros(1))], lr=1.0))
     with pytest.raises(ValueError, match="^ReduceLROnPlateau.step: metric=.* is not finite; the training has diverged"):
         schedule.step(bad)
+
+
+def test_a_subclass_that_changes_the_formula_is_not_bypassed_by_the_plan_of_its_base():
+    class Halved(optim.SGD):
+        def change(self, parameter, gradient, state, settings):
+            delta, state = super().change(parameter, gradient, state, settings)
+            return delta * 0.5, state
+
+    w = nn.Parameter(np.ones(2))
+    w.node.grad = np.ones(2, w.dtype)
+    Halved([w], lr=0.5).step()
+    np.testing.assert_array_equal(w.data, 0.75)

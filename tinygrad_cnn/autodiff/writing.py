@@ -16,11 +16,26 @@ from ..core.errors import GraphError, describe
 from ..core.graph import Leaf, Node, clock
 from ..core.modes import current
 from ..core.register import registry
-from ..core.site import here
+from ..core.site import Site, here
 from ..core.tensor import Tensor, as_array, plain
 from .at import At
 from .dtypes import weak
 from .effects import effect
+
+
+def owned(leaf: Tensor) -> np.ndarray:
+    """Return the array of a leaf to write to: its own, or a copy in its place if anybody else holds the memory."""
+    # counted without a local name, which not every Python counts
+    if getrefcount(leaf._data) > 2 or leaf._data.base is not None or not leaf._data.flags.writeable:
+        leaf._data = np.array(leaf._data)
+    return leaf._data
+
+
+def written(leaf: Tensor, site: Site) -> None:
+    """Note that a leaf has new values since now, written at `site`."""
+    node: Any = leaf.node
+    node.version += 1
+    node.assigned, node.assigned_at = clock.tick(), site
 
 
 def write(t: Tensor, what: str, value: Any, made: Callable[[], Any], fill: Callable[[np.ndarray], Any]) -> Tensor:
@@ -158,12 +173,8 @@ class WritingMethods(Tensor):
             raise TypeError(f"assign: this is a result of {self.node.label}; only leaves can be assigned to.")
         if not callable(write):
             raise TypeError(f"update: write must be a function that fills an array, got {describe(write)}. Use assign.")
-        # others look at this memory; counted without a local name, which not every Python counts
-        if getrefcount(self._data) > 2 or self._data.base is not None or not self._data.flags.writeable:
-            self._data = np.array(self._data)
-        write(self._data)
-        self.node.version += 1
-        self.node.assigned, self.node.assigned_at = clock.tick(), here()
+        write(owned(self))
+        written(self, here())
         return self
 
     @property

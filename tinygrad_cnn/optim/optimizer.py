@@ -10,10 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..autodiff.calls import OURS, named
-from ..autodiff.effects import effect
+from ..autodiff.effects import effect, effect_observers
 from ..autodiff.foreign import answering
+from ..autodiff.writing import owned, written
 from ..core import Tensor
 from ..core.errors import describe, nearest
+from ..core.site import Site, here
 from .saving import flat, loaded_groups, loaded_state, names_of, places, plain, saved_names
 from .settings import Check, Group, Params
 
@@ -55,6 +57,8 @@ class Optimizer:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        if "change" in vars(cls) and "plan" not in vars(cls):  # the plan of a base does what the change of a base says
+            cls.plan = Optimizer.plan  # type: ignore[method-assign]
         if cls.__module__.startswith(OURS):
             named(cls)
 
@@ -122,10 +126,14 @@ class Optimizer:
         if closure is not None and not callable(closure):
             raise TypeError(f"{self.who}.step: closure must be a function giving the loss, not {describe(closure)}.")
         loss = None if closure is None else closure()
-        for parameter, group in self._parameters():
-            gradient = parameter.grad
-            if gradient is not None and parameter.requires_grad:
-                self._update(parameter, gradient, group)
+        site = here()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                leaf = parameter.node
+                if leaf.grad is None or not leaf.requires_grad:
+                    continue
+                move = self._update if effect_observers else self._move
+                move(parameter, leaf.grad, group, site)
         return loss
 
     @effect
@@ -135,25 +143,23 @@ class Optimizer:
             if parameter.requires_grad and not self.state.get(parameter):
                 self.state[parameter] = self.start(parameter, group)
 
-    @effect
-    def _update(self, parameter: Tensor, gradient: np.ndarray, group: Group) -> None:
+    def _move(self, parameter: Tensor, gradient: np.ndarray, group: Group, site: Site) -> None:
         """Move one parameter by its `plan`, or by its `change`: the only place where steps write to parameters."""
+        array = owned(parameter)
         state = self.state.get(parameter)
         if not state:
             state = self.state[parameter] = self.start(parameter, group)
         gradient = _uphill(gradient, group)
-
-        def write(array: np.ndarray) -> None:
-            if self.plan(array, gradient, state, group):
-                return
+        if not self.plan(array, gradient, state, group):
             delta, after = self.change(array, gradient, state, group)
             if np.shape(delta) != array.shape:
                 raise ValueError(f"{self.who}.change: returned a delta of shape {np.shape(delta)} for {array.shape}.")
             self.state[parameter] = {name: _kept(value) for name, value in after.items()}
             keep = self._keep(group)
             np.add(array if keep == 1.0 else array * keep, delta, out=array)
+        written(parameter, site)
 
-        parameter.update(write)
+    _update = effect(_move)  # where observers of effects look on
 
     def _keep(self, settings: Mapping[str, Any]) -> float:
         """What a parameter is multiplied by before its delta is added."""

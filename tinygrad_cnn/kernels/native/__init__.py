@@ -343,7 +343,8 @@ def adam_(
 
 
 def _step(what: int, p: Any, g: Any, m: Any, v: Any, numbers: tuple[float, ...]) -> Any:
-    if any(a is not None and a.shape != p.shape for a in (g, m, v)):
+    shape = p.shape
+    if g.shape != shape or (m is not None and m.shape != shape) or (v is not None and v.shape != shape):
         return NotImplemented
     done = _native.each(what, p, g, None, m, v, numbers)
     if done is False:  # what is written in place cannot be copied
