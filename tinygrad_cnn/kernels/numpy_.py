@@ -20,6 +20,7 @@ from .examples import kernel
 from .passes import *
 from .passes import only
 from .shapes import Count, Window
+from .smooth import *
 
 __all__ = [
     "avg_pool2d", "avg_pool2d_put", "conv2d", "conv2d_dw", "conv2d_dx", "conv2d_relu", "max_pool2d", "max_pool2d_put",

@@ -13,14 +13,21 @@ from ..autodiff.batching import elementwise
 from ..autodiff.kinds import Approximation, Number
 from ..autodiff.sample import apart, uniform
 from ..core import op
+from ..kernels.passes import chosen
+from ._arguments import promoted
 from ._reference import scalarwise
 from .arithmetic import minimum, where
-from .elementwise import erf, exp, sigmoid
+from .elementwise import exp, sigmoid
 
 __all__ = ["clip", "elu", "gelu", "hard_sigmoid", "hard_swish", "leaky_relu", "prelu", "relu", "relu6", "selu", "silu"]
 
 _APART = [S(x=apart(2, 3)), S(x=apart(1, 5))]
 _WIDE = [S(x=uniform(-5, 5, 4, 5))]
+
+
+def alike(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
+    """Stack inputs of one shape, of which some are stacked already."""
+    return op(*np.broadcast_arrays(*inputs), **params)
 
 
 @op(linear=["x"], stacks=elementwise, branches=lambda x: x > 0, samples=_APART, ref=scalarwise(lambda x: max(x, 0.0)))
@@ -78,7 +85,7 @@ def leaky_relu(x: Any, slope: Number = 0.01) -> Any:
     >>> tg.leaky_relu(np.array([-1.0, 2.0]), slope=0.1)
     array([-0.1,  2. ])
     """
-    return np.where(x > 0, x, x * slope)
+    return chosen(x > 0, x, x * slope)
 
 
 leaky_relu.vjp(x=lambda g, x, slope: where(x > 0, g, g * slope))
@@ -155,10 +162,28 @@ hard_swish.vjp(x=lambda g, x: where(x >= 3, g, where(x <= -3, 0, g * (x / 3 + 0.
 )
 def elu(x: Any, alpha: Number = 1.0) -> Any:
     """x where positive, alpha * (e**x - 1) elsewhere.  x (...) -> (...)"""
-    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+    return kernels.elu(x, float(alpha))
 
 
-elu.vjp(x=lambda g, x, alpha: where(x > 0, g, g * alpha * exp(minimum(x, 0))))  # y + alpha would cancel
+@op(
+    floating=["dy", "x"],
+    branches=lambda x: x > 0,
+    params=["alpha"],
+    samples=[S(dy=(2, 3), x=apart(2, 3)), S(dy=(6,), x=apart(6), alpha=0.5)],
+    ref=scalarwise(lambda dy, x, alpha=1.0: dy if x > 0 else dy * alpha * math.exp(x)),
+    stacks=alike,
+)
+def elu_dx(dy: Any, x: Any, alpha: Number = 1.0) -> Any:
+    """dy times the derivative of elu at x.  dy (...) · x (...) -> (...)"""
+    dy, x = promoted(dy, x)
+    return kernels.elu_dx(dy, x, float(alpha))
+
+
+elu.vjp(x=lambda g, x, alpha: elu_dx(g, x, alpha))  # y + alpha would cancel
+elu_dx.vjp(
+    dy=lambda g, x, alpha: elu_dx(g, x, alpha),
+    x=lambda g, dy, x, alpha: where(x > 0, 0, g * dy * alpha * exp(minimum(x, 0))),
+)
 elu.formula(y="where(x > 0, x, alpha * (exp(x) - 1))", x="where(x > 0, g, alpha * g * exp(x))")
 
 _ALPHA, _SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et al. 2017: fixed point of mean 0, variance 1
@@ -173,7 +198,7 @@ _ALPHA, _SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et al. 2017
 )
 def selu(x: Any) -> Any:
     """The self-normalising elu of Klambauer et al. (2017).  x (...) -> (...)"""
-    return _SCALE * np.where(x > 0, x, _ALPHA * np.expm1(np.minimum(x, 0)))
+    return kernels.elu(x, _ALPHA) * _SCALE
 
 
 selu.vjp(x=lambda g, x: where(x > 0, g * _SCALE, g * (_SCALE * _ALPHA) * exp(minimum(x, 0))))
@@ -184,15 +209,28 @@ selu.formula(y="1.05070099 * where(x > 0, x, 1.67326324 * (exp(x) - 1))",
 @op(floating=["x"], samples=[S(x=(2, 3))], ref=scalarwise(lambda x: x / (1 + math.exp(-x))), stacks=elementwise)
 def silu(x: Any) -> Any:
     """x * sigmoid(x), also called swish.  x (...) -> (...)"""
-    return x * sigmoid(x)
+    return kernels.silu(x)
 
 
-def _silu_x(g: Any, x: Any) -> Any:
+@op(
+    floating=["dy", "x"],
+    samples=[S(dy=(2, 3), x=(2, 3))],
+    ref=scalarwise(lambda dy, x: dy * (1 + x / (1 + math.exp(x))) / (1 + math.exp(-x))),
+    stacks=alike,
+)
+def silu_dx(dy: Any, x: Any) -> Any:
+    """dy times the derivative of silu at x.  dy (...) · x (...) -> (...)"""
+    return kernels.silu_dx(*promoted(dy, x))
+
+
+def _silu_dx_x(g: Any, dy: Any, x: Any) -> Any:
     s = sigmoid(x)
-    return g * (s * (x * (1 - s) + 1))
+    return g * dy * (s * (1 - s) * (x * (1 - s * 2) + 2))
 
 
-silu.vjp(x=_silu_x)
+silu.vjp(x=lambda g, x: silu_dx(g, x))
+silu_dx.vjp(dy=lambda g, x: silu_dx(g, x), x=_silu_dx_x)
+silu.formula(y="x * sigmoid(x)", x="g * sigmoid(x) * (1 + x * (1 - sigmoid(x)))")
 
 _ROOT_2, _ROOT_2_PI = math.sqrt(2), math.sqrt(2 * math.pi)
 
@@ -214,22 +252,40 @@ def gelu(x: Any, *, approximate: Approximation = "none") -> Any:
 
     x (...) -> (...)
     """
-    return x * _normal(x, approximate)
-
-
-def _normal(x: Any, approximate: str) -> Any:
-    """The normal distribution function, exact or by tanh."""
     if approximate == "none":
-        return (erf(x * (1 / _ROOT_2)) + 1) * 0.5
+        return kernels.gelu(x)
     if approximate == "tanh":
-        return sigmoid((x + x * x * x * 0.044715) * (4 / _ROOT_2_PI))  # (tanh(u) + 1) / 2 without its cancellation
+        return x * _normal_by_tanh(x)
     raise ValueError(f'gelu: approximate={approximate!r} must be "none" or "tanh".')
 
 
+@op(
+    floating=["dy", "x"],
+    samples=[S(dy=(2, 3), x=(2, 3))],
+    ref=scalarwise(
+        lambda dy, x: dy * ((1 + math.erf(x / _ROOT_2)) / 2 + x * math.exp(-x * x / 2) / _ROOT_2_PI)
+    ),
+    stacks=alike,
+)  # fmt: skip
+def gelu_dx(dy: Any, x: Any) -> Any:
+    """dy times the derivative of gelu at x.  dy (...) · x (...) -> (...)"""
+    return kernels.gelu_dx(*promoted(dy, x))
+
+
+gelu_dx.vjp(
+    dy=lambda g, x: gelu_dx(g, x),
+    x=lambda g, dy, x: g * dy * (exp(x * x * -0.5) * (2 - x * x) * (1 / _ROOT_2_PI)),
+)
+
+
+def _normal_by_tanh(x: Any) -> Any:
+    return sigmoid((x + x * x * x * 0.044715) * (4 / _ROOT_2_PI))  # (tanh(u) + 1) / 2 without its cancellation
+
+
 def _gelu_x(g: Any, x: Any, approximate: str) -> Any:
-    p = _normal(x, approximate)
     if approximate == "none":
-        return g * (p + x * exp(x * x * -0.5) * (1 / _ROOT_2_PI))
+        return gelu_dx(g, x)
+    p = _normal_by_tanh(x)
     return g * (p + x * (p * (1 - p)) * ((1 + x * x * (3 * 0.044715)) * (4 / _ROOT_2_PI)))
 
 

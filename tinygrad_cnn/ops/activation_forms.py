@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autodiff import Sample as S
 from ..autodiff.batching import elementwise
 from ..autodiff.calls import named
@@ -34,7 +35,7 @@ def mish(x: Any) -> Any:
 
     Source: Misra (2019).
     """
-    return x * np.tanh(np.logaddexp(x, 0))
+    return kernels.mish(x)
 
 
 def _mish_x(g: Any, x: Any) -> Any:
@@ -58,7 +59,7 @@ def log_sigmoid(x: Any) -> Any:
     >>> tg.log_sigmoid(np.array([-1000.0, 1000.0]))
     array([-1000.,     0.])
     """
-    return 0 - np.logaddexp(-x, 0)
+    return 0 - kernels.softplus(-x)
 
 
 log_sigmoid.vjp(x=lambda g, x: g * sigmoid(-x))

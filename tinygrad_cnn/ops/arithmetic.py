@@ -14,6 +14,7 @@ from ..autodiff.batching import elementwise
 from ..autodiff.sample import apart, booleans, positive, uniform
 from ..core import op
 from ..core.register import glue, registry
+from ..kernels.passes import chosen
 from ._reference import scalarwise
 from .logic import isfinite, isnan
 
@@ -87,7 +88,13 @@ def pow(a: Any, b: Any) -> Any:
     The gradient in a at a = 0, b = 0 is 0.  The gradient in b is 0 where a = 0 and b >= 0, minus infinity where a = 0
     and b < 0, and NaN where a < 0.
     """
+    if type(b) in _NUMBERS and b in (2, 3, 4) and getattr(a, "dtype", None) in _FLOATS:  # NumPy calls C's pow
+        square = a * a
+        return square if b == 2 else square * a if b == 3 else square * square
     return a**b
+
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def _pow_a(g: Any, a: Any, b: Any) -> Any:
@@ -131,7 +138,7 @@ def where(condition: Any, a: Any, b: Any) -> Any:
     if type(a) in _NUMBERS and type(b) in _NUMBERS and float in (type(a), type(b)):
         kind = get_default_dtype().type  # no array lends them its dtype
         a, b = kind(a), kind(b)
-    return np.where(condition, a, b)
+    return chosen(condition, a, b)
 
 
 where.vjp(a=lambda g, condition: where(condition, g, 0), b=lambda g, condition: where(condition, 0, g))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autodiff import Sample as S
 from ..autodiff.batching import elementwise
 from ..autodiff.sample import apart, positive, uniform
@@ -122,8 +122,7 @@ def sigmoid(x: Any) -> Any:
     >>> tg.sigmoid(np.array([-1000.0, 0.0, 1000.0]))  # no overflow
     array([0. , 0.5, 1. ])
     """
-    e = np.exp(-np.absolute(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
+    return kernels.sigmoid(x)
 
 
 sigmoid.vjp(x=lambda g, y: g * (y * (1 - y)))
@@ -133,25 +132,11 @@ sigmoid.formula(y="1 / (1 + exp(-x))")
 @op(floating=["x"], samples=_ANY, ref=scalarwise(lambda x: math.log1p(math.exp(x))), stacks=elementwise)
 def softplus(x: Any) -> Any:
     """log(1 + e**x), without overflow.  x (...) -> (...)"""
-    return np.logaddexp(x, 0)
+    return kernels.softplus(x)
 
 
 softplus.vjp(x=lambda g, x: g * sigmoid(x))
 softplus.formula(y="log(1 + exp(x))")
-
-_CELLS, _DEGREE, _END = 64, 9, 6  # per unit; beyond x = 6 erf is 1 to the last bit
-
-
-@functools.cache
-def _taylor() -> np.ndarray:
-    """Taylor coefficients of erf about every grid point, exact by ``math.erf`` and Hermite's recurrence."""
-    x = np.arange(_CELLS * _END + 1) / _CELLS
-    terms = [np.array([math.erf(v) for v in x]), 2 / math.sqrt(math.pi) * np.exp(-x * x)]
-    for n in range(1, _DEGREE):  # c[n+1] = -(2 x n c[n] + 2 (n-1) c[n-1]) / (n (n+1)), from y'' = -2 x y'
-        below = terms[n - 1] if n > 1 else np.zeros_like(x)
-        terms.append(-(2 * x * n * terms[n] + 2 * (n - 1) * below) / (n * (n + 1)))
-    return np.array(terms)
-
 
 @op(
     floating=["x"],
@@ -160,18 +145,8 @@ def _taylor() -> np.ndarray:
     stacks=elementwise,
 )
 def erf(x: Any) -> Any:
-    """The error function, to the last bits of float64.  x (...) -> (...)
-
-    NumPy has none: a table of Taylor polynomials, 1/64 apart, filled on first use.
-    """
-    size = np.minimum(np.absolute(x), _END).astype(np.float64)
-    cell = np.rint(np.nan_to_num(size) * _CELLS).astype(np.intp)
-    d = size - cell / _CELLS
-    table = _taylor()
-    y = table[_DEGREE][cell]
-    for n in range(_DEGREE - 1, -1, -1):
-        y = y * d + table[n][cell]
-    return np.copysign(y, x).astype(x.dtype)
+    """The error function, to the last bits.  x (...) -> (...)"""
+    return kernels.erf(x)
 
 
 erf.vjp(x=lambda g, x: g * ((2 / math.sqrt(math.pi)) * exp(-(x * x))))

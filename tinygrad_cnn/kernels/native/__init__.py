@@ -20,8 +20,9 @@ import numpy as np
 
 from ..shapes import Window, whole
 from .shadow import notice
+from .smooth import smooth
 
-VERSION = 5  # of the calls between this file and module.c (setup.py compiles it in); raise it when one changes
+VERSION = 6  # of the calls between this file and module.c (setup.py compiles it in); raise it when one changes
 
 available: bool = False
 reason: str = ""
@@ -148,6 +149,7 @@ def _load() -> None:
 
 _isa = ""
 _load()
+globals().update(smooth(_native))
 
 
 def _run(kernel: Any, inputs: tuple[Any, ...], out: Any, *rest: Any) -> Any:

@@ -10,6 +10,7 @@
 #include "conv.h"
 #include "weights.h"
 #include "narrow.h"
+#include "smooth.h"
 #include "each.h"
 #include "pool.h"
 

@@ -68,6 +68,9 @@ static void FN(each_piece)(const void *job, int64_t piece, char *scratch)
         break;
         EACH_FUNCTIONS(CASE)
 #undef CASE
+#define CASE(name, arrays) case name: FN(PASTE(all_, name))(p, q, out, from, upto, (T)v->k[0]); break;
+        SMOOTH_FUNCTIONS(CASE)
+#undef CASE
     case SGD: FN(sgd)(v, from, upto); break;
     default: FN(adam)(v, from, upto);
     }
@@ -78,7 +81,7 @@ static int FN(each)(int what, int64_t size, const void *a, const void *b, void *
 {
     FN(pass) v = {.what = what, .size = size, .a = a, .b = b, .out = out, .out2 = out2, .out3 = out3, .k = k};
     lease l;
-    if (pool_open(&l, 0, 0, (double)size * 4)) return -1;
+    if (pool_open(&l, 0, 0, (double)size * (what >= SIGMOID && what < SGD ? 40 : 4))) return -1;
     pool_run(&l, FN(each_piece), &v, ceil_div(size, EACH));
     pool_close(&l);
     return 0;

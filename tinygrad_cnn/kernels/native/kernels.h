@@ -15,7 +15,7 @@ typedef struct {
 /* The operations of each kernel that has several.  These lists are the only place that numbers them: C makes an enum of
  * each, and the module hands the same constants to Python. */
 #define POOL2D_OPERATIONS(X) X(MAX_POOL) X(TAKE_POOL) X(AVG_POOL) X(MAX_PUT) X(AVG_PUT) /* forward passes first */
-#define EACH_OPERATIONS(X) EACH_FUNCTIONS(X) X(SGD) X(ADAM)                             /* optimisers last */
+#define EACH_OPERATIONS(X) EACH_FUNCTIONS(X) SMOOTH_FUNCTIONS(X) X(SGD) X(ADAM)         /* optimisers last */
 #define ROWWISE_OPERATIONS(X) X(SCALE_SHIFT) X(NORM_DX)
 #define COLUMNS_OPERATIONS(X) X(COLUMN_SUMS) X(MOMENTS) X(NORM_SUMS)
 
@@ -25,6 +25,11 @@ typedef struct {
     X(RELU, 1, a < 0 ? 0 : a)                                                                                         \
     X(RELU_DX, 2, b > 0 ? a : 0)                                                                                      \
     X(ADD_RELU, 2, a + b < 0 ? 0 : a + b)
+
+/* Functions made of the exponential: the name, and how many arrays it takes; smooth.h has them. */
+#define SMOOTH_FUNCTIONS(X)                                                                                           \
+    X(SIGMOID, 1) X(SOFTPLUS, 1) X(ERF, 1) X(SILU, 1) X(SILU_DX, 2) X(GELU, 1) X(GELU_DX, 2) X(ELU, 1) X(ELU_DX, 2)    \
+    X(MISH, 1)
 
 #define LISTED(name, ...) name,
 enum { POOL2D_OPERATIONS(LISTED) POOL2D_COUNT };

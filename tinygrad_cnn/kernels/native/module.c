@@ -317,9 +317,10 @@ static int overlap(const arrays *a)
 
 static int takes_two(int what)
 {
-#define CASE(name, arrays, result) case name: return arrays > 1;
+#define CASE(name, arrays, ...) case name: return arrays > 1;
     switch (what) {
         EACH_FUNCTIONS(CASE)
+        SMOOTH_FUNCTIONS(CASE)
     default: return 0;
     }
 #undef CASE
@@ -333,7 +334,8 @@ static PyObject *each(PyObject *self, PyObject *const *args, Py_ssize_t n)
     void *p[5] = {NULL};
     const int what = operation(args[0], EACH_COUNT);
     if (what < 0) return NULL;
-    if (what >= SGD && numbers(args[6], k, what == SGD ? 5 : 8)) return NULL;
+    const int wanted = what == SGD ? 5 : what == ADAM ? 8 : what == ELU || what == ELU_DX ? 1 : 0;
+    if (wanted && numbers(args[6], k, wanted)) return NULL;
     for (int i = 0; i < 5; i++) {
         if (i > 1 && args[1 + i] == Py_None) continue;
         TAKE(1 + i, -1, 0, i != 1 && i != 2);
