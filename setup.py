@@ -69,7 +69,7 @@ class build_native(build_ext):
 
 native = Extension(
     "tinygrad_cnn.kernels.native._native",
-    sources=[f"{HERE}/module.c", f"{HERE}/threads.c"],
+    sources=[f"{HERE}/{name}.c" for name in ("module", "threads", "memory", "heap")],
     depends=[str(p) for p in Path(HERE).glob("*.h")] + [f"{HERE}/isa.c", f"{HERE}/__init__.py"],
 )
 setup(ext_modules=[native], cmdclass={"build_ext": build_native})

@@ -4,7 +4,8 @@
 installation that has them is hidden by sources that do not.  They take float32 and float64 and return
 ``NotImplemented`` for the rest.  Environment: ``TINYGRAD_CNN_ISA`` picks an instruction set,
 ``TINYGRAD_CNN_THREADS`` (else ``OMP_NUM_THREADS``, else every core) the number of threads; ``TINYGRAD_CNN_KEEP`` says
-how many megabytes of freed memory the allocator may keep for the next arrays (0: leave the allocator alone);
+how many megabytes of freed memory may be kept for the next arrays (0: none; results are then made as NumPy makes
+arrays), ``TINYGRAD_CNN_HUGE_PAGES=0`` keeps it in pages of the usual size;
 ``TINYGRAD_CNN_WINOGRAD=0`` keeps 3x3 convolutions from minimal filtering.
 """
 
@@ -28,6 +29,7 @@ available: bool = False
 reason: str = ""
 shadowing: str = ""
 _native: Any = None
+empty: Any = np.empty  # for results: as np.empty(shape, dtype), where compiled in memory that is kept (memory.c)
 
 _NAMES = {
     "v4": "AVX-512 (x86-64-v4)",
@@ -53,14 +55,23 @@ def _default_threads() -> int:
     return _cores()
 
 
+def _default_keep() -> int:
+    """An eighth of the machine's memory, at least 512 megabytes."""
+    try:
+        return max(512, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 23)
+    except (AttributeError, OSError, ValueError):
+        return 512
+
+
 def _keep_memory() -> None:
     text = os.environ.get("TINYGRAD_CNN_KEEP", "").strip()
     known = text.isascii() and text.isdigit()
     if text and not known:
         warnings.warn(f"TINYGRAD_CNN_KEEP={text!r} is not a number of megabytes; it is ignored.", stacklevel=2)
-    megabytes = int(text[:9]) if known else 512
+    megabytes = int(text[:9]) if known else _default_keep()
+    huge = os.environ.get("TINYGRAD_CNN_HUGE_PAGES", "").strip() != "0"
     if megabytes:
-        _native.keep_memory(megabytes << 20)
+        _native.keep_memory(megabytes << 20, huge)
 
 
 def empty_cache() -> None:
@@ -116,7 +127,7 @@ def _describe() -> None:
 
 
 def _load() -> None:
-    global _native, available, reason, shadowing, _isa
+    global _native, available, reason, shadowing, _isa, empty
     try:
         found = import_module("._native", __name__)
     except ImportError as error:
@@ -132,7 +143,7 @@ def _load() -> None:
         reason = f"built for another version (kernel interface {theirs}, not {VERSION}): reinstall"
         sys.modules.pop(f"{__name__}._native", None)
         return
-    _native, available = found, True
+    _native, available, empty = found, True, found.empty
     _native.set_num_threads(_default_threads())
     _keep_memory()
     if os.environ.get("TINYGRAD_CNN_WINOGRAD", "").strip() == "0":
@@ -149,7 +160,7 @@ def _load() -> None:
 
 _isa = ""
 _load()
-globals().update(smooth(_native))
+globals().update(smooth(_native, empty))
 
 
 def _run(kernel: Any, inputs: tuple[Any, ...], out: Any, *rest: Any) -> Any:
@@ -161,23 +172,23 @@ def _run(kernel: Any, inputs: tuple[Any, ...], out: Any, *rest: Any) -> Any:
 
 
 def conv2d(x: Any, w: Any, b: Any, win: Window, groups: int) -> Any:
-    y = np.empty((x.shape[0], *win.out, w.shape[3]), x.dtype)
+    y = empty((x.shape[0], *win.out, w.shape[3]), x.dtype)
     return _run(_native.conv2d, (x, w, b), y, win, groups, False)
 
 
 def conv2d_relu(x: Any, w: Any, b: Any, win: Window, groups: int) -> Any:
     """max(conv2d(...), 0) in one pass."""
-    y = np.empty((x.shape[0], *win.out, w.shape[3]), x.dtype)
+    y = empty((x.shape[0], *win.out, w.shape[3]), x.dtype)
     return _run(_native.conv2d, (x, w, b), y, win, groups, True)
 
 
 def conv2d_dx(dy: Any, w: Any, win: Window, groups: int) -> Any:
-    dx = np.empty((dy.shape[0], *win.size, w.shape[2] * groups), dy.dtype)
+    dx = empty((dy.shape[0], *win.size, w.shape[2] * groups), dy.dtype)
     return _run(_native.conv2d_dx, (dy, w), dx, win, groups)
 
 
 def conv2d_dw(x: Any, dy: Any, win: Window, groups: int) -> Any:
-    dw = np.empty((*win.window, x.shape[3] // groups, dy.shape[3]), x.dtype)
+    dw = empty((*win.window, x.shape[3] // groups, dy.shape[3]), x.dtype)
     return _run(_native.conv2d_dw, (x, dy), dw, win, groups)
 
 
@@ -185,8 +196,8 @@ def conv2d_dw(x: Any, dy: Any, win: Window, groups: int) -> Any:
 
 
 def max_pool2d(x: Any, win: Window) -> Any:
-    y = np.empty((x.shape[0], *win.out, x.shape[3]), x.dtype)
-    tap = np.empty(y.shape, win.tap_dtype)
+    y = empty((x.shape[0], *win.out, x.shape[3]), x.dtype)
+    tap = empty(y.shape, win.tap_dtype)
     done = _native.pool2d(x, tap, y, win, _native.MAX_POOL)
     if done is False:
         done = _native.pool2d(np.require(x, requirements=["C", "A"]), tap, y, win, _native.MAX_POOL)
@@ -194,22 +205,22 @@ def max_pool2d(x: Any, win: Window) -> Any:
 
 
 def max_pool2d_put(dy: Any, tap: Any, win: Window) -> Any:
-    dx = np.empty((dy.shape[0], *win.size, dy.shape[3]), dy.dtype)
+    dx = empty((dy.shape[0], *win.size, dy.shape[3]), dy.dtype)
     return _run(_native.pool2d, (dy, tap), dx, win, _native.MAX_PUT)
 
 
 def max_pool2d_take(x: Any, tap: Any, win: Window) -> Any:
-    y = np.empty(tap.shape, x.dtype)
+    y = empty(tap.shape, x.dtype)
     return _run(_native.pool2d, (x, tap), y, win, _native.TAKE_POOL)
 
 
 def avg_pool2d(x: Any, win: Window, counts: Any) -> Any:
-    y = np.empty((x.shape[0], *win.out, x.shape[3]), x.dtype)
+    y = empty((x.shape[0], *win.out, x.shape[3]), x.dtype)
     return _run(_native.pool2d, (x, counts.astype(x.dtype)), y, win, _native.AVG_POOL)
 
 
 def avg_pool2d_put(dy: Any, win: Window, counts: Any) -> Any:
-    dx = np.empty((dy.shape[0], *win.size, dy.shape[3]), dy.dtype)
+    dx = empty((dy.shape[0], *win.size, dy.shape[3]), dy.dtype)
     return _run(_native.pool2d, (dy, counts.astype(dy.dtype)), dx, win, _native.AVG_PUT)
 
 
@@ -220,7 +231,7 @@ def matmul(
     a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, bias: Any = None, relu: bool = False
 ) -> Any:
     """a @ b of matrices, either one (not both) transposed first; plain products may add a row and clip at zero."""
-    out = np.empty((a.shape[1 if transpose_a else 0], b.shape[0 if transpose_b else 1]), a.dtype)
+    out = empty((a.shape[1 if transpose_a else 0], b.shape[0 if transpose_b else 1]), a.dtype)
     return _run(_native.matmul, (a, b, bias), out, transpose_a, transpose_b, relu)
 
 
@@ -232,7 +243,7 @@ def _contiguous(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _each(what: int, a: Any, b: Any = None) -> Any:
-    out = np.empty(a.shape, a.dtype)
+    out = empty(a.shape, a.dtype)
     if b is not None and b.shape != a.shape:
         return NotImplemented
     done = _native.each(what, out, a, b, None, None, None)
@@ -257,7 +268,7 @@ def add_relu(a: Any, b: Any) -> Any:
 
 
 def _rowwise(what: int, relu: bool, *arrays: Any) -> Any:
-    out = np.empty(arrays[0].shape, arrays[0].dtype)
+    out = empty(arrays[0].shape, arrays[0].dtype)
     done = _native.rowwise(out, *arrays, what, relu)
     if done is False:
         done = _native.rowwise(out, *_contiguous(arrays), what, relu)
@@ -270,8 +281,8 @@ def column_sum(x: Any) -> Any:
 
 
 def _columns(what: int, *arrays: Any) -> Any:
-    out = np.empty(arrays[0].shape[-1:], arrays[0].dtype)
-    out2 = None if what == _native.COLUMN_SUMS else np.empty_like(out)
+    out = empty(arrays[0].shape[-1:], arrays[0].dtype)
+    out2 = None if what == _native.COLUMN_SUMS else empty(out.shape, out.dtype)
     done = _native.columns(*arrays, out, out2, what)
     if done is False:
         done = _native.columns(*_contiguous(arrays), out, out2, what)

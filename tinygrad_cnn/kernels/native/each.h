@@ -13,7 +13,7 @@ typedef struct {
 /* ---- one element at a time ------------------------------------------------------------------------------------------
  */
 
-static void FN(sgd)(const FN(pass) * v, int64_t from, int64_t upto)
+static NOINLINE void FN(sgd)(const FN(pass) * v, int64_t from, int64_t upto)
 {
     const T *g = v->a;
     T *p = v->out, *m = v->out2;
@@ -34,7 +34,7 @@ static void FN(sgd)(const FN(pass) * v, int64_t from, int64_t upto)
 }
 
 /* k: lr, beta1, beta2, eps, decay, decoupled?, 1 - beta1^step, 1 - beta2^step */
-static void FN(adam)(const FN(pass) * v, int64_t from, int64_t upto)
+static NOINLINE void FN(adam)(const FN(pass) * v, int64_t from, int64_t upto)
 {
     const double *k = v->k;
     const T *g = v->a;
@@ -48,6 +48,16 @@ static void FN(adam)(const FN(pass) * v, int64_t from, int64_t upto)
         m[i] = mean, s[i] = square;
         p[i] = shrink * p[i] - rate * mean / (FN(root)(square) * root + eps);
     }
+}
+
+/* A step of an optimiser.  Sums of gradients come here too (SGD without state and decay): they keep denormal numbers. */
+static void FN(step)(const FN(pass) * v, int64_t from, int64_t upto)
+{
+    const int keeps = v->what == SGD && !v->out2 && v->k[3] == 0;
+    const fp_control before = keeps ? 0 : flush_denormals();
+    if (v->what == SGD) FN(sgd)(v, from, upto);
+    else FN(adam)(v, from, upto);
+    if (!keeps) restore_denormals(before);
 }
 
 static void FN(each_piece)(const void *job, int64_t piece, char *scratch)
@@ -71,8 +81,7 @@ static void FN(each_piece)(const void *job, int64_t piece, char *scratch)
 #define CASE(name, arrays) case name: FN(PASTE(all_, name))(p, q, out, from, upto, (T)v->k[0]); break;
         SMOOTH_FUNCTIONS(CASE)
 #undef CASE
-    case SGD: FN(sgd)(v, from, upto); break;
-    default: FN(adam)(v, from, upto);
+    default: FN(step)(v, from, upto);
     }
 }
 

@@ -6,11 +6,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 #include "kernels.h"
+#include "memory.h"
 #include "threads.h"
 
 #define X(name) extern const instruction_set tg_isa_##name;
@@ -424,33 +421,6 @@ static PyObject *get_num_threads(PyObject *self, PyObject *none)
     return PyLong_FromLong(pool_get_threads());
 }
 
-/* keep_memory(bytes): let the allocator keep so much freed memory, and serve arrays of up to 32 MB from it, because
- * pages fresh from the system cost more than what is computed into them.  False where the allocator has no such switch.
- */
-static PyObject *keep_memory(PyObject *self, PyObject *bytes)
-{
-    (void)self;
-    long long n = PyLong_AsLongLong(bytes);
-    if (n == -1 && PyErr_Occurred()) return NULL;
-    int done = 0;
-#ifdef __GLIBC__
-    int most = n > INT_MAX ? INT_MAX : n < 0 ? 0 : (int)n;
-    done = mallopt(M_MMAP_THRESHOLD, 32 << 20) && mallopt(M_TRIM_THRESHOLD, most);
-#endif
-    return PyBool_FromLong(done);
-}
-
-/* Hand memory that is kept for later back to the system. */
-static PyObject *empty_cache(PyObject *self, PyObject *none)
-{
-    (void)self, (void)none;
-    pool_empty();
-#ifdef __GLIBC__
-    malloc_trim(0);
-#endif
-    Py_RETURN_NONE;
-}
-
 /* The names of the instruction sets this machine runs, best first. */
 static PyObject *isas(PyObject *self, PyObject *none)
 {
@@ -506,14 +476,16 @@ static PyMethodDef methods[] = {
     KERNEL(each),
     KERNEL(rowwise),
     KERNEL(columns),
-#undef KERNEL
     {"set_num_threads", set_num_threads, METH_O, NULL},
     {"get_num_threads", get_num_threads, METH_NOARGS, NULL},
-    {"keep_memory", keep_memory, METH_O, NULL},
+    KERNEL(empty),
+    KERNEL(keep_memory),
     {"empty_cache", empty_cache, METH_NOARGS, NULL},
+    {"memory_held", memory_held, METH_NOARGS, NULL},
     {"isas", isas, METH_NOARGS, NULL},
     {"use_isa", use_isa, METH_O, NULL},
     {"use_winograd", use_winograd, METH_O, NULL},
+#undef KERNEL
     {NULL, NULL, 0, NULL},
 };
 

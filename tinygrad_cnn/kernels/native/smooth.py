@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 
-def smooth(native: Any) -> dict[str, Callable[..., Any]]:
-    """Return the kernels of this subject by name, which compute by the module `native`."""
+def smooth(native: Any, empty: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
+    """Return the kernels of this subject by name, which compute by the module `native` into `empty(shape, dtype)`."""
 
     def each(what: int, a: Any, b: Any = None, numbers: Any = None) -> Any:
         if b is not None and b.shape != a.shape:
             return NotImplemented
-        out = np.empty(a.shape, a.dtype)
+        out = empty(a.shape, a.dtype)
         done = native.each(what, out, a, b, None, None, numbers)
         if done is False:
             a, b = (v if v is None else np.require(v, requirements=["C", "A"]) for v in (a, b))
