@@ -109,16 +109,26 @@ def test_observed_values_and_gradients_are_the_same_bits():
 # -- effects --------------------------------------------------------------------------------------------------
 
 
-def test_effects_are_seen_before_and_after_with_what_they_are_part_of():
+def test_an_effect_inside_an_effect_knows_which(monkeypatch):
+    monkeypatch.setattr("tinygrad_cnn.autodiff.effects.effects", dict(effects))
+    halve = effect(lambda w: w.assign(w.data / 2))
+    w, seen = tg.Tensor(np.ones(2)), []
+    with observing_effects(lambda call: seen.append((call, call.over, w.version))):
+        halve(w)
+    assert [(over, version) for _, over, version in seen] == [(False, 0), (False, 0), (True, 1), (True, 1)]
+    assert seen[2][0].around is seen[3][0] and seen[2][0].effect.endswith(".update") and seen[3][0].around is None
+
+
+def test_effects_are_seen_before_and_after():
     w = tg.Tensor(np.ones(2), requires_grad=True)
     w.grad, seen = np.ones(2), []
     with observing_effects(lambda call: seen.append((call, call.over, w.version))):
         SGD([w], lr=0.5).step()
-    assert [(c.effect.rpartition(".")[2], over, version) for c, over, version in seen][-4:] == [
-        ("_update", False, 0), ("update", False, 0), ("update", True, 1), ("_update", True, 1)
+    assert [(c.effect.rpartition(".")[2], over, version) for c, over, version in seen][-2:] == [
+        ("_update", False, 0), ("_update", True, 1)
     ]  # fmt: skip
-    inner, outer = seen[-2][0], seen[-1][0]
-    assert inner.around is outer and outer.around is None and inner.within is None
+    outer = seen[-1][0]
+    assert outer.around is None and outer.within is None
     assert outer.effect == "tinygrad_cnn.optim.optimizer.Optimizer._update" and effects[outer.effect] is SGD._update
     assert outer.args[1] is w and outer.op is None
     assert effect_observers == [] and running.call is None and running.effect is None

@@ -159,7 +159,10 @@ class Optimizer:
             np.add(array if keep == 1.0 else array * keep, delta, out=array)
         written(parameter, site)
 
-    _update = effect(_move)  # where observers of effects look on
+    @effect
+    def _update(self, parameter: Tensor, gradient: np.ndarray, group: Group, site: Site) -> None:
+        """Move one parameter while observers of effects look on."""
+        self._move(parameter, gradient, group, site)
 
     def _keep(self, settings: Mapping[str, Any]) -> float:
         """What a parameter is multiplied by before its delta is added."""

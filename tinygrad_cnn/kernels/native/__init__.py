@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from ..shapes import Window, whole
+from . import smooth as _smooth
 from .shadow import notice
-from .smooth import smooth
 
 VERSION = 6  # of the calls between this file and module.c (setup.py compiles it in); raise it when one changes
 
@@ -160,7 +160,7 @@ def _load() -> None:
 
 _isa = ""
 _load()
-globals().update(smooth(_native, empty))
+globals().update(_smooth.bindings(_native, empty))
 
 
 def _run(kernel: Any, inputs: tuple[Any, ...], out: Any, *rest: Any) -> Any:

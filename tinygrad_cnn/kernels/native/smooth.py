@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 
-def smooth(native: Any, empty: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
+def bindings(native: Any, empty: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
     """Return the kernels of this subject by name, which compute by the module `native` into `empty(shape, dtype)`."""
 
     def each(what: int, a: Any, b: Any = None, numbers: Any = None) -> Any:
