@@ -6,7 +6,7 @@ installation that has them is hidden by sources that do not.  They take float32 
 ``TINYGRAD_CNN_THREADS`` (else ``OMP_NUM_THREADS``, else every core) the number of threads; ``TINYGRAD_CNN_KEEP`` says
 how many megabytes of freed memory may be kept for the next arrays (0: none; results are then made as NumPy makes
 arrays), ``TINYGRAD_CNN_HUGE_PAGES=0`` keeps it in pages of the usual size;
-``TINYGRAD_CNN_WINOGRAD=0`` keeps 3x3 convolutions from minimal filtering.
+``TINYGRAD_CNN_WINOGRAD=0`` keeps 3x3 convolutions from minimal filtering, ``=2`` from its larger squares.
 """
 
 from __future__ import annotations
@@ -107,14 +107,18 @@ def use_isa(name: str) -> str:
     return before
 
 
-_WHEN = ("never", "faster", "possible")
+_WHEN = ("never", "2x2", "faster", "possible 2x2", "possible 4x4")
 
 
-def use_winograd(when: str) -> str:
-    """Minimal filtering for 3x3 windows: "never", where it is "faster", or wherever "possible"; returns the one before.
+def use_winograd(when: str | None = None) -> str:
+    """Say when 3x3 windows use minimal filtering; returns what was in use, which None leaves as it is.
 
-    It rounds otherwise: see docs/design/native_kernels.md.
+    "faster" uses it wherever it was measured to be faster, "2x2" there too, but with the smaller squares only, which
+    round less, and "never" not at all.  "possible 2x2" and "possible 4x4" use one size wherever it can be used; they
+    are for tests.  Each rounds differently: see docs/design/native_kernels.md.
     """
+    if when is None:
+        return str(_native.use_winograd(None)) if _native is not None else "never"
     if when not in _WHEN:
         raise ValueError(f"use_winograd: when={when!r} must be one of {_WHEN}.")
     return str(_native.use_winograd(when)) if _native is not None else "never"
@@ -146,8 +150,8 @@ def _load() -> None:
     _native, available, empty = found, True, found.empty
     _native.set_num_threads(_default_threads())
     _keep_memory()
-    if os.environ.get("TINYGRAD_CNN_WINOGRAD", "").strip() == "0":
-        use_winograd("never")
+    when = {"0": "never", "2": "2x2"}.get(os.environ.get("TINYGRAD_CNN_WINOGRAD", "").strip())
+    use_winograd(when)
     _isa = _native.isas()[0]
     wish = os.environ.get("TINYGRAD_CNN_ISA", "").strip()
     if wish and wish not in _native.isas():

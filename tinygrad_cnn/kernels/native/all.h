@@ -5,8 +5,16 @@
 #include "filters.h"
 #include "few_rows.h"
 #include "one_row.h"
+#include "winograd_places.h"
+#define SIZE 2
 #include "winograd.h"
 #include "winograd_weights.h"
+#undef SIZE
+#define SIZE 4
+#include "winograd.h"
+#include "winograd_weights.h"
+#undef SIZE
+#include "winograd_choice.h"
 #include "conv.h"
 #include "weights.h"
 #include "narrow.h"

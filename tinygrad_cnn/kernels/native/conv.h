@@ -94,7 +94,7 @@ static int FN(plain_conv2d)(const conv_shape *s, const void *x, const void *w, c
 {
     if (FN(one_each)(s)) return FN(depthwise_conv2d)(s, x, w, b, y);
     if (FN(one_row)(s)) return FN(row_conv2d)(s, x, w, b, y);
-    const int other = FN(winograd_conv2d)(s, x, w, b, y);
+    const int other = FN(minimal_conv2d)(s, x, w, b, y);
     if (other <= 0) return other;
     int64_t *hs = FN(taps)(s), *ws = hs + s->i, *ti = ws + s->j, *tj = ti + s->i;
     if (!hs) return -1;
@@ -128,7 +128,7 @@ static int FN(plain_dx)(const conv_shape *s, const void *dy, const void *w, void
     if (FN(one_row)(s)) return FN(row_gradient)(s, FN(row_dx_piece), NULL, dy, w, dx);
     if (s->h * s->w * s->i * s->j * s->oh * s->ow * s->groups == 1 && !s->ph && !s->pw && s->n <= FEW_PIXELS)
         return FN(matmul_few_rows)(s->n, s->o, s->c, dy, w, dx);
-    const int other = FN(winograd_dx)(s, dy, w, dx);
+    const int other = FN(minimal_dx)(s, dy, w, dx);
     if (other <= 0) return other;
     int64_t *hs = FN(taps)(s), *ws = hs + s->i, *ti = ws + s->j, *tj = ti + s->i;
     if (!hs) return -1;

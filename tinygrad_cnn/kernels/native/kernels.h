@@ -38,8 +38,11 @@ enum { ROWWISE_OPERATIONS(LISTED) ROWWISE_COUNT };
 enum { COLUMNS_OPERATIONS(LISTED) COLUMNS_COUNT, SQUARES }; /* SQUARES: a step of MOMENTS, not asked for by itself */
 #undef LISTED
 
-/* When to use winograd.h, and the word for it in Python. */
-#define WINOGRAD_CHOICES(X) X(NEVER, "never") X(FASTER, "faster") X(POSSIBLE, "possible")
+/* When to use winograd.h, and the words for it in Python: the first line is for users, "2x2" with the smaller squares
+ * only; the others, with squares of one size wherever they can be used, are for tests. */
+#define WINOGRAD_CHOICES(X)                                                                                           \
+    X(NEVER, "never") X(SMALL, "2x2") X(FASTER, "faster")                                                             \
+    X(POSSIBLE_2, "possible 2x2") X(POSSIBLE_4, "possible 4x4")
 #define LISTED(name, word) WINOGRAD_##name,
 enum { WINOGRAD_CHOICES(LISTED) };
 #undef LISTED

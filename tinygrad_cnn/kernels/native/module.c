@@ -449,14 +449,16 @@ static PyObject *use_isa(PyObject *self, PyObject *name)
     return PyErr_Format(PyExc_ValueError, "instruction set %R is not one this machine runs", name);
 }
 
-/* use_winograd(when): "never", where it was measured to be "faster", or wherever "possible"; returns what was set. */
+/* use_winograd(when): one of the words of WINOGRAD_CHOICES, or None for no change; returns what was set. */
 static PyObject *use_winograd(PyObject *self, PyObject *when)
 {
     (void)self;
 #define LISTED(name, word) word,
     static const char *const words[] = {WINOGRAD_CHOICES(LISTED)};
 #undef LISTED
-    const char *text = PyUnicode_AsUTF8(when), *before = words[tg_winograd];
+    const char *before = words[tg_winograd];
+    if (when == Py_None) return PyUnicode_FromString(before);
+    const char *text = PyUnicode_AsUTF8(when);
     if (!text) return NULL;
     for (int i = 0; i < (int)(sizeof words / sizeof *words); i++)
         if (!strcmp(text, words[i])) {

@@ -99,7 +99,7 @@ static int FN(plain_dw)(const conv_shape *s, const void *x, const void *dy, void
 {
     if (FN(one_each)(s)) return FN(depthwise_dw)(s, x, dy, dw);
     if (FN(one_row)(s)) return FN(row_gradient)(s, FN(row_dw_piece), x, dy, NULL, dw);
-    const int other = FN(winograd_dw)(s, x, dy, dw);
+    const int other = FN(minimal_dw)(s, x, dy, dw);
     if (other <= 0) return other;
     int64_t *hs = FN(taps)(s), *ws = hs + s->i;
     if (!hs) return -1;
