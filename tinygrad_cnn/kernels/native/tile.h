@@ -165,9 +165,12 @@ static void FN(sweep_block)(const FN(product) * m, const FN(tile_set) * set, int
     for (int64_t p = 0; p < pixels;) {
         int64_t left = pixels - p, rows = left;
         if (left > set->tallest) rows = left >= 2 * set->tallest ? set->tallest : ceil_div(left, 2);
-        const int64_t taller = ceil_div(rows, set->step) * set->step;
-        int64_t xr[tallest], yr[tallest];
-        for (int64_t r = 0; r < taller; r++) xr[r] = xo[p + least(r, rows - 1)], yr[r] = yo[p + least(r, rows - 1)];
+        const int64_t taller = ceil_div(rows, set->step) * set->step, *xr = xo + p, *yr = yo + p;
+        int64_t xs[tallest], ys[tallest];
+        if (taller > rows) { /* the last row twice */
+            for (int64_t r = 0; r < taller; r++) xs[r] = xr[least(r, rows - 1)], ys[r] = yr[least(r, rows - 1)];
+            xr = xs, yr = ys;
+        }
         FN(tile_fn) tile = set->tiles[taller / set->step - 1];
         if (valid == width) {
             tile(x, xr, m->xs, seg, nseg, w, ldw, y + at, yr, m->start + at, flags);

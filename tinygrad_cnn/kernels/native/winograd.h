@@ -10,15 +10,7 @@
 
 #undef W
 #define W(name) FN(PASTE(name##_, SIZE))
-#undef MOST_SQUARES
-#if SIZE == 2
-#define MOST_SQUARES ((int64_t)48) /* in a piece: what is multiplied stays in the second-level cache */
-#else
-#ifndef SQ4
-#define SQ4 24
-#endif
-#define MOST_SQUARES ((int64_t)SQ4)
-#endif
+#define MOST_SQUARES ((int64_t)96 / SIZE) /* in a piece: what is multiplied stays in the second-level cache */
 #define WIDE ((int64_t)64) /* output channels between two transforms back */
 #define SIDE (SIZE + 2)    /* of the input pixels under a square */
 #define PLACES (SIDE * SIDE)
@@ -36,7 +28,7 @@ typedef struct {
     int64_t ustep;                  /* filters from one place to the next */
     int64_t xstep, deep;            /* transformed pixels: from one place to the next, from one square to the next */
     int64_t *xo, *yo;
-    T *filters, *start;
+    T *filters, *start, *zeros;
     int flip, relu, spoilt;
 } W(winograd);
 
@@ -88,66 +80,54 @@ static void W(winograd_pack)(const void *job, int64_t piece, char *scratch)
     }
 }
 
-/* Channels from c0 to c1 of the pixels under a square, and the steps to the next row and pixel.  If some lie outside
- * the image they are copied to `pad`, with zeros for these. */
-static const T *W(winograd_pixels)(const W(winograd) * v, W(square) s, int64_t c0, int64_t c1, T *pad, int64_t *row,
-                                   int64_t *col)
+/* The pixels under a square; those outside the image are zeros. */
+static void W(winograd_pixels)(const W(winograd) * v, W(square) s, const T *p[PLACES])
 {
-    const int64_t top = v->top + SIZE * s.q, left = v->left + SIZE * s.r, channels = c1 - c0;
-    const T *x = v->x + ((s.n * v->h + top) * v->width + left) * v->c + c0;
-    *row = v->width * v->c, *col = v->c;
-    if (top >= 0 && left >= 0 && top + SIDE <= v->h && left + SIDE <= v->width) return x;
-    T *to = pad;
-    for (int64_t i = 0; i < SIDE; i++)
-        for (int64_t j = 0; j < SIDE; j++, to += channels) {
-            const T *from = x + i * *row + j * *col;
-            const int inside = top + i >= 0 && top + i < v->h && left + j >= 0 && left + j < v->width;
-            if (inside) FN(copy_lanes)(to, from, channels);
-            else memset(to, 0, channels * sizeof(T));
-        }
-    *row = SIDE * channels, *col = channels;
-    return pad;
+    const int64_t top = v->top + SIZE * s.q, left = v->left + SIZE * s.r;
+    const T *row = v->x + ((s.n * v->h + top) * v->width + left) * v->c;
+    UNROLL for (int64_t i = 0; i < SIDE; i++, row += v->width * v->c)
+    {
+        const int inside = top + i >= 0 && top + i < v->h;
+        UNROLL for (int64_t j = 0; j < SIDE; j++)
+            p[i * SIDE + j] = inside && left + j >= 0 && left + j < v->width ? row + j * v->c : v->zeros;
+    }
 }
 
-INLINE void W(winograd_in)(const T *p, int64_t row, int64_t col, int64_t n, T *to, int64_t step)
+INLINE void W(winograd_in)(const T *const p[PLACES], int64_t at, int64_t n, T *to, int64_t step)
 {
     VEC d[PLACES];
     UNROLL for (int j = 0; j < SIDE; j++)
     {
-        UNROLL for (int i = 0; i < SIDE; i++)
-        {
-            const T *at = p + i * row + j * col;
-            d[i * SIDE + j] = FN(load_some)(at, n, at + n);
-        }
+        UNROLL for (int i = j; i < PLACES; i += SIDE) d[i] = FN(load_some)(p[i] + at, n, p[i] + at + n);
         W(to_places)(d + j, SIDE);
     }
-    UNROLL for (int i = 0; i < SIDE; i++)
+    UNROLL for (int i = 0; i < PLACES; i += SIDE)
     {
-        W(to_places)(d + SIDE * i, 1);
-        UNROLL for (int j = 0; j < SIDE; j++) FN(store)(to + (i * SIDE + j) * step, d[i * SIDE + j]);
+        W(to_places)(d + i, 1);
+        UNROLL for (int j = i; j < i + SIDE; j++) FN(store)(to + j * step, d[j]);
     }
 }
 
 /* Transform what lies under `count` squares: channels from c0 to c1, a whole number of vectors or up to the last. */
-static void W(winograd_take)(const W(winograd) * v, int64_t first, int64_t count, int64_t c0, int64_t c1, T *x, T *pad)
+static void W(winograd_take)(const W(winograd) * v, int64_t first, int64_t count, int64_t c0, int64_t c1, T *x)
 {
-    W(square) s = W(winograd_square)(v, first), soon = W(winograd_square)(v, first + AHEAD);
-    for (int64_t t = 0; t < count; t++, s = W(winograd_next)(v, s), soon = W(winograd_next)(v, soon)) {
-        int64_t row, col;
-        const T *p = v->x + ((soon.n * v->h + v->top + SIZE * soon.q) * v->width + v->left + SIZE * soon.r) * v->c + c0;
-        UNROLL for (int i = 2; i < SIDE; i++) /* its neighbours read the others before */
-        {
-            UNROLL for (int j = 2; j < SIDE; j++)
-            {
-                const T *pixel = p + (i * v->width + j) * v->c;
-                for (int64_t at = 0; at < c1 - c0; at += GAP) __builtin_prefetch(pixel + at);
-            }
+    const T *pixels[AHEAD][PLACES];
+    W(square) s = W(winograd_square)(v, first);
+    for (int64_t t = -AHEAD + 1; t < count; t++) {
+        if (t + AHEAD - 1 < count) {
+            const T **p = pixels[(t + AHEAD - 1) % AHEAD];
+            W(winograd_pixels)(v, s, p);
+            s = W(winograd_next)(v, s);
+            for (int64_t at = c0; at < c1; at += GAP)
+                UNROLL for (int i = 0; i < OUTPUTS; i++) /* its neighbours read the others before */
+                    __builtin_prefetch(p[(i / SIZE + 2) * SIDE + i % SIZE + 2] + at);
         }
-        p = W(winograd_pixels)(v, s, c0, c1, pad, &row, &col);
+        if (t < 0) continue;
+        const T *const *p = pixels[t % AHEAD];
         T *to = x + v->xo[t];
-        int64_t at = 0;
-        for (; at + LANES <= c1 - c0; at += LANES) W(winograd_in)(p + at, row, col, LANES, to + at, v->xstep);
-        if (at < c1 - c0) W(winograd_in)(p + at, row, col, c1 - c0 - at, to + at, v->xstep);
+        int64_t at = c0;
+        for (; at + LANES <= c1; at += LANES, to += LANES) W(winograd_in)(p, at, LANES, to, v->xstep);
+        if (at < c1) W(winograd_in)(p, at, c1 - at, to, v->xstep);
     }
 }
 
@@ -181,7 +161,7 @@ static void W(winograd_piece)(const void *job, int64_t piece, char *scratch)
     const int64_t padded = FN(padded)(v->o), row = v->ow * v->o;
     const segment all = {0, v->c};
     T *x = (T *)scratch, *m = x + PLACES * v->xstep, *sink = m + v->some * RESULTS;
-    W(winograd_take)(v, first, count, 0, v->c, x, m);
+    W(winograd_take)(v, first, count, 0, v->c, x);
     VEC finite = {0};
     for (int64_t from = 0; from < padded; from += WIDE) {
         const int64_t width = least(WIDE, padded - from), upto = least(width, v->o - from);
@@ -215,18 +195,18 @@ static void W(winograd_piece)(const void *job, int64_t piece, char *scratch)
 static int W(winograd_run)(W(winograd) * v, int64_t images)
 {
     v->rows = ceil_div(v->oh, SIZE), v->cols = ceil_div(v->ow, SIZE), v->total = images * v->rows * v->cols;
-    v->some = least(MOST_SQUARES, ceil_div(v->total, 96) * 12); /* whole tiles, and eight pieces if there are enough */
+    v->some = least(MOST_SQUARES, ceil_div(v->total, 192 / SIZE) * 24 / SIZE); /* whole tiles; eight pieces if there are enough */
     const int64_t padded = FN(padded)(v->o);
     v->ustep = v->c * padded + GAP, v->deep = FN(padded)(v->c), v->xstep = v->some * v->deep + GAP;
-    const int64_t elements = PLACES * v->ustep + 2 * padded;
-    const int64_t results = most(v->some * RESULTS + WIDE, PLACES * v->c); /* there, before them, a padded square */
-    const int64_t slice = most(PLACES * v->xstep + results, 9 * 16 * WIDEST * LANES);
+    const int64_t elements = PLACES * v->ustep + 2 * padded + v->deep;
+    const int64_t slice = most(PLACES * v->xstep + v->some * RESULTS + WIDE, 9 * 16 * WIDEST * LANES);
     lease l;
     if (pool_open(&l, elements * sizeof(T) + 8 + 2 * v->some * sizeof(int64_t), slice * sizeof(T),
                   (double)v->total * PLACES * v->c * v->o))
         return -1;
     v->filters = (T *)l.shared;
-    v->start = memset(v->filters + PLACES * v->ustep, 0, 2 * padded * sizeof(T));
+    v->start = memset(v->filters + PLACES * v->ustep, 0, (2 * padded + v->deep) * sizeof(T));
+    v->zeros = v->start + 2 * padded;
     if (v->b) memcpy(v->start + padded, v->b, v->o * sizeof(T));
     v->xo = (int64_t *)(((uintptr_t)(v->filters + elements) + 7) & ~(uintptr_t)7), v->yo = v->xo + v->some;
     for (int64_t t = 0; t < v->some; t++) v->xo[t] = t * v->deep, v->yo[t] = t * RESULTS;

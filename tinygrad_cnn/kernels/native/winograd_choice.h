@@ -1,5 +1,8 @@
-/* Which 3x3 convolutions minimal filtering does, and with which squares. */
+/* Which 3x3 convolutions minimal filtering does, and with which squares: 0 for none, or the side of a square.  The choice
+ * depends on shapes alone, and between the two sizes on one picture's alone. */
 
+/* h and w: of what the squares cover.  Few channels leave too few products for each number transformed, few squares too
+ * few for each filter; a wide vector makes products cheaper, but not the way to memory. */
 static int FN(winograd_size)(const conv_shape *s, int64_t h, int64_t w, int weights)
 {
     const int possible = sizeof(T) == sizeof(float) && s->i == 3 && s->j == 3 && s->groups == 1 && s->sh == 1 &&
@@ -7,10 +10,10 @@ static int FN(winograd_size)(const conv_shape *s, int64_t h, int64_t w, int weig
     if (!possible || tg_winograd == WINOGRAD_NEVER) return 0;
     if (tg_winograd == WINOGRAD_POSSIBLE_2) return 2;
     if (tg_winograd == WINOGRAD_POSSIBLE_4) return 4;
-    const int64_t squares = s->n * ceil_div(h, 2) * ceil_div(w, 2);
-    if (squares < 32 || squares < s->c * s->o / 2048 || least(s->c, s->o) < 16) return 0;
-    const int two = LANES < 16 || s->c + s->o >= 48 || (weights && s->c % LANES == 0 && s->o % LANES == 0) ? 2 : 0;
-    return tg_winograd == WINOGRAD_SMALL ? two : 4;
+    const int64_t small = ceil_div(h, 2) * ceil_div(w, 2), large = ceil_div(h, 4) * ceil_div(w, 4);
+    if (s->n * small < 32 || s->n * small < s->c * s->o / 2048 || least(s->c, s->o) < 16) return 0;
+    if (tg_winograd != WINOGRAD_SMALL && 36 * large < 16 * small) return 4; /* fewer products, on small pictures too */
+    return LANES < 16 || s->c + s->o >= 48 || (weights && s->c % LANES == 0 && s->o % LANES == 0) ? 2 : 0;
 }
 
 static int FN(minimal_conv2d)(const conv_shape *s, const void *x, const void *w, const void *b, void *y)

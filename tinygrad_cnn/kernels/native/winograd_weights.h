@@ -6,7 +6,6 @@ typedef struct {
     W(winograd) v;
     const T *dy;
     T *dw, *partial;
-    const T *zeros;
     int64_t cblocks, oblocks, chunks;
     int64_t wide, ystep, tall, sstep; /* dy's blocks, from one place to the next; a block's sums */
     int64_t *rows, *sums; /* where an input channel's row of the product is: what is multiplied, its sums */
@@ -35,7 +34,7 @@ static void W(winograd_take_dy)(const W(winograd_weights) * k, int64_t first, in
         UNROLL for (int i = 0; i < OUTPUTS; i++)
         {
             const int inside = SIZE * s.q + i / SIZE < v->oh && SIZE * s.r + i % SIZE < v->ow;
-            p[i] = inside ? g + (i / SIZE * v->ow + i % SIZE) * v->o : k->zeros;
+            p[i] = inside ? g + (i / SIZE * v->ow + i % SIZE) * v->o : v->zeros;
         }
         for (int64_t at = 0; at < b->o1 - b->o0; at += LANES) {
             VEC d[PLACES];
@@ -65,15 +64,16 @@ static void W(winograd_weight_piece)(const void *job, int64_t piece, char *scrat
     const int64_t blocks = k->cblocks * k->oblocks, chunk = piece / blocks;
     const W(winograd_block) b = W(winograd_locate)(k, piece % blocks, chunk);
     const int64_t first = chunk * v->total / k->chunks, last = (chunk + 1) * v->total / k->chunks;
-    T *x = (T *)scratch, *dy = x + PLACES * v->xstep, *pad = dy + PLACES * k->ystep;
-    for (int64_t at = first; at < last; at += v->some) {
-        const int64_t count = least(v->some, last - at);
+    T *x = (T *)scratch, *dy = x + PLACES * v->xstep;
+    const int64_t parts = ceil_div(last - first, v->some);
+    for (int64_t part = 0, at = first, count; part < parts; part++, at += count) {
+        count = ceil_div(last - at, parts - part);
         const segment all = {0, count};
-        W(winograd_take)(v, at, count, b.c0, b.c1, x, pad);
+        W(winograd_take)(v, at, count, b.c0, b.c1, x);
         W(winograd_take_dy)(k, at, count, &b, dy);
         for (int64_t i = 0; i < PLACES; i++) {
             const int flags = at > first ? FN(RESUME) : 0;
-            FN(product) m = {&all, 1, count, v->deep, b.width, dy + i * k->ystep, k->zeros, flags, k->wide};
+            FN(product) m = {&all, 1, count, v->deep, b.width, dy + i * k->ystep, v->zeros, flags, k->wide};
             FN(sweep)(&m, 0, b.width, x + i * v->xstep, k->rows, b.sums + i * k->sstep, k->sums, b.c1 - b.c0);
         }
     }
@@ -110,9 +110,6 @@ static void W(winograd_weight_sum)(const void *job, int64_t piece, char *scratch
     if (sum != 0) __atomic_store_n(&k->v.spoilt, 1, __ATOMIC_RELAXED);
 }
 
-#ifndef SQW
-#define SQW (SIZE == 2 ? 48 : 48)
-#endif
 /* 0 when done, 1 if the plain gradient must do it, -1 without memory. */
 static int W(winograd_dw)(const conv_shape *s, const T *x, const T *dy, T *dw)
 {
@@ -120,20 +117,20 @@ static int W(winograd_dw)(const conv_shape *s, const T *x, const T *dy, T *dw)
     k = {.v = {.x = x, .h = s->h, .width = s->w, .c = s->c, .oh = s->oh, .ow = s->ow, .o = s->o}, .dy = dy, .dw = dw};
     W(winograd) *v = &k.v;
     v->rows = ceil_div(s->oh, SIZE), v->cols = ceil_div(s->ow, SIZE), v->total = s->n * v->rows * v->cols;
-    v->top = -s->ph, v->left = -s->pw, v->some = SQW;
+    v->top = -s->ph, v->left = -s->pw, v->some = 72;
     k.tall = least(WIDE, v->c), k.wide = FN(padded)(least(WIDE, v->o));
     v->deep = FN(padded)(k.tall), v->xstep = v->some * v->deep + GAP;
     k.ystep = v->some * k.wide + GAP, k.sstep = k.tall * k.wide + GAP;
     k.cblocks = ceil_div(v->c, WIDE), k.oblocks = ceil_div(v->o, WIDE);
     const int64_t blocks = k.cblocks * k.oblocks;
     k.chunks = most(1, least(ceil_div(16, blocks), ceil_div(v->total, 2 * v->some)));
-    const int64_t sums = k.chunks * blocks * PLACES * k.sstep, zeros = 2 * WIDE;
+    const int64_t sums = k.chunks * blocks * PLACES * k.sstep, zeros = most(v->c, v->o) + WIDE;
     lease l;
     if (pool_open(&l, (sums + zeros) * sizeof(T) + 8 + (v->some + 2 * WIDE) * sizeof(int64_t),
-                  PLACES * (v->xstep + k.ystep + k.tall) * sizeof(T), (double)v->total * PLACES * v->c * v->o))
+                  PLACES * (v->xstep + k.ystep) * sizeof(T), (double)v->total * PLACES * v->c * v->o))
         return -1;
-    k.partial = (T *)l.shared, k.zeros = memset(k.partial + sums, 0, zeros * sizeof(T));
-    v->xo = (int64_t *)(((uintptr_t)(k.zeros + zeros) + 7) & ~(uintptr_t)7);
+    k.partial = (T *)l.shared, v->zeros = memset(k.partial + sums, 0, zeros * sizeof(T));
+    v->xo = (int64_t *)(((uintptr_t)(v->zeros + zeros) + 7) & ~(uintptr_t)7);
     k.rows = v->xo + v->some, k.sums = k.rows + WIDE;
     for (int64_t t = 0; t < v->some; t++) v->xo[t] = t * v->deep;
     for (int64_t c = 0; c < WIDE; c++) k.rows[c] = c, k.sums[c] = c * k.wide;
