@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from .nets import FOUR, flop, net
+from .nets import FOUR, NETS, OTHERS, SIX, flop, net
+from .sides import BF16, LAYERED, LAYOUTS, OURS, SIDES
 
 Task = dict[str, Any]
 
@@ -20,6 +21,7 @@ class Case:
     bytes: int = 0  # of inputs and outputs, each once
     per: int = 1  # the work holds this many of what is reported: microseconds for each op of a chain
     threads: int | None = None  # other than the run's
+    isa: str = ""  # the newest instructions that every side may use; "AVX2" or the machine's
     values: dict[str, Any] = field(default_factory=dict)  # place on a growth curve
 
     @property
@@ -54,15 +56,46 @@ OPS = {
     "softmax cross-entropy": ("softmax_cross_entropy", (128, 1000), 0),
 }
 
-RATIOS = ("train", "infer", "conv", "op")  # suites of times that are compared side by side
+NETWORKS = ("train", "more", "single", "infer", "infer-single", "one-thread", "avx2", "bf16")
+RATIOS = (*NETWORKS, "conv", "op")  # suites of times that are compared side by side
 GROWTH = ("batch", "side", "depth", "threads")
 SUITES = (*RATIOS, "overhead", *GROWTH, "memory", "footprint")
+
+INFERENCE = 64  # the batch of inference, beside 1
+AVX2 = "AVX2"
+
+_FORMS = (OURS, LAYERED)
+_PURE = ("mygrad", "autograd")  # written in NumPy alone, with layers for the networks of SMALL
+WHO = {  # takes part in which suite; in the others, whoever has means for the task
+    "train": (*_FORMS, "ours-numpy", *LAYOUTS, "jax", *_PURE),
+    "more": (*_FORMS, "ours-numpy", *LAYOUTS, "jax"),
+    "single": (*_FORMS, *LAYOUTS, "jax"),
+    "infer": (*_FORMS, "ours-numpy", *LAYOUTS, "onnxruntime", "jax", *_PURE),
+    "infer-single": (*_FORMS, *LAYOUTS, "onnxruntime", "jax"),
+    "one-thread": (*_FORMS, *LAYOUTS),
+    "avx2": (OURS, *LAYOUTS),
+    "bf16": (OURS, "ours-medium", *BF16),
+    "batch": (OURS, *LAYOUTS),
+    "side": (OURS, *LAYOUTS),
+    "threads": (OURS, *LAYOUTS),
+    "memory": (*_FORMS, "ours-unfused", "ours-numpy", *LAYOUTS, "jax", *_PURE),
+}
+SMALL = ("lenet5", "mnistnet")
+
+
+def who(case: Case) -> list[str]:
+    """The sides that do this case."""
+    names = [name for name in WHO.get(case.suite, tuple(SIDES)) if case.task["kind"] in SIDES[name].tasks]
+    if case.task["kind"] == "net" and case.task["net"] not in SMALL:
+        names = [name for name in names if name not in _PURE]
+    return names
 
 
 def _net(suite: str, name: str, batch: int, train: bool, label: str, **more: Any) -> Case:
     task: Task = {"kind": "net", "net": name, "batch": batch, "train": train}
-    if "size" in more:
-        task["size"] = more.pop("size")
+    for option in ("size", "repeat"):
+        if option in more:
+            task[option] = more.pop(option)
     return Case(suite, label, task, flop(net(name, task.get("size")), batch, train), **more)
 
 
@@ -91,19 +124,42 @@ def _chain(suite: str, length: int, backward: bool, label: str, **more: Any) -> 
 
 
 def cases(quick: bool) -> list[Case]:
-    """All of them, or for a quick look: the networks at their batch, a few ops, short curves."""
+    """All of them, or for a quick look: fewer networks, a few ops, short curves."""
+    return [*_networks(quick), *_ops(quick), *_growth(quick), *_memory(quick)]
+
+
+def _networks(quick: bool) -> list[Case]:
+    """Training and inference of the networks: at their batch, at batch 1, with one thread, with older instructions."""
     found = []
-    for suite, train in (("train", True), ("infer", False)):
-        for name in FOUR:
-            batches = [net(name).batch] if quick else [net(name).batch, 1]
-            found += [_net(suite, name, n, train, f"{name} [{n}]") for n in batches]
-    found += [
+    for suite, names in (("train", SIX), ("more", OTHERS)):
+        found += [_net(suite, name, net(name).batch, True, f"{name} [{net(name).batch}]") for name in names]
+    few = FOUR if quick else tuple(NETS)
+    found += [_net("single", name, 1, True, f"{name} [1]") for name in few]
+    found += [_net("infer", name, INFERENCE, False, f"{name} [{INFERENCE}]") for name in few]
+    found += [_net("infer-single", name, 1, False, f"{name} [1]") for name in few]
+    six = FOUR[:2] if quick else SIX
+    for name in six:
+        found.append(_net("one-thread", name, net(name).batch, True, f"{name} [{net(name).batch}]", threads=1))
+    for threads in (1, 2):
+        for name in six:
+            label = f"{name} [{net(name).batch}], {threads} thread{'s' * (threads > 1)}"
+            found.append(_net("avx2", name, net(name).batch, True, label, threads=threads, isa=AVX2))
+    return found + [_net("bf16", name, net(name).batch, True, f"{name} [{net(name).batch}]") for name in six]
+
+
+def _ops(quick: bool) -> list[Case]:
+    found = [
         _conv(name, face)
         for name in (list(CONVOLUTIONS)[1:10:4] if quick else CONVOLUTIONS)
         for face in ("forward", "dx", "dw")
     ]
     found += [_op(name, backward) for name in (list(OPS)[:3] if quick else OPS) for backward in (False, True)]
-    found += [_chain("overhead", 200, backward, "both" if backward else "forward") for backward in (False, True)]
+    return found + [_chain("overhead", 200, backward, "both" if backward else "forward") for backward in (False, True)]
+
+
+def _growth(quick: bool) -> list[Case]:
+    """Training steps of one network at many batches, sides and numbers of threads, and chains of many ops."""
+    found = []
     for n in (1, 8, 64) if quick else (1, 4, 16, 64, 256, 512):
         found.append(_net("batch", "vgg_small", n, True, f"vgg_small [{n}]", values={"x": n, "work": n}))
     for size in (32, 128) if quick else (32, 64, 128, 256, 512, 1024):
@@ -116,5 +172,10 @@ def cases(quick: bool) -> list[Case]:
             label = f"{name}, {threads} thread{'s' * (threads > 1)}"
             place: dict[str, Any] = {"x": threads, "net": name}
             found.append(_net("threads", name, net(name).batch, True, label, threads=threads, values=place))
-    found += [_net("memory", name, net(name).batch, True, f"{name} [{net(name).batch}]") for name in FOUR]
     return found
+
+
+def _memory(quick: bool) -> list[Case]:
+    """One batch again and again, so that a pool of images is not counted."""
+    names = FOUR if quick else NETS
+    return [_net("memory", name, net(name).batch, True, f"{name} [{net(name).batch}]", repeat=True) for name in names]

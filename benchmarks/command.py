@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from pathlib import Path
@@ -10,19 +9,20 @@ from typing import Any
 
 import click
 
-from tinygrad_cnn.io import atomic_write
-
 from .sides import SIDES
 
 
 def _pythons(_context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """SIDE=PATH pairs; "pytorch" stands for both layouts."""
+    """SIDE=PATH pairs; "pytorch" stands for both layouts, and a PATH alone is that of all sides."""
     found = {}
     for value in values:
-        side, _, path = value.partition("=")
-        matching = [name for name in SIDES if name == side or SIDES[name].module == side]
+        side, _, path = value.rpartition("=")
+        matching = [name for name in SIDES if side in ("", name, SIDES[name].module)]
         if not matching or not path:
-            raise click.BadParameter(f"{value!r} is not SIDE=PATH with a side of {', '.join(SIDES)}.", param=option)
+            modules = sorted({entry.module for entry in SIDES.values()} - set(SIDES))
+            raise click.BadParameter(
+                f"{value!r} is not PATH or SIDE=PATH with a side of {', '.join([*SIDES, *modules])}.", param=option
+            )
         executable = shutil.which(path)
         if executable is None:
             raise click.BadParameter(f"{path} is not a program.", param=option)
@@ -38,40 +38,56 @@ def _pythons(_context: click.Context, option: click.Parameter, values: tuple[str
               help="The interpreter of a side that lives in another environment.")  # fmt: skip
 @click.option("--rounds", type=click.IntRange(1, 1000), help="Turns of each side.  [default: 7, quick 3]")
 @click.option("--seconds", type=click.FloatRange(0.001, 60), help="Length of a turn.  [default: 0.3, quick 0.15]")
-@click.option("--threads", type=click.IntRange(1, 256), help="Of every side.  [default: every core]")
+@click.option("--threads", type=click.IntRange(1, 256), help="Of every side.  [default: 2]")
 @click.option("--json", "save", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path),
               help="Write the results.")  # fmt: skip
-@click.option("--pictures", metavar="FOLDER", type=click.Path(file_okay=False, path_type=Path), help="Draw them.")
+@click.option("--record", is_flag=True,
+              help="Add the results to those of this day and class of machine in benchmarks/results.")  # fmt: skip
+@click.option("--pictures", metavar="FOLDER", type=click.Path(file_okay=False, path_type=Path),
+              help="Draw them (of several machines those of the newest).")  # fmt: skip
 @click.option("--markdown", is_flag=True, help="Print the tables, nothing else.")
+@click.option("--summary", is_flag=True, help="Print ratios and their means alone.")
 @click.option("--into", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="Put the tables between the marks of a document.")  # fmt: skip
-@click.option("--from", "source", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="Measure nothing; take the results of an earlier --json.")  # fmt: skip
+@click.option("--readme", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="Put the short table between the marks of a document.")  # fmt: skip
+@click.option("--from", "sources", metavar="PATH", type=click.Path(exists=True, path_type=Path), multiple=True,
+              help="Measure nothing; take the results in files or folders, side by side.")  # fmt: skip
 def bench(**options: Any) -> None:
-    """Measure this package beside PyTorch, JAX, MyGrad and autograd: time, memory, size.
+    """Measure this package beside PyTorch, ONNX Runtime, JAX, MyGrad and autograd: time, memory, size.
 
     Each runs in a process of its own, in turn; whoever is not installed is reported as absent.
     """
-    from . import report
+    try:
+        _bench(options)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
 
-    save, into, quiet = options["save"], options["into"], options["markdown"]
-    results = _read(options["source"]) if options["source"] else _measure(options)
-    if save:
-        save.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(save, "w") as file:
-            file.write(json.dumps(results, indent=1) + "\n")
-    text = report.markdown(results)
-    if into:
-        try:
-            report.put_into(into, text)
-        except ValueError as error:
-            raise click.ClickException(str(error)) from None
+
+def _bench(options: dict[str, Any]) -> None:
+    from . import report, store, summary
+
+    quiet = options["markdown"] or options["summary"]
+    found = store.read_all(options["sources"]) if options["sources"] else [_measure(options)]
+    if not found:
+        raise ValueError("bench: there are no results there.")
+    if options["save"]:
+        store.write(found[0], options["save"])
+    if options["record"]:
+        path = store.path_of(found[0])
+        found = [store.add(found[0], path)]
+        click.echo(f"added to {path}", err=True)
+    text = summary.markdown(found) if options["summary"] else summary.page(found)
+    if options["into"]:
+        report.put_into(options["into"], text)
+    if options["readme"]:
+        report.put_into(options["readme"], summary.short(found), summary.BEGIN, summary.END)
     if options["pictures"]:
         from .pictures import draw
 
-        for path in draw(results, options["pictures"]):
+        for path in draw(found[0], options["pictures"]):
             click.echo(f"wrote {path}", err=quiet)
-    if quiet or not (save or into):
+    if quiet or not (options["save"] or options["record"] or options["into"] or options["readme"]):
         click.echo(text, nl=False)
 
 
@@ -80,7 +96,7 @@ def _measure(options: dict[str, Any]) -> dict[str, Any]:
 
     quick = options["quick"]
     settings = Settings(
-        threads=options["threads"] or os.cpu_count() or 1,
+        threads=options["threads"] or min(2, os.cpu_count() or 1),
         rounds=options["rounds"] or (3 if quick else 7),
         seconds=options["seconds"] or (0.15 if quick else 0.3),
         quick=quick,
@@ -89,20 +105,4 @@ def _measure(options: dict[str, Any]) -> dict[str, Any]:
         pythons=options["pythons"],
         say=lambda text: click.echo(text, err=True),
     )
-    try:
-        return run(settings)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    from .run import FORMAT
-
-    try:
-        results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        known = results.get("format")
-    except (ValueError, AttributeError, UnicodeDecodeError):
-        known = None
-    if known != FORMAT:
-        raise click.ClickException(f"bench: {path} does not hold results that this version writes (format {FORMAT}).")
-    return results
+    return run(settings)

@@ -46,11 +46,20 @@ CALM = 0.3  # cores that other processes may use during a round that counts as c
 PAUSE = 0.08  # seconds of rest between two sides, in which the first one's threads stop spinning
 
 
-def environment(entry: Entry, threads: int) -> dict[str, str]:
-    """The environment of a side: `threads` for every library that listens."""
+ISA = {  # what keeps a library from newer instructions than these
+    "": {},
+    "AVX2": {
+        "TINYGRAD_CNN_ISA": "v3", "ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2", "OPENBLAS_CORETYPE": "Haswell",
+    },
+}  # fmt: skip
+
+
+def environment(entry: Entry, threads: int, isa: str = "") -> dict[str, str]:
+    """The environment of a side: `threads` for every library that listens, and instructions no newer than `isa`."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TINYGRAD_CNN_THREADS")
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("TINYGRAD_CNN_")}
-    return {**inherited, **dict.fromkeys(names, str(threads)), **entry.environment}
+    return {**inherited, **dict.fromkeys(names, str(threads)), **ISA[isa], **entry.environment}
 
 
 def root_of(entry: Entry) -> str:
@@ -65,14 +74,14 @@ class Absent(Exception):
 class Worker:
     """One side in its process."""
 
-    def __init__(self, name: str, threads: int, python: str = sys.executable) -> None:
+    def __init__(self, name: str, threads: int, python: str = sys.executable, isa: str = "") -> None:
         entry = SIDES[name]
         command = [python, "-c", BOOTSTRAP, root_of(entry), str(FOLDER), entry.module, entry.setting, str(threads)]
         self.name, self.errors = name, tempfile.TemporaryFile()  # noqa: SIM115 closed by close()
         try:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
-                env=environment(entry, threads),
+                env=environment(entry, threads, isa),
             )  # fmt: skip
         except OSError as error:
             self.errors.close()
@@ -181,12 +190,16 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"median": median, "low": low, "high": high}
 
 
-def judge(found: Found, base: str) -> None:
-    """Put each side's time in seconds and its ratio to the base's, round by round (above 1: the base is faster)."""
+def pairwise(found: Found, rival: str, base: str) -> dict[str, float] | None:
+    """The rival's time over the base's, round by round (above 1: the base is faster); None if one has no times."""
+    theirs, ours = (found.get(name, {}).get("blocks") for name in (rival, base))
+    if not theirs or not ours:
+        return None
+    return spread([b / a for a, b in zip(ours, theirs, strict=True)])
+
+
+def judge(found: Found) -> None:
+    """Put each side's time in seconds: median and quartiles of the rounds."""
     for entry in found.values():
         if "absent" not in entry:
             entry["seconds"] = spread(entry["blocks"])
-            ours = found.get(base, {})
-            if "blocks" in ours:
-                entry["ratio"] = spread([b / a for a, b in zip(ours["blocks"], entry["blocks"], strict=True)])
-                entry["best_ratio"] = entry["best"] / ours["best"]

@@ -9,12 +9,13 @@ import numpy as np
 
 from tinygrad_cnn.io import atomic_write
 
-from .report import Results, better_layout, peak
-from .sides import LAYOUTS, OURS, SIDES
+from .cases import RATIOS
+from .report import Results, bases_of, better_layout, name_of, peak, ratio
+from .sides import LAYERED, LAYOUTS, OURS, SIDES
 
 COLOURS = {
-    "ours": "#0b6e4f", "ours-numpy": "#7fb69e", "pytorch": "#c8553d", "pytorch-cl": "#e8a087", "jax": "#4a5fa5",
-    "mygrad": "#b08bbb", "autograd": "#9a9a9a",
+    "ours": "#0b6e4f", "ours-layered": "#35a37c", "ours-numpy": "#7fb69e", "pytorch": "#c8553d",
+    "pytorch-cl": "#e8a087", "jax": "#4a5fa5", "mygrad": "#b08bbb", "autograd": "#9a9a9a",
 }  # fmt: skip
 
 
@@ -36,8 +37,8 @@ def draw(results: Results, folder: Path) -> list[Path]:
 
 
 def _note(results: Results) -> str:
-    machine = results["machine"]
-    return f"{machine['date']}, {machine['cpu']}, {machine['threads']} threads, load {machine['load']}"
+    threads = sorted({run["threads"] for run in results["runs"]})
+    return f"{name_of(results)}, threads: {', '.join(map(str, threads))}"
 
 
 def _figure(width: float, height: float, *grid: int, **options: Any) -> Any:
@@ -51,15 +52,15 @@ def _ratios(results: Results) -> Any:
     """How many times as long PyTorch's better layout takes."""
     rows = []
     for case in results["cases"]:
-        name = better_layout(case["sides"])
-        ratio = case["sides"].get(name, {}).get("ratio") if name else None
-        if ratio and case["suite"] in ("train", "infer", "conv", "op"):
-            rows.append((f"{case['suite']}: {case['name']}", ratio))
+        bases = bases_of(case) if case["suite"] in RATIOS else []
+        found = ratio(case, bases[0]) if bases else None
+        if found:
+            rows.append((f"{case['suite']}: {case['name']}", found))
     if not rows:
         return None
     figure, axes = _figure(9, 1.2 + 0.24 * len(rows))
-    middles = np.array([ratio["median"] for _, ratio in rows])
-    errors_low, errors_high = min(ratio["low"] for _, ratio in rows), max(ratio["high"] for _, ratio in rows)
+    middles = np.array([r["median"] for _, r in rows])
+    errors_low, errors_high = min(r["low"] for _, r in rows), max(r["high"] for _, r in rows)
     errors = np.array([[r["median"] - r["low"], r["high"] - r["median"]] for _, r in rows]).T
     colours = [COLOURS["ours" if m >= 1 else "pytorch"] for m in middles]
     # lists: matplotlib 3.10 takes an array of one column for a number
@@ -96,7 +97,7 @@ def _growth(results: Results) -> Any:
         curves = _curves(results, suite, scale)
         markers = dict(zip(sorted({net for _, net in curves}), "osv^D", strict=False))
         for (name, net), points in curves.items():
-            title = "PyTorch" if net and name != OURS else SIDES[name].title
+            title = "PyTorch" if net and name in LAYOUTS else SIDES[name].title
             axes.plot(
                 *np.transpose(points), marker=markers[net], markersize=4, color=COLOURS[name], label=f"{title} {net}"
             )
@@ -120,7 +121,8 @@ def _curves(results: Results, suite: str, scale: float) -> dict[tuple[str, str],
     for case in results["cases"]:
         best = better_layout(case["sides"])
         for name, entry in case["sides"].items():
-            if case["suite"] != suite or "seconds" not in entry or (suite == "threads" and name not in (OURS, best)):
+            drawn = suite != "threads" or name in (OURS, LAYERED, best)
+            if case["suite"] != suite or "seconds" not in entry or not drawn:
                 continue
             key = LAYOUTS[0] if suite == "threads" and name == best else name
             point = (case["x"], scale * entry["seconds"]["median"] / case.get("work", 1))

@@ -11,14 +11,21 @@ from typing import Any
 from tinygrad_cnn.insight.numbers import number
 from tinygrad_cnn.io import atomic_write
 
-from .contest import CALM
-from .sides import LAYOUTS, OURS, SIDES
+from .cases import RATIOS
+from .contest import CALM, pairwise
+from .sides import BF16, LAYERED, LAYOUTS, OURS, SIDES
 
 BEGIN, END = "<!-- benchmark: begin (printed by tinygrad-cnn bench) -->", "<!-- benchmark: end -->"
 
 TITLES = {
     "train": "Training step (forward, loss, backward, SGD with momentum)",
+    "more": "Training step of other networks",
+    "single": "Training step, one image",
     "infer": "Inference",
+    "infer-single": "Inference, one image",
+    "one-thread": "Training step, one thread",
+    "avx2": "Training step, every side held to AVX2",
+    "bf16": "Training step, bf16 inside products",
     "conv": "Convolution kernels",
     "op": "Single ops, forward and both ways",
     "overhead": "Overhead of one recorded op on 10 elements",
@@ -35,10 +42,27 @@ BUSY = (
 Results = dict[str, Any]
 
 
-def better_layout(sides: dict[str, Any]) -> str | None:
+def rivals_of(suite: str) -> tuple[str, str]:
+    """PyTorch's two layouts, in the precision of the suite."""
+    return BF16 if suite == "bf16" else LAYOUTS
+
+
+def bases_of(case: dict[str, Any]) -> list[str]:
+    """Our sides that a case compares with PyTorch: functions, layers, or what uses bf16; those that have times."""
+    names = ("ours-medium",) if case["suite"] == "bf16" else (OURS, LAYERED)
+    return [name for name in names if "seconds" in case["sides"].get(name, {})]
+
+
+def better_layout(sides: dict[str, Any], names: Iterable[str] = LAYOUTS) -> str | None:
     """The PyTorch layout with the shorter median; that one counts."""
-    present = [name for name in LAYOUTS if "seconds" in sides.get(name, {})]
+    present = [name for name in names if "seconds" in sides.get(name, {})]
     return min(present, key=lambda name: sides[name]["seconds"]["median"], default=None)
+
+
+def ratio(case: dict[str, Any], base: str, rival: str | None = None) -> dict[str, float] | None:
+    """A rival's time over that of one of our sides; by default PyTorch's in its better layout."""
+    rival = rival or better_layout(case["sides"], rivals_of(case["suite"]))
+    return pairwise(case["sides"], rival, base) if rival else None
 
 
 def peak(results: Results) -> tuple[float, str] | None:
@@ -62,14 +86,39 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def name_of(results: Results) -> str:
+    """The class of the machine and the day, with a mark if the results are old."""
+    old = ", old" if results.get("old") else ""
+    return f"{results['machine']['class']}, {results['runs'][0]['date'].split()[0]}{old}"
+
+
+def _machine(machine: dict[str, Any]) -> str:
+    page = machine.get("page")
+    facts = {
+        "pages of": f"{page / 1024:g} KiB" if page else None, "transparent huge pages:": machine.get("huge_pages"),
+        "malloc:": machine.get("malloc"), "kernels by": machine.get("compiler"), "Python": machine["python"],
+    }  # fmt: skip
+    words = [f"{name} {value}" for name, value in facts.items() if value]
+    return f"{machine['cpu']}, {machine['cores']} cores, {', '.join(words)}, {machine['system']}."
+
+
+def _runs(runs: list[dict[str, Any]]) -> str:
+    """When, with which settings, and how busy the machine was."""
+    kinds = {
+        f"{run['rounds']} rounds of {run['seconds']} s, threads: {run['threads']}{', quick' if run['quick'] else ''}"
+        + (f", {run['revision']}" if run.get("revision") else "")
+        for run in runs
+    }
+    first, last = runs[0]["date"], runs[-1]["date"]
+    loads = [load for run in runs for load in (run["load"], run["load_after"]) if load is not None]
+    spread = f" Load {min(loads)} to {max(loads)}." if loads else ""
+    return f"{first if first == last else f'{first} to {last}'}; {'; '.join(sorted(kinds))}.{spread}"
+
+
 def _head(results: Results) -> str:
-    machine, settings = results["machine"], results["settings"]
-    lines = [
-        f"{machine['date']}, {machine['cpu']}, {machine['cores']} cores, {machine['threads']} threads, "
-        f"Python {machine['python']}, {machine['system']}. "
-        f"Load {machine['load']} before, {machine['load_after']} after. "
-        f"{settings['rounds']} rounds of {settings['seconds']} s{', quick' if settings['quick'] else ''}.",
-    ]
+    machine = results["machine"]
+    lines = [f"**Old:** {results['old']}"] if results.get("old") else []
+    lines += [_machine(machine), _runs(results["runs"])]
     best = peak(results)
     if best:
         products = ", ".join(f"{SIDES[name].title} {r / 1e9:.0f}" for name, r in machine.get("peak", {}).items())
@@ -85,7 +134,8 @@ def _head(results: Results) -> str:
             lines.append(BUSY)
     lines.append("")
     for name, side in results["sides"].items():
-        lines.append(f"- {SIDES[name].title}: {'absent: ' + side['absent'] if 'absent' in side else side['version']}")
+        form = f" ({side['form']})" if SIDES[name].module in ("ours", "pytorch") and "form" in side else ""
+        lines.append(f"- {SIDES[name].title}{form}: {side.get('version') or 'absent: ' + side['absent']}")
     return "\n".join(lines)
 
 
@@ -96,17 +146,15 @@ def _time(case: dict[str, Any], entry: dict[str, Any], scale: float) -> str:
     return f"{number(middle, 3)} ± {number((high - low) / 2, 3)}"
 
 
-def _ratio(case: dict[str, Any]) -> str:
-    name = better_layout(case["sides"])
-    ratio = case["sides"].get(name, {}).get("ratio") if name else None
+def words_of(ratio: dict[str, float] | None) -> str:
     return f"**{ratio['median']:.2f}** ({ratio['low']:.2f}..{ratio['high']:.2f})" if ratio else "-"
 
 
-def _best(case: dict[str, Any]) -> str:
+def _best(case: dict[str, Any], base: str) -> str:
     """The ratio of the shortest times: what noise has touched least."""
     sides = case["sides"]
-    times = [sides[name]["best"] for name in LAYOUTS if "best" in sides.get(name, {})]
-    return f"{min(times) / sides[OURS]['best']:.2f}" if times and "best" in sides.get(OURS, {}) else "-"
+    times = [sides[name]["best"] for name in rivals_of(case["suite"]) if "best" in sides.get(name, {})]
+    return f"{min(times) / sides[base]['best']:.2f}" if times and "best" in sides.get(base, {}) else "-"
 
 
 def _rate(case: dict[str, Any], name: str | None) -> str:
@@ -121,29 +169,44 @@ def _names(cases: list[dict[str, Any]]) -> list[str]:
 def _times(suite: str, cases: list[dict[str, Any]]) -> str:
     scale, unit = (1e6, "us an op") if cases[0]["task"]["kind"] == "chain" else (1e3, "ms")
     names = _names(cases)
-    head = [unit, *(SIDES[name].title for name in names), "PyTorch / ours", "of the best times"]
+    bases = [name for name in SIDES if any(name in bases_of(case) for case in cases)]
+    runtime = "onnxruntime" in names
     rated = any(case["flop"] for case in cases) and suite != "threads"
+    head = [unit, *(SIDES[name].title for name in names)]
+    for base in bases:
+        head += [f"PyTorch / {_short(base)}", *(["of the best times"] if base == bases[0] else [])]
+    head += [f"ONNX Runtime / {_short(bases[0])}"] if runtime and bases else []
     rows = []
     for case in cases:
         row = [case["name"], *(_time(case, case["sides"].get(name, {}), scale) for name in names)]
-        row += [_ratio(case), _best(case)]
-        rows.append(row + ([_rate(case, OURS), _rate(case, better_layout(case["sides"]))] if rated else []))
+        for base in bases:
+            row += [words_of(ratio(case, base)), *([_best(case, base)] if base == bases[0] else [])]
+        row += [words_of(ratio(case, bases[0], "onnxruntime"))] if runtime and bases else []
+        base = bases[0] if bases else OURS
+        rates = [_rate(case, base), _rate(case, better_layout(case["sides"], rivals_of(suite)))]
+        rows.append(row + (rates if rated else []))
     text = table(head + (["GFLOP/s ours", "PyTorch"] if rated else []), rows)
-    return "\n\n".join([text, *_means(suite, cases), *_absences(cases)])
+    return "\n\n".join([text, *means(suite, cases), *_absences(cases)])
 
 
-def _means(suite: str, cases: list[dict[str, Any]]) -> list[str]:
-    if suite not in ("train", "infer", "conv", "op"):
+def _short(base: str) -> str:
+    """A word for one of our sides."""
+    return {OURS: "ours", LAYERED: "layers"}.get(base, "ours in bf16")
+
+
+def means(suite: str, cases: list[dict[str, Any]]) -> list[str]:
+    """The geometric mean of the ratios of a suite, for each of our sides (of AVX2 for each number of threads)."""
+    if suite not in RATIOS:
         return []
     groups: dict[str, list[float]] = {}
     for case in cases:
-        name = better_layout(case["sides"])
-        if name and "ratio" in case["sides"][name]:
-            batch = "at batch 1" if case["name"].endswith("[1]") else "at their batch"
-            key = batch if suite in ("train", "infer") else ""
-            groups.setdefault(key, []).append(case["sides"][name]["ratio"]["median"])
-    words = [f"{key} {geometric_mean(values):.2f}x".strip() for key, values in groups.items()]
-    return [f"Geometric mean, PyTorch's better layout over ours: {', '.join(words)}."] if words else []
+        for base in bases_of(case):
+            found = ratio(case, base)
+            key = _short(base) + (f" with {case['threads']} threads" if suite == "avx2" else "")
+            if found:
+                groups.setdefault(key, []).append(found["median"])
+    words = [f"{key} {geometric_mean(values):.2f}x" for key, values in groups.items()]
+    return [f"Geometric mean, PyTorch's better layout over {', over '.join(words)}."] if words else []
 
 
 def _absences(cases: list[dict[str, Any]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,11 +10,11 @@ from typing import Any
 from tinygrad_cnn.insight.numbers import number
 
 from . import footprint, machine
-from .cases import GROWTH, Case, cases
-from .contest import Absent, Worker, compete, judge
-from .sides import LAYOUTS, OURS, SIDES
+from .cases import Case, cases, who
+from .contest import ROOT, Absent, Worker, compete, judge
+from .sides import SIDES
 
-FORMAT = 1  # of the results; raise it when a reader would misunderstand old files
+FORMAT = 2  # of the results; raise it when a reader would misunderstand old files
 
 
 @dataclass
@@ -32,34 +33,35 @@ class Settings:
 
 
 class Team:
-    """The workers of one number of threads, started when they are first needed."""
+    """The workers, by number of threads and newest instructions, started when they are first needed."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.workers: dict[tuple[str, int], Worker] = {}
+        self.workers: dict[tuple[str, int, str], Worker] = {}
         self.absent: dict[str, str] = {}
         self.versions: dict[str, str] = {}
 
-    def get(self, names: Iterable[str], threads: int) -> list[Worker]:
+    def get(self, names: Iterable[str], threads: int, isa: str = "") -> list[Worker]:
         """Those of the sides that can be had; why the others cannot is in `absent`."""
         found = []
         for name in names:
-            worker = self.workers.get((name, threads))
+            worker = self.workers.get((name, threads, isa))
             if name not in self.absent and (worker is None or not worker.alive):
-                worker = self._start(name, threads)
+                worker = self._start(name, threads, isa)
             if worker is not None and name not in self.absent:
                 found.append(worker)
         return found
 
-    def _start(self, name: str, threads: int) -> Worker | None:
+    def _start(self, name: str, threads: int, isa: str) -> Worker | None:
         try:
-            worker = Worker(name, threads, self.settings.pythons.get(name, _default_python()))
+            worker = Worker(name, threads, self.settings.pythons.get(name, sys.executable), isa)
         except Absent as reason:
             self.absent[name] = str(reason)
             self.settings.say(f"absent: {SIDES[name].title}: {reason} (pip install {SIDES[name].package})")
             return None
-        self.versions[name] = worker.version
-        self.workers[name, threads] = worker
+        if not isa:
+            self.versions[name] = worker.version
+        self.workers[name, threads, isa] = worker
         return worker
 
     def dismiss(self) -> None:
@@ -68,68 +70,66 @@ class Team:
         self.workers.clear()
 
 
-def _default_python() -> str:
-    import sys
-
-    return sys.executable
-
-
 def run(settings: Settings) -> dict[str, Any]:
     """Measure; the result is what `report` and `pictures` read, and what is written as JSON."""
-    results: dict[str, Any] = {"format": FORMAT, "machine": machine.describe(settings.threads), "cases": []}
-    results["settings"] = {"rounds": settings.rounds, "seconds": settings.seconds, "quick": settings.quick}
+    chosen = [case for case in cases(settings.quick) if settings.wants(case.title)]
+    began = {"date": machine.now(), "load": machine.load()}
+    results: dict[str, Any] = {"format": FORMAT, "machine": machine.describe(), "cases": []}
     team = Team(settings)
     try:
-        everyone = team.get(settings.sides, settings.threads)
-        settings.say(f"sides: {', '.join(SIDES[worker.name].title for worker in everyone) or 'none'}")
         if settings.wants("machine"):
             names: list[str] = [n for n in ("ours", "ours-numpy", "pytorch") if n in settings.sides]
             rates = machine.peak(team.get(names, settings.threads), settings.seconds)
             results["machine"]["peak"] = rates
             results["machine"]["bandwidth"] = machine.copy_bandwidth(settings.threads)
         suite = ""
-        for case in cases(settings.quick):
-            if settings.wants(case.title):
-                if case.suite != suite:
-                    team.dismiss()  # a suite does not inherit the memory and habits of the one before
-                suite = case.suite
-                results["cases"].append(_case(case, team))
-                settings.say(_line(results["cases"][-1]))
+        for n, case in enumerate(chosen):
+            if case.suite != suite:
+                team.dismiss()  # a suite does not inherit the memory and habits of the one before
+            suite = case.suite
+            results["cases"].append(_case(case, team))
+            settings.say(f"{n + 1} of {len(chosen)}  {_line(results['cases'][-1])}")
         team.dismiss()
         if settings.wants("footprint"):
-            names = [name for name in settings.sides if name not in ("pytorch-cl", *team.absent)]
-            results["footprint"] = footprint.measure(names, settings.pythons, settings.rounds)
+            names = [n for n in settings.sides if SIDES[n].module not in {SIDES[m].module for m in _before(n)}]
+            results["footprint"] = footprint.measure(
+                [name for name in names if name not in team.absent], settings.pythons, settings.rounds
+            )
     finally:
         team.dismiss()
-    results["sides"] = {
-        name: {"version": team.versions.get(name), **({"absent": team.absent[name]} if name in team.absent else {})}
-        for name in settings.sides
-    }
-    results["machine"]["load_after"] = machine.load()
+    results["sides"] = {name: _side(name, team) for name in settings.sides if name in {*team.versions, *team.absent}}
+    ended = {
+        "load_after": machine.load(), "threads": settings.threads, "rounds": settings.rounds,
+        "seconds": settings.seconds, "quick": settings.quick, "only": list(settings.only),
+        "revision": machine.revision(ROOT),
+    }  # fmt: skip
+    results["runs"] = [{**began, **ended}]
     return results
 
 
-def _sides(case: Case, chosen: tuple[str, ...]) -> list[str]:
-    """Who does this case: growth is measured of us and PyTorch, single ops of whoever has them."""
-    names = [name for name in chosen if case.task["kind"] in SIDES[name].tasks]
-    if case.suite in GROWTH and case.suite != "depth":
-        names = [name for name in names if name == OURS or name in LAYOUTS]
-    if case.task["kind"] == "net" and case.task["net"] not in ("lenet5", "mnistnet"):
-        names = [name for name in names if name not in ("mygrad", "autograd")]
-    return names
+def _before(name: str) -> list[str]:
+    """The sides that stand before this one."""
+    names = list(SIDES)
+    return names[: names.index(name)]
+
+
+def _side(name: str, team: Team) -> dict[str, Any]:
+    if name in team.absent:
+        return {"absent": team.absent[name]}
+    return {"version": team.versions[name], "form": SIDES[name].form}
 
 
 def _case(case: Case, team: Team) -> dict[str, Any]:
     settings = team.settings
     threads = case.threads or settings.threads
-    names = _sides(case, settings.sides)
+    names = [name for name in who(case) if name in settings.sides]
     if case.suite == "memory":
         found = _memory(case, team, names, threads)
     else:
-        found = compete(team.get(names, threads), case.task, settings.rounds, settings.seconds)
-        judge(found, OURS)
+        found = compete(team.get(names, threads, case.isa), case.task, settings.rounds, settings.seconds)
+        judge(found)
     entry = {"suite": case.suite, "name": case.name, "task": case.task, "sides": found, "threads": threads}
-    return {**entry, "flop": case.flop, "bytes": case.bytes, "per": case.per, **case.values}
+    return {**entry, "date": machine.now(), "flop": case.flop, "bytes": case.bytes, "per": case.per, **case.values}
 
 
 def _memory(case: Case, team: Team, names: list[str], threads: int) -> dict[str, dict[str, Any]]:

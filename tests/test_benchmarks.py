@@ -30,7 +30,7 @@ def fake(ours, nchw, channels_last):
         name: {"blocks": times, "best": min(times), "losses": [2.5, 2.0], "others": 0.0}
         for name, times in (("ours", ours), ("pytorch", nchw), ("pytorch-cl", channels_last))
     }
-    contest.judge(found, "ours")
+    contest.judge(found)
     return found
 
 
@@ -41,12 +41,13 @@ def results(**found):
         "sides": fake(**found),
     }  # fmt: skip
     machine = {
-        "date": "today", "cpu": "a processor", "cores": 2, "threads": 2, "system": "a system", "python": "3",
-        "load": 0.0, "load_after": 0.0,
+        "class": "a class", "cpu": "a processor", "cores": 2, "system": "a system", "python": "3", "page": 4096,
+        "huge_pages": "madvise", "malloc": "default", "compiler": "gcc 1",
     }  # fmt: skip
+    run = {"rounds": 3, "seconds": 0.1, "quick": True, "threads": 2, "load": 0.0, "load_after": 0.5, "only": []}
     return {
-        "format": 1, "machine": machine, "settings": {"rounds": 3, "seconds": 0.1, "quick": True}, "cases": [case],
-        "sides": {"ours": {"version": "1"}, "jax": {"version": None, "absent": "No module named 'jax'"}},
+        "format": 2, "machine": machine, "runs": [{"date": "2026-11-29 07:00 UTC", **run}], "cases": [case],
+        "sides": {"ours": {"version": "1", "form": "functional"}, "jax": {"absent": "No module named 'jax'"}},
     }  # fmt: skip
 
 
@@ -55,9 +56,10 @@ TIMES = {"ours": [1.0, 2.0, 4.0], "nchw": [3.0, 4.0, 20.0], "channels_last": [2.
 
 def test_ratios_are_taken_pair_by_pair():
     found = fake(**TIMES)
-    assert found["pytorch"]["ratio"] == {"median": 3.0, "low": 2.5, "high": 4.0}  # of 3, 2 and 5
-    assert found["pytorch-cl"]["ratio"]["median"] == 2.0  # of 2, 3 and 2
-    assert found["pytorch"]["best_ratio"] == 3.0
+    assert contest.pairwise(found, "pytorch", "ours") == {"median": 3.0, "low": 2.5, "high": 4.0}  # of 3, 2 and 5
+    assert contest.pairwise(found, "pytorch-cl", "ours")["median"] == 2.0  # of 2, 3 and 2
+    assert contest.pairwise(found, "pytorch", "ours-layered") is None
+    assert found["pytorch"]["seconds"]["median"] == 4.0
 
 
 def test_the_better_layout_counts():
@@ -72,7 +74,9 @@ def test_tables_hold_times_ratios_losses_and_absences():
     text = report.markdown(results(**TIMES))
     assert "| lenet5 [64] | 2000 ± 750 | 4000 ± 4250 | 6000 ± 1500 | **3.00** (2.50..4.00) | 2.00 | 0 | 0 |" in text
     assert "| lenet5 [64], steps 1 and 2 | 2.5000 2.0000 | 2.5000 2.0000 | 2.5000 2.0000 |" in text
-    assert "Geometric mean, PyTorch's better layout over ours: at their batch 3.00x." in text
+    assert "Geometric mean, PyTorch's better layout over ours 3.00x." in text
+    assert "2 cores, pages of 4 KiB, transparent huge pages: madvise, malloc: default, kernels by gcc 1" in text
+    assert "- tinygrad_cnn (functional): 1" in text
     assert "- JAX jit (NHWC): absent: No module named 'jax'" in text
     assert report.geometric_mean([2, 8]) == pytest.approx(4)
 
@@ -85,7 +89,8 @@ def test_a_busy_machine_is_named():
 
 
 @pytest.mark.parametrize(
-    ("name", "giga"), [("lenet5", 0.16), ("mnistnet", 4.6), ("vgg_small", 14.9), ("resnet20", 31.5)]
+    ("name", "giga"),
+    [("lenet5", 0.16), ("mnistnet", 4.6), ("vgg_small", 14.9), ("resnet20", 31.5), ("odd", 1.52), ("mobile", 0.75)],
 )
 def test_flop_of_the_networks(name, giga):
     net = nets.net(name)
@@ -100,8 +105,8 @@ def test_the_package_has_the_same_networks(name):
 
 
 def test_channels_first_weights_compute_the_same():
-    net = nets.Net("two layers", 2, (3, 4, 2), (("conv", 5, 1, 1, 0, True), ("flatten",), ("dense", 10)))
-    (x, _), (w, b, v, c) = nets.images(net, 2), nets.weights(net)
+    net = nets.Net("two layers", 2, (3, 4, 2), (("conv", 5, 1, 1, 0, True, 1), ("flatten",), ("dense", 10)))
+    x, (w, b, v, c) = nets.batches(net, 2)[0][0], nets.weights(net)
     w2, b2, v2, c2 = nets.channels_first(net)
     last = (x @ w[0, 0] + b).reshape(2, -1) @ v + c
     first = np.einsum("nhwc,oc->nohw", x, w2[:, :, 0, 0]) + b2[:, None, None]
@@ -186,7 +191,7 @@ def test_pictures_are_drawn(tmp_path):
     assert (tmp_path / "p" / "ratios.png").stat().st_size > 5000
 
 
-@pytest.mark.parametrize("text", ["not JSON", "[]", '{"format": 99}'])
+@pytest.mark.parametrize("text", ["not JSON", "[]", '{"format": 1}'])
 def test_foreign_results_are_refused(tmp_path, text):
     path = tmp_path / "results.json"
     path.write_text(text)
@@ -197,7 +202,7 @@ def test_foreign_results_are_refused(tmp_path, text):
 
 def test_bad_options_are_worded(tmp_path):
     run = CliRunner().invoke
-    assert "is not SIDE=PATH" in run(bench, ["--python", "tensorflow=python"]).output
+    assert "is not PATH or SIDE=PATH" in run(bench, ["--python", "tensorflow=python"]).output
     assert "is not a program" in run(bench, ["--python", "pytorch=/nowhere/python"]).output
     (tmp_path / "r.json").write_text(json.dumps(results(**TIMES)))
     (tmp_path / "page.md").write_text("no marks")

@@ -19,21 +19,37 @@ class Entry:
     folders: tuple[str, ...]  # its top-level modules, whose size on disk counts
     environment: dict[str, str] = field(default_factory=dict)
     tasks: tuple[str, ...] = ("net", "op", "chain")
+    form: str = "functional"  # how its networks are written: relu(conv(x)), or "layered", a Sequential that may fuse
+
+
+def _ours(setting: str, title: str, **more: Any) -> Entry:
+    return Entry("ours", setting, title, "tinygrad-cnn", ("tinygrad_cnn",), **more)
+
+
+def _torch(setting: str, title: str, **more: Any) -> Entry:
+    return Entry("pytorch", setting, title, "torch", ("torch",), **more)
 
 
 SIDES = {
-    "ours": Entry("ours", "", "tinygrad_cnn", "tinygrad-cnn", ("tinygrad_cnn",)),
-    "ours-numpy": Entry(
-        "ours", "numpy", "tinygrad_cnn, NumPy only", "tinygrad-cnn", ("tinygrad_cnn",),
-        {"TINYGRAD_CNN_KERNELS": "numpy"},
+    "ours": _ours("", "tinygrad_cnn"),
+    "ours-layered": _ours("layered", "tinygrad_cnn, layers", tasks=("net",), form="layered"),
+    "ours-unfused": _ours(
+        "layered", "tinygrad_cnn, layers unfused", environment={"TINYGRAD_CNN_FUSE": "0"}, tasks=("net",),
+        form="layered",
     ),
-    "pytorch": Entry("pytorch", "nchw", "PyTorch NCHW", "torch", ("torch",)),
-    "pytorch-cl": Entry("pytorch", "channels_last", "PyTorch channels_last", "torch", ("torch",), tasks=("net", "op")),
+    "ours-numpy": _ours("numpy", "tinygrad_cnn, NumPy only", environment={"TINYGRAD_CNN_KERNELS": "numpy"}),
+    "ours-medium": _ours("medium", "tinygrad_cnn, medium precision", tasks=("net",)),
+    "pytorch": _torch("nchw", "PyTorch NCHW"),
+    "pytorch-cl": _torch("channels_last", "PyTorch channels_last", tasks=("net", "op")),
+    "pytorch-bf16": _torch("nchw bf16", "PyTorch NCHW, bf16 autocast", tasks=("net",)),
+    "pytorch-cl-bf16": _torch("channels_last bf16", "PyTorch channels_last, bf16 autocast", tasks=("net",)),
+    "onnxruntime": Entry("onnxruntime", "", "ONNX Runtime", "onnxruntime onnx", ("onnxruntime",), tasks=("net",)),
     "jax": Entry("jax", "", "JAX jit (NHWC)", "jax", ("jax", "jaxlib"), tasks=("net", "op")),
     "mygrad": Entry("mygrad", "", "MyGrad", "mygrad", ("mygrad",), tasks=("net", "chain")),
     "autograd": Entry("autograd", "", "HIPS autograd", "autograd", ("autograd",), tasks=("net", "chain")),
 }  # fmt: skip
-OURS, LAYOUTS = "ours", ("pytorch", "pytorch-cl")
+OURS, LAYERED, LAYOUTS = "ours", "ours-layered", ("pytorch", "pytorch-cl")
+BF16 = ("pytorch-bf16", "pytorch-cl-bf16")
 
 
 class NotHere(Exception):
@@ -44,3 +60,10 @@ def net_of(task: dict[str, Any]) -> Any:
     from ..nets import net
 
     return net(task["net"], task.get("size"))
+
+
+def batches_of(task: dict[str, Any]) -> list[Any]:
+    """The pairs of images (N, H, W, C) and labels that the steps of a task take in turn."""
+    from ..nets import batches
+
+    return batches(net_of(task), task["batch"], task.get("repeat", False))

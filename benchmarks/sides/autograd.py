@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.metadata import version
+from itertools import cycle
 from typing import Any
 
 import autograd.numpy as anp
@@ -13,7 +14,7 @@ from autograd.core import make_vjp
 from autograd.scipy.signal import convolve
 
 from .. import arrays, nets
-from . import NotHere, net_of
+from . import NotHere, batches_of, net_of
 
 
 class Side:
@@ -65,16 +66,15 @@ def _loss(y: Any, labels: np.ndarray) -> Any:
 
 def _net(task: dict[str, Any]) -> Any:
     net = net_of(task)
-    images, labels = nets.images(net, task["batch"])
-    x = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+    turns = cycle([(np.ascontiguousarray(x.transpose(0, 3, 1, 2)), y) for x, y in batches_of(task)])
     w = nets.channels_first(net)
     if not task["train"]:
-        return lambda: _apply(net.layers, iter(w), x)
+        return lambda: _apply(net.layers, iter(w), next(turns)[0])
     v = [np.zeros_like(a) for a in w]
-    both = value_and_grad(lambda w: _loss(_apply(net.layers, iter(w), x), labels))
+    both = value_and_grad(lambda w, x, labels: _loss(_apply(net.layers, iter(w), x), labels))
 
     def step() -> float:
-        loss, g = both(w)
+        loss, g = both(w, *next(turns))
         for a, m, b in zip(w, v, g, strict=True):
             m *= nets.MOMENTUM
             m += b

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 
 from .. import arrays, nets
-from . import net_of
+from . import batches_of, net_of
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
@@ -41,6 +42,19 @@ def _max_pool(x: Any) -> Any:
     return lax.reduce_window(x, -np.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
 
 
+def _transposed(x: Any, w: Any, stride: int) -> Any:
+    from jax import lax
+
+    return lax.conv_transpose(
+        x, w, (stride, stride), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"), transpose_kernel=True
+    )
+
+
+def _average(x: Any) -> Any:
+    n, h, w, c = x.shape
+    return x.reshape(n, h // 2, 2, w // 2, 2, c).mean((2, 4))
+
+
 def _norm(x: Any, gamma: Any, beta: Any) -> Any:
     mean, var = x.mean((0, 1, 2)), x.var((0, 1, 2))
     return (x - mean) * (gamma / (var + 1e-5) ** 0.5) + beta
@@ -49,15 +63,19 @@ def _norm(x: Any, gamma: Any, beta: Any) -> Any:
 def _loss(y: Any, labels: Any) -> Any:
     import jax
 
-    return -jax.numpy.take_along_axis(jax.nn.log_softmax(y), labels[:, None], 1).mean()
+    return -jax.numpy.take_along_axis(jax.nn.log_softmax(y), labels[..., None], -1).mean()
 
 
 def _apply(layers: Any, w: Iterator[Any], x: Any, train: bool) -> Any:
+    import jax.numpy as jnp
+
     for layer in layers:
         kind = layer[0]
         if kind == "conv":
-            x = _conv2d(x, next(w), layer[3], layer[4])
+            x = _conv2d(x, next(w), layer[3], layer[4], layer[6])
             x = x + next(w) if layer[5] else x
+        elif kind == "transposed":
+            x = _transposed(x, next(w), layer[3]) + next(w)
         elif kind == "norm":  # in inference the running averages of a new network: 0 and 1
             gamma, beta = next(w), next(w)
             x = _norm(x, gamma, beta) if train else x * (gamma / (1 + 1e-5) ** 0.5) + beta
@@ -66,10 +84,11 @@ def _apply(layers: Any, w: Iterator[Any], x: Any, train: bool) -> Any:
         elif kind == "residual":
             main = _apply(layer[1], w, x, train)
             x = main + _apply(layer[2], w, x, train)
-        elif kind == "pool":
-            x = _max_pool(x)
+        elif kind == "concat":
+            main = _apply(layer[1], w, x, train)
+            x = jnp.concatenate([main, _apply(layer[2], w, x, train)], -1)
         else:
-            x = {"relu": lambda x: x.clip(0), "mean": lambda x: x.mean((1, 2)),
+            x = {"relu": lambda x: x.clip(0), "mean": lambda x: x.mean((1, 2)), "pool": _max_pool, "average": _average,
                  "flatten": lambda x: x.reshape(x.shape[0], -1)}[kind](x)  # fmt: skip
     return x
 
@@ -78,12 +97,11 @@ def _net(task: dict[str, Any]) -> Any:
     import jax
 
     net = net_of(task)
-    images, classes = nets.images(net, task["batch"])
-    x, labels = jax.device_put(images), jax.device_put(classes.astype(np.int32))
+    turns = cycle([(jax.device_put(x), jax.device_put(y.astype(np.int32))) for x, y in batches_of(task)])
     w = [jax.device_put(a) for a in nets.weights(net)]
     if not task["train"]:
         infer = jax.jit(lambda w, x: _apply(net.layers, iter(w), x, False))
-        return lambda: infer(w, x).block_until_ready()
+        return lambda: infer(w, next(turns)[0]).block_until_ready()
 
     def one(w: Any, v: Any, x: Any, labels: Any) -> Any:
         loss, g = jax.value_and_grad(lambda w: _loss(_apply(net.layers, iter(w), x, True), labels))(w)
@@ -94,7 +112,7 @@ def _net(task: dict[str, Any]) -> Any:
     state = [w, [jax.numpy.zeros_like(a) for a in w]]
 
     def step() -> float:
-        w, v, loss = jitted(*state, x, labels)
+        w, v, loss = jitted(*state, *next(turns))
         state[:] = w, v
         jax.block_until_ready(w)
         return float(loss)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import cycle
 from typing import Any
 
 import mygrad as mg
@@ -12,7 +13,7 @@ from mygrad.nnet.layers import conv_nd, max_pool
 from mygrad.nnet.losses import softmax_crossentropy
 
 from .. import arrays, nets
-from . import NotHere, net_of
+from . import NotHere, batches_of, net_of
 
 
 class Side:
@@ -45,19 +46,19 @@ def _apply(layers: Any, w: Iterator[Any], x: Any) -> Any:
 
 def _net(task: dict[str, Any]) -> Any:
     net = net_of(task)
-    images, labels = nets.images(net, task["batch"])
-    x = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+    turns = cycle([(np.ascontiguousarray(x.transpose(0, 3, 1, 2)), y) for x, y in batches_of(task)])
     w = [mg.tensor(a) for a in nets.channels_first(net)]
     if not task["train"]:
 
         def infer() -> None:
             with mg.no_autodiff:
-                _apply(net.layers, iter(w), x)
+                _apply(net.layers, iter(w), next(turns)[0])
 
         return infer
     v = [np.zeros_like(t.data) for t in w]
 
     def step() -> float:
+        x, labels = next(turns)
         loss = softmax_crossentropy(_apply(net.layers, iter(w), x), labels)
         loss.backward()
         for t, m in zip(w, v, strict=True):

@@ -1,7 +1,10 @@
-"""tinygrad_cnn itself, with the kernels that its environment chooses."""
+"""tinygrad_cnn itself, with the kernels that its environment chooses, its networks in either form."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -11,7 +14,8 @@ from tinygrad_cnn import kernels
 from tinygrad_cnn.kernels import native
 
 from .. import arrays, nets
-from . import net_of
+from ..program import WEIGHTED, program
+from . import NotHere, batches_of, net_of
 
 MODELS = {"lenet5": "lenet"}  # the benchmark's name -> tg.models' name, where they differ
 
@@ -19,30 +23,37 @@ MODELS = {"lenet5": "lenet"}  # the benchmark's name -> tg.models' name, where t
 class Side:
     def __init__(self, setting: str, threads: int) -> None:
         native.set_num_threads(threads)
+        self.setting = setting
         used = "native" if kernels.backends().get("native") == "in use" else "numpy"
-        what = native.reason if used == "native" else "NumPy kernels"
-        if not setting and used != "native":
+        what = re.sub(r", \d+ threads?", "", native.reason) if used == "native" else "NumPy kernels"
+        if setting != "numpy" and used != "native":
             what += f" (native: {kernels.backends().get('native', native.reason)})"
         self.version = f"{tg.__version__}, {what}, NumPy {np.__version__}"
 
     def prepare(self, task: dict[str, Any]) -> Any:
+        if self.setting == "medium":
+            if not hasattr(tg, "set_float32_precision"):
+                raise NotHere("this version has no tg.set_float32_precision")
+            tg.set_float32_precision("medium")
         return getattr(self, task["kind"])(task)
 
     def net(self, task: dict[str, Any]) -> Any:
         net = net_of(task)
-        model = _model(net)
-        x, labels = nets.images(net, task["batch"])
+        model = _layered(net) if self.setting == "layered" else Network(net)
+        _start(model, net)
+        turns = cycle(batches_of(task))
         if not task["train"]:
             model.eval()
 
-            def infer() -> None:
+            def infer() -> Any:
                 with tg.no_grad():
-                    model(x)
+                    return model(next(turns)[0])
 
             return infer
         optimiser = tg.optim.SGD(model.parameters(), nets.LR, momentum=nets.MOMENTUM)
 
         def step() -> float:
+            x, labels = next(turns)
             optimiser.zero_grad()
             loss = tg.softmax_cross_entropy(model(x), labels)
             loss.backward()
@@ -111,31 +122,81 @@ def _conv(task: dict[str, Any], a: dict[str, np.ndarray]) -> Any:
     return lambda: tg.conv2d_dw(x, g, window=w.shape[:2], **options)
 
 
-def _model(net: nets.Net) -> Any:
-    """The package's own network of that name, with the benchmark's starting weights."""
-    model: Any
-    if net.name in nets.NETS:
+WORDS: dict[str, Callable[..., Any]] = {
+    "relu": tg.relu,
+    "pool": lambda x: tg.max_pool2d(x, 2),
+    "average": lambda x: tg.avg_pool2d(x, 2),
+    "mean": tg.global_avg_pool2d,
+    "flatten": lambda x: tg.flatten(x, 1),
+    "add": lambda a, b: a + b,
+    "concat": lambda a, b: tg.concatenate(a, b, axis=-1),
+}
+
+
+class Network(tg.nn.Module):
+    """A network of the benchmark, written with functions: no layer sees that a relu follows."""
+
+    def __init__(self, net: nets.Net) -> None:
+        parts = [_layer(layer, before) for layer, before, _ in nets.walk(net.layers, net.shape) if layer[0] in WEIGHTED]
+        self.parts = tg.nn.ModuleList(parts)
+        self.run = program(net.layers, iter(parts), WORDS)
+
+    def forward(self, x: Any) -> Any:
+        return self.run(x)
+
+
+class Branches(tg.nn.Module):
+    """Two branches, whose results are joined."""
+
+    def __init__(self, first: Any, second: Any, join: Any) -> None:
+        self.first, self.second, self.join = first, second, join
+
+    def forward(self, x: Any) -> Any:
+        return self.join(self.first(x), self.second(x))
+
+
+def _layered(net: nets.Net) -> Any:
+    """The network made of layers, which fuse what they can: the package's own of that name if it has one."""
+    if net.name in nets.FOUR:
         h, w, c = net.shape
-        model = tg.models.build(MODELS.get(net.name, net.name), (h, w, c), net.classes, 0)
-    else:
-        model = tg.nn.Sequential(*_layers(net))
+        return tg.models.build(MODELS.get(net.name, net.name), (h, w, c), net.classes, 0)
+    return _sequential(net.layers, net.shape)
+
+
+def _sequential(layers: Any, shape: nets.Shape) -> Any:
+    found = []
+    for layer in layers:
+        if layer[0] in ("residual", "concat"):
+            join = WORDS["add" if layer[0] == "residual" else "concat"]
+            first, second = (_sequential(branch, shape) if branch else tg.nn.Identity() for branch in layer[1:])
+            found.append(Branches(first, second, join))
+        else:
+            found.append(_layer(layer, shape))
+        shape = nets.out_shape(layer, shape)
+    return tg.nn.Sequential(*found)
+
+
+def _layer(layer: nets.Layer, before: nets.Shape) -> Any:
+    nn = tg.nn
+    if layer[0] == "conv":
+        _, channels, window, stride, padding, bias, groups = layer
+        options = {"stride": stride, "padding": padding, "bias": bias, "groups": groups}
+        return nn.Conv2d(before[2], channels, window, **options)
+    if layer[0] == "transposed":
+        return nn.ConvTranspose2d(before[2], layer[1], layer[2], stride=layer[3])
+    if layer[0] == "norm":
+        return nn.BatchNorm2d(before[2])
+    if layer[0] == "dense":
+        return nn.Linear(before[0], layer[1])
+    if layer[0] in ("pool", "average"):
+        return (nn.MaxPool2d if layer[0] == "pool" else nn.AvgPool2d)(2)
+    return {"relu": nn.ReLU, "mean": nn.GlobalAvgPool2d, "flatten": nn.Flatten}[layer[0]]()
+
+
+def _start(model: Any, net: nets.Net) -> None:
+    """Put in the benchmark's starting weights."""
     parameters, start = list(model.parameters()), nets.weights(net)
     if [p.shape for p in parameters] != [w.shape for w in start]:
-        raise ValueError(f"tg.models' {net.name} has other parameters than the benchmark's definition.")
+        raise ValueError(f"{net.name} has other parameters here than in the benchmark's definition.")
     for parameter, value in zip(parameters, start, strict=True):
         parameter.assign(value)
-    return model
-
-
-def _layers(net: nets.Net) -> list[Any]:
-    nn = tg.nn
-    layers: list[Any] = []
-    for layer, before, _ in nets.walk(net.layers, net.shape):
-        if layer[0] == "conv":
-            _, channels, window, stride, padding, bias = layer
-            layers.append(nn.Conv2d(before[2], channels, window, stride=stride, padding=padding, bias=bias, rng=0))
-        elif layer[0] == "dense":
-            layers.append(nn.Linear(before[0], layer[1], rng=0))
-        else:
-            layers.append({"relu": nn.ReLU, "mean": nn.GlobalAvgPool2d, "flatten": nn.Flatten}[layer[0]]())
-    return layers

@@ -1,7 +1,9 @@
-"""PyTorch, eager, with images in either memory layout."""
+"""PyTorch, eager, with images in either memory layout, its networks written with functions."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -10,14 +12,16 @@ import torch.nn.functional as F
 from torch import nn
 
 from .. import arrays, nets
-from . import net_of
+from ..program import program
+from . import batches_of, net_of
 
 
 class Side:
     def __init__(self, setting: str, threads: int) -> None:
         torch.set_num_threads(threads)
-        self.format = torch.channels_last if setting == "channels_last" else torch.contiguous_format
-        self.version = torch.__version__
+        self.format = torch.channels_last if "channels_last" in setting else torch.contiguous_format
+        self.bf16 = "bf16" in setting
+        self.version = f"{torch.__version__}, {torch.backends.cpu.get_cpu_capability()}"
 
     def prepare(self, task: dict[str, Any]) -> Any:
         return getattr(self, task["kind"])(task)
@@ -29,21 +33,28 @@ class Side:
     def net(self, task: dict[str, Any]) -> Any:
         net = net_of(task)
         model = _model(net).to(memory_format=self.format)
-        images, labels = nets.images(net, task["batch"])
-        x, y = self.images(images), torch.from_numpy(labels)
+        turns = cycle([(self.images(x), torch.from_numpy(y)) for x, y in batches_of(task)])
+
+        def run(x: torch.Tensor) -> torch.Tensor:
+            if not self.bf16:
+                return model(x)
+            with torch.autocast("cpu", torch.bfloat16):
+                return model(x)
+
         if not task["train"]:
             model.eval()
 
-            def infer() -> None:
+            def infer() -> torch.Tensor:
                 with torch.inference_mode():
-                    model(x)
+                    return run(next(turns)[0])
 
             return infer
         optimiser = torch.optim.SGD(model.parameters(), nets.LR, momentum=nets.MOMENTUM, fused=True)
 
         def step() -> float:
+            x, y = next(turns)
             optimiser.zero_grad()
-            loss = F.cross_entropy(model(x), y)
+            loss = F.cross_entropy(run(x).float(), y)
             loss.backward()
             optimiser.step()
             return float(loss.item())
@@ -120,50 +131,51 @@ class Side:
         return both
 
 
-class Residual(nn.Module):
-    def __init__(self, main: nn.Module, shortcut: nn.Module) -> None:
+WORDS: dict[str, Callable[..., Any]] = {
+    "relu": lambda x: F.relu(x, inplace=True),
+    "pool": lambda x: F.max_pool2d(x, 2),
+    "average": lambda x: F.avg_pool2d(x, 2),
+    "mean": lambda x: x.mean((2, 3)),
+    "flatten": lambda x: torch.flatten(x, 1),
+    "add": lambda a, b: a + b,
+    "concat": lambda a, b: torch.cat((a, b), 1),
+}
+
+
+class Network(nn.Module):
+    """A network of the benchmark, with its starting weights."""
+
+    def __init__(self, net: nets.Net) -> None:
         super().__init__()
-        self.main, self.shortcut = main, shortcut
+        self.parts = nn.ModuleList(_modules(net))
+        self.run = program(net.layers, iter(self.parts), WORDS)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.main(x) + self.shortcut(x)
+        return self.run(x)
 
 
-class Mean(nn.Module):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.mean((2, 3))
-
-
-def _module(layers: Any, shape: nets.Shape) -> nn.Sequential:
+def _modules(net: nets.Net) -> list[nn.Module]:
+    """The layers with weights."""
     modules: list[nn.Module] = []
-    for layer in layers:
-        kind = layer[0]
-        if kind == "conv":
-            _, channels, window, stride, padding, bias = layer
-            modules.append(nn.Conv2d(shape[2], channels, window, stride, padding, bias=bias))
-        elif kind == "norm":
-            modules.append(nn.BatchNorm2d(shape[2]))
-        elif kind == "relu":
-            modules.append(nn.ReLU(inplace=True))
-        elif kind == "pool":
-            modules.append(nn.MaxPool2d(2))
-        elif kind == "dense":
-            modules.append(nn.Linear(shape[0], layer[1]))
-        elif kind == "residual":
-            modules.append(Residual(_module(layer[1], shape), _module(layer[2], shape)))
-        else:
-            modules.append(Mean() if kind == "mean" else nn.Flatten())
-        shape = nets.out_shape(layer, shape)
-    return nn.Sequential(*modules)
+    for layer, before, _ in nets.walk(net.layers, net.shape):
+        if layer[0] == "conv":
+            _, channels, window, stride, padding, bias, groups = layer
+            modules.append(nn.Conv2d(before[2], channels, window, stride, padding, bias=bias, groups=groups))
+        elif layer[0] == "transposed":
+            modules.append(nn.ConvTranspose2d(before[2], *layer[1:]))
+        elif layer[0] == "norm":
+            modules.append(nn.BatchNorm2d(before[2]))
+        elif layer[0] == "dense":
+            modules.append(nn.Linear(before[0], layer[1]))
+    return modules
 
 
-def _model(net: nets.Net) -> nn.Module:
-    model, start = _module(net.layers, net.shape), iter(nets.channels_first(net))
+def _model(net: nets.Net) -> Network:
+    model, start = Network(net), iter(nets.channels_first(net))
     with torch.no_grad():
-        for module in model.modules():
-            if isinstance(module, (nn.Conv2d, nn.BatchNorm2d, nn.Linear)):
-                w = next(start)
-                module.weight.copy_(torch.from_numpy(w.T.copy() if isinstance(module, nn.Linear) else w))
-                if module.bias is not None:
-                    module.bias.copy_(torch.from_numpy(next(start)))
+        for module in model.parts:
+            w = next(start)
+            module.weight.copy_(torch.from_numpy(w.T.copy() if isinstance(module, nn.Linear) else w))
+            if module.bias is not None:
+                module.bias.copy_(torch.from_numpy(next(start)))
     return model
