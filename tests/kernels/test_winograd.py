@@ -163,9 +163,7 @@ def test_adjoints(isa: str, name: str, size: str) -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, np.finfo(np.float32).max])
-def test_what_is_not_finite_spreads_as_in_a_plain_convolution(
-    isa: str, size: str, value: float
-) -> None:
+def test_what_is_not_finite_spreads_as_in_a_plain_convolution(isa: str, size: str, value: float) -> None:
     for name, pixel in (("odd sizes", (1, 3, 4, 2)), ("valid", (0, 7, 7, 15))):
         x, w, b, g, win = arrays(name)
         x[pixel] = value

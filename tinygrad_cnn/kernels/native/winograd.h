@@ -15,9 +15,9 @@
 #define SIDE (SIZE + 2)    /* of the input pixels under a square */
 #define PLACES (SIDE * SIDE)
 #define OUTPUTS (SIZE * SIZE)
-#define GAP (64 / (int64_t)sizeof(T))    /* between places, against cache conflicts */
-#define RESULTS (PLACES * WIDE + 16)     /* from one square's products to the next's */
-#define AHEAD (16 / SIZE)                /* squares whose pixels are asked for before their turn */
+#define GAP (64 / (int64_t)sizeof(T)) /* between places, against cache conflicts */
+#define RESULTS (PLACES * WIDE + 16) /* from one square's products to the next's */
+#define AHEAD (16 / SIZE)            /* squares whose pixels are asked for before their turn */
 
 typedef struct {
     const T *x, *w, *b;
@@ -195,7 +195,8 @@ static void W(winograd_piece)(const void *job, int64_t piece, char *scratch)
 static int W(winograd_run)(W(winograd) * v, int64_t images)
 {
     v->rows = ceil_div(v->oh, SIZE), v->cols = ceil_div(v->ow, SIZE), v->total = images * v->rows * v->cols;
-    v->some = least(MOST_SQUARES, ceil_div(v->total, 192 / SIZE) * 24 / SIZE); /* whole tiles; eight pieces if there are enough */
+    const int64_t eighth = ceil_div(v->total, 192 / SIZE) * 24 / SIZE; /* whole tiles, and eight pieces if enough */
+    v->some = least(MOST_SQUARES, eighth);
     const int64_t padded = FN(padded)(v->o);
     v->ustep = v->c * padded + GAP, v->deep = FN(padded)(v->c), v->xstep = v->some * v->deep + GAP;
     const int64_t elements = PLACES * v->ustep + 2 * padded + v->deep;

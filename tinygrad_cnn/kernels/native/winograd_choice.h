@@ -1,5 +1,5 @@
-/* Which 3x3 convolutions minimal filtering does, and with which squares: 0 for none, or the side of a square.  The choice
- * depends on shapes alone, and between the two sizes on one picture's alone. */
+/* Which 3x3 convolutions minimal filtering does, and with which squares: 0 for none, or the side of a square.  The
+ * choice depends on shapes alone, and between the two sizes on one picture's alone. */
 
 /* h and w: of what the squares cover.  Few channels leave too few products for each number transformed, few squares too
  * few for each filter; a wide vector makes products cheaper, but not the way to memory. */
