@@ -1,8 +1,10 @@
-"""Build the optional compiled kernels; everything else about the package is in setup.cfg.
+"""Build the optional compiled parts; everything else about the package is in setup.cfg.
 
-One C source is compiled once for each instruction set and linked into one extension module.  Without a compiler, or
-when compiling fails, the package installs without it and works on NumPy alone.  TINYGRAD_CNN_NATIVE=0 skips it,
-TINYGRAD_CNN_NATIVE=1 makes a failure an error.
+The kernels: one C source is compiled once for each instruction set and linked into one extension module.  The core:
+the compiled twin of the engine's call path, plain C for any compiler.  Without a compiler, or when compiling one of them
+fails, the package installs without it and works in Python, on NumPy alone.  TINYGRAD_CNN_NATIVE=0 and
+TINYGRAD_CNN_CORE=python skip the one and the other, TINYGRAD_CNN_NATIVE=1 and TINYGRAD_CNN_CORE=c make a failure an
+error.
 """
 
 import os
@@ -16,7 +18,13 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 HERE = "tinygrad_cnn/kernels/native"
-WISH = os.environ.get("TINYGRAD_CNN_NATIVE", "")
+CORE = "tinygrad_cnn/core/native"
+SKIPPED = {"_native": os.environ.get("TINYGRAD_CNN_NATIVE") == "0", "_core": os.environ.get("TINYGRAD_CNN_CORE") == "python"}
+NEEDED = {"_native": os.environ.get("TINYGRAD_CNN_NATIVE") == "1", "_core": os.environ.get("TINYGRAD_CNN_CORE") == "c"}
+WITHOUT = {
+    "_native": "compiled kernels were not built ({}); NumPy is used instead.",
+    "_core": "the compiled core was not built ({}); the engine works in Python instead.",
+}
 FLAGS = ["-std=gnu11", "-O3", "-g0", "-ffp-contract=fast", "-fno-math-errno", "-fvisibility=hidden", "-pthread"]
 FLAGS += ["-Wno-psabi"]  # vector types are passed within one file only
 
@@ -36,18 +44,23 @@ def version():
     return re.search(r"^VERSION = (\d+)", Path(HERE, "__init__.py").read_text(encoding="utf-8"), re.M)[1]
 
 
-class build_native(build_ext):
+class build_optional(build_ext):
+    """Builds each extension by itself: the failure of one leaves the others."""
+
     def run(self):
-        if WISH == "0":
-            return
-        try:
-            super().run()
-        except Exception as error:
-            if WISH == "1":
-                raise
-            line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            print(f"tinygrad_cnn: compiled kernels were not built ({line}); NumPy is used instead.", file=sys.stderr)
-            self.extensions = []
+        self.extensions = [ext for ext in self.extensions if not SKIPPED[short(ext)]]
+        super().run()
+
+    def build_extensions(self):
+        for ext in [*self.extensions]:
+            try:
+                self.build_extension(ext)
+            except Exception as error:
+                if NEEDED[short(ext)]:
+                    raise
+                line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+                print(f"tinygrad_cnn: {WITHOUT[short(ext)].format(line)}", file=sys.stderr)
+                self.extensions.remove(ext)  # so that nobody looks for what is not there
 
     def is_clang(self):
         command = getattr(self.compiler, "compiler_so", None) or ["cc"]
@@ -58,9 +71,19 @@ class build_native(build_ext):
         return "clang" in found.stdout
 
     def build_extension(self, ext):
+        more = os.environ.get("TINYGRAD_CNN_CFLAGS", "").split()
+        if short(ext) == "_core":
+            if self.compiler.compiler_type != "msvc":
+                ext.extra_compile_args = ["-std=c11", "-O2", "-g0", "-fvisibility=hidden", *more]
+                ext.extra_link_args = more
+        else:
+            self.prepare_kernels(ext, more)
+        super().build_extension(ext)
+
+    def prepare_kernels(self, ext, more):
+        """Compile the kernels for each instruction set, to be linked into one module."""
         if self.compiler.compiler_type == "msvc":
             raise RuntimeError("the kernels need gcc or clang")
-        more = os.environ.get("TINYGRAD_CNN_CFLAGS", "").split()
         if self.is_clang():  # loops that the sources mark are still unrolled; others only get longer
             more.insert(0, "-fno-unroll-loops")
         ext.extra_compile_args = FLAGS + more
@@ -75,7 +98,11 @@ class build_native(build_ext):
                 extra_postargs=[*FLAGS, *flags, *more],
                 depends=ext.depends,
             )
-        super().build_extension(ext)
+
+
+def short(ext):
+    """The last part of an extension's name."""
+    return ext.name.rpartition(".")[2]
 
 
 native = Extension(
@@ -83,4 +110,9 @@ native = Extension(
     sources=[f"{HERE}/{name}.c" for name in ("module", "threads", "memory", "heap")],
     depends=[str(p) for p in Path(HERE).glob("*.h")] + [f"{HERE}/isa.c", f"{HERE}/__init__.py"],
 )
-setup(ext_modules=[native], cmdclass={"build_ext": build_native})
+core = Extension(
+    "tinygrad_cnn.core.native._core",
+    sources=sorted(p.as_posix() for p in Path(CORE).glob("*.c")),
+    depends=sorted(p.as_posix() for p in Path(CORE).glob("*.h")),
+)
+setup(ext_modules=[native, core], cmdclass={"build_ext": build_optional})

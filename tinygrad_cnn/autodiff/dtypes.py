@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.compiled import lend
 from ..core.errors import describe
 from ..core.register import hooks
 from ..core.tensor import Tensor, as_array
@@ -195,4 +196,5 @@ def odd(array: Any, value: Any) -> str:
     return f"dtype {array.dtype} from {type(value).__name__}.{remedy(value)}" if value is not None else "None."
 
 
+lend(numbers=with_dtypes)
 hooks.update(numbers=with_dtypes, array=made_array, scalar=beside_tensors, odd=odd)

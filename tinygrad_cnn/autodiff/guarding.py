@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.compiled import lend
 from ..core.errors import GraphError
 from ..core.graph import Node
 from ..core.register import hooks
@@ -91,4 +92,5 @@ def debug(*, check_arrays: bool) -> None:
     checks["arrays"] = bool(check_arrays)
 
 
+lend(unchanged=unchanged)
 hooks.update(guard=guard, unchanged=unchanged)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .compiled import core, lend
 from .errors import GraphError, check_floating, interrupts
 from .graph import Leaf, Node, Released, clock, differentiable, walk
 from .modes import enable_grad, no_grad
@@ -139,16 +140,20 @@ def _as_the_others(g: Any, create_graph: bool) -> Any:
 
 def _call(rule: Rule, node: Any, g: Any, saved: Any, create_graph: bool) -> Any:
     """Apply one rule, to Tensors with their history if the gradient is to be differentiated again."""
-    _, fn, _, recipe, rest, pick = rule
+    _, fn, _, recipe, rest, pick, _ = rule
     args = pick(saved)
     if create_graph:
         args = tuple([_lift(node, item, value) for item, value in zip(recipe, args, strict=True)])
     try:
         return fn(g, *args) if rest is None else fn(g, *args, **{n: node.params[n] for n in rest})
     except Exception as error:
-        if hasattr(error, "add_note"):  # since Python 3.11
-            error.add_note(f"in {_who(node, rule)}, recorded at {line_of(node.site)}")
+        _rule_failed(error, rule, node)
         raise
+
+
+def _rule_failed(error: BaseException, rule: Rule, node: Node) -> None:
+    if isinstance(error, Exception) and hasattr(error, "add_note"):  # since Python 3.11
+        error.add_note(f"in {_who(node, rule)}, recorded at {line_of(node.site)}")
 
 
 def _lift(node: Node, item: Item, value: Any) -> Any:
@@ -287,4 +292,10 @@ def _useful(order: list[Any], wanted: set[Any]) -> list[Any]:
     return [node for node in order if node in useful]
 
 
+lend(
+    glue=glue, sweep=sweep, in_order=in_order, pull_back=pull_back, as_the_others=_as_the_others, fit=_fit,
+    interrupts=interrupts, rule_failed=_rule_failed,
+)  # fmt: skip
+if core is not None:
+    sweep, in_order = core.sweep, core.in_order
 hooks.update(backward=backward, add_gradients=add_gradients)

@@ -8,30 +8,21 @@ from typing import Any
 
 import numpy as np
 
+from .compiled import ClockBase, LeafBase, NodeBase, lend
 from .register import hooks
 from .site import Site, here, line_of
 
-Shape = tuple[int, ...]
 
-
-class Clock:
+class Clock(ClockBase):
     """Counts assignments to tensors, everywhere: a node knows by it whether a leaf is newer than itself."""
 
-    __slots__ = ("now",)
-
-    def __init__(self) -> None:
-        self.now = 0
-
-    def tick(self) -> int:
-        """Return the time after one more assignment."""
-        self.now += 1
-        return self.now
+    __slots__ = ()
 
 
 clock = Clock()
 
 
-class Leaf:
+class Leaf(LeafBase):
     """A value that no recorded op made: a parameter, data, or what came out while nothing was recorded.
 
     A leaf of the last kind knows why its history is missing (`why`: "no_grad", "stop_gradient", "integer", "selected")
@@ -39,28 +30,9 @@ class Leaf:
     which no gradient flows, cut off.
     """
 
-    __slots__ = (
-        "shape", "dtype", "requires_grad", "name", "grad", "retains_grad", "version", "assigned", "assigned_at", "path",
-        "note", "site", "why", "source", "given", "part", "mark", "__weakref__",
-    )  # fmt: skip
+    __slots__ = ()
     op = None
     inputs: tuple[()] = ()
-
-    def __init__(self, shape: Shape, dtype: np.dtype[Any], given: bool = False) -> None:
-        self.shape, self.dtype = shape, dtype
-        self.given = given  # whether a user made it, as a Tensor
-        self.requires_grad = self.retains_grad = False
-        self.part = False  # whether t[1:3] made it, as a view of what t holds
-        self.name: str | None = None
-        self.grad: Any = None
-        self.version = self.assigned = 0  # how often it was assigned to; the clock at the last time
-        self.assigned_at: Site | None = None
-        self.path = ""
-        self.note: Note | None = None  # its hooks, if it has any
-        self.mark: tuple[Any, Any] | None = None  # a weak reference to a large plain array, and what it held
-        self.why: str | None = None
-        self.site: Site | None = None
-        self.source: weakref.ref[Node | Leaf] | None = None
 
 
 def constant(y: Any, edges: Iterable[Edge], unrecorded: bool) -> Leaf:
@@ -78,27 +50,12 @@ def constant(y: Any, edges: Iterable[Edge], unrecorded: bool) -> Leaf:
     return leaf
 
 
-class Node:
+class Node(NodeBase):
     """One call of an op: the op, its inputs, its parameters, and the arrays that its rules name."""
 
-    __slots__ = (
-        "op", "inputs", "params", "plan", "saved", "shape", "dtype", "clock", "path", "site", "note", "marked",
-        "__weakref__",
-    )  # fmt: skip
+    __slots__ = ()
     requires_grad = True
     version = 0
-
-    def __init__(self, *fields: Any) -> None:
-        """Of the first ten slots: op, inputs, params, plan, saved, shape, dtype, clock, path, site.
-
-        `saved` are the values that ``plan.items`` names, or a Released.
-        """
-        (
-            self.op, self.inputs, self.params, self.plan, self.saved,
-            self.shape, self.dtype, self.clock, self.path, self.site,
-        ) = fields  # fmt: skip
-        self.note: Note | None = None
-        self.marked = False  # whether an input has a mark
 
     @property
     def label(self) -> str:
@@ -184,3 +141,6 @@ def all_inputs(node: Any) -> Iterable[Any]:
     """All inputs of a node, in the order that makes `walk` visit the first one first."""
     edges: Iterable[Any] = reversed(node.inputs)
     return edges
+
+
+lend(Leaf=Leaf, Node=Node, Released=Released, clock=clock, constant=constant)

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .binding import bind, signature_of
+from .binding import PLAIN, REQUIRED, bind, signature_of
+from .compiled import OpBase, core, lend
 from .errors import nearest
 from .graph import Leaf, Node, clock, constant
-from .modes import current
+from .modes import _modes, current
 from .register import hooks, observers, registry
 from .rules import Plan, plan_for, read
-from .site import here
+from .site import here, is_ours
 from .tensor import Tensor, as_array, new, wrap
 
 ndarray = np.ndarray
@@ -27,10 +28,9 @@ FACTS: dict[str, Any] = {"samples": (), "ref": None, "numpy": ()}
 READY = (ndarray, bool, int, float)  # inputs that are taken as they are, beside None for one that may be left out
 
 
-class Op:
+class Op(OpBase):
     """A differentiable operation.  Call it with arrays and it returns an array; with Tensors, it records."""
 
-    own_pull_back: Callable[..., Any] | None = None  # stands in for all rules at once, as in checkpoint
     surrogates: frozenset[str] = frozenset()  # inputs whose rules are not derivatives, on purpose
 
     def __init__(
@@ -68,6 +68,8 @@ class Op:
     if TYPE_CHECKING:  # the methods that autodiff.methods binds
 
         def __getattr__(self, name: str) -> Any: ...
+
+        def __call__(self, *args: Any, **params: Any) -> Any: ...
 
     def record(self, *args: Any, **params: Any) -> Any:
         """Call the op; of Tensors, the result is a Tensor that remembers the call.  This is what ``op(...)`` does."""
@@ -133,7 +135,13 @@ class Op:
             hooks["failed"](self, error, args, params, arrays)
             raise
 
-    __call__ = record
+    def _failed(self, error: BaseException, *call: Any) -> None:
+        """Raise what C met in a call, as `record` does."""
+        try:
+            raise error
+        except BaseException as error:
+            hooks["failed"](self, error, *call)
+            raise
 
     def input(self, k: int) -> str:
         """Return the name of input number k."""
@@ -154,6 +162,10 @@ class Op:
         self.surrogates = self.surrogates | {*rules} if surrogate else self.surrogates - {*rules}
         self.plans.clear()
         return self
+
+
+if core is None:
+    Op.__call__ = Op.record  # type: ignore[method-assign]  # the twin calls it where a call is not a common one
 
 
 def op(fn: Callable[..., Any] | None = None, *, name: str | None = None, **options: Any) -> Any:
@@ -219,3 +231,17 @@ def _register(made: Op) -> Op:
     registry[made.name] = made
     registry.of_numpy.update(dict.fromkeys(made.numpy, made))
     return made
+
+
+def _unpacked(y: Any) -> tuple[Any, ...]:
+    """A result and its side results, of a function that returned something other than a tuple."""
+    y, *side = y
+    return y, *side
+
+
+lend(
+    Op=Op, ndarray=ndarray, registry=registry, hooks=hooks, observers=observers, modes=_modes, record=Op.record,
+    failed=Op._failed, unpacked=_unpacked, plain_types=PLAIN, required=REQUIRED, plan_for=plan_for, shape_of=np.shape,
+    is_ours=is_ours, floating=tuple([np.dtype(kind) for kind in "fde"]),
+    others=tuple([np.dtype(kind) for kind in "?bhilqBHILQ"]),
+)  # fmt: skip

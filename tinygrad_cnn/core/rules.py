@@ -33,6 +33,7 @@ FETCH: dict[str, Callable[[Any], Callable[..., Any]]] = {
     "side": lambda what: lambda a, y, s: s[what],
     "constant": lambda what: lambda a, y, s: what,
 }
+KINDS = ("input", "y", "parameter", "y_shape", "shape", "side")  # that C knows, by number
 ARRAY_KINDS = ("input", "inputs", "y", "side")
 
 
@@ -45,6 +46,7 @@ class Rule(NamedTuple):
     recipe: tuple[Item, ...]  # where each comes from
     rest: tuple[str, ...] | None  # the parameters that **p stands for
     pick: Callable[[Any], tuple[Any, ...]]  # takes its arguments from all that a node saved
+    places: tuple[int, ...] = ()  # where among these they are
 
 
 class Plan(NamedTuple):
@@ -60,6 +62,7 @@ class Plan(NamedTuple):
     parameters: Callable[[Any], tuple[Any, ...]] | None = None  # takes those that are named from a dict of parameters
     fetch: tuple[Callable[..., Any], ...] = ()  # take what is neither an input, y, nor a parameter
     take: Callable[[Any], tuple[Any, ...]] | None = None  # takes the items from all of these
+    recipe: tuple[tuple[int, Any], ...] = ()  # the same for C: of which kind each item is, and which of that kind
 
     def save(self, arrays: list[Any], y: Any, params: dict[str, Any], side: Any) -> tuple[Any, ...]:
         """The values that a node keeps for its rules.  Uses up the list of arrays."""
@@ -99,8 +102,8 @@ def plan_for(op: Any, pattern: Any, mask: int, count: int) -> Plan:
     if op.composition is not None:  # to be run again, recorded, for higher orders
         items |= {item: op.input(item.what) for item in inputs}
     at = {item: k for k, item in enumerate(items)}
-    rules = [rule._replace(pick=_picker([at[item] for item in rule.recipe])) for rule in rules]
-    common = common and common._replace(pick=_picker([at[item] for item in common.recipe]))
+    rules = [_picking(rule, at) for rule in rules]
+    common = common and _picking(common, at)
     watch = {item.what for item in items if item.kind == "input"}
     watch.update(*[range(item.what, count) for item in items if item.kind == "inputs"])
     parameters = [item for item in items if item.kind == "parameter"]
@@ -113,8 +116,18 @@ def plan_for(op: Any, pattern: Any, mask: int, count: int) -> Plan:
         parameters=_picker([item.what for item in parameters]) if parameters else None,
         fetch=tuple([FETCH[item.kind](item.what) for item in fetched]),
         take=_picker([places[item] for item in items]) if items else None,
+        recipe=tuple([
+            (KINDS.index(item.kind), item.what) if item.kind in KINDS else (len(KINDS), FETCH[item.kind](item.what))
+            for item in items
+        ]),
     )  # fmt: skip
     return plan
+
+
+def _picking(rule: Rule, at: Mapping[Item, int]) -> Rule:
+    """A rule that knows where its arguments are among what a node saves."""
+    places = tuple([at[item] for item in rule.recipe])
+    return rule._replace(pick=_picker([*places]), places=places)
 
 
 def _picker(places: list[Any]) -> Callable[[Any], tuple[Any, ...]]:

@@ -28,7 +28,7 @@ def here() -> Site:
     end, site = walk_ends.get()
     while frame is not end:
         code = frame.f_code
-        if code.co_filename not in _ours and (code.co_filename in _theirs or not _is_ours(code.co_filename)):
+        if code.co_filename not in _ours and (code.co_filename in _theirs or not is_ours(code.co_filename)):
             return code, frame.f_lasti
         frame = frame.f_back
     return site
@@ -39,8 +39,8 @@ def end_walks_here() -> Token[tuple[Any, Site]]:
     return walk_ends.set((sys._getframe(2), here()))
 
 
-def _is_ours(name: str) -> bool:
-    """Whether a source file is of this package; asked once for each."""
+def is_ours(name: str) -> bool:
+    """Whether a source file is of this package, and not of its commands; asked once for each."""
     ours = name.startswith(_PACKAGE) and not name.startswith(_COMMANDS)
     (_ours if ours else _theirs).add(name)
     return ours

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .compiled import TensorBase, lend
 from .errors import check_floating, describe
 from .graph import Leaf, Node, Note
 from .register import hooks, registry
@@ -32,11 +33,6 @@ def as_array(value: Any, who: str = "Tensor") -> Any:
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))  # not big-endian
 
 
-def _binary(name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
-    """An operator and its reflection, as calls of the op `name`, which need not exist yet."""
-    return (lambda a, b: registry[name](a, b)), (lambda a, b: registry[name](b, a))
-
-
 def _compared(name: str) -> Callable[[Any, Any], Any]:
     """A comparison, as a call of the op `name`, which gives booleans; with what is not an array, Python's answer."""
 
@@ -46,7 +42,7 @@ def _compared(name: str) -> Callable[[Any, Any], Any]:
     return compare
 
 
-class Tensor:
+class Tensor(TensorBase):
     """A value that remembers which op made it.
 
     Parameters
@@ -70,19 +66,10 @@ class Tensor:
     Tensor([2., 3.], dtype=float32, from=getitem)
     """
 
-    __slots__ = ("_data", "node", "__weakref__")
+    __slots__ = ()
     __array_priority__ = 1000
     __hash__ = object.__hash__  # identity, since == compares values
 
-    _data: np.ndarray
-    node: Node | Leaf
-
-    __add__, __radd__ = _binary("add")
-    __sub__, __rsub__ = _binary("sub")
-    __mul__, __rmul__ = _binary("mul")
-    __truediv__, __rtruediv__ = _binary("div")
-    __pow__, __rpow__ = _binary("pow")
-    __matmul__, __rmatmul__ = _binary("matmul")
     __lt__, __le__ = _compared("less"), _compared("less_equal")
     __gt__, __ge__ = _compared("greater"), _compared("greater_equal")
     __eq__, __ne__ = _compared("equal"), _compared("not_equal")
@@ -198,3 +185,6 @@ def wrap(data: Any, node: Any) -> Tensor:
     t = new(Tensor)
     t._data, t.node = data, node
     return t
+
+
+lend(Tensor=Tensor)

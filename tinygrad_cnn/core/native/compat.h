@@ -1,0 +1,87 @@
+/* What differs between versions of Python, from 3.10 on: nothing else asks for the version. */
+#ifndef TG_COMPAT_H
+#define TG_COMPAT_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stddef.h>
+#include <structmember.h>
+#if PY_VERSION_HEX < 0x030B0000
+#include <frameobject.h>
+#endif
+
+/* The offset of the instruction that a frame has come to, in bytes, as frame.f_lasti says it. */
+static inline int frame_offset(PyFrameObject *frame)
+{
+#if PY_VERSION_HEX < 0x030B0000
+    return frame->f_lasti < 0 ? frame->f_lasti : 2 * frame->f_lasti;
+#else
+    return PyFrame_GetLasti(frame);
+#endif
+}
+
+/* The exception that is set, as one object with its traceback; the caller has it then, and none is set. */
+static inline PyObject *take_error(void)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    PyErr_NormalizeException(&type, &value, &trace);
+    if (trace) {
+        PyException_SetTraceback(value, trace);
+        Py_DECREF(trace);
+    }
+    Py_XDECREF(type);
+    return value;
+#endif
+}
+
+/* Set an exception again; takes over the reference. */
+static inline void give_error(PyObject *error)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    PyErr_SetRaisedException(error);
+#else
+    PyErr_Restore(Py_NewRef((PyObject *)Py_TYPE(error)), error, PyException_GetTraceback(error));
+#endif
+}
+
+/* Whether the caller's reference is the only one. */
+static inline int is_alone(PyObject *object)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    return PyUnstable_Object_IsUniquelyReferenced(object);
+#else
+    return Py_REFCNT(object) == 1;
+#endif
+}
+
+/* The function behind a getter of a class written in C, such as ndarray.shape; NULL if it is not one. */
+static inline getter getter_of(PyObject *type, const char *name, void **closure)
+{
+    PyObject *found = PyObject_GetAttrString(type, name);
+    getter get = NULL;
+    if (found && Py_IS_TYPE(found, &PyGetSetDescr_Type)) {
+        PyGetSetDef *def = ((PyGetSetDescrObject *)found)->d_getset;
+        get = def->get;
+        *closure = def->closure;
+    }
+    PyErr_Clear();
+    Py_XDECREF(found); /* the class keeps it */
+    return get;
+}
+
+/* Subclasses of a class that is called fast are called fast too only since Python 3.12: ask for it before. */
+static inline void let_subclass_call_fast(PyTypeObject *type)
+{
+#if PY_VERSION_HEX < 0x030C0000
+    type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
+    PyType_Modified(type);
+#else
+    (void)type;
+#endif
+}
+
+#endif
