@@ -1,8 +1,8 @@
 """Build the optional compiled parts; everything else about the package is in setup.cfg.
 
 The kernels: one C source is compiled once for each instruction set and linked into one extension module.  The core:
-the compiled twin of the engine's call path, plain C for any compiler.  Without a compiler, or when compiling one of them
-fails, the package installs without it and works in Python, on NumPy alone.  TINYGRAD_CNN_NATIVE=0 and
+the compiled twin of the engine's call path, plain C for any compiler.  Without a compiler, or when compiling one of
+them fails, the package installs without it and works in Python, on NumPy alone.  TINYGRAD_CNN_NATIVE=0 and
 TINYGRAD_CNN_CORE=python skip the one and the other, TINYGRAD_CNN_NATIVE=1 and TINYGRAD_CNN_CORE=c make a failure an
 error.
 """
@@ -19,8 +19,9 @@ from setuptools.command.build_ext import build_ext
 
 HERE = "tinygrad_cnn/kernels/native"
 CORE = "tinygrad_cnn/core/native"
-SKIPPED = {"_native": os.environ.get("TINYGRAD_CNN_NATIVE") == "0", "_core": os.environ.get("TINYGRAD_CNN_CORE") == "python"}
-NEEDED = {"_native": os.environ.get("TINYGRAD_CNN_NATIVE") == "1", "_core": os.environ.get("TINYGRAD_CNN_CORE") == "c"}
+NATIVE_WISH, CORE_WISH = os.environ.get("TINYGRAD_CNN_NATIVE"), os.environ.get("TINYGRAD_CNN_CORE")
+SKIPPED = {"_native": NATIVE_WISH == "0", "_core": CORE_WISH == "python"}
+NEEDED = {"_native": NATIVE_WISH == "1", "_core": CORE_WISH == "c"}
 WITHOUT = {
     "_native": "compiled kernels were not built ({}); NumPy is used instead.",
     "_core": "the compiled core was not built ({}); the engine works in Python instead.",

@@ -24,6 +24,7 @@ import tinygrad_cnn as tg  # noqa: E402
 from tinygrad_cnn import core, ops  # noqa: E402
 from tinygrad_cnn.autodiff import kinds  # noqa: E402
 from tinygrad_cnn.core import tensor as core_tensor  # noqa: E402
+from tinygrad_cnn.core.plain import TensorBase  # noqa: E402
 
 PACKAGE = HERE.parent / "tinygrad_cnn"
 WRITTEN = "Written by `python docs/make_stubs.py` from {source}; do not edit."
@@ -268,7 +269,7 @@ def stub_of_def(name: str, fn: Any, indent: str) -> str:
 
 def stub_of_tensor() -> str:
     parts = [TENSOR_HEAD, f"class Tensor:\n{docstring(tg.Tensor, '    ')}\n", TENSOR_FIELDS]
-    for name, value in vars(tg.Tensor).items():
+    for name, value in {**vars(TensorBase), **vars(tg.Tensor)}.items():
         if (inspect.isfunction(value) or isinstance(value, property)) and name not in LEFT_OUT:
             parts.append(stub_of_method(name, value))
     for name in ("as_array", "plain", "wrap"):

@@ -35,7 +35,9 @@ FRONT_DOOR = {"__init__", "__main__", "viz"}  # may import everything; nothing m
 # import modules whose names users give, or the pickle of an op
 NAMED_BY_USERS = {"autodiff/pickling.py", "cli/target.py", "testing/plugin.py"}
 
-CORE_LINES = 950
+CORE_LINES = 965
+TWIN_LINES = 95  # beside these: what the compiled twin replaces, and the choice between them
+TWIN = {"plain.py", "compiled.py"}
 PATH_LINES = 550  # of one op and one backward
 FILE_LINES = 300
 FUNCTION_LINES = 45
@@ -150,7 +152,10 @@ def test_the_checker_of_imports_sees_imports_by_call(text, monkeypatch):
 # -- files inside a part --------------------------------------------------------------------------------------
 
 # The files of the engine in the order in which they are read: each imports from those before it.
-CORE = ("errors", "site", "register", "modes", "binding", "rules", "graph", "tensor", "operation", "engine")
+CORE = (
+    "errors", "site", "register", "modes", "plain", "compiled", "binding", "rules", "graph", "tensor", "operation",
+    "engine",
+)  # fmt: skip
 ORDERED = ("core", "autodiff", "ops")  # parts without circles, and without imports that hide in functions
 
 
@@ -390,7 +395,9 @@ def code_lines(path, node=None):
 
 def test_core_stays_small():
     sizes = {path.name: code_lines(path) for path in modules("core")}
+    twin = sum(sizes.pop(name) for name in TWIN)
     assert sum(sizes.values()) <= CORE_LINES, f"{sum(sizes.values())} lines of code: {sizes}"
+    assert twin <= TWIN_LINES, f"{twin} lines of code in {' and '.join(sorted(TWIN))}"
 
 
 def path_lines():

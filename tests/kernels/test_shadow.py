@@ -17,6 +17,13 @@ from tinygrad_cnn.kernels.native import shadow
 
 pytestmark = pytest.mark.level("default")
 
+
+@pytest.fixture(autouse=True)
+def _no_wish_for_a_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clone has nothing compiled, so a compiled core must not be demanded of it."""
+    monkeypatch.delenv("TINYGRAD_CNN_CORE", raising=False)
+
+
 PACKAGE = Path(tinygrad_cnn.__file__).parent
 SHOW = "from tinygrad_cnn.kernels import backends, native; print(native.available, native.reason, backends()['native'])"
 

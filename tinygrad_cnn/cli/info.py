@@ -10,6 +10,7 @@ from importlib import metadata
 import click
 
 from .. import kernels
+from ..core import compiled
 from ..graphs import renderers
 from ..kernels import native
 from ..version import __version__
@@ -35,6 +36,8 @@ def info() -> None:
     for name, what in kernels.backends().items():
         detail = f": {native.reason}" if name == "native" and native.available else ""
         _line(name, what + detail)
+    click.echo("core (what records ops and walks back)")
+    _line("in use", "compiled" if compiled.core is not None else f"python: {compiled.reason}")
     click.echo("threads")
     _line("cores", str(os.cpu_count()))
     _line("kernels", str(native.get_num_threads()))

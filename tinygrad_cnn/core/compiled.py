@@ -9,7 +9,11 @@ import importlib
 import os
 from typing import Any
 
-from .plain import ClockBase, LeafBase, NodeBase, OpBase, TensorBase
+from .plain import ClockBase as ClockBase
+from .plain import LeafBase as LeafBase
+from .plain import NodeBase as NodeBase
+from .plain import OpBase as OpBase
+from .plain import TensorBase as TensorBase
 
 WISH = os.environ.get("TINYGRAD_CNN_CORE", "")
 

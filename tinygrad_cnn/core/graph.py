@@ -6,8 +6,6 @@ import weakref
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-import numpy as np
-
 from .compiled import ClockBase, LeafBase, NodeBase, lend
 from .register import hooks
 from .site import Site, here, line_of

@@ -7,17 +7,12 @@ can do is written once, in the classes on top of these.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from .register import registry
-
-if TYPE_CHECKING:
-    import weakref
-
-    import numpy as np
-
-    from .graph import Leaf, Node, Note
-    from .site import Site
+from .site import Site
 
 
 class ClockBase:
@@ -52,11 +47,11 @@ class LeafBase:
         self.version = self.assigned = 0  # how often it was assigned to; the clock at the last time
         self.assigned_at: Site | None = None
         self.path = ""
-        self.note: Note | None = None  # its hooks, if it has any
+        self.note: Any = None  # its hooks, if it has any
         self.mark: tuple[Any, Any] | None = None  # a weak reference to a large plain array, and what it held
         self.why: str | None = None
         self.site: Site | None = None
-        self.source: weakref.ref[Node | Leaf] | None = None
+        self.source: Any = None  # a weak reference to a node or leaf
 
 
 class NodeBase:
@@ -76,7 +71,7 @@ class NodeBase:
             self.op, self.inputs, self.params, self.plan, self.saved,
             self.shape, self.dtype, self.clock, self.path, self.site,
         ) = fields  # fmt: skip
-        self.note: Note | None = None
+        self.note: Any = None
         self.marked = False  # whether an input has a mark
 
 
@@ -91,7 +86,7 @@ class TensorBase:
     __slots__ = ("_data", "node", "__weakref__")
 
     _data: np.ndarray
-    node: Node | Leaf
+    node: Any  # a Node or a Leaf
 
     __add__, __radd__ = _binary("add")
     __sub__, __rsub__ = _binary("sub")
