@@ -38,6 +38,9 @@ SIDES = {
         form="layered",
     ),
     "ours-numpy": _ours("numpy", "tinygrad_cnn, NumPy only", environment={"TINYGRAD_CNN_KERNELS": "numpy"}),
+    "ours-python-core": _ours(
+        "python-core", "tinygrad_cnn, core in Python", environment={"TINYGRAD_CNN_CORE": "python"}, tasks=("chain",)
+    ),
     "ours-medium": _ours("medium", "tinygrad_cnn, medium precision", tasks=("net",)),
     "pytorch": _torch("nchw", "PyTorch NCHW"),
     "pytorch-cl": _torch("channels_last", "PyTorch channels_last", tasks=("net", "op")),
