@@ -3,7 +3,7 @@
 
 /* Put the parameters of a call, and the inputs that were left out, where they belong.  This is the usual part of `bind`
    of `core/binding.py`: all inputs by position, parameters by position or keyword. */
-Way bind(Call *c, PyObject *const *args, Py_ssize_t count, PyObject *names)
+Way bind_call(Call *c, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
     OpObject *op = c->op;
     Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0, arity = op->arity, k;

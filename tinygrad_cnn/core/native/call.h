@@ -19,7 +19,7 @@ typedef struct {
     PyObject *side;                /* side results, or NULL */
 } Call;
 
-Way bind(Call *c, PyObject *const *args, Py_ssize_t count, PyObject *names);
+Way bind_call(Call *c, PyObject *const *args, Py_ssize_t count, PyObject *names);
 Way collect(Call *c);
 PyObject *to_list(PyObject *const *values, int count); /* None for NULL */
 void from_list(PyObject **values, PyObject *list, int count);

@@ -23,6 +23,8 @@ static inline int frame_offset(PyFrameObject *frame)
 /* The exception that is set, as one object with its traceback; the caller has it then, and none is set. */
 static inline PyObject *take_error(void)
 {
+    if (!PyErr_Occurred()) /* a step that failed without saying why: a mistake in C, which must not end the process */
+        PyErr_SetString(PyExc_SystemError, "the compiled core failed without an exception");
 #if PY_VERSION_HEX >= 0x030C0000
     return PyErr_GetRaisedException();
 #else

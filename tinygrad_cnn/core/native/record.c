@@ -349,7 +349,7 @@ PyObject *record(PyObject *self, PyObject *const *args, size_t flags, PyObject *
         return slowly(self, args, count, names);
     Call c = {0};
     c.op = op;
-    Way way = bind(&c, args, count, names);
+    Way way = bind_call(&c, args, count, names);
     if (way == DONE)
         way = collect(&c);
     if (way == SLOW) {
