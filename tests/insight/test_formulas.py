@@ -139,12 +139,12 @@ class Meaning(dict):
         return np.broadcast_to(v, x.shape)
 
     def f_Phi(self, x):
-        if self.params["approximate"] == "tanh":
+        if self.params.get("approximate") == "tanh":
             return (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
         return np.vectorize(lambda v: (1 + math.erf(v / math.sqrt(2))) / 2)(x)
 
     def f_phi(self, x):
-        if self.params["approximate"] == "tanh":
+        if self.params.get("approximate") == "tanh":
             return (self.f_Phi(x + 1e-6) - self.f_Phi(x - 1e-6)) / 2e-6
         return np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
 

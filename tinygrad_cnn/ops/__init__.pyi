@@ -1713,19 +1713,13 @@ equal: _equal
 class _erf(Op):
     @overload
     def __call__(self, x: Tensor) -> Tensor:
-        """The error function, to the last bits of float64.  x (...) -> (...)
-
-        NumPy has none: a table of Taylor polynomials, 1/64 apart, filled on first use.
-        """
+        """The error function, to the last bits.  x (...) -> (...)"""
     @overload
     def __call__(self, x: Array) -> np.ndarray:
-        """The error function, to the last bits of float64.  x (...) -> (...)"""
+        """The error function, to the last bits.  x (...) -> (...)"""
 
 erf: _erf
-"""The error function, to the last bits of float64.  x (...) -> (...)
-
-NumPy has none: a table of Taylor polynomials, 1/64 apart, filled on first use.
-"""
+"""The error function, to the last bits.  x (...) -> (...)"""
 
 class _exp(Op):
     @overload

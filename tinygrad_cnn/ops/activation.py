@@ -276,6 +276,7 @@ gelu_dx.vjp(
     dy=lambda g, x: gelu_dx(g, x),
     x=lambda g, dy, x: g * dy * (exp(x * x * -0.5) * (2 - x * x) * (1 / _ROOT_2_PI)),
 )
+gelu_dx.formula(y="dy * (Phi(x) + x * phi(x))", dy="g * (Phi(x) + x * phi(x))", x="g * dy * phi(x) * (2 - x * x)")
 
 
 def _normal_by_tanh(x: Any) -> Any:

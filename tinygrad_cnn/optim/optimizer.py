@@ -132,8 +132,8 @@ class Optimizer:
                 leaf = parameter.node
                 if leaf.grad is None or not leaf.requires_grad:
                     continue
-                move = self._update if effect_observers else self._move
-                move(parameter, leaf.grad, group, site)
+                one = self._update if effect_observers else self._move
+                one(parameter, leaf.grad, group, site)
         return loss
 
     @effect
