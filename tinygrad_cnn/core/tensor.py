@@ -129,7 +129,8 @@ class Tensor(TensorBase):
     @property
     def requires_grad(self) -> bool:
         """Whether gradients reach it; of a leaf, it can be set."""
-        return self.node.requires_grad
+        needed: bool = self.node.requires_grad
+        return needed
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
@@ -142,7 +143,8 @@ class Tensor(TensorBase):
     @property
     def name(self) -> str | None:
         """What drawings and messages call it."""
-        return self.node.name
+        name: str | None = self.node.name
+        return name
 
     @name.setter
     def name(self, value: str | None) -> None:
