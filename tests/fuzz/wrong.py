@@ -117,7 +117,7 @@ def named_in(message, names):
 
 
 def is_worded(error, subject, known):
-    """Whether a message names the callable; of a layer that was called, whether one of the ops or layers in it."""
+    """Whether an error or a warning names the callable; of a layer that was called, one of the ops or layers in it."""
     message = str(error)
     if subject.name.endswith("()") or subject.name.startswith("insight.check"):
         head = re.match(r"\w+", message)
@@ -144,7 +144,7 @@ def finding(subject, fn, args, named, known):
     for warning in warned:
         if warning.category.__name__ == "ComplexWarning":  # what becomes of complex numbers is a matter of dtypes
             continue
-        if not named_in(str(warning.message), subject.also) and "never awaited" not in str(warning.message):
+        if not is_worded(warning.message, subject, known) and "never awaited" not in str(warning.message):
             return f"{warning.category.__name__}: {warning.message}"[:200], None
     return None
 
