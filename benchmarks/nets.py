@@ -70,7 +70,7 @@ def _resnet20() -> list[Layer]:
 
 
 def _odd() -> list[Layer]:
-    """Numbers of channels that are no multiple of a vector's."""
+    """Channel counts that do not fill whole vectors."""
     convolutions = (_conv(13, 5, 2, 2), _conv(37), _conv(51, stride=2), _conv(29, 1, 0))
     return [*(layer for conv in convolutions for layer in (conv, RELU)), MEAN, ("dense", 10)]
 

@@ -131,7 +131,7 @@ def short(found: list[Results]) -> str:
     """The README's table: of each machine milliseconds of a training step, ours and PyTorch's, and their ratio."""
     machines = newest(found)
     if not machines:
-        raise ValueError("bench: there are no training steps in these results.")
+        raise ValueError("bench: these results hold no training steps. Measure some with --only train/.")
     columns = [_short_column(results) for results in machines]
     names = list(dict.fromkeys(name for column in columns for name in column))
     notes = [f"{report.name_of(results)}, {SIDES[_base(results)].form} networks" for results in machines]

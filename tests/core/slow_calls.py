@@ -1,4 +1,4 @@
-"""Print which ops of the benchmark's nets the compiled core leaves to Python (for test_twins)."""
+"""Print which ops of a functional and a layered net the compiled core leaves to Python (for test_twins)."""
 
 import numpy as np
 

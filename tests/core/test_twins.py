@@ -34,6 +34,6 @@ def test_both_print_the_same(part):
     assert len(ours) == len(spec)
 
 
-def test_nets_of_the_benchmark_are_recorded_by_c_except_for_any_number_of_inputs():
+def test_a_functional_and_a_layered_net_are_recorded_in_c():
     program = Path(__file__).with_name("slow_calls.py")
     assert output_of("c", program)[-1] == "slow: "

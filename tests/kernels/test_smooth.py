@@ -10,7 +10,7 @@ from tinygrad_cnn.kernels import native
 
 ONE = ["sigmoid", "softplus", "erf", "silu", "gelu", "mish"]
 BOUNDS = {"sigmoid": 4, "softplus": 5, "erf": 5, "silu": 5, "mish": 5, "elu": 3}  # units in the last place
-needs_native = pytest.mark.skipif(not native.available, reason="there are no compiled kernels")
+needs_native = pytest.mark.skipif(not native.available, reason=f"compiled kernels: {native.reason}")
 
 
 def exact(name, x):
