@@ -70,7 +70,7 @@ def _bench(options: dict[str, Any]) -> None:
     quiet = options["markdown"] or options["summary"]
     found = store.read_all(options["sources"]) if options["sources"] else [_measure(options)]
     if not found:
-        raise ValueError("bench: --from found no results. Name a file or folder of results that --json or --record wrote.")
+        raise ValueError("bench: --from found no results. Name a file or folder that --json or --record wrote.")
     if options["save"]:
         store.write(found[0], options["save"])
     if options["record"]:
