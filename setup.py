@@ -12,6 +12,7 @@ import platform
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -91,14 +92,19 @@ class build_optional(build_ext):
         ext.extra_link_args = ["-pthread", *more]
         sets = instruction_sets()
         ext.define_macros = [("TG_VERSION", version()), ("TG_ISAS", " ".join(f"X({name})" for name in sets))]
-        for name, flags in sets.items():
-            ext.extra_objects += self.compiler.compile(
+
+        def compiled(name):
+            return self.compiler.compile(
                 [f"{HERE}/isa.c"],
                 output_dir=os.path.join(self.build_temp, name),
                 macros=[("TG_ISA", name)],
-                extra_postargs=[*FLAGS, *flags, *more],
+                extra_postargs=[*FLAGS, *sets[name], *more],
                 depends=ext.depends,
             )
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a compiler, a process of its own
+            for objects in pool.map(compiled, sets):
+                ext.extra_objects += objects
 
 
 def short(ext):
