@@ -15,6 +15,7 @@
 #include "winograd_weights.h"
 #undef SIZE
 #include "winograd_choice.h"
+#include "groups.h"
 #include "conv.h"
 #include "weights.h"
 #include "narrow.h"

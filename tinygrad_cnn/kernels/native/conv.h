@@ -20,7 +20,7 @@ static void FN(fill)(const walk *k, const T *src, int64_t c0, int64_t channels, 
             if (channels == k->c && k->pix == k->c) memcpy(line + from * k->pix, s, (upto - from) * k->c * sizeof(T));
             else
                 for (int64_t i = 0; i < upto - from; i++)
-                    memcpy(line + (from + i) * k->pix, s + i * k->c, channels * sizeof(T));
+                    FN(copy_lanes)(line + (from + i) * k->pix, s + i * k->c, channels);
             memset(line + upto * k->pix, 0, (cols - upto) * k->pix * sizeof(T));
         }
 }
@@ -58,6 +58,10 @@ static void FN(convolve_piece)(const void *job, int64_t piece, char *scratch)
 static int FN(convolve)(FN(convolution) * v, FN(filters) * f, walk *k, int relu)
 {
     const int64_t out = FN(filter_out)(f), total = k->n * k->oh * k->ow, padded = FN(padded)(out);
+    if (FN(few_each)(k, f->groups, FN(filter_len)(f), out)) {
+        FN(grouped) few = {.src = v->src, .out = v->out, .img = v->img, .row = v->row, .col = v->col};
+        return FN(group_convolve)(&few, f, k, relu);
+    }
     walk_plan(k, most(32, least(256, total / 8)), 0);
     const int64_t rows = walk_rows(k), pixels = walk_pixels(k), nseg = tap_segments(k, ROWS_IN_CACHE, NULL);
     v->parts = k->pieces * f->groups < 8 ? ceil_div(out, WIDEST * LANES) : 1;
@@ -88,7 +92,11 @@ static int64_t *FN(taps)(const conv_shape *s)
     return malloc(2 * (s->i + s->j) * sizeof(int64_t)); /* offsets of rows and columns, then their numbers */
 }
 
-static int FN(one_each)(const conv_shape *s) { return s->groups == s->c && s->c == s->o && s->c > 1; }
+/* One filter for each channel, in vectors that are nearly full: depthwise.h does it. */
+static int FN(one_each)(const conv_shape *s)
+{
+    return s->groups == s->c && s->c == s->o && s->c > 1 && (s->sw > 1 || FN(unit_pixels)(s->c, s->ow) == 1);
+}
 
 static int FN(plain_conv2d)(const conv_shape *s, const void *x, const void *w, const void *b, void *y)
 {

@@ -110,6 +110,13 @@ static int FN(plain_dw)(const conv_shape *s, const void *x, const void *dy, void
     int64_t len;
     cut(v.cg, most(16, 576 / (s->i * s->j)), &len, &v.cblocks);
     walk k = {s->n, s->h, s->w, s->c, s->oh, s->ow, s->sh, s->sw, s->i, s->j, hs, ws, len};
+    if (FN(few_each)(&k, s->groups, v.cg, v.og)) {
+        FN(grouped) few = {.src = x, .dy = dy, .dw = dw};
+        k.len = v.cg;
+        const int done = FN(group_dw)(&few, s, &k);
+        free(hs);
+        return done;
+    }
     const int64_t total = s->n * s->oh * s->ow, padded = FN(padded)(v.og);
     walk_plan(&k, most(32, least(256, total / 8)), 1);
     v.k = &k;
