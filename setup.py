@@ -17,6 +17,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
 
 HERE = "tinygrad_cnn/kernels/native"
 CORE = "tinygrad_cnn/core/native"
@@ -39,6 +40,16 @@ def instruction_sets():
         wide = "-mprefer-vector-width=512"
         return {"v4": ["-march=x86-64-v4", wide], "v3": ["-march=x86-64-v3"], "v2": ["-march=x86-64-v2"]}
     return {"base": []}
+
+
+def bf16_sets():
+    """Names and flags of the instructions for products of bf16 numbers, fastest first."""
+    sets = {"emulated": []}
+    if "v4" in instruction_sets():
+        sets = {"dot": ["-mavx512f", "-mavx512bf16"], **sets}
+        if sys.platform == "linux":  # elsewhere nobody asks the system for leave to use the tiles
+            sets = {"amx": ["-mamx-tile", "-mamx-bf16"], **sets}
+    return sets
 
 
 def version():
@@ -101,6 +112,21 @@ class build_optional(build_ext):
                 extra_postargs=[*FLAGS, *sets[name], *more],
                 depends=ext.depends,
             )
+        found = []
+        for name, flags in bf16_sets().items():
+            try:
+                ext.extra_objects += self.compiler.compile(
+                    [f"{HERE}/bf16_tiles.c"],
+                    output_dir=os.path.join(self.build_temp, name),
+                    macros=[(f"TG_BF16_{name.upper()}", "1")],
+                    extra_postargs=[*FLAGS, *flags, *more],
+                    depends=ext.depends,
+                )
+            except CompileError:  # a compiler older than these instructions
+                print(f"tinygrad_cnn: the compiler cannot make the {name} products of bf16 numbers.", file=sys.stderr)
+                continue
+            found.append(name)
+        ext.define_macros.append(("TG_BF16_SETS", " ".join(f"X({name})" for name in found)))
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a compiler, a process of its own
             for objects in pool.map(compiled, sets):
@@ -114,8 +140,9 @@ def short(ext):
 
 native = Extension(
     "tinygrad_cnn.kernels.native._native",
-    sources=[f"{HERE}/{name}.c" for name in ("module", "threads", "memory", "heap")],
-    depends=[str(p) for p in Path(HERE).glob("*.h")] + [f"{HERE}/isa.c", f"{HERE}/__init__.py"],
+    sources=[f"{HERE}/{name}.c" for name in ("module", "threads", "memory", "heap", "precision")],
+    depends=[str(p) for p in Path(HERE).glob("*.h")] + [f"{HERE}/isa.c", f"{HERE}/bf16_tiles.c", f"{HERE}/__init__.py"],
+    libraries=["m"],
 )
 core = Extension(
     "tinygrad_cnn.core.native._core",

@@ -23,7 +23,7 @@ from ..shapes import Window, whole
 from . import smooth as _smooth
 from .shadow import notice
 
-VERSION = 6  # of the calls between this file and module.c (setup.py compiles it in); raise it when one changes
+VERSION = 7  # of the calls between this file and module.c (setup.py compiles it in); raise it when one changes
 
 available: bool = False
 reason: str = ""

@@ -16,7 +16,15 @@
 #undef SIZE
 #include "winograd_choice.h"
 #include "groups.h"
+#include "bf16_choice.h"
+#if HAS_BF16
+#include "bf16_pack.h"
+#include "bf16_conv.h"
+#endif
 #include "conv.h"
+#if HAS_BF16
+#include "bf16_weights.h"
+#endif
 #include "weights.h"
 #include "narrow.h"
 #include "smooth.h"

@@ -36,6 +36,7 @@ typedef struct {
     int64_t img, row, col; /* steps through the output */
     int64_t *xo, *yo, parts;
     FN(product) product;
+    const bf16_tiles *tiles; /* products of bf16 numbers, or NULL */
 } FN(convolution);
 
 static void FN(convolve_piece)(const void *job, int64_t piece, char *scratch)
@@ -57,6 +58,9 @@ static void FN(convolve_piece)(const void *job, int64_t piece, char *scratch)
 
 static int FN(convolve)(FN(convolution) * v, FN(filters) * f, walk *k, int relu)
 {
+#if HAS_BF16
+    if (v->tiles) return bf16_convolve(v->tiles, v->src, v->out, v->img, v->row, v->col, f, k, relu);
+#endif
     const int64_t out = FN(filter_out)(f), total = k->n * k->oh * k->ow, padded = FN(padded)(out);
     if (FN(few_each)(k, f->groups, FN(filter_len)(f), out)) {
         FN(grouped) few = {.src = v->src, .out = v->out, .img = v->img, .row = v->row, .col = v->col};
@@ -102,7 +106,8 @@ static int FN(plain_conv2d)(const conv_shape *s, const void *x, const void *w, c
 {
     if (FN(one_each)(s)) return FN(depthwise_conv2d)(s, x, w, b, y);
     if (FN(one_row)(s)) return FN(row_conv2d)(s, x, w, b, y);
-    const int other = FN(minimal_conv2d)(s, x, w, b, y);
+    const bf16_tiles *tiles = FN(bf16_for_conv2d)(s);
+    const int other = tiles ? 1 : FN(minimal_conv2d)(s, x, w, b, y);
     if (other <= 0) return other;
     int64_t *hs = FN(taps)(s), *ws = hs + s->i, *ti = ws + s->j, *tj = ti + s->i;
     if (!hs) return -1;
@@ -110,7 +115,7 @@ static int FN(plain_conv2d)(const conv_shape *s, const void *x, const void *w, c
     for (int64_t j = 0; j < s->j; j++) ws[j] = j * s->dw - s->pw, tj[j] = j;
     walk k = {s->n, s->h, s->w, s->c, s->oh, s->ow, s->sh, s->sw, s->i, s->j, hs, ws, s->c / s->groups};
     FN(filters) f = {w, b, ti, tj, s->i, s->j, s->j, s->c / s->groups, s->o, s->o / s->groups, s->groups};
-    FN(convolution) v = {.src = x, .out = y, .img = s->oh * s->ow * s->o, .row = s->ow * s->o, .col = s->o};
+    FN(convolution) v = {.src = x, .out = y, .img = s->oh * s->ow * s->o, .row = s->ow * s->o, .col = s->o, .tiles = tiles};
     int failed = FN(convolve)(&v, &f, &k, s->relu);
     free(hs);
     return failed;
@@ -136,7 +141,8 @@ static int FN(plain_dx)(const conv_shape *s, const void *dy, const void *w, void
     if (FN(one_row)(s)) return FN(row_gradient)(s, FN(row_dx_piece), NULL, dy, w, dx);
     if (s->h * s->w * s->i * s->j * s->oh * s->ow * s->groups == 1 && !s->ph && !s->pw && s->n <= FEW_PIXELS)
         return FN(matmul_few_rows)(s->n, s->o, s->c, dy, w, dx);
-    const int other = FN(minimal_dx)(s, dy, w, dx);
+    const bf16_tiles *tiles = FN(bf16_for_dx)(s);
+    const int other = tiles ? 1 : FN(minimal_dx)(s, dy, w, dx);
     if (other <= 0) return other;
     int64_t *hs = FN(taps)(s), *ws = hs + s->i, *ti = ws + s->j, *tj = ti + s->i;
     if (!hs) return -1;
@@ -156,7 +162,8 @@ static int FN(plain_dx)(const conv_shape *s, const void *dy, const void *w, void
                  .out = (T *)dx + (a * s->w + b) * s->c,
                  .img = s->h * s->w * s->c,
                  .row = s->sh * s->w * s->c,
-                 .col = s->sw * s->c};
+                 .col = s->sw * s->c,
+                 .tiles = tiles};
             failed = FN(convolve)(&v, &f, &k, 0);
         }
     }

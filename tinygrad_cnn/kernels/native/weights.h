@@ -99,6 +99,10 @@ static int FN(plain_dw)(const conv_shape *s, const void *x, const void *dy, void
 {
     if (FN(one_each)(s)) return FN(depthwise_dw)(s, x, dy, dw);
     if (FN(one_row)(s)) return FN(row_gradient)(s, FN(row_dw_piece), x, dy, NULL, dw);
+#if HAS_BF16
+    const bf16_tiles *tiles = FN(bf16_for_dw)(s);
+    if (tiles) return bf16_dw(tiles, s, x, dy, dw);
+#endif
     const int other = FN(minimal_dw)(s, x, dy, dw);
     if (other <= 0) return other;
     int64_t *hs = FN(taps)(s), *ws = hs + s->i;
