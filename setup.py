@@ -112,6 +112,14 @@ class build_optional(build_ext):
                 extra_postargs=[*FLAGS, *sets[name], *more],
                 depends=ext.depends,
             )
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a compiler, a process of its own
+            for objects in pool.map(compiled, sets):
+                ext.extra_objects += objects
+        self.prepare_bf16(ext, more)
+
+    def prepare_bf16(self, ext, more):
+        """Compile products of bf16 numbers for each set of instructions that the compiler knows."""
         found = []
         for name, flags in bf16_sets().items():
             try:
@@ -122,15 +130,11 @@ class build_optional(build_ext):
                     extra_postargs=[*FLAGS, *flags, *more],
                     depends=ext.depends,
                 )
-            except CompileError:  # a compiler older than these instructions
-                print(f"tinygrad_cnn: the compiler cannot make the {name} products of bf16 numbers.", file=sys.stderr)
+            except CompileError:  # it is older than these instructions
+                print(f"tinygrad_cnn: the compiler does not know the {name} instructions for bf16.", file=sys.stderr)
                 continue
             found.append(name)
         ext.define_macros.append(("TG_BF16_SETS", " ".join(f"X({name})" for name in found)))
-
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a compiler, a process of its own
-            for objects in pool.map(compiled, sets):
-                ext.extra_objects += objects
 
 
 def short(ext):

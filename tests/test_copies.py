@@ -113,6 +113,7 @@ MAKERS = {
     "tg.Sample": lambda _: tg.Sample(x=(2, 3)),
     "tg.Summary": lambda _: tg.summary(net(), (8, 8, 4)),
     "tg.set_default_dtype": lambda _: tg.set_default_dtype(np.float32),
+    "tg.set_float32_precision": lambda _: tg.set_float32_precision("highest"),
     "tg.Tensor": lambda _: tg.Tensor([1.0, 2.0], requires_grad=True, name="w"),
     "data.ArrayDataset": lambda _: samples(),
     "data.Batches": lambda _: data.Batches([(X, np.array([0, 1]))]),

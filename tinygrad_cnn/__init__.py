@@ -42,6 +42,7 @@ from .core import GraphError, Op, Tensor, enable_grad, grad, no_grad, op, regist
 from .core.register import hooks as _hooks
 from .kernels import use_kernels
 from .kernels.native import empty_cache, get_num_threads, set_num_threads
+from .kernels.precision import get_float32_precision, set_float32_precision
 from .ops import *
 from .ops import __all__ as _ops
 from .ops import linalg
@@ -75,10 +76,12 @@ _LATER_NAMES = {  # public name -> the package to import it from when it is firs
 __all__ = [
     "AnomalyError", "Explanation", "GraphError", "History", "Op", "Profile", "Run", "Sample", "Summary", "Tensor",
     "anomaly", "checkpoint", "data", "debug", "detection", "doctor", "draw", "draw_diff", "empty_cache", "enable_grad",
-    "evaluate", "explain", "explain_grad", "fit", "fork_rng", "functional_call", "get_default_dtype", "get_num_threads",
+    "evaluate", "explain", "explain_grad", "fit", "fork_rng", "functional_call", "get_default_dtype",
+    "get_float32_precision", "get_num_threads",
     "get_rng_state", "grad", "graphs", "hessian", "hvp", "insight", "io", "jacobian", "jvp", "linalg", "load",
     "manual_seed", "models", "nn", "no_grad", "op", "optim", "per_sample_grad", "per_sample_grad_norm", "plots",
-    "predict", "profile", "registry", "report", "save", "scope", "set_default_dtype", "set_num_threads",
+    "predict", "profile", "registry", "report", "save", "scope", "set_default_dtype",
+    "set_float32_precision", "set_num_threads",
     "set_rng_state", "stop_gradient", "summary", "testing", "use_kernels", "value_and_grad", "viz", "vjp",
     *_ops,
 ]  # fmt: skip

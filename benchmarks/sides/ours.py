@@ -12,6 +12,7 @@ import numpy as np
 import tinygrad_cnn as tg
 from tinygrad_cnn import kernels
 from tinygrad_cnn.kernels import native
+from tinygrad_cnn.kernels.precision import bf16_instructions, why_absent
 
 from .. import arrays, nets
 from ..program import WEIGHTED, program
@@ -32,8 +33,8 @@ class Side:
 
     def prepare(self, task: dict[str, Any]) -> Any:
         if self.setting == "medium":
-            if not hasattr(tg, "set_float32_precision"):
-                raise NotHere("this version has no tg.set_float32_precision")
+            if not bf16_instructions():
+                raise NotHere(f"medium precision would be float32: {why_absent()}")
             tg.set_float32_precision("medium")
         return getattr(self, task["kind"])(task)
 

@@ -49,6 +49,7 @@ def app(context: click.Context) -> None:
 @click.option("--lr", type=float, callback=_positive, help="Step size at the start.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of weights, order and augmentation.  [default: 0]")
 @click.option("--threads", type=click.IntRange(1, 256), help="Of the computing libraries.  [default: every core]")
+@click.option("--precision", type=click.Choice(["highest", "medium"]), help="Of float32 products.  [default: highest]")
 @click.option("--out", metavar="RUN", type=click.Path(path_type=Path), help="The run's folder, new or empty.")
 @click.option("--resume", metavar="RUN", type=click.Path(path_type=Path), help="Go on with a run; --epochs extends it.")
 @click.option("--live", is_flag=True, help="Show the training on a page of this machine while it runs.")

@@ -10,13 +10,15 @@ import numpy as np
 
 from .. import graphs, optim, plots
 from ..data import DataLoader
+from ..kernels.precision import set_float32_precision
 from ..train import evaluate, fit, predict, recipes
 from ..train.history import History
 from ..train.run_folder import Run
 from . import observers
 from .threads import set_threads
 
-SETTINGS = ("data", "data_dir", "model", "batch_size", "lr", "seed")  # of a run, which stay; more epochs extend it
+# of a run, which stay; more epochs extend it
+SETTINGS = ("data", "data_dir", "model", "batch_size", "lr", "seed", "precision")
 SHOWN = 6  # images with their masks in a picture
 
 
@@ -37,17 +39,22 @@ def train(
         run = Run.create(out, config) if out else Run.numbered("runs", f"{config['data']}-{config['model']}", config)
     if threads is not None and (complaint := set_threads(threads)):
         click.echo(f"tinygrad-cnn: --threads: {complaint}", err=True)
+    with set_float32_precision(run.config.get("precision", "highest")):
+        return _begun(run, parts, resume is None, say, {"live": live, "tensorboard": tensorboard, "quiet": quiet})
+
+
+def _begun(run: Run, parts: tuple[Any, Any], new: bool, say: Any, options: dict[str, bool]) -> int:
+    """Train and report what is trained; the exit code."""
     run.begin()
     model = run.model(trained=False)
     count = sum(p.size for p in model.parameters())
     about = (f"{run.config['model']}, {count:,} parameters, on {len(parts[0]):,} images of {run.config['data']}; "
              f"{len(parts[1]):,} held out")  # fmt: skip
     say(about)
-    if resume is None:
+    if new:
         _draw(run, model, say)
-    options = {"live": live, "tensorboard": tensorboard, "quiet": quiet}
     with observers.Observers(run, model, about=about, **options) as watching:
-        return _trained(run, model, parts, watching, say, quiet)
+        return _trained(run, model, parts, watching, say, options["quiet"])
 
 
 def _trained(run: Run, model: Any, parts: tuple[Any, Any], watching: Any, say: Any, quiet: bool) -> int:
@@ -83,6 +90,7 @@ def _configure(given: dict[str, Any]) -> tuple[dict[str, Any], tuple[Any, Any]]:
         "batch_size": given["batch_size"] or recipe.batch_size,
         "lr": given["lr"] or recipe.lr,
         "seed": seed,
+        "precision": given["precision"] or "highest",
     }
     return config, parts
 

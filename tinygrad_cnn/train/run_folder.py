@@ -256,7 +256,10 @@ class Run:
 def surroundings() -> dict[str, Any]:
     """What results may depend on beside the settings: versions, kernels, threads, platform; and the time, in UTC."""
     from .. import kernels
+    from ..core.compiled import core
     from ..kernels import native
+    from ..kernels.precision import precision_in_words
+    from ..ops.fused import FUSE
     from ..version import __version__
 
     return {
@@ -266,6 +269,13 @@ def surroundings() -> dict[str, Any]:
         "numpy": np.__version__,
         "kernels": kernels.backends(),
         "threads": native.get_num_threads(),
+        "switches": {  # what else changes bits: docs/switches.md
+            "precision": precision_in_words(),
+            "isa": native.use_isa(),
+            "winograd": native.use_winograd(),
+            "fuse": FUSE,
+            "core": "python" if core is None else "c",
+        },
         "cores": os.cpu_count(),
         "platform": platform.platform(),
         "machine": platform.machine(),

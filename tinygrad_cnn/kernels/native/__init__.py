@@ -98,9 +98,11 @@ def isas() -> list[str]:
     return list(_native.isas()) if _native is not None else []
 
 
-def use_isa(name: str) -> str:
-    """Use an instruction set of `isas()`; returns the one used before."""
+def use_isa(name: str | None = None) -> str:
+    """Use an instruction set of `isas()`; returns what was in use ("" without kernels), which None leaves as it is."""
     global _isa
+    if name is None:
+        return _isa
     before = str(_native.use_isa(name))
     _isa = name
     _describe()
@@ -122,6 +124,27 @@ def use_winograd(when: str | None = None) -> str:
     if when not in _WHEN:
         raise ValueError(f"use_winograd: when={when!r} must be one of {_WHEN}.")
     return str(_native.use_winograd(when)) if _native is not None else "never"
+
+
+def _bf16_sets() -> list[str]:
+    return [] if _native is None else [name for name in _native.bf16_sets() if name != "emulated"]  # that is for tests
+
+
+def bf16_set() -> str:
+    """The instructions for products of bf16 numbers beside the instruction set in use, "amx" or "dot"; "" if none."""
+    return next(iter(_bf16_sets()), "") if _isa == "v4" else ""
+
+
+def use_bf16(on: bool) -> None:
+    """Round operands of float32 products to bf16 where there are instructions for it, or do not."""
+    if _native is not None:
+        _native.use_bf16(next(iter(_bf16_sets()), None) if on else None)
+
+
+def exactly(on: bool) -> None:
+    """Begin (or end) a part of this thread's work in which no operand is rounded to bf16."""
+    if _native is not None:
+        _native.exactly(on)
 
 
 def _describe() -> None:
