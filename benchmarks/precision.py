@@ -7,6 +7,7 @@ their times, which are taken in turn; one thread, time of the processor.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from time import process_time
 from typing import Any
@@ -28,7 +29,8 @@ MATRICES = [(1024, 1024, 1024), (4096, 512, 512), (256, 4096, 1000), (128, 1152,
 
 def cases() -> dict[str, tuple[float, list[Callable[[], Any]]]]:
     """By name: floating-point operations, and the product with its two gradients."""
-    rng, found = np.random.default_rng(0), {}
+    rng = np.random.default_rng(0)
+    found: dict[str, tuple[float, list[Callable[[], Any]]]] = {}
 
     def draw(*shape: int) -> Any:
         return rng.standard_normal(shape).astype(np.float32)
@@ -36,18 +38,19 @@ def cases() -> dict[str, tuple[float, list[Callable[[], Any]]]]:
     for x_shape, w_shape, stride, padding in CONVOLUTIONS:
         win = conv_window("conv2d", x_shape, w_shape, stride=stride, padding=padding)
         x, w, g = draw(*x_shape), draw(*w_shape), draw(x_shape[0], *win.out, w_shape[3])
-        name = f"{x_shape[0]} of {'x'.join(map(str, x_shape[1:]))}, {w_shape[0]}x{w_shape[1]} stride {stride}, {w_shape[3]}"
+        size, window = "x".join(map(str, x_shape[1:])), "x".join(map(str, w_shape[:2]))
+        name = f"{x_shape[0]} of {size}, {window} stride {stride}, {w_shape[3]}"
         found[name] = 2.0 * g.size * w[..., 0].size, [
-            lambda x=x, w=w, win=win: kernels.conv2d(x, w, None, win, 1),
-            lambda g=g, w=w, win=win: kernels.conv2d_dx(g, w, win, 1),
-            lambda x=x, g=g, win=win: kernels.conv2d_dw(x, g, win, 1),
+            partial(kernels.conv2d, x, w, None, win, 1),
+            partial(kernels.conv2d_dx, g, w, win, 1),
+            partial(kernels.conv2d_dw, x, g, win, 1),
         ]
     for m, k, n in MATRICES:
         a, b, g = draw(m, k), draw(k, n), draw(m, n)
         found[f"matrices {m}x{k}, {k}x{n}"] = 2.0 * m * k * n, [
-            lambda a=a, b=b: kernels.matmul(a, b),
-            lambda g=g, b=b: kernels.matmul(g, b, False, True),
-            lambda a=a, g=g: kernels.matmul(a, g, True, False),
+            partial(kernels.matmul, a, b),
+            partial(kernels.matmul, g, b, False, True),
+            partial(kernels.matmul, a, g, True, False),
         ]
     return found
 
