@@ -281,7 +281,8 @@ says the rest: shapes, parameters, errors, sources.
 
 PARTS = {"tg": tg, "tg.linalg": tg.linalg, "tg.nn": nn, "tg.nn.init": nn.init, "tg.optim": optim, "tg.data": data,
          "tg.data.transforms": data.transforms, "tg.models": models, "tg.testing": tg.testing, "tg.graphs": tg.graphs,
-         "tg.plots": tg.plots, "tg.io": tg.io, "tg.insight": tg.insight, "tg.detection": detection}  # fmt: skip
+         "tg.plots": tg.plots, "tg.io": tg.io, "tg.insight": tg.insight, "tg.detection": detection,
+         "tg.distributed": tg.distributed}  # fmt: skip
 
 
 def public(module: Any) -> list[str]:

@@ -19,7 +19,7 @@ PACKAGE = Path(tinygrad_cnn.__file__).parent
 # The parts of the package, lowest first: each may import from those above it in this list.
 LAYERS = (
     "version", "kernels", "core", "autodiff", "ops", "nn", "optim", "io", "detection", "data", "models", "insight",
-    "graphs", "plots", "testing", "train", "pages", "cli",
+    "graphs", "plots", "testing", "distributed", "train", "pages", "cli",
 )  # fmt: skip
 # Parts that may import less than that.
 ONLY = {
@@ -29,6 +29,7 @@ ONLY = {
     "nn": {"core", "autodiff", "ops", "kernels.shapes"},
     "optim": {"core", "autodiff", "ops"},
     "detection": {"core", "autodiff", "ops"},
+    "distributed": {"core", "autodiff", "ops", "nn", "optim"},
     "testing": {"core", "autodiff", "ops", "kernels", "nn", "optim", "io", "insight", "graphs"},
 }
 FRONT_DOOR = {"__init__", "__main__", "viz"}  # may import everything; nothing may import them

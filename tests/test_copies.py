@@ -13,11 +13,14 @@ import numpy as np
 import pytest
 
 import tinygrad_cnn as tg
-from tinygrad_cnn import data, detection, graphs, insight, io, models, nn, optim, plots, testing, train
+from tinygrad_cnn import data, detection, distributed, graphs, insight, io, models, nn, optim, plots, testing, train
 from tinygrad_cnn.autodiff.pickling import registered
 
 X = np.random.default_rng(0).normal(size=(2, 8, 8, 4)).astype(np.float32)
-PACKAGES = [tg, data, data.transforms, detection, graphs, insight, io, models, nn, plots, testing, tg.linalg, train]
+PACKAGES = [
+    tg, data, data.transforms, detection, distributed, graphs, insight, io, models, nn, plots, testing, tg.linalg,
+    train,
+]  # fmt: skip
 
 
 def pickled(value):

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 import tinygrad_cnn as tg
-from tinygrad_cnn import data, detection, graphs, insight, io, models, nn, optim, plots, testing, train
+from tinygrad_cnn import data, detection, distributed, graphs, insight, io, models, nn, optim, plots, testing, train
 from tinygrad_cnn.nn import init
 
 PACKAGES = {
     "tg": tg, "nn": nn, "init": init, "optim": optim, "data": data, "transforms": data.transforms, "models": models,
     "io": io, "testing": testing, "detection": detection, "graphs": graphs, "plots": plots, "insight": insight,
-    "train": train, "linalg": tg.linalg,
+    "train": train, "linalg": tg.linalg, "distributed": distributed,
 }  # fmt: skip
 
 
@@ -128,6 +128,12 @@ CALLS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "tg.binary_cross_entropy_with_logits": lambda _: {
         "logits": leaf(4, 3), "targets": array(4, 3, low=0), "pos_weight": array(3, low=0), "reduction": "mean"},
     "tg.checkpoint": lambda _: {"*": [tg.exp, leaf(2, 3)]},
+    "distributed.parallel": lambda _: {
+        "model": (net := trained()), "optimizer": optim.SGD(net.parameters(), lr=0.1), "overlap": False,
+        "bucket_bytes": 2**20, "sync": False, "local_steps": 2, "outer_lr": 0.7, "outer_momentum": 0.9,
+        "stall_timeout": 600.0, "elastic": False},
+    "distributed.run_threads": lambda _: {"size": 2, "function": lambda: None},
+    "distributed.start": lambda _: {"stall_timeout": 600.0, "elastic": False},
     "tg.grid_sample": lambda _: {"x": leaf(1, 3, 4, 2), "grid": leaf(1, 2, 2, 2)},
     "tg.affine_grid": lambda _: {"theta": leaf(1, 2, 3), "size": (2, 3)},
     "tg.pixel_shuffle": lambda _: {"x": leaf(1, 2, 2, 8), "factor": 2},
@@ -493,6 +499,7 @@ METHODS: dict[str, tuple[Callable[[Path], Any], Callable[[Path], dict[str, Any]]
 }  # fmt: skip
 
 LEFT_OUT = {
+    **dict.fromkeys(("distributed.rank", "distributed.size"), "has no arguments"),
     "tg.set_default_dtype": "changes what later calls make; tests/autodiff/test_default_dtype.py passes wrong ones",
     "train.Callback": "has no arguments, and methods that do nothing",
     "train.Progress": "has no arguments",

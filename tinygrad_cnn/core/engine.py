@@ -221,8 +221,9 @@ def backward(y: Tensor, grad: Any = None, retain_graph: bool = False) -> None:
     leaves = {node for node in order if node.op is None}
     site = None if retain_graph else here()
     with no_grad():
-        found = sweep({y.node: seed}, order, leaves, create_graph=False, site=site, partial=False)
-    hooks["add_gradients"](found)
+        after = hooks["final"]
+        found = sweep({y.node: seed}, order, leaves, create_graph=False, site=site, partial=False, after=after)
+    hooks["add_gradients"](hooks["reduced"](found))
 
 
 def add_gradients(found: dict[Any, Any]) -> None:

@@ -13,6 +13,7 @@ from ..autodiff.effects import effect
 from ..autodiff.kinds import Number, Whole
 from ..autodiff.numbers import number
 from ..autodiff.sample import LayerSample as L
+from ..autodiff.world import world
 from ..core import Tensor
 from ..core.modes import current
 from ..core.tensor import plain
@@ -92,6 +93,7 @@ class _BatchNorm(_Running):
 
     keras_name = "batch_normalization"
     keeps = True
+    sync = False  # whether a batch is that of all ranks together, see `tg.distributed.parallel`
 
     def __init__(
         self, channels: Whole, eps: Number = 1e-5, momentum: Number | None = 0.1, affine: bool = True,
@@ -115,10 +117,23 @@ class _BatchNorm(_Running):
         dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float32)
         weight = ones((self.channels,)).astype(dtype) if self.weight is None else self.weight
         bias = zeros((self.channels,)).astype(dtype) if self.bias is None else self.bias
+        if self.sync and world().size > 1:
+            return self._of_all_ranks(x, weight, bias, relu, moves)
         y: Tensor = fused(ops.batch_norm_relu if relu else ops.batch_norm)(
             x, weight, bias, eps=self.eps, observe=observe
         )
         return y
+
+    def _of_all_ranks(self, x: Any, weight: Any, bias: Any, relu: bool, moves: bool) -> Tensor:
+        """Normalised by the mean and the variance of all ranks' batches, which are of one size."""
+        places = tuple(range(len(x.shape) - 1))
+        mean = ops.rank_mean(ops.mean(x, axis=places))
+        centred = x - mean
+        var = ops.rank_mean(ops.mean(centred * centred, axis=places))
+        if moves:
+            self._move_statistics(math.prod(x.shape[:-1]) * world().size, plain(mean), plain(var))
+        y: Tensor = ops.scale_shift(centred, weight / ops.sqrt(var + self.eps), bias)
+        return ops.relu(y) if relu else y
 
 
 class BatchNorm1d(_BatchNorm):

@@ -38,6 +38,7 @@ from .probability_losses import *
 from .products import *
 from .quantiles import *
 from .random import *
+from .ranks import *
 from .reduce import *
 from .regression_losses import *
 from .resample import *

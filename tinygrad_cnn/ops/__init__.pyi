@@ -203,6 +203,7 @@ __all__ = [
     "randint",
     "randn",
     "randn_like",
+    "rank_mean",
     "reciprocal",
     "relu",
     "relu6",
@@ -3632,6 +3633,31 @@ def randn_like(x: Tensor | Array, *, rng: Rng = None, dtype: Dtype = None, requi
     >>> noise.shape, noise.dtype
     ((2, 3), dtype('float32'))
     """
+
+class _rank_mean(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The mean of x over all ranks, element by element; x itself in one process.  x (...) -> (...)
+
+        All ranks call it, with the same shape, and all of them step back through it.  Gradients belong to the mean of all
+        ranks' losses, the one that `tg.distributed.parallel` makes smaller.
+
+        >>> tg.rank_mean(np.array([1.0, 2.0]))  # one process
+        array([1., 2.])
+        """
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """The mean of x over all ranks, element by element; x itself in one process.  x (...) -> (...)"""
+
+rank_mean: _rank_mean
+"""The mean of x over all ranks, element by element; x itself in one process.  x (...) -> (...)
+
+All ranks call it, with the same shape, and all of them step back through it.  Gradients belong to the mean of all
+ranks' losses, the one that `tg.distributed.parallel` makes smaller.
+
+>>> tg.rank_mean(np.array([1.0, 2.0]))  # one process
+array([1., 2.])
+"""
 
 class _reciprocal(Op):
     @overload
