@@ -56,6 +56,12 @@ class MpiWorld(World):
                 return list(self._comm.allgather(value))
         return list(self._repeated("all_gather", lambda: self._comm.allgather(value)))
 
+    def same(self, value: Any) -> Any:
+        if self.elastic:
+            return super().same(value)
+        with self._watch.waiting("broadcast"):
+            return self._comm.bcast(value)
+
     def twin(self) -> World:
         return MpiWorld(self._comm.Dup(), self._watch, self.elastic)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,9 @@ class ThreadWorld(World):
         return len(self._tables[0].values)
 
     def all_gather(self, value: Any) -> list[Any]:
+        return deepcopy(self._exchanged(value))  # each rank has objects of its own, as in processes
+
+    def _exchanged(self, value: Any) -> list[Any]:
         table = self._tables[self._channel]
         table.values[self._rank] = value
         table.barrier.wait()
@@ -45,7 +49,7 @@ class ThreadWorld(World):
         return values
 
     def all_reduce(self, array: np.ndarray) -> None:
-        first, *others = self.all_gather(array.copy())
+        first, *others = self._exchanged(array.copy())
         array[...] = first
         for other in others:
             array += other
@@ -54,7 +58,7 @@ class ThreadWorld(World):
         twin = ThreadWorld(self._rank, self._tables)
         if self._rank == 0:
             self._tables.append(_Table(self.size))
-        self.all_gather(None)
+        self._exchanged(None)
         twin._channel = len(self._tables) - 1
         return twin
 

@@ -61,6 +61,11 @@ class ParallelOptimizer(Optimizer):
     def agreed(self) -> bool:
         return self._sharing.agreed
 
+    @property
+    def moves_apart(self) -> bool:
+        """Whether ranks update by themselves for a while, so that their states differ."""
+        return isinstance(self._sharing, Outer)
+
     @contextmanager
     def weighted(self, weight: float) -> Iterator[Callable[[], float]]:
         """A block in which `backward` gives sums over all ranks instead of means, of losses times their `weight`.

@@ -10,6 +10,7 @@ from ..autodiff.calls import named
 from ..autodiff.kinds import Number, Whole
 from ..autodiff.numbers import whole
 from ..autodiff.outside import one_site
+from ..autodiff.world import ALONE
 from ..data import DataLoader
 from ..nn import Module
 from ..optim import Optimizer, ReduceLROnPlateau, Schedule
@@ -120,8 +121,10 @@ def fit(
         whole("fit", name, value)
         for name, value in (("epochs", epochs), ("batch_size", batch_size), ("accumulate", accumulate))
     )
-    source = batches_of("fit", data, batch_size, shuffle=True, seed=seed, epochs=epochs)
     moving = optimizer_of("fit", model, optimizer, lr)
+    together = getattr(moving, "world", ALONE).size > 1
+    source = batches_of("fit", data, batch_size, shuffle=True, seed=seed, epochs=epochs, shard=together)
+    _check_shares(source, together)
     batches = length_of(source)
     steps = None if batches is None else epochs * -(-batches // accumulate)
     schedule = schedule_of("fit", schedule, moving, steps)
@@ -140,7 +143,7 @@ def fit(
     if keepers:
         keepers[0].restore(training)
     held_out = None if validation is None else batches_of(
-        "fit", validation, min(256, 4 * batch_size), seed=0, epochs=epochs, name="validation"
+        "fit", validation, min(256, 4 * batch_size), seed=0, epochs=epochs, name="validation", shard=together
     )  # fmt: skip
     return _train(training, Step(training, wanted), looking, held_out)
 
@@ -152,12 +155,16 @@ def _train(training: Training, step: Step, callbacks: Callbacks, validation: Any
     try:
         with Interrupt(lambda: training.stop("interrupted")):
             callbacks.on_start(training)
-            while len(training.history) < training.epochs and not training.stopped:
+            ends = training.settle()
+            while len(training.history) < training.epochs and not ends:
                 training.begin_epoch()
-                if not _epoch(training, step, callbacks):
+                whole_epoch = _epoch(training, step, callbacks)
+                training.settle()
+                if not whole_epoch:
                     break
                 _validate(training, step, validation)
                 callbacks.on_epoch(training)
+                ends = training.settle()
         over = len(training.history) >= training.epochs
         if not training.stopped or (over and training.stopped == "interrupted"):
             training.stop("finished")
@@ -167,6 +174,15 @@ def _train(training: Training, step: Step, callbacks: Callbacks, validation: Any
     finally:
         callbacks.on_end(training)
     return training.history
+
+
+def _check_shares(source: Any, together: bool) -> None:
+    """Refuse a loader that gives each rank a share for an optimiser by which each rank would train alone."""
+    if not together and isinstance(source, DataLoader) and source.ranks > 1:
+        raise ValueError(
+            f"fit: the loader gives each of {source.ranks} ranks its share, but the optimizer moves this rank alone. "
+            "Pass the optimizer that tg.distributed.parallel returns, or make the loader with shard=False."
+        )
 
 
 def _epoch(training: Training, step: Step, callbacks: Callbacks) -> bool:
@@ -180,7 +196,7 @@ def _epoch(training: Training, step: Step, callbacks: Callbacks) -> bool:
             for look in looking:
                 look(training)
             training.given = NOTHING  # so that the next batch has their memory
-            if training.history.stopped and not step.pending and training.batch != training.batches:
+            if step.stops and not step.pending and training.batch != training.batches:
                 return False
     if step.pending:  # the data were shorter than they said, or did not say
         step.update()
@@ -189,7 +205,7 @@ def _epoch(training: Training, step: Step, callbacks: Callbacks) -> bool:
 
 def _validate(training: Training, step: Step, validation: Any) -> None:
     """Put the epoch's row into the history, and lower the learning rate where the schedule asks for it."""
-    row = training.so_far()
+    row = training.so_far(whole=True)
     if validation is not None:
         with training.applied():
             found = evaluate(training.model, validation, loss=step.loss, metrics=training.meter.metrics)

@@ -136,7 +136,8 @@ class Checkpoint(Callback):
 
     def restore(self, training: Training) -> None:
         """Bring a training, with its callbacks, to where the run's last checkpoint was taken, if there is one."""
-        if (state := self.run.load_state()) is not None:
+        here = training.world
+        if (state := here.same(None if here.rank else self.run.load_state())) is not None:
             training.load_state_dict(state)
             self.others.load_state_dict(states_of(state))
 
@@ -146,7 +147,7 @@ class Checkpoint(Callback):
 
     def on_epoch(self, training: Training) -> None:
         """Write one, unless training ends here."""
-        if not training.stopped and training.epoch < training.epochs and training.epoch % self.every == 0:
+        if not training.settle() and training.epoch < training.epochs and training.epoch % self.every == 0:
             self.write(training)
 
     def on_end(self, training: Training) -> None:

@@ -13,6 +13,7 @@ from ..autodiff.outside import one_site
 from ..core import Tensor
 from ..core.errors import GraphError, describe
 from ..data.batches import inputs_and_targets, length
+from ..distributed.together import ParallelOptimizer
 from ..optim import ReduceLROnPlateau
 from ..optim.clip import scale_grad
 from .given import number_of, refuse
@@ -27,6 +28,8 @@ class Step:
     def __init__(self, training: Training, loss: Callable[..., Any] | None) -> None:
         self.training, self.loss = training, loss
         self.pending, self._weight = 0, 0.0  # and how much these batches count
+        moving = training.optimizer
+        self._together = moving if isinstance(moving, ParallelOptimizer) and moving.world.size > 1 else None
         self._schedule = None if isinstance(training.schedule, ReduceLROnPlateau) else training.schedule
 
     def __call__(self, batch: Any) -> None:
@@ -43,7 +46,7 @@ class Step:
                     raise no_gradient(loss)
                 if not self.pending:
                     t.optimizer.zero_grad()
-                (loss if t.accumulate == 1 else loss * weight).backward()
+                counted = self._backward(loss, weight)
         except MemoryError as error:
             raise too_large(error, examples) from error
         del loss  # and with it what is left of the graph, before callbacks look on
@@ -51,13 +54,29 @@ class Step:
         t.examples += examples
         t.loss, t.given = value, (inputs, targets, outputs)
         t.meter.add(value, weight, outputs, targets, examples)
-        if t.accumulate == 1:
+        if t.accumulate == 1 and self._together is None:
             self._move()
             return
         self.pending += 1
-        self._weight += weight
+        self._weight += counted
         if t.batch % t.accumulate == 0 or t.batch == t.batches:
             self.update()
+
+    def _backward(self, loss: Any, weight: float) -> float:
+        """Add up the gradients of a batch; how much they count, beside those of other batches and of other ranks."""
+        t, together = self.training, self._together
+        if together is not None:
+            together.wish = bool(t.stopped)
+            with together.weighted(weight) as total:
+                (loss * weight).backward()
+                return total()
+        (loss if t.accumulate == 1 else loss * weight).backward()
+        return weight
+
+    @property
+    def stops(self) -> bool:
+        """Whether training ends after this update: for several ranks, once all of them know of the wish."""
+        return bool(self.training.stopped) if self._together is None else self._together.agreed
 
     def update(self) -> None:
         """Move the weights by the gradients of several batches, which wait."""
