@@ -10,7 +10,7 @@ import pytest
 
 MPIEXEC = Path(sys.executable).with_name("mpiexec")
 AROUND = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OPENBLAS_NUM_THREADS": "1"}
-TIMEOUT = 240  # seconds after which a program that hangs has failed
+TIMEOUT = 90  # seconds after which a program that hangs has failed
 
 
 @pytest.fixture

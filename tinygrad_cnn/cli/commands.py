@@ -54,6 +54,7 @@ def app(context: click.Context) -> None:
 @click.option("--resume", metavar="RUN", type=click.Path(path_type=Path), help="Go on with a run; --epochs extends it.")
 @click.option("--live", is_flag=True, help="Show the training on a page of this machine while it runs.")
 @click.option("--tensorboard", is_flag=True, help="Write event files into RUN/tensorboard too (needs tensorboardX).")
+@click.option("--distributed", is_flag=True, help="Train on all processes of mpiexec, which share each batch.")
 @click.option("--quiet", is_flag=True, help="Print the last line only.")
 def train(**options: Any) -> int:
     """Train a network; without options, a LeNet-style one on handwritten digits."""

@@ -9,7 +9,9 @@ import click
 import numpy as np
 
 from .. import graphs, optim, plots
+from ..autodiff.world import ALONE, World
 from ..data import DataLoader
+from ..distributed import parallel, start
 from ..kernels.precision import set_float32_precision
 from ..train import evaluate, fit, predict, recipes
 from ..train.history import History
@@ -24,26 +26,32 @@ SHOWN = 6  # images with their masks in a picture
 
 def train(
     *, out: Path | None, resume: Path | None, quiet: bool, threads: int | None, live: bool = False,
-    tensorboard: bool = False, **given: Any,
+    tensorboard: bool = False, distributed: bool = False, **given: Any,
 ) -> int:  # fmt: skip
     """Train, write the run folder, print the accuracy; the exit code."""
+    world = start() if distributed else ALONE
+    quiet, live, tensorboard = quiet or world.rank > 0, live and not world.rank, tensorboard and not world.rank
     say = (lambda _: None) if quiet else click.echo
     observers.check(live, tensorboard)
     if resume is not None:
         run = _resumed(resume, out, given, say)
+        _check_share(run.config["batch_size"], world.size)
         threads = threads or run.config["threads"]  # the order of a BLAS's sums may depend on it
         parts = recipes.load(run.config["data"], _path(run.config["data_dir"]))
     else:
         config, parts = _configure(given)
+        _check_share(config["batch_size"], world.size)
         config["threads"] = threads
         run = Run.create(out, config) if out else Run.numbered("runs", f"{config['data']}-{config['model']}", config)
     if threads is not None and (complaint := set_threads(threads)):
         click.echo(f"tinygrad-cnn: --threads: {complaint}", err=True)
     with set_float32_precision(run.config.get("precision", "highest")):
-        return _begun(run, parts, resume is None, say, {"live": live, "tensorboard": tensorboard, "quiet": quiet})
+        return _begun(
+            run, parts, world, resume is None, say, {"live": live, "tensorboard": tensorboard, "quiet": quiet}
+        )
 
 
-def _begun(run: Run, parts: tuple[Any, Any], new: bool, say: Any, options: dict[str, bool]) -> int:
+def _begun(run: Run, parts: tuple[Any, Any], world: World, new: bool, say: Any, options: dict[str, bool]) -> int:
     """Train and report what is trained; the exit code."""
     run.begin()
     model = run.model(trained=False)
@@ -54,16 +62,18 @@ def _begun(run: Run, parts: tuple[Any, Any], new: bool, say: Any, options: dict[
     if new:
         _draw(run, model, say)
     with observers.Observers(run, model, about=about, **options) as watching:
-        return _trained(run, model, parts, watching, say, options["quiet"])
+        return _trained(run, model, parts, watching, say, options["quiet"], world)
 
 
-def _trained(run: Run, model: Any, parts: tuple[Any, Any], watching: Any, say: Any, quiet: bool) -> int:
+def _trained(run: Run, model: Any, parts: tuple[Any, Any], watching: Any, say: Any, quiet: bool, world: World) -> int:
     """Train; whatever comes of it, a report is made of it; the exit code."""
     try:
-        history = _fit(model, parts, run, watching, quiet)
+        history = _fit(model, parts, run, watching, quiet, world)
     except FloatingPointError as error:
         _report(run, watching, say, test=parts[1], status="stopped by a loss that is not finite")
         raise click.ClickException(f"{error} The last checkpoint is in {run.path}.") from error
+    if world.rank:
+        return 0
     if history.stopped == "interrupted":
         _report(run, watching, say, model=model, test=parts[1], history=history)
         click.echo(f"stopped by Ctrl-C; go on with: tinygrad-cnn train --resume {run.path}", err=True)
@@ -117,11 +127,22 @@ def _path(text: str | None) -> Path | None:
     return None if text is None else Path(text)
 
 
-def _fit(model: Any, parts: tuple[Any, Any], run: Run, watching: Any, quiet: bool) -> History:
+def _check_share(batch_size: int, ranks: int) -> None:
+    """Refuse a batch that ranks cannot share equally."""
+    if batch_size % ranks:
+        raise click.ClickException(
+            f"--distributed: {ranks} ranks share each batch of {batch_size}, which is not divisible by {ranks}. Choose "
+            f"--batch-size {-(-batch_size // ranks) * ranks}, or another number of ranks."
+        )
+
+
+def _fit(model: Any, parts: tuple[Any, Any], run: Run, watching: Any, quiet: bool, world: World) -> History:
     config = run.config
-    loader = DataLoader(parts[0], config["batch_size"], shuffle=True, seed=config["seed"])
+    optimizer: optim.Optimizer = optim.Adam(model.parameters(), config["lr"])
+    if world is not ALONE:
+        model, optimizer = parallel(model, optimizer)
+    loader = DataLoader(parts[0], config["batch_size"] // world.size, shuffle=True, seed=config["seed"])
     steps = config["epochs"] * len(loader)
-    optimizer = optim.Adam(model.parameters(), config["lr"])
     warmup = max(1, steps // 20)
     schedule = optim.WarmupLR(optim.CosineLR(optimizer, max(1, steps - warmup)), warmup)
     metrics = recipes.RECIPES[config["data"]].metrics

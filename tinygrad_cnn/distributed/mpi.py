@@ -30,6 +30,7 @@ class MpiWorld(World):
 
     def __init__(self, comm: Any, watch: Watch, elastic: bool = False) -> None:
         self._comm, self._watch, self.elastic = comm, watch, elastic
+        self._lost = False  # whether any rank was
         if elastic:
             comm.Set_errhandler(MPI.ERRORS_RETURN)
 
@@ -65,6 +66,14 @@ class MpiWorld(World):
     def twin(self) -> World:
         return MpiWorld(self._comm.Dup(), self._watch, self.elastic)
 
+    def leave(self) -> None:
+        """End the use of MPI when no rank needs this one any more; MPI's own end would wait for lost ranks."""
+        self._watch.leave()
+        if self.elastic:
+            self._repeated("the end", lambda: None)
+            if not self._lost:
+                MPI.Finalize()
+
     def _repeated(self, what: str, exchange: Callable[[], Any]) -> Any:
         """Exchange until it has succeeded on all ranks, without those that are lost."""
         while True:
@@ -88,6 +97,7 @@ class MpiWorld(World):
         before.Revoke()
         self._comm = before.Shrink()
         self._comm.Set_errhandler(MPI.ERRORS_RETURN)
+        self._lost = True
         left = {*self._comm.group.Translate_ranks(None, before.group)}
         lost = [rank for rank in range(before.size) if rank not in left]
         if lost and self._comm.rank == 0:
@@ -107,7 +117,7 @@ def join(expected: int, stall_timeout: float, elastic: bool) -> World:
     watch = Watch(comm.Dup(), stall_timeout, elastic)
     joined = MpiWorld(comm.Dup(), watch, elastic)
     sys.excepthook = _ending_all(comm, elastic)
-    atexit.register(watch.leave)  # before the end of MPI, which mpi4py registered earlier
+    atexit.register(joined.leave)  # before the end of MPI, which mpi4py registered earlier
     return joined
 
 

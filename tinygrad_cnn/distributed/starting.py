@@ -33,6 +33,9 @@ def start(*, stall_timeout: Number = 600.0, elastic: bool = False) -> World:
     if expected == 1 and "mpi4py.MPI" not in sys.modules:
         return ALONE
     try:
+        import mpi4py
+
+        mpi4py.rc.finalize = not elastic  # which waits for lost ranks; `mpi` sees to it
         from . import mpi
     except ImportError as error:
         raise ImportError(

@@ -290,6 +290,7 @@ def surroundings() -> dict[str, Any]:
             "fuse": FUSE,
             "core": "python" if core is None else "c",
         },
+        "ranks": world().size,
         "cores": os.cpu_count(),
         "platform": platform.platform(),
         "machine": platform.machine(),
