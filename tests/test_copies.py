@@ -104,9 +104,16 @@ def stood():
     return found[0]
 
 
+def compiled_wrongly():
+    fast = tg.compile(lambda x: tg.Tensor(x).sum().item())
+    for _ in range(2):
+        fast(np.ones(3))
+
+
 # class -> a function of an empty folder that makes an instance
 MAKERS = {
     "tg.AnomalyError": lambda _: raised(tg.AnomalyError, divide_by_zero),
+    "tg.CompileError": lambda _: raised(tg.CompileError, compiled_wrongly),
     "tg.Explanation": lambda _: explained(),
     "tg.GraphError": lambda _: raised(tg.GraphError, backward_twice),
     "tg.History": lambda _: tg.fit(net(), samples(), epochs=1, batch_size=2, seed=0),

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from .io import load, save
     from .nn import functional_call, per_sample_grad, per_sample_grad_norm
     from .pages.report.writing import report
+    from .program import CompileError, compile
     from .train import History, evaluate, fit, predict
     from .train.run_folder import Run
 
@@ -72,19 +73,20 @@ _LATER_NAMES = {  # public name -> the package to import it from when it is firs
         ".train": "fit evaluate predict History Run",
         ".insight": "summary Summary profile Profile anomaly AnomalyError doctor explain Explanation",
         ".pages.report": "report",
+        ".program": "compile CompileError",
     }.items()
     for name in names.split()
 }
 
 __all__ = [
-    "AnomalyError", "Explanation", "GraphError", "History", "Op", "Profile", "Run", "Sample", "Summary", "Tensor",
-    "anomaly", "checkpoint", "data", "debug", "detection", "distributed", "doctor", "draw", "draw_diff", "empty_cache",
-    "enable_grad", "evaluate", "explain", "explain_grad", "fit", "fork_rng", "functional_call", "get_default_dtype",
-    "get_float32_precision", "get_num_threads", "get_rng_state", "grad", "graphs", "hessian", "hvp", "insight", "io",
-    "jacobian", "jvp", "linalg", "load", "manual_seed", "models", "nn", "no_grad", "op", "optim", "per_sample_grad",
-    "per_sample_grad_norm", "plots", "predict", "profile", "registry", "report", "save", "scope", "set_default_dtype",
-    "set_float32_precision", "set_num_threads", "set_rng_state", "stop_gradient", "summary", "testing", "use_kernels",
-    "value_and_grad", "viz", "vjp",
+    "AnomalyError", "CompileError", "Explanation", "GraphError", "History", "Op", "Profile", "Run", "Sample", "Summary",
+    "Tensor", "anomaly", "checkpoint", "compile", "data", "debug", "detection", "distributed", "doctor", "draw",
+    "draw_diff", "empty_cache", "enable_grad", "evaluate", "explain", "explain_grad", "fit", "fork_rng",
+    "functional_call", "get_default_dtype", "get_float32_precision", "get_num_threads", "get_rng_state", "grad",
+    "graphs", "hessian", "hvp", "insight", "io", "jacobian", "jvp", "linalg", "load", "manual_seed", "models", "nn",
+    "no_grad", "op", "optim", "per_sample_grad", "per_sample_grad_norm", "plots", "predict", "profile", "registry",
+    "report", "save", "scope", "set_default_dtype", "set_float32_precision", "set_num_threads", "set_rng_state",
+    "stop_gradient", "summary", "testing", "use_kernels", "value_and_grad", "viz", "vjp",
     *_ops,
 ]  # fmt: skip
 

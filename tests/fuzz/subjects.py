@@ -134,6 +134,7 @@ CALLS: dict[str, Callable[[Path], dict[str, Any]]] = {
         "stall_timeout": 600.0, "elastic": False},
     "distributed.run_threads": lambda _: {"size": 2, "function": lambda: None},
     "distributed.start": lambda _: {"stall_timeout": 600.0, "elastic": False},
+    "tg.compile": lambda _: {"fn": net(), "verify": True},
     "tg.grid_sample": lambda _: {"x": leaf(1, 3, 4, 2), "grid": leaf(1, 2, 2, 2)},
     "tg.affine_grid": lambda _: {"theta": leaf(1, 2, 3), "size": (2, 3)},
     "tg.pixel_shuffle": lambda _: {"x": leaf(1, 2, 2, 8), "factor": 2},

@@ -10,6 +10,7 @@ import numpy as np
 from ..autodiff import Sample as S
 from ..autodiff.batching import later
 from ..autodiff.calls import named
+from ..autodiff.effects import whole
 from ..autodiff.kinds import Number, Reduction, Whole
 from ..autodiff.means import divides_by
 from ..autodiff.numbers import number
@@ -101,6 +102,7 @@ def class_count(who: str, shape: Any, weight: Any, smoothing: Number) -> int:
     return int(classes)
 
 
+@whole
 def class_indices(who: str, shape: Any, labels: Any, ignore_index: Any) -> tuple[np.ndarray, np.ndarray]:
     """Class indices as one row of numbers, 0 where the label is ignored, and where it is not."""
     if labels.shape != shape[:-1] or labels.dtype.kind not in "iu":
