@@ -52,6 +52,7 @@ def app(context: click.Context) -> None:
 @click.option("--precision", type=click.Choice(["highest", "medium"]), help="Of float32 products.  [default: highest]")
 @click.option("--out", metavar="RUN", type=click.Path(path_type=Path), help="The run's folder, new or empty.")
 @click.option("--resume", metavar="RUN", type=click.Path(path_type=Path), help="Go on with a run; --epochs extends it.")
+@click.option("--compile", is_flag=True, help="Record forward and backward once and replay them; the same results.")
 @click.option("--live", is_flag=True, help="Show the training on a page of this machine while it runs.")
 @click.option("--tensorboard", is_flag=True, help="Write event files into RUN/tensorboard too (needs tensorboardX).")
 @click.option("--distributed", is_flag=True, help="Train on all processes of mpiexec, which share each batch.")

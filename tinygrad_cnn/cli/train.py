@@ -26,7 +26,7 @@ SHOWN = 6  # images with their masks in a picture
 
 def train(
     *, out: Path | None, resume: Path | None, quiet: bool, threads: int | None, live: bool = False,
-    tensorboard: bool = False, distributed: bool = False, **given: Any,
+    tensorboard: bool = False, distributed: bool = False, compile: bool = False, **given: Any,
 ) -> int:  # fmt: skip
     """Train, write the run folder, print the accuracy; the exit code."""
     world = start() if distributed else ALONE
@@ -47,11 +47,13 @@ def train(
         click.echo(f"tinygrad-cnn: --threads: {complaint}", err=True)
     with set_float32_precision(run.config.get("precision", "highest")):
         return _begun(
-            run, parts, world, resume is None, say, {"live": live, "tensorboard": tensorboard, "quiet": quiet}
+            run, parts, world, resume is None, say, {"live": live, "tensorboard": tensorboard, "quiet": quiet}, compile
         )
 
 
-def _begun(run: Run, parts: tuple[Any, Any], world: World, new: bool, say: Any, options: dict[str, bool]) -> int:
+def _begun(
+    run: Run, parts: tuple[Any, Any], world: World, new: bool, say: Any, options: dict[str, bool], compile: bool
+) -> int:  # fmt: skip
     """Train and report what is trained; the exit code."""
     run.begin()
     model = run.model(trained=False)
@@ -62,13 +64,15 @@ def _begun(run: Run, parts: tuple[Any, Any], world: World, new: bool, say: Any, 
     if new:
         _draw(run, model, say)
     with observers.Observers(run, model, about=about, **options) as watching:
-        return _trained(run, model, parts, watching, say, options["quiet"], world)
+        return _trained(run, model, parts, watching, say, options["quiet"], world, compile)
 
 
-def _trained(run: Run, model: Any, parts: tuple[Any, Any], watching: Any, say: Any, quiet: bool, world: World) -> int:
+def _trained(
+    run: Run, model: Any, parts: tuple[Any, Any], watching: Any, say: Any, quiet: bool, world: World, compile: bool
+) -> int:  # fmt: skip
     """Train; whatever comes of it, a report is made of it; the exit code."""
     try:
-        history = _fit(model, parts, run, watching, quiet, world)
+        history = _fit(model, parts, run, watching, quiet, world, compile)
     except FloatingPointError as error:
         _report(run, watching, say, test=parts[1], status="stopped by a loss that is not finite")
         raise click.ClickException(f"{error} The last checkpoint is in {run.path}.") from error
@@ -136,7 +140,9 @@ def _check_share(batch_size: int, ranks: int) -> None:
         )
 
 
-def _fit(model: Any, parts: tuple[Any, Any], run: Run, watching: Any, quiet: bool, world: World) -> History:
+def _fit(
+    model: Any, parts: tuple[Any, Any], run: Run, watching: Any, quiet: bool, world: World, compile: bool
+) -> History:  # fmt: skip
     config = run.config
     optimizer: optim.Optimizer = optim.Adam(model.parameters(), config["lr"])
     if world is not ALONE:
@@ -149,6 +155,7 @@ def _fit(model: Any, parts: tuple[Any, Any], run: Run, watching: Any, quiet: boo
     return fit(
         model, loader, validation=parts[1], epochs=config["epochs"], optimizer=optimizer, schedule=schedule,
         metrics=metrics, progress=not quiet and not _is_over(run), run=run, callbacks=watching.callbacks,
+        compile=compile,
     )  # fmt: skip
 
 

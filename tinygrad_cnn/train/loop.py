@@ -49,6 +49,7 @@ def fit(
     accumulate: Whole = 1,
     seed: Whole | None = None,
     callbacks: Sequence[Any] = (),
+    compile: bool = False,
     progress: bool = True,
     run: Run | None = None,
 ) -> History:
@@ -79,6 +80,8 @@ def fit(
         ones.
     callbacks : objects or functions that look on or take part (see `tg.train.Callback`), such as
         `tg.train.EarlyStop`.
+    compile : record forward and backward once and replay them, by `tg.compile`, with the same results; needs
+        ``accumulate=1``.
     progress : a bar on a terminal (if tqdm is installed), a line an epoch elsewhere; False for silence.
     run : a `tg.Run` that keeps a checkpoint after each epoch; if it holds one already, training goes on from there.
 
@@ -121,8 +124,14 @@ def fit(
         whole("fit", name, value)
         for name, value in (("epochs", epochs), ("batch_size", batch_size), ("accumulate", accumulate))
     )
+    if not isinstance(compile, bool):
+        raise TypeError(f"fit: compile={compile!r} must be True or False.")
+    if compile and accumulate != 1:
+        raise ValueError(f"fit: compile=True needs accumulate=1, got {accumulate}. Use a larger batch_size instead.")
     moving = optimizer_of("fit", model, optimizer, lr)
     together = getattr(moving, "world", ALONE).size > 1
+    if compile and together:
+        raise ValueError("fit: compile=True trains in one process, and this optimiser works with other ranks.")
     source = batches_of("fit", data, batch_size, shuffle=True, seed=seed, epochs=epochs, shard=together)
     _check_shares(source, together)
     batches = length_of(source)
@@ -145,7 +154,7 @@ def fit(
     held_out = None if validation is None else batches_of(
         "fit", validation, min(256, 4 * batch_size), seed=0, epochs=epochs, name="validation", shard=together
     )  # fmt: skip
-    return _train(training, Step(training, wanted), looking, held_out)
+    return _train(training, Step(training, wanted, compile), looking, held_out)
 
 
 def _train(training: Training, step: Step, callbacks: Callbacks, validation: Any) -> History:

@@ -16,6 +16,7 @@ from ..data.batches import inputs_and_targets, length
 from ..distributed.together import ParallelOptimizer
 from ..optim import ReduceLROnPlateau
 from ..optim.clip import scale_grad
+from ..program import compile
 from .given import number_of, refuse
 from .names import usual_loss
 from .structure import ONE_INPUT, call
@@ -25,8 +26,9 @@ from .training import Training
 class Step:
     """What `fit` does with a batch.  `pending` says how many batches' gradients wait for their update."""
 
-    def __init__(self, training: Training, loss: Callable[..., Any] | None) -> None:
+    def __init__(self, training: Training, loss: Callable[..., Any] | None, replayed: bool = False) -> None:
         self.training, self.loss = training, loss
+        self._replayed = compile(self._run) if replayed else None
         self.pending, self._weight = 0, 0.0  # and how much these batches count
         moving = training.optimizer
         self._together = moving if isinstance(moving, ParallelOptimizer) and moving.world.size > 1 else None
@@ -39,14 +41,13 @@ class Step:
         examples = examples_in(inputs, targets)
         try:
             with one_site():
-                outputs, loss, value, weight = forward("fit", t.model, self, inputs, targets, examples)
-                if not math.isfinite(value):
-                    raise self._not_finite(value)
-                if not getattr(loss, "requires_grad", False):
-                    raise no_gradient(loss)
-                if not self.pending:
-                    t.optimizer.zero_grad()
-                counted = self._backward(loss, weight)
+                if self._replayed is not None:
+                    outputs, loss, value, weight = self._by_program(inputs, targets, examples)
+                    counted = weight
+                else:
+                    outputs, loss, value, weight = forward("fit", t.model, self, inputs, targets, examples)
+                    self._check(value)
+                    counted = self._backward(loss, weight)
         except MemoryError as error:
             raise too_large(error, examples) from error
         del loss  # and with it what is left of the graph, before callbacks look on
@@ -65,6 +66,10 @@ class Step:
     def _backward(self, loss: Any, weight: float) -> float:
         """Add up the gradients of a batch; how much they count, beside those of other batches and of other ranks."""
         t, together = self.training, self._together
+        if not getattr(loss, "requires_grad", False):
+            raise no_gradient(loss)
+        if not self.pending:
+            t.optimizer.zero_grad()
         if together is not None:
             together.wish = bool(t.stopped)
             with together.weighted(weight) as total:
@@ -72,6 +77,25 @@ class Step:
                 return total()
         (loss if t.accumulate == 1 else loss * weight).backward()
         return weight
+
+    def _run(self, inputs: Any, targets: Any) -> tuple[Any, Any]:
+        """Forward and backward, which `tg.compile` records: a loss that is not finite is noticed before the update."""
+        outputs = outputs_of("fit", self.training.model, self, inputs, targets)
+        loss = loss_of("fit", self.loss, outputs, targets)  # type: ignore[arg-type]
+        self._backward(loss, 1.0)
+        return outputs, loss
+
+    def _by_program(self, inputs: Any, targets: Any, examples: int) -> tuple[Any, Any, float, float]:
+        """The same by a program, once there is one."""
+        assert self._replayed is not None
+        (outputs, loss), weight = with_divisor(self._replayed, inputs, targets, otherwise=examples)
+        value = number_of("fit: the loss", loss)
+        self._check(value)
+        return outputs, loss, value, weight
+
+    def _check(self, value: float) -> None:
+        if not math.isfinite(value):
+            raise self._not_finite(value)
 
     @property
     def stops(self) -> bool:
@@ -119,6 +143,16 @@ def forward(
     `holder.loss` is the loss; where it is None, the usual one for these targets takes its place; where there is none
     and none is `needed`, that is `no_loss`.
     """
+    outputs = outputs_of(who, model, holder, inputs, targets, needed=needed)
+    loss, weight = with_divisor(loss_of, who, holder.loss, outputs, targets, otherwise=examples)
+    value = loss.item() if type(loss) is Tensor and loss.shape == () else number_of(f"{who}: the loss", loss)
+    return outputs, loss, value, weight
+
+
+def outputs_of(
+    who: str, model: Callable[..., Any], holder: Any, inputs: Any, targets: Any, *, needed: bool = True
+) -> Any:  # fmt: skip
+    """Return a model's outputs for a batch, and give `holder` its loss if it has none."""
     if type(inputs) is np.ndarray:  # the usual case, without detours
         try:
             outputs = model(inputs)
@@ -129,15 +163,18 @@ def forward(
         outputs = call(who, model, inputs)
     if holder.loss is None:
         holder.loss = usual_loss(who, outputs, targets, needed=needed)
+    return outputs
+
+
+def loss_of(who: str, loss: Callable[..., Any], outputs: Any, targets: Any) -> Any:
+    """Return the loss of a model's outputs."""
     given = (outputs,) if targets is None else (outputs, targets)
     try:
-        loss, weight = with_divisor(holder.loss, *given, otherwise=examples)
+        return loss(*given)
     except TypeError as error:
         form = "outputs" if targets is None else "outputs, targets"
-        refuse(who, f"the loss is called with ({form})", holder.loss, given, {}, error)
+        refuse(who, f"the loss is called with ({form})", loss, given, {}, error)
         raise
-    value = loss.item() if type(loss) is Tensor and loss.shape == () else number_of(f"{who}: the loss", loss)
-    return outputs, loss, value, weight
 
 
 def no_gradient(loss: Any) -> Exception:
