@@ -29,7 +29,9 @@ def trained(compile, **settings):
     return rows, steps.state_of(net, optimizer, {"average": average})
 
 
-@pytest.mark.parametrize("settings", [{}, {"loss": ignoring, "metrics": ["accuracy", "f1"]}], ids=["usual", "ignoring"])
+@pytest.mark.parametrize(
+    "settings", [{}, {"loss": ignoring, "metrics": ["accuracy", "f1"]}], ids=["usual", "ignoring"]
+)
 def test_fit_gives_the_same_bits(settings):
     eager, replayed = (trained(compile, **settings) for compile in (False, True))
     assert eager == replayed
@@ -57,11 +59,12 @@ def test_a_loss_that_is_not_finite_is_noticed_before_the_update():
     loader = [(x[k : k + 4], Y[k : k + 4]) for k in range(0, 44, 4)]
     before = []
 
-    def keep(training):
-        before[:] = [steps.frozen([p.data for p in net.parameters()])]
+    class Keep(train.Callback):
+        def on_step(self, training):
+            before[:] = [steps.frozen([p.data for p in net.parameters()])]
 
     with pytest.raises(FloatingPointError, match="the loss is nan at step 11"):
-        tg.fit(net, loader, optimizer="sgd", lr=0.1, compile=True, callbacks=[keep], progress=False)
+        tg.fit(net, loader, optimizer="sgd", lr=0.1, compile=True, callbacks=[Keep()], progress=False)
     assert before == [steps.frozen([p.data for p in net.parameters()])]
 
 

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.calls import named
+from ..autodiff.checkpointing import Unseeded, set_generators
 from ..autodiff.dtypes import get_default_dtype
 from ..autodiff.effects import effect_observers
 from ..core import Tensor
 from ..core.errors import describe
-from ..core.modes import current
+from ..core.modes import current, switched
 from ..core.register import observers
 from ..nn import Module
 from ..optim import Optimizer
@@ -97,7 +98,7 @@ class Compiled:
         if one is not None and one.guards.hooked():
             return self.fn(*args, **named)
         if one is not None and one.replay is not None and (not one.left or not self.verify):
-            return one.replay(*_arrays(given))
+            return one.replay(*given)
         return self._checked(form, ready, one, given, args, named)
 
     def _must_be_eager(self, given: list[Any]) -> bool:
@@ -117,7 +118,9 @@ class Compiled:
         """Run eagerly and record, and replay from the same start if there is a program to compare."""
         now = digest(given)
         start = Snapshot(one.program, given) if one is not None and self.verify else None
-        result, program, recorder = self._record(args, named, given)
+        unseeded = Unseeded(None)  # makes the generators that nobody seeded, so that a replay can draw the same
+        with switched(unseeded=unseeded):
+            result, program, recorder = self._record(args, named, given)
         if recorder.refusals:
             raise self._refuse(form, recorder.refusals[0])
         if one is None:
@@ -132,19 +135,23 @@ class Compiled:
                 return result  # a constant and a value that follows the data look the same while the data stay
             one.replay = Replay(one.program)
         if start is not None:
-            result = self._compare(form, one, start, given, result)
+            result = self._compare(form, one, start, given, result, unseeded)
             if now not in one.seen:
                 one.left -= 1
         one.seen.add(now)
         return result
 
-    def _compare(self, form: Any, one: Candidate, start: Snapshot, given: list[Any], result: Any) -> Any:
+    def _compare(
+        self, form: Any, one: Candidate, start: Snapshot, given: list[Any], result: Any, unseeded: Unseeded
+    ) -> Any:  # fmt: skip
         """Replay from the start of the eager run, and compare results and states."""
         eager = Snapshot(one.program, given)
         start.restore()
         assert one.replay is not None
+        set_generators(unseeded.made)
         try:
-            again = one.replay(*_arrays(given))
+            with switched(unseeded=Unseeded(None, [rng for rng, _ in unseeded.made])):
+                again = one.replay(*given)
         except Exception as error:
             eager.restore()
             raise self._refuse(form, f"the replay failed where the function did not: {error}") from error
@@ -177,10 +184,6 @@ class Compiled:
         message = f"compile: {self.name} cannot be replayed: {words}"
         self._refused[form] = message
         return CompileError(message)
-
-
-def _arrays(given: list[Any]) -> list[Any]:
-    return given
 
 
 def values(result: Any) -> Any:

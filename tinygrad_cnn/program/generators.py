@@ -54,7 +54,7 @@ class Generators:
         if rng is None:
             rng = default_generator()
             if rng is None:
-                if current().unseeded is not None and params.get("training", True) and params.get("rate", 1):
+                if current().generators is not None and params.get("training", True) and params.get("rate", 1):
                     self.recorder.refuse(
                         "a checkpoint that draws from a generator that nobody seeded",
                         "Call tg.manual_seed first, or pass rng=.",
