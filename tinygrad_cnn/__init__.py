@@ -50,6 +50,7 @@ from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from . import data, detection, distributed, graphs, insight, io, models, nn, optim, plots, testing, viz
+    from . import data, detection, graphs, insight, io, models, nn, onnx, optim, plots, testing, viz
     from . import train as train
     from .graphs import draw, draw_diff
     from .insight import AnomalyError, Explanation, Profile, Summary, anomaly, doctor, explain, profile, summary
@@ -64,6 +65,7 @@ _LATER = (
     "data", "detection", "distributed", "graphs", "insight", "io", "models", "nn", "optim", "plots", "testing", "train",
     "viz",
 )  # fmt: skip
+_LATER = ("data", "detection", "graphs", "insight", "io", "models", "nn", "onnx", "optim", "plots", "testing", "train", "viz")
 _LATER_NAMES = {  # public name -> the package to import it from when it is first used
     name: module
     for module, names in {
@@ -84,9 +86,9 @@ __all__ = [
     "draw_diff", "empty_cache", "enable_grad", "evaluate", "explain", "explain_grad", "fit", "fork_rng",
     "functional_call", "get_default_dtype", "get_float32_precision", "get_num_threads", "get_rng_state", "grad",
     "graphs", "hessian", "hvp", "insight", "io", "jacobian", "jvp", "linalg", "load", "manual_seed", "models", "nn",
-    "no_grad", "op", "optim", "per_sample_grad", "per_sample_grad_norm", "plots", "predict", "profile", "registry",
-    "report", "save", "scope", "set_default_dtype", "set_float32_precision", "set_num_threads", "set_rng_state",
-    "stop_gradient", "summary", "testing", "use_kernels", "value_and_grad", "viz", "vjp",
+    "no_grad", "onnx", "op", "optim", "per_sample_grad", "per_sample_grad_norm", "plots", "predict", "profile",
+    "registry", "report", "save", "scope", "set_default_dtype", "set_float32_precision", "set_num_threads",
+    "set_rng_state", "stop_gradient", "summary", "testing", "use_kernels", "value_and_grad", "viz", "vjp",
     *_ops,
 ]  # fmt: skip
 

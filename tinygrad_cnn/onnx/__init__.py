@@ -1,0 +1,10 @@
+"""ONNX: networks and training steps written to files that run anywhere, and files read back as modules.
+
+The library `onnx` (``pip install tinygrad-cnn[onnx]``) is imported when a function here is first called.
+"""
+
+from .exporting import export
+from .recording import ExportError
+from .table import how_exported
+
+__all__ = ["ExportError", "export", "how_exported"]
