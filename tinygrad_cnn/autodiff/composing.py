@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..core.engine import grad
-from ..core.register import hooks, registry
-from ..core.tensor import wrap
+from ..core.register import hooks, observers, registry
+from ..core.tensor import Tensor, wrap
 
 
 def _input(value: Any, edge: Any) -> Any:
     """An input of a composition; a constant too is a Tensor, so that what is computed from it is seen."""
     if edge is None:
-        return value
+        return Tensor(value, copy=False) if observers and isinstance(value, np.ndarray) else value
     return registry["alias"](wrap(value, edge)) if edge.requires_grad else wrap(value, edge)
 
 

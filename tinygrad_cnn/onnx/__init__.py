@@ -6,5 +6,6 @@ The library `onnx` (``pip install tinygrad-cnn[onnx]``) is imported when a funct
 from .exporting import export
 from .recording import ExportError
 from .table import how_exported
+from .training import TrainingStep
 
-__all__ = ["ExportError", "export", "how_exported"]
+__all__ = ["ExportError", "TrainingStep", "export", "how_exported"]

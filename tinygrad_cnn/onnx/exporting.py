@@ -11,6 +11,7 @@ import numpy as np
 
 from ..autodiff.calls import named
 from ..autodiff.checkpointing import set_generators
+from ..autodiff.reader import argument_names
 from ..core import Tensor, enable_grad
 from ..core.errors import describe
 from ..core.modes import current, switched
@@ -20,6 +21,7 @@ from . import writers as writers
 from .assembling import Assembly, Written, key_of
 from .needs import library
 from .recording import ExportError, Recording, record
+from .training import TrainingStep
 from .verifying import verify_model
 
 OLDEST, BATCHES = 18, (2, 3)  # the first opset whose reductions take axes as inputs; the batch sizes of recordings
@@ -42,6 +44,7 @@ def export(
 
     Parameters
     ----------
+    model_or_fn : a module, a function of Tensors, or a `TrainingStep`.
     examples : the inputs, arrays or Tensors.  Inputs as long as the first one share its first axis, the batch.
     opset : the version of ONNX's operators, from 18 on.
     verify : whether to run the file in onnxruntime, at two batch sizes, and compare; needs ``pip install onnxruntime``.
@@ -81,10 +84,15 @@ class _Run:
     """A function, its inputs by name, and how to run it again."""
 
     def __init__(self, fn: Callable[..., Any], inputs: list[np.ndarray]) -> None:
-        from ..autodiff.reader import argument_names
-
-        self.fn, self.inputs = fn, inputs
-        self.names = [name.replace(" ", "_") for name in argument_names(fn, len(inputs))]
+        self.fn, self.inputs, self.batch = fn, inputs, len(inputs)
+        names = argument_names(fn, len(inputs))
+        if isinstance(fn, TrainingStep):
+            state = fn.state()
+            names = [*fn.input_names(len(inputs)), *state]
+            self.inputs = [*inputs, *state.values()]
+            count = len(inputs)
+            self.fn = lambda *values: fn(*values[:count], **dict(zip(state, values[count:], strict=True)))
+        self.names = [name.replace(" ", "_") for name in names]
         self.labels: list[str] = []
 
     def __call__(self, points: Sequence[Any]) -> list[Any]:
@@ -145,13 +153,18 @@ def other_batch(inputs: Sequence[np.ndarray], batched: Sequence[bool], count: in
 
 
 def _stirred(x: np.ndarray) -> np.ndarray:
+    if x.dtype.kind == "f" and not x.ndim:  # a count of steps, perhaps: another regime, if there are several
+        return x + np.array(1000, x.dtype)
     return (x * np.array(0.8125, x.dtype) + np.array(0.03125, x.dtype)).astype(x.dtype) if x.dtype.kind == "f" else x
 
 
 def _write(fn: Any, inputs: list[np.ndarray], opset: int, dynamic: bool) -> tuple[Written, _Run]:
     run = _Run(fn, inputs)
     length = len(inputs[0]) if inputs and inputs[0].ndim else None
-    batched = [bool(dynamic and length and x.ndim and len(x) == length) for x in inputs]
+    batched = [
+        bool(dynamic and length and k < len(inputs) and x.ndim and len(x) == length) for k, x in enumerate(run.inputs)
+    ]
+    inputs = run.inputs
     one, other = (
         run.recorded(other_batch(inputs, batched, count) if k else _rows(inputs, batched, count))
         for k, count in enumerate(BATCHES)
@@ -164,7 +177,9 @@ def _write(fn: Any, inputs: list[np.ndarray], opset: int, dynamic: bool) -> tupl
         (label.replace(" ", "_"), assembly.value(a, b))
         for label, a, b in zip(run.labels, one.results, other.results, strict=True)
     ]
-    mode = {"mode": "train" if module.training else "eval"} if module is not None else {"mode": "function"}
+    mode = {"mode": "training step" if isinstance(fn, TrainingStep) else "function"}
+    if module is not None:
+        mode = {"mode": "train" if module.training else "eval"}
     return assembly.finish(outputs, {**mode, "images": "channels last at inputs and outputs"}), run
 
 

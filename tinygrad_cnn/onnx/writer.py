@@ -54,6 +54,7 @@ class Writer:
         self.constants: dict[str, np.ndarray] = {}
         self.step: Step | None = None
         self.outs: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
+        self.winners: set[str] = set()  # indices of max pooling
         self._names: dict[str, int] = {}
         self._known: dict[Any, Any] = {}  # node -> its outputs: what is the same is written once
 

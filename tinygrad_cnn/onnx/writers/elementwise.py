@@ -49,6 +49,8 @@ def common(w: Writer, *values: Value) -> list[Value]:
 @exports(*UNARY)
 def unary(w: Writer, x: Value) -> Value:
     name = w.step.op.name  # type: ignore[union-attr]
+    if name in ("isnan", "isinf") and x.dtype.kind != "f":
+        x = w.as_type(x, np.float32)
     if name in ("sign", "abs", "logical_not", "isnan", "isinf"):
         return w.result(w.node(UNARY[name], x.name), x.order)
     x = w.as_type(x, w.outs[0][1])
@@ -252,6 +254,7 @@ def gelu_dx(w: Writer, dy: Value, x: Value) -> Value:
 
 @exports("isfinite")
 def isfinite(w: Writer, x: Value) -> Value:
+    x = x if x.dtype.kind == "f" else w.as_type(x, np.float32)
     odd = apply(w, "Or", _mask(apply(w, "IsNaN", x)), _mask(apply(w, "IsInf", x)))
     return w.result(apply(w, "Not", odd).name, x.order)
 
@@ -261,6 +264,12 @@ def logaddexp(w: Writer, a: Value, b: Value) -> Value:
     larger = apply(w, "Max", a, b)
     apart = apply(w, "Neg", apply(w, "Abs", apply(w, "Sub", a, b)))
     made = apply(w, "Add", larger, apply(w, "Log", apply(w, "Add", apply(w, "Exp", apart), number(w, a, 1.0))))
+    return w.result(made.name, made.order)
+
+
+@exports("hypot")
+def hypot(w: Writer, a: Value, b: Value) -> Value:
+    made = apply(w, "Sqrt", apply(w, "Add", apply(w, "Mul", a, a), apply(w, "Mul", b, b)))
     return w.result(made.name, made.order)
 
 

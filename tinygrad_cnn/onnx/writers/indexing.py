@@ -12,6 +12,7 @@ from ..recording import Size
 from ..table import exports
 from ..writer import Value, Writer
 from .reductions import places_in
+from .shapes import pairs
 
 
 def parts_of(key: Any, ndim: int) -> list[Any]:
@@ -56,7 +57,7 @@ def getitem(w: Writer, x: Value, *indices: Value, key: Any) -> Value:
     shift = 0
     for axis, part in enumerate(axes):
         if isinstance(part, str):
-            name = w.node("Gather", name, w.plain(indices[0]), axis=axis + shift)
+            name = w.node("Gather", name, w.plain(w.as_type(indices[0], np.int64)), axis=axis + shift)
             shift += indices[0].ndim - 1
         elif not isinstance(part, slice):
             name = w.node("Gather", name, w.constant(int(part), np.int64), axis=axis + shift)
@@ -74,12 +75,10 @@ def _by_several(w: Writer, x: Value, indices: Sequence[Value], parts: list[Any])
 def _places(w: Writer, indices: Sequence[Value]) -> str:
     """Arrays of indices that broadcast, side by side along a last axis."""
     shape = np.broadcast_shapes(*[tuple(int(n) for n in v.shape) for v in indices])
-    wide = max(indices, key=lambda v: v.ndim)
     target = [
         next((v.shape[k - len(shape) + v.ndim] for v in indices if k - len(shape) + v.ndim >= 0
               and int(v.shape[k - len(shape) + v.ndim]) == n), n) for k, n in enumerate(shape)
     ]  # fmt: skip
-    del wide
     columns = []
     for v in indices:
         name = w.plain(w.as_type(v, np.int64))
@@ -124,6 +123,19 @@ def _put_along(w: Writer, x: Value, indices: Value, axis: int, shape: Any) -> Va
     return w.result(w.node("ScatterND", target, _places(w, [indices]), updates, reduction="add"), order)
 
 
+@exports("unpad")
+def unpad(w: Writer, x: Value, *, shape: Any, width: Any, mode: str) -> Value:
+    outs, shape = w.outs, list(x.shape)
+    for axis, (side, n) in enumerate(zip(pairs(width, x.ndim), outs[0][0], strict=True)):
+        if side != (0, 0):
+            shape[axis] = n
+            w.outs = [(tuple(shape), x.dtype)]
+            source = Value(w.constant(np.pad(np.arange(int(n)), side, mode=mode)), (int(n) + sum(side),), np.dtype(np.int64))  # type: ignore[call-overload]  # noqa: E501
+            x = _put_along(w, x, source, axis, shape)
+    w.outs = outs
+    return x
+
+
 def _put_slices(w: Writer, x: Value, parts: list[Any], shape: Any) -> Value:
     """x in a frame of zeros; where steps leave gaps, scattered."""
     ranges = []
@@ -158,6 +170,7 @@ def _spread(w: Writer, name: str, axis: int, places: range, n: int, dtype: Any) 
 
 @exports("take")
 def take(w: Writer, x: Value, indices: Value, *, axis: int | None) -> Value:
+    indices = w.as_type(indices, np.int64)
     if axis is None:
         return w.result(w.node("Gather", w.node("Reshape", w.plain(x), w.ints(-1)), w.plain(indices)))
     return w.result(w.node("Gather", w.plain(x), w.plain(indices), axis=axis % x.ndim))

@@ -47,7 +47,15 @@ def max_pool2d(w: Writer, x: Value, *, window: Any, **options: Any) -> Any:
         "MaxPool", w.first(x), outputs=2, kernel_shape=list(win.window), strides=list(win.stride), pads=pads_of(win),
         dilations=list(win.dilation),
     )  # fmt: skip
+    w.winners.add(indices)
     return w.turned(y), Value(indices, w.outs[0][0], np.dtype(np.int64), FIRST)
+
+
+def _winners(w: Writer, tap: Value) -> str:
+    """Flat indices of the pixels that a max pooling before it chose."""
+    if tap.name not in w.winners:
+        raise w.refuse("the taps do not come from a max_pool2d of the same function")
+    return _flat(w, w.ordered(tap, FIRST))
 
 
 def _flat(w: Writer, name: str) -> str:
@@ -60,13 +68,13 @@ def max_pool2d_put(w: Writer, dy: Value, tap: Value, **_: Any) -> Value:
     shape = w.outs[0][0]
     zero = w.helper.make_tensor("value", w.code(dy.dtype), [1], [0])
     zeros = w.node("ConstantOfShape", w.ints(product(shape)), value=zero)
-    flat = w.node("ScatterElements", zeros, _flat(w, w.ordered(tap, FIRST)), _flat(w, w.first(dy)), reduction="add")
+    flat = w.node("ScatterElements", zeros, _winners(w, tap), _flat(w, w.first(dy)), reduction="add")
     return w.turned(w.reshaped(flat, moved(shape)))
 
 
 @exports("max_pool2d_take")
 def max_pool2d_take(w: Writer, x: Value, tap: Value, **_: Any) -> Value:
-    taken = w.node("GatherElements", _flat(w, w.first(x)), _flat(w, w.ordered(tap, FIRST)))
+    taken = w.node("GatherElements", _flat(w, w.first(x)), _winners(w, tap))
     return w.turned(w.reshaped(taken, moved(w.outs[0][0])))
 
 
@@ -79,7 +87,7 @@ def avg_pool2d(w: Writer, x: Value, *, window: Any, count_include_pad: bool, **o
         return w.turned(w.node(
             "AveragePool", w.first(x), pads=pads_of(win), count_include_pad=int(count_include_pad), **attributes
         ))  # fmt: skip
-    (top, bottom), (left, right) = win.sides
+    (top, bottom), (left, right) = win.padding
     padded = w.node("Pad", w.first(x), w.ints(0, 0, top, left, 0, 0, bottom, right))
     scale = np.prod(win.window) / shapes.tap_counts(win, count_include_pad)
     means = w.node("AveragePool", padded, **attributes)
@@ -97,16 +105,16 @@ def avg_pool2d_put(w: Writer, dy: Value, *, size: Any, window: Any, count_includ
 
 @exports("resize")
 def resize(w: Writer, x: Value, *, size: Any, mode: str, align_corners: bool) -> Value:
-    if mode == "area":
-        return _by_matrices(w, x, "resize", mode=mode)
-    sizes = w.ints(*w.outs[0][0][1:3])
+    if mode in ("area", "bicubic"):  # onnxruntime takes bicubic for some layouts only
+        return _by_matrices(w, x, "resize", mode=mode, align_corners=align_corners)
+    sizes = w.ints(*moved(w.outs[0][0]))  # of all axes: onnxruntime's optimiser loses the attribute `axes`
     attributes: dict[str, Any] = {
-        "mode": {"nearest": "nearest", "bilinear": "linear"}.get(mode, "cubic"),
+        "mode": {"nearest": "nearest", "bilinear": "linear"}[mode],
         "coordinate_transformation_mode": "align_corners" if align_corners else "half_pixel",
     }
     if mode == "nearest":
         attributes["nearest_mode"] = "round_prefer_ceil"
-    return w.turned(w.node("Resize", w.first(x), "", "", sizes, axes=[2, 3], **attributes))
+    return w.turned(w.node("Resize", w.first(x), "", "", sizes, **attributes))
 
 
 def _by_matrices(w: Writer, x: Value, name: str, adjoint: bool = False, **options: Any) -> Value:

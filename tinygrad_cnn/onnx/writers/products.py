@@ -36,7 +36,19 @@ def outer(w: Writer, a: Value, b: Value) -> Value:
 
 @exports("einsum")
 def einsum(w: Writer, *xs: Value, subscripts: str) -> Value:
-    return w.result(w.node("Einsum", *[w.plain(w.as_type(x, w.outs[0][1])) for x in xs], equation=subscripts))
+    names = [w.plain(w.as_type(x, w.outs[0][1])) for x in xs]
+    terms = subscripts.replace(" ", "").split("->")[0].split(",")
+    if "." not in subscripts:  # axes of length 1 beside longer ones of the same letter
+        longest = {}
+        for term, x in zip(terms, xs, strict=True):
+            for letter, n in zip(term, x.shape, strict=True):
+                longest[letter] = max(longest.get(letter, n), n, key=int)
+        wide = [tuple(longest[letter] for letter in term) for term in terms]
+        names = [
+            name if x.shape == shape else w.node("Expand", name, w.ints(*shape))
+            for name, x, shape in zip(names, xs, wide, strict=True)
+        ]
+    return w.result(w.node("Einsum", *names, equation=subscripts))
 
 
 @exports("tensordot")

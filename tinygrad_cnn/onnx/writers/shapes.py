@@ -71,24 +71,22 @@ def pairs(width: Any, ndim: int) -> list[tuple[int, int]]:
 
 @exports("pad")
 def pad(w: Writer, x: Value, *, width: Any, mode: str, value: float) -> Value:
-    if mode == "symmetric":
-        raise w.refuse('ONNX has no border with mode="symmetric"; use "reflect" or "edge"')
     sides, order = pairs(width, x.ndim), x.order or tuple(range(x.ndim))
     pads = [sides[a][0] for a in order] + [sides[a][1] for a in order]
-    if mode == "wrap":
-        return _wrapped(w, x, sides)
+    if mode in ("symmetric", "wrap"):
+        return _gathered(w, x, sides, mode)
     more = (w.constant(value, x.dtype),) if mode == "constant" else ()
     return w.result(w.node("Pad", x.name, w.ints(*pads), *more, mode=mode), x.order)
 
 
-def _wrapped(w: Writer, x: Value, sides: list[tuple[int, int]]) -> Value:
-    name = w.plain(x)
-    for axis, (before, after) in enumerate(sides):
-        n = x.shape[axis]
-        front = [cut(w, name, axis, n - before, n)] if before else []
-        back = [cut(w, name, axis, 0, after)] if after else []
-        name = w.node("Concat", *front, name, *back, axis=axis) if before or after else name
-    return w.result(name)
+def _gathered(w: Writer, x: Value, sides: list[tuple[int, int]], mode: Any) -> Value:
+    """A border of elements of x, taken by their numbers."""
+    name = x.name
+    for axis, side in enumerate(sides):
+        if side != (0, 0):
+            source = np.pad(np.arange(int(x.shape[axis])), side, mode=mode)
+            name = w.node("Gather", name, w.constant(source, np.int64), axis=places_in(x, axis))
+    return w.result(name, x.order)
 
 
 def cut(w: Writer, name: str, axis: int, start: int, stop: int) -> str:

@@ -30,7 +30,16 @@ def window_of(x_shape: Any, w_shape: Any, groups: int, **options: Any) -> shapes
 
 def pads_of(win: shapes.Window) -> list[int]:
     """What is added around, as ONNX lists it: all begins, then all ends."""
-    return [before for before, _ in win.sides] + [after for _, after in win.sides]
+    return [before for before, _ in win.padding] + [after for _, after in win.padding]
+
+
+def left_over(win: shapes.Window) -> list[int]:
+    """How many pixels of each axis lie beyond the last window."""
+    return [
+        n - ((out - 1) * s + reach - before - after)
+        for n, out, s, reach, (before, after) in zip(
+            win.size, win.out, win.stride, win.reach, win.padding, strict=True)
+    ]  # fmt: skip
 
 
 def forward(w: Writer, x: Value, f: Value, b: Value | None, groups: int, **options: Any) -> Value:
@@ -50,11 +59,7 @@ def backward(w: Writer, dy: Value, f: Value, b: Value | None, shape: Any, groups
     """The adjoint of a convolution of images of a shape."""
     win = window_of(shape, f.shape, groups, **options)
     dtype = w.outs[0][1]
-    more = [
-        n - ((out - 1) * s + reach - before - after)
-        for n, out, s, reach, (before, after) in zip(
-            win.size, win.out, win.stride, win.reach, win.sides, strict=True)
-    ]  # fmt: skip
+    more = left_over(win)
     inputs = [w.first(w.as_type(dy, dtype)), w.ordered(w.as_type(f, dtype), filters(len(win.size)))]
     inputs += [] if b is None else [w.plain(w.as_type(b, dtype))]
     name = w.node(
@@ -108,16 +113,8 @@ def stamped(w: Writer, dy: Value, shape: Any, win: shapes.Window) -> str:
     """Each dy at every pixel of its window, summed: images of a shape, channels first."""
     channels = int(shape[-1])
     ones = w.constant(np.ones((channels, 1, *win.window), dy.dtype))
-    more = [
-        n - ((out - 1) * s + reach - before - after)
-        for n, out, s, reach, (before, after) in zip(
-            win.size, win.out, win.stride, win.reach, win.sides, strict=True)
-    ]  # fmt: skip
-    wide = [max(-m, 0) for m in more]  # what ceil mode added beyond the stride is cut off
-    pads = pads_of(win)
-    pads[len(wide) :] = [p - m for p, m in zip(pads[len(wide) :], wide, strict=True)]
     name: str = w.node(
-        "ConvTranspose", w.first(dy), ones, kernel_shape=list(win.window), strides=list(win.stride), pads=pads,
-        dilations=list(win.dilation), group=channels, output_padding=[max(m, 0) for m in more],
+        "ConvTranspose", w.first(dy), ones, kernel_shape=list(win.window), strides=list(win.stride), pads=pads_of(win),
+        dilations=list(win.dilation), group=channels, output_padding=left_over(win),
     )  # fmt: skip
     return name
