@@ -12,6 +12,7 @@ from .needs import library
 from .recording import ExportError, Recording
 
 TOLERANCE = 1e-3  # of the largest number in an array
+STEP = 5e-2  # of states after a step: rounding moves elements across the kink of a relu, here in float32 against float64 too
 RANDOM = {"Dropout"}
 
 Again = Callable[[Sequence[np.ndarray]], tuple[list[str], list[np.ndarray], Recording]]
@@ -40,7 +41,8 @@ def verify_model(written: Written, names: Sequence[str], inputs: Sequence[np.nda
         got = runner.run(None, dict(zip(names, _native(batch), strict=True)))
         for label, mine, theirs in zip(labels, expected, got, strict=True):
             off = error(mine, theirs)
-            if mine.shape != theirs.shape or (off > TOLERANCE and not draws):
+            most = STEP if label.endswith(".new") else TOLERANCE
+            if mine.shape != theirs.shape or (off > most and not draws):
                 shapes = f"{mine.shape} and {theirs.shape}" if mine.shape != theirs.shape else f"{off:.2g} apart"
                 where = _worst(written, names, batch, found)
                 raise ExportError(f"export: output {label} here and in onnxruntime are {shapes}. {where}")
