@@ -4,8 +4,9 @@ The library `onnx` (``pip install tinygrad-cnn[onnx]``) is imported when a funct
 """
 
 from .exporting import export
+from .importing import OnnxModule, load
 from .recording import ExportError
 from .table import how_exported
 from .training import TrainingStep
 
-__all__ = ["ExportError", "TrainingStep", "export", "how_exported"]
+__all__ = ["ExportError", "OnnxModule", "TrainingStep", "export", "how_exported", "load"]
