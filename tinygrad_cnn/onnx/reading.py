@@ -13,7 +13,7 @@ from ..io import FileFormatError
 from ..io.onnx_file import array_of, read_onnx
 from .recording import ExportError
 
-OLDEST = 13
+OLDEST = 6  # up to 12 operators have some settings as attributes that are inputs since
 READERS: dict[str, tuple[Callable[..., Any], frozenset[str]]] = {}  # operator -> function(node, *inputs), attributes
 PROPERTY = "tinygrad_cnn.module"
 
@@ -101,7 +101,6 @@ def program_of(path: Any, model: Any, arrays: dict[str, np.ndarray]) -> Program:
     from . import readers as readers  # which fill the table
 
     opset = _opset(path, model)
-    _check_age(path, model, opset)
     graph = model.graph
     if model.functions or graph.quantization_annotation:
         raise ImportRefused(f"load: {os.fspath(path)}: functions and quantisation of a model are not supported.")
@@ -135,24 +134,9 @@ def _opset(path: Any, model: Any) -> int:
     versions = {entry.domain: entry.version for entry in model.opset_import}
     opset = versions.get("", versions.get("ai.onnx"))
     newest = _newest()
-    if opset is None or not 1 <= opset <= newest:
+    if opset is None or not OLDEST <= opset <= newest:
         raise ImportRefused(f"load: {os.fspath(path)}: opset {opset} is not supported; {OLDEST} to {newest} are.")
     return int(opset)
-
-
-def _check_age(path: Any, model: Any, opset: int) -> None:
-    """Refuse operators of an older opset that have changed since; most have not."""
-    import onnx
-
-    if opset >= OLDEST:
-        return
-    for kind in {node.op_type for node in model.graph.node if node.op_type in READERS}:
-        then, now = (onnx.defs.get_schema(kind, version).since_version for version in (opset, OLDEST))
-        if then != now:
-            raise ImportRefused(
-                f"load: {os.fspath(path)}: {kind} of opset {opset} is not supported; {OLDEST} to {_newest()} are. "
-                "onnx.version_converter can convert the file."
-            )
 
 
 def _newest() -> int:

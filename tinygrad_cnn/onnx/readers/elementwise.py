@@ -59,10 +59,8 @@ def _small(node: Node, x: Any, dtype: np.dtype[Any]) -> Any:
     """A cast; to a type of a few bits by the library's own rule."""
     if dtype.name.startswith("float8") and array(x).dtype.kind == "f":
         return _to_float8(node, array(x), dtype)
-    if dtype.name in ("int4", "uint4", "int2", "uint2", "float4_e2m1fn") and array(x).dtype.kind == "f":
-        from onnx.numpy_helper import saturate_cast
-
-        return saturate_cast(np.rint(array(x)) if dtype.name.find("int") >= 0 else array(x), dtype)
+    if dtype.name in ("int4", "uint4", "int2", "uint2") and array(x).dtype.kind == "f":
+        return array(x).astype(np.int64).astype(dtype)
     return as_type(x, dtype)
 
 
@@ -143,17 +141,32 @@ _two = {
 }  # fmt: skip
 
 
+def _old_broadcast(node: Node, a: Any, b: Any) -> Any:
+    """The second input as it goes with the first, which up to opset 6 could stand at any axis of it."""
+    axis = node.get("axis")
+    if axis is None or not b.ndim:
+        return b
+    left = a.ndim - axis % a.ndim - b.ndim
+    return ops.reshape(plain(b), tuple(b.shape) + (1,) * left) if left else b
+
+
 def _binary(kind: str) -> Callable[..., Any]:
     floats, wholes = _two[kind]
-    return lambda node, a, b: each(floats, a, b) if is_float(a) else _whole(wholes, a, b)
+
+    def run(node: Node, a: Any, b: Any) -> Any:
+        b = _old_broadcast(node, a, b)
+        return each(floats, a, b) if is_float(a) else _whole(wholes, a, b)
+
+    return run
 
 
 for _kind in _two:
-    reads(_kind)(_binary(_kind))
+    reads(_kind, attributes="axis broadcast")(_binary(_kind))
 
 
-@reads("Pow")
+@reads("Pow", attributes="axis broadcast")
 def power(node: Node, a: Any, b: Any) -> Any:
+    b = _old_broadcast(node, a, b)
     if not is_float(a):
         with np.errstate(all="ignore"):
             return np.power(array(a), array(b)).astype(a.dtype)
@@ -214,8 +227,9 @@ def where(node: Node, condition: Any, a: Any, b: Any) -> Any:
     return each(lambda c, *v: ops.where(c, *v), condition, a, b)
 
 
-@reads("Clip")
+@reads("Clip", attributes="min max")
 def clip(node: Node, x: Any, low: Any = None, high: Any = None) -> Any:
+    low, high = (np.float32(node.given[k]) if k in node.given else v for k, v in (("min", low), ("max", high)))
     if not is_float(x):
         y = array(x) if low is None else np.maximum(array(x), array(low))
         return y if high is None else np.minimum(y, array(high))
@@ -292,6 +306,8 @@ def shrink(node: Node, x: Any) -> Any:
 def prelu(node: Node, x: Any, slope: Any) -> Any:
     if not is_float(x):
         return np.where(array(x) > 0, array(x), array(x) * array(slope)).astype(x.dtype)
+    if node.opset < 7 and slope.ndim == 1 and x.ndim > 2:  # of channels
+        slope = ops.reshape(plain(slope), (-1,) + (1,) * (x.ndim - 2))
     return each(lambda v, s: ops.where(ops.greater(v, 0), v, v * s), x, slope)
 
 

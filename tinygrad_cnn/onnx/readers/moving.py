@@ -66,8 +66,9 @@ def concat(node: Node, *xs: Any) -> Any:
     return ops.concatenate(*[plain(x) for x in xs], axis=axis)
 
 
-@reads("Split", attributes="axis num_outputs")
+@reads("Split", attributes="axis num_outputs split")
 def split(node: Node, x: Any, sizes: Any = None) -> Any:
+    sizes = np.array(node.given["split"]) if "split" in node.given else sizes
     axis, y = node.get("axis", 0), plain(x)
     n, parts = y.shape[axis], len(node.outputs)
     if sizes is None:
@@ -82,8 +83,12 @@ def split(node: Node, x: Any, sizes: Any = None) -> Any:
     return tuple(y[(*cut, slice(int(a), int(b)))] for a, b in zip(ends, ends[1:], strict=False))
 
 
-@reads("Slice")
-def slice_(node: Node, x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Any:
+@reads("Slice", attributes="starts ends axes")
+def slice_(
+    node: Node, x: Any, starts: Any = None, ends: Any = None, axes: Any = None, steps: Any = None
+) -> Any:
+    if "starts" in node.given:
+        starts, ends, axes = (None if v is None else np.array(v) for v in map(node.get, ("starts", "ends", "axes")))
     order = x.order if isinstance(x, Held) else tuple(range(x.ndim))
     first, stop = ints(starts), ints(ends)
     places = list(range(len(first))) if axes is None else ints(axes)
@@ -101,9 +106,10 @@ def slice_(node: Node, x: Any, starts: Any, ends: Any, axes: Any = None, steps: 
     return held(y, order)
 
 
-@reads("Pad", attributes="mode")
-def pad(node: Node, x: Any, pads: Any, value: Any = None, axes: Any = None) -> Any:
-    widths, mode = ints(pads), node.get("mode", "constant")
+@reads("Pad", attributes="mode pads value")
+def pad(node: Node, x: Any, pads: Any = None, value: Any = None, axes: Any = None) -> Any:
+    widths, mode = node.get("pads") or ints(pads), node.get("mode", "constant")
+    value = np.float32(node.given["value"]) if "value" in node.given else value
     places = range(x.ndim) if axes is None else [a % x.ndim for a in ints(axes)]
     half = len(widths) // 2
     sides = {a: (widths[k], widths[k + half]) for k, a in enumerate(places)}

@@ -17,9 +17,11 @@ def _by_channel(v: Any, ndim: int) -> Any:
     return ops.reshape(plain(v), (-1,) + (1,) * (ndim - 2))
 
 
-@reads("BatchNormalization", attributes="epsilon momentum training_mode")
+@reads("BatchNormalization", attributes="epsilon is_test momentum spatial training_mode")
 def batch_norm(node: Node, x: Any, scale: Any, shift: Any, mean: Any, var: Any) -> Any:
     eps = node.get("epsilon", 1e-5)
+    if not node.get("spatial", 1) or (node.opset < 7 and not node.get("is_test", 0)):
+        raise node.refuse("with statistics of each place, or of training before opset 14, is not supported")
     images = last(x) if x.ndim > 2 else plain(x)
     scale, shift, mean, var = (plain(v) for v in (scale, shift, mean, var))
     more: tuple[Any, ...] = ()

@@ -18,7 +18,7 @@ def matmul(node: Node, a: Any, b: Any) -> Any:
     return ops.matmul(a, b) if is_float(a) else np.matmul(array(a), array(b))
 
 
-@reads("Gemm", attributes="alpha beta transA transB")
+@reads("Gemm", attributes="alpha beta broadcast transA transB")
 def gemm(node: Node, a: Any, b: Any, c: Any = None) -> Any:
     a, b = plain(a), plain(b)
     if not is_float(a):

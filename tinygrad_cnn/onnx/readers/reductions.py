@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -102,7 +103,15 @@ def arg(node: Node, x: Any) -> Any:
 
 @reads("Softmax", "LogSoftmax", "Hardmax", attributes="axis")
 def softmax(node: Node, x: Any) -> Any:
-    axis = node.get("axis", -1)
+    axis = node.get("axis", -1 if node.opset >= 13 else 1)
+    if node.opset < 13:  # along all axes from there on
+        v = plain(x)
+        lead = v.shape[: axis % v.ndim]
+        rows = ops.reshape(v, (math.prod(lead), -1))
+        fn = {"Softmax": ops.softmax, "LogSoftmax": ops.log_softmax}.get(node.kind)
+        if fn is None:
+            raise node.refuse("of an opset before 13 is not supported")
+        return ops.reshape(fn(rows, axis=1), tuple(v.shape))
     if node.kind == "Hardmax":
         v = array(x)
         best = np.expand_dims(np.argmax(v, axis=axis), axis)
