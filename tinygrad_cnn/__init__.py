@@ -66,6 +66,8 @@ _LATER = (
     "viz",
 )  # fmt: skip
 _LATER = ("data", "detection", "graphs", "insight", "io", "models", "nn", "onnx", "optim", "plots", "testing", "train", "viz")
+    "data", "detection", "graphs", "insight", "io", "models", "nn", "onnx", "optim", "plots", "testing", "train", "viz",
+)  # fmt: skip
 _LATER_NAMES = {  # public name -> the package to import it from when it is first used
     name: module
     for module, names in {

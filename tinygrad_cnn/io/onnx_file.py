@@ -108,7 +108,8 @@ def array_of(path: Any, tensor: Any) -> np.ndarray:
         array = np.asarray(numpy_helper.to_array(tensor))
     except Exception as error:  # the library raises what it happens to meet in a damaged tensor
         raise FileFormatError(f"{os.fspath(path)}: tensor {tensor.name!r} cannot be read ({error}).") from None
-    array = array.astype(np.float32) if array.dtype.kind == "V" or array.dtype.name.startswith(("bfl", "float8")) else array
+    if array.dtype.name.startswith(("bfloat16", "float8")):
+        array = array.astype(np.float32)
     return np.array(array, array.dtype.newbyteorder("="))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -122,7 +123,7 @@ class Assembly:
             return None
         if not isinstance(one, np.ndarray):
             dtype = self.w.outs[0][1]
-            if a.op.name in COMPARES or dtype == bool:
+            if a.op.name in COMPARES or dtype.kind == "b":
                 dtype = np.result_type(*[v for v in a.arrays if v is not None])
             return self.w.number(merged(one, other, a.label), dtype)
         given, theirs = array_of(a.args[k]), array_of(b.args[k])
@@ -140,6 +141,9 @@ class Assembly:
             name = self.w.constant(one, name=self.known[key])
         elif one.shape == other.shape and np.array_equal(one, other, equal_nan=one.dtype.kind == "f"):
             name = self.w.constant(one)
+        elif one.dtype == np.int64 and one.shape == other.shape and one.ndim < 2 and self._proportional(one, other):
+            name = self.w.ints(*sizes(one.reshape(-1).tolist(), other.reshape(-1).tolist()))
+            name = name if one.ndim else self.w.node("Squeeze", name)
         elif one.size and (one == one.flat[0]).all() and (other == one.flat[0]).all():
             name = self.w.node("Expand", self.w.constant(one.flat[0], one.dtype), self.w.ints(*shape))
         else:
@@ -149,6 +153,13 @@ class Assembly:
             )
         self.values[key] = made = Value(name, shape, one.dtype)
         return made
+
+    def _proportional(self, one: np.ndarray, other: np.ndarray) -> bool:
+        """Whether numbers that differ grow as the batch does, as lengths in a shape do."""
+        if self.w.batch is None:
+            return False
+        _, a, b = self.w.batch
+        return bool(((one == other) | (one * b == other * a)).all())
 
     def finish(self, outputs: Sequence[tuple[str, Value]], metadata: Mapping[str, str]) -> Written:
         """The model, with outputs under these names, without what no output needs."""
@@ -160,8 +171,14 @@ class Assembly:
         nodes = needed(w.nodes, [name for name, _, _ in made])
         nodes = _renamed(nodes, {name for name, _, _ in made})
         used = {name for node in nodes for name in node.input}
-        initialisers = [onnx.numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
-                        for name, array in w.constants.items() if name in used]  # fmt: skip
+        original = self._original_names(used)
+        for node in nodes:
+            for k, name in enumerate(node.input):
+                node.input[k] = original.get(name, name)
+        initialisers = [
+            onnx.numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), original.get(name, name))
+            for name, array in w.constants.items() if name in used
+        ]  # fmt: skip
         graph = onnx.helper.make_graph(nodes, "tinygrad_cnn", self.inputs, infos, initialisers)
         model = onnx.helper.make_model(
             graph, opset_imports=[onnx.helper.make_opsetid("", self.opset)], producer_name="tinygrad_cnn",
@@ -170,6 +187,15 @@ class Assembly:
         onnx.helper.set_model_props(model, {f"tinygrad_cnn.{key}": text for key, text in metadata.items()})
         onnx.checker.check_model(model, full_check=True)
         return Written(model, self.written)
+
+
+    def _original_names(self, used: set[str]) -> dict[str, str]:
+        """Names of constants that others were turned into, for these others, where only one of all is used."""
+        made = Counter(self.w.sources[name] for name in used if name in self.w.sources)
+        return {
+            name: source for name, source in self.w.sources.items()
+            if name in used and made[source] == 1 and source not in used
+        }  # fmt: skip
 
 
 def needed(nodes: Sequence[Any], outputs: Sequence[str]) -> list[Any]:

@@ -114,7 +114,8 @@ class OnnxModule(Module):
     def forward(self, *inputs: Any) -> Any:
         program = self._program
         if len(inputs) != len(program.inputs):
-            raise TypeError(f"the file has {len(program.inputs)} inputs, {', '.join(program.inputs)}; got {len(inputs)}.")
+            names = ", ".join(program.inputs)
+            raise TypeError(f"the file has {len(program.inputs)} inputs, {names}; got {len(inputs)}.")
         values: dict[str, Any] = {"": None, **self._constants}
         values |= {name: getattr(module, leaf) for name, (module, leaf) in self._places.items()}
         for name, x in zip(program.inputs, inputs, strict=True):
@@ -141,9 +142,7 @@ class OnnxModule(Module):
         except Exception as error:
             shapes = ", ".join("none" if v is None else str(tuple(v.shape)) for v in given)
             raise ValueError(f"{node.label} with inputs of shapes {shapes}: {error}") from error
-        for name, value in zip(node.outputs, outputs, strict=False):
-            if name:
-                values[name] = value
+        values |= {name: value for name, value in zip(node.outputs, outputs, strict=False) if name}
         for name in self._last_use[k]:
             del values[name]
 

@@ -140,10 +140,10 @@ def merged(one: Any, other: Any, where: str) -> Any:
     if isinstance(one, slice) and isinstance(other, slice):
         return slice(*[merged(getattr(one, k), getattr(other, k), where) for k in ("start", "stop", "step")])
     if isinstance(one, (int, np.integer)) and isinstance(other, (int, np.integer)) and not isinstance(one, bool):
-        return one if one == other else Size(one, other)
+        return one if one == other else Size(int(one), int(other))
     if isinstance(one, (float, np.floating)) and isinstance(other, (float, np.floating)):
-        return one if one == other or (one != one and other != other) else Share(one, other)
-    if one is other or type(one) is type(other) and one == other:
+        return one if one == other or (one != one and other != other) else Share(float(one), float(other))
+    if one is other or (type(one) is type(other) and one == other):
         return one
     raise ExportError(f"export: {where}: a parameter is {one!r} for one batch and {other!r} for another.")
 

@@ -23,7 +23,7 @@ Loss = Callable[..., Any]
 
 @named
 class TrainingStep:
-    """One step of training, ``loss(model(x), *targets)`` and the optimiser's update, as a function of all that it reads.
+    """One step of training as a function of all that it reads: ``loss(model(x), *targets)`` and the update.
 
     Its inputs are the batch, the weights, the running averages and what the optimiser remembers; its outputs are the
     loss and, for each of these states in the same order, what it is after the step, under the name ``NAME.new``.
@@ -154,7 +154,7 @@ def _noting(seen: list[tuple[str, Any]], path: str) -> Callable[..., None]:
 
 def _averages(model: Module, path: str, x: Any, held: Mapping[str, Any]) -> dict[str, Any]:
     """The running averages of a batch norm after it has seen x."""
-    module = dict(model.named_modules())[path]
+    module: Any = dict(model.named_modules())[path]
     step, axes, place = module.momentum, tuple(range(len(x.shape) - 1)), f"{path}." if path else ""
     mean, var = ops.mean(x, axis=axes), ops.var(x, axis=axes, ddof=1)
     return {

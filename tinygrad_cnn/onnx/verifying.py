@@ -12,7 +12,7 @@ from .needs import library
 from .recording import ExportError, Recording
 
 TOLERANCE = 1e-3  # of the largest number in an array
-STEP = 5e-2  # of states after a step: rounding moves elements across the kink of a relu, here in float32 against float64 too
+STEP = 5e-2  # of states after a step: rounding moves elements across the kinks of relu
 RANDOM = {"Dropout"}
 
 Again = Callable[[Sequence[np.ndarray]], tuple[list[str], list[np.ndarray], Recording]]
@@ -78,7 +78,8 @@ def error(mine: np.ndarray, theirs: np.ndarray) -> float:
 def _worst(written: Written, names: Sequence[str], batch: Sequence[np.ndarray], found: Recording) -> str:
     """The first node that computes something else than the op that it stands for, in words."""
     onnx = library("verify")
-    model, seen, pairs = onnx.ModelProto(), set(), []
+    model, pairs = onnx.ModelProto(), []
+    seen: set[str] = set()
     model.CopyFrom(written.model)
     produced = {name for node in model.graph.node for name in node.output}
     outputs = {v.name for v in model.graph.output}

@@ -54,6 +54,7 @@ class Writer:
         self.constants: dict[str, np.ndarray] = {}
         self.step: Step | None = None
         self.outs: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
+        self.sources: dict[str, str] = {}  # constant -> the one that it was made of
         self.winners: set[str] = set()  # indices of max pooling
         self._names: dict[str, int] = {}
         self._known: dict[Any, Any] = {}  # node -> its outputs: what is the same is written once
@@ -95,6 +96,12 @@ class Writer:
             self._known[key] = name
         known: str = self._known[key]
         return known
+
+    def _derived(self, array: np.ndarray, source: str) -> str:
+        """A constant that is another one turned; it gets that one's name in the end, if that is not used itself."""
+        name = self.constant(array, name=source)
+        self.sources[name] = self.sources.get(source, source)
+        return name
 
     def ints(self, *values: int) -> str:
         """The name of whole numbers as int64 (k,), which go with the batch where they are a `Size`."""
@@ -166,7 +173,7 @@ class Writer:
         if v.name in self.constants:
             key = ("turned", v.name, tuple(turn))
             if key not in self._known:
-                self._known[key] = self.constant(np.transpose(self.constants[v.name], turn), name=v.name)
+                self._known[key] = self._derived(np.transpose(self.constants[v.name], turn), v.name)
             known: str = self._known[key]
             return known
         sizes = [v.shape[axis] for axis in now]
@@ -185,7 +192,7 @@ class Writer:
         moving = [k for k, n in enumerate(shape) if isinstance(n, Size)]
         if len(moving) == 1 and 0 not in shape:
             shape = [-1 if k == moving[0] else n for k, n in enumerate(shape)]
-        zeros = {"allowzero": 1} if 0 in shape else {}
+        zeros: dict[str, Any] = {"allowzero": 1} if 0 in shape else {}
         made: str = self.node("Reshape", name, self.ints(*shape), **zeros)
         return made
 
@@ -205,7 +212,7 @@ class Writer:
             key = ("padded", name, order)
             if key not in self._known:
                 array = np.transpose(self.constants[name].reshape(padded), order)
-                self._known[key] = self.constant(array, name=name)
+                self._known[key] = self._derived(array, name)
             known: str = self._known[key]
             return known
         if sum(int(n) != 1 for n in shape) > 1:

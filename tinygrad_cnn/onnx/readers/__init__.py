@@ -1,5 +1,6 @@
 """How each operator of ONNX is computed here, one file per family."""
 
+from . import activation as activation
 from . import elementwise as elementwise
 from . import indexing as indexing
 from . import moving as moving

@@ -23,7 +23,8 @@ def dtype_of(node: Node, code: int) -> np.dtype[Any]:
 
     known = TensorProto.DataType.values()
     if code not in known or code in (0, 8, 14, 15):  # undefined, text, complex
-        raise node.refuse(f"values of type {TensorProto.DataType.Name(code) if code in known else code} are not supported")
+        name = TensorProto.DataType.Name(code) if code in known else code
+        raise node.refuse(f"values of type {name} are not supported")
     return np.dtype(helper.tensor_dtype_to_np_dtype(code))  # small types, which NumPy has by extension
 
 
@@ -83,21 +84,16 @@ def _unary(fn: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-_one = {
+_one: dict[str, Callable[..., Any]] = {
     "Abs": ops.abs, "Neg": lambda x: ops.neg(x), "Exp": ops.exp, "Log": ops.log, "Sqrt": ops.sqrt, "Sin": ops.sin,
     "Cos": ops.cos, "Tan": ops.tan, "Asin": ops.arcsin, "Acos": ops.arccos, "Atan": ops.arctan, "Sinh": ops.sinh,
     "Cosh": ops.cosh, "Tanh": ops.tanh, "Asinh": ops.arcsinh, "Acosh": ops.arccosh, "Atanh": ops.arctanh,
     "Ceil": ops.ceil, "Floor": ops.floor, "Round": ops.round, "Sign": ops.sign, "Reciprocal": ops.reciprocal,
-    "Erf": ops.erf, "Sigmoid": ops.sigmoid, "Relu": ops.relu, "Softsign": ops.softsign, "Softplus": ops.softplus,
+    "Erf": ops.erf, "Sigmoid": ops.sigmoid, "Softsign": ops.softsign, "Softplus": ops.softplus,
     "HardSwish": ops.hard_swish, "Mish": ops.mish,
 }  # fmt: skip
 for _kind, _fn in _one.items():
     reads(_kind)(_unary(_fn))
-
-
-@reads("Relu")
-def relu(node: Node, x: Any) -> Any:
-    return each(ops.relu, x) if is_float(x) else np.maximum(array(x), 0)
 
 
 @reads("Identity")
@@ -136,7 +132,7 @@ def _cut(a: np.ndarray, b: np.ndarray) -> Any:
     return quotient + ((a % b != 0) & ((a < 0) != (b < 0)))
 
 
-_two = {
+_two: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "Add": (ops.add, np.add), "Sub": (ops.sub, np.subtract), "Mul": (ops.mul, np.multiply), "Div": (ops.div, _cut),
 }  # fmt: skip
 
@@ -190,10 +186,9 @@ def _fold(fn: Callable[..., Any], wholes: Callable[..., Any]) -> Callable[..., A
     return run
 
 
-for _kind, (_fn, _wholes) in {
-    "Max": (ops.maximum, np.maximum), "Min": (ops.minimum, np.minimum), "Sum": (ops.add, np.add),
-}.items():  # fmt: skip
-    reads(_kind)(_fold(_fn, _wholes))
+reads("Max")(_fold(ops.maximum, np.maximum))
+reads("Min")(_fold(ops.minimum, np.minimum))
+reads("Sum")(_fold(ops.add, np.add))
 
 
 @reads("Mean")
@@ -233,11 +228,10 @@ def clip(node: Node, x: Any, low: Any = None, high: Any = None) -> Any:
     if not is_float(x):
         y = array(x) if low is None else np.maximum(array(x), array(low))
         return y if high is None else np.minimum(y, array(high))
-    bounds = [None if v is None else (v if isinstance(v, Tensor) else float(array(v))) for v in (low, high)]
-    if bounds[0] is None and bounds[1] is None:
-        return x
-    if all(v is None or isinstance(v, float) for v in bounds) and None not in bounds and bounds[0] <= bounds[1]:
-        return each(lambda v: ops.clip(v, *bounds), x)
+    if low is not None and high is not None and not isinstance(low, Tensor) and not isinstance(high, Tensor):
+        bounds = float(array(low)), float(array(high))
+        if bounds[0] <= bounds[1]:
+            return each(lambda v: ops.clip(v, *bounds), x)
     y = x if bounds[0] is None else each(ops.maximum, x, low)
     return y if bounds[1] is None else each(ops.minimum, y, high)
 
@@ -250,74 +244,3 @@ def cast(node: Node, x: Any) -> Any:
 @reads("CastLike", attributes="saturate round_mode")
 def cast_like(node: Node, x: Any, like_: Any) -> Any:
     return _small(node, x, np.dtype(like_.dtype))
-
-
-@reads("LeakyRelu", attributes="alpha")
-def leaky_relu(node: Node, x: Any) -> Any:
-    return each(lambda v: ops.leaky_relu(v, node.get("alpha", 0.01)), x)
-
-
-@reads("Elu", attributes="alpha")
-def elu(node: Node, x: Any) -> Any:
-    return each(lambda v: ops.elu(v, node.get("alpha", 1.0)), x)
-
-
-@reads("Celu", attributes="alpha")
-def celu(node: Node, x: Any) -> Any:
-    return each(lambda v: ops.celu(v, alpha=node.get("alpha", 1.0)), x)
-
-
-@reads("Selu", attributes="alpha gamma")
-def selu(node: Node, x: Any) -> Any:
-    alpha, gamma = node.get("alpha", 1.6732632423543772), node.get("gamma", 1.0507009873554805)
-    return each(lambda v: ops.elu(v, alpha) * gamma, x)
-
-
-@reads("HardSigmoid", attributes="alpha beta")
-def hard_sigmoid(node: Node, x: Any) -> Any:
-    return each(lambda v: ops.clip(v * node.get("alpha", 0.2) + node.get("beta", 0.5), 0.0, 1.0), x)
-
-
-@reads("ThresholdedRelu", attributes="alpha")
-def thresholded_relu(node: Node, x: Any) -> Any:
-    return each(lambda v: ops.where(ops.greater(v, node.get("alpha", 1.0)), v, 0), x)
-
-
-@reads("Gelu", attributes="approximate")
-def gelu(node: Node, x: Any) -> Any:
-    return each(lambda v: ops.gelu(v, approximate=node.get("approximate", "none")), x)
-
-
-@reads("Swish", attributes="alpha")
-def swish(node: Node, x: Any) -> Any:
-    return each(lambda v: v * ops.sigmoid(v * node.get("alpha", 1.0)), x)
-
-
-@reads("Shrink", attributes="bias lambd")
-def shrink(node: Node, x: Any) -> Any:
-    bias, edge = node.get("bias", 0.0), node.get("lambd", 0.5)
-    if not is_float(x):
-        v = array(x)
-        return np.where(v < -edge, v + bias, np.where(v > edge, v - bias, 0)).astype(v.dtype)
-    return each(lambda v: ops.where(v < -edge, v + bias, ops.where(v > edge, v - bias, 0)), x)
-
-
-@reads("PRelu")
-def prelu(node: Node, x: Any, slope: Any) -> Any:
-    if not is_float(x):
-        return np.where(array(x) > 0, array(x), array(x) * array(slope)).astype(x.dtype)
-    if node.opset < 7 and slope.ndim == 1 and x.ndim > 2:  # of channels
-        slope = ops.reshape(plain(slope), (-1,) + (1,) * (x.ndim - 2))
-    return each(lambda v, s: ops.where(ops.greater(v, 0), v, v * s), x, slope)
-
-
-@reads("Dropout", attributes="seed ratio")
-def dropout(node: Node, x: Any, ratio: Any = None, training: Any = None) -> Any:
-    rate = 0.5 if ratio is None else float(array(ratio))
-    if training is None or not bool(array(training)) or rate == 0.0:
-        return x, np.ones(x.shape, bool)
-    v = plain(x)
-    y = ops.dropout(v, rate, True, rng=node.given.get("seed"))
-    return y, array(y) != 0
-
-

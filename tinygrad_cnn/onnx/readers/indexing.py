@@ -35,7 +35,7 @@ def gather_elements(node: Node, x: Any, indices: Any) -> Any:
 
 def _along(node: Node, x: Any, indices: np.ndarray, axis: int) -> tuple[np.ndarray, ...]:
     """The key that takes one element for each index."""
-    key = list(np.indices(indices.shape, sparse=True))
+    key: list[np.ndarray] = list(np.indices(indices.shape, sparse=True))
     key[axis] = _checked(node, indices, x.shape[axis])
     return tuple(key)
 
@@ -91,7 +91,7 @@ def one_hot(node: Node, indices: Any, depth: Any, choice: Any) -> Any:
     places, count, (off, on) = array(indices), int(array(depth).reshape(-1)[0]), array(choice)
     room(node, [*places.shape, count])
     inside = (places >= -count) & (places < count)
-    rows = (np.where(inside, places % count, -1)[..., None] == np.arange(count)) if count else np.zeros((*places.shape, 0))
+    rows = np.where(inside, places % max(count, 1), -1)[..., None] == np.arange(count)
     found = np.where(rows, on, off).astype(array(choice).dtype)
     axis = node.get("axis", -1)
     return np.moveaxis(found, -1, axis)

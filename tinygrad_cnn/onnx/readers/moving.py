@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -79,8 +80,9 @@ def split(node: Node, x: Any, sizes: Any = None) -> Any:
     if sum(lengths) != n or min(lengths, default=0) < 0:
         raise node.refuse(f"parts of {lengths} do not make up {n}")
     ends = np.cumsum([0, *lengths])
-    cut = (slice(None),) * (axis % y.ndim)
-    return tuple(y[(*cut, slice(int(a), int(b)))] for a, b in zip(ends, ends[1:], strict=False))
+    lead = (slice(None),) * (axis % y.ndim)
+    keys = [(*lead, slice(int(a), int(b))) for a, b in pairwise(ends)]
+    return tuple(y[key] for key in keys)
 
 
 @reads("Slice", attributes="starts ends axes")
@@ -122,7 +124,8 @@ def pad(node: Node, x: Any, pads: Any = None, value: Any = None, axes: Any = Non
     width = tuple(tuple(max(w, 0) for w in sides.get(a, (0, 0))) for a in order)
     if mode == "constant":
         fill = 0 if value is None else array(value).reshape(-1)[0].item()
-        return held(ops.pad(y, width, value=fill) if is_float(y) else np.pad(array(y), width, constant_values=fill), order)
+        padded = ops.pad(y, width, value=fill) if is_float(y) else np.pad(array(y), width, constant_values=fill)
+        return held(padded, order)
     return held(ops.pad(y, width, mode=mode), order)
 
 
@@ -196,7 +199,8 @@ def range_(node: Node, start: Any, limit: Any, delta: Any) -> Any:
 @reads("EyeLike", attributes="dtype k")
 def eye_like(node: Node, x: Any) -> Any:
     dtype = dtype_of(node, node.get("dtype")) if node.get("dtype") else x.dtype
-    return np.eye(*x.shape, k=node.get("k", 0), dtype=dtype)
+    rows, columns = x.shape
+    return np.eye(rows, columns, node.get("k", 0), np.dtype(dtype))
 
 
 @reads("Trilu", attributes="upper")

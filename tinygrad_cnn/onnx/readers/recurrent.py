@@ -15,7 +15,8 @@ GIVEN = "activations clip direction hidden_size layout"
 
 def _directions(node: Node) -> list[bool]:
     """For each direction whether it runs backwards."""
-    found = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}.get(node.get("direction", "forward"))
+    known = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}
+    found = known.get(node.get("direction", "forward"))
     if found is None:
         raise node.refuse(f"direction={node.get('direction')!r} is not supported")
     return found

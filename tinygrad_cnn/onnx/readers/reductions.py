@@ -50,7 +50,7 @@ _KINDS: dict[str, Any] = {
     "ReduceL2": (ops.norm, None), "ReduceSumSquare": (_square, None), "ReduceLogSum": (_log_sum, None),
     "ReduceLogSumExp": (ops.logsumexp, None),
 }  # fmt: skip
-_EMPTY = {"ReduceMax": np.max, "ReduceMin": np.min}
+_EMPTY: dict[str, Any] = {"ReduceMax": np.max, "ReduceMin": np.min}
 
 
 def _reducing(kind: str) -> Callable[..., Any]:
@@ -66,7 +66,8 @@ def _reducing(kind: str) -> Callable[..., Any]:
         if kind in _EMPTY and (not size or x.dtype == bool):
             low = {"ReduceMax": -np.inf, "ReduceMin": np.inf}[kind] if is_float(x) else None
             low = kind == "ReduceMin" if x.dtype == bool else low
-            return _EMPTY[kind](array(x), axis=places, keepdims=keepdims, **({} if low is None else {"initial": low}))
+            initial: dict[str, Any] = {} if low is None else {"initial": low}
+            return _EMPTY[kind](array(x), axis=places, keepdims=keepdims, **initial)
         if kind == "ReduceLogSumExp" and not size:
             return _log_sum(ops.exp(plain(x)), axis=places, keepdims=keepdims)
         if not is_float(x):

@@ -24,7 +24,7 @@ def resize(node: Node, x: Any, roi: Any = None, scales: Any = None, sizes: Any =
     ndim = x.ndim
     axes = [a % ndim for a in node.get("axes", list(range(ndim)))]
     factors, out = _sizes(node, [x.shape[a] for a in axes], scales, sizes)
-    room(node, [*x.shape, *out])
+    room(node, [dict(zip(axes, out, strict=True)).get(k, n) for k, n in enumerate(x.shape)])
     order = x.order if isinstance(x, Held) else tuple(range(ndim))
     y = x.tensor if isinstance(x, Held) else x
     y = y if is_float(y) else array(y)
@@ -94,8 +94,11 @@ def _along(node: Node, y: Any, axis: int, at: np.ndarray, n: int, factor: float)
 
 def _nearest(node: Node, at: np.ndarray) -> np.ndarray:
     how = node.get("nearest_mode", "round_prefer_floor")
-    rounded = {"round_prefer_floor": lambda v: np.ceil(v - 0.5), "round_prefer_ceil": lambda v: np.floor(v + 0.5),
-               "floor": np.floor, "ceil": np.ceil}.get(how)  # fmt: skip
+    modes: dict[str, Any] = {
+        "round_prefer_floor": lambda v: np.ceil(v - 0.5), "round_prefer_ceil": lambda v: np.floor(v + 0.5),
+        "floor": np.floor, "ceil": np.ceil,
+    }  # fmt: skip
+    rounded = modes.get(how)
     if rounded is None:
         raise node.refuse(f"nearest_mode={how!r} is not supported")
     found: np.ndarray = rounded(at)

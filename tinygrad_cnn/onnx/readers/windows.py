@@ -91,5 +91,6 @@ def conv_transpose(node: Node, x: Any, w: Any, b: Any = None) -> Any:
     if any(max(pair) > 0 for pair in ends):
         y = ops.pad(y, ((0, 0), *(tuple(max(v, 0) for v in pair) for pair in ends), (0, 0)))
     cut = tuple(slice(max(-a, 0), n - max(-z, 0)) for (a, z), n in zip(ends, y.shape[1:-1], strict=True))
-    y = y[(slice(None), *cut)]
+    key = (slice(None), *cut)
+    y = y[key]
     return Held(y if b is None else y + plain(b), last_order(x.ndim))

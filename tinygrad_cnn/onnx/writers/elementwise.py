@@ -62,7 +62,7 @@ def binary(w: Writer, a: Value, b: Value) -> Value:
     name = w.step.op.name  # type: ignore[union-attr]
     if name.startswith("logical"):
         a, b = (w.as_type(v, bool) for v in (a, b))
-    elif w.outs[0][1] == bool:
+    elif w.outs[0][1].kind == "b":
         a, b = common(w, a, b)
     else:
         a, b = (w.as_type(v, w.outs[0][1]) for v in (a, b))

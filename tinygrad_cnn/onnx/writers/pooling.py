@@ -82,7 +82,7 @@ def max_pool2d_take(w: Writer, x: Value, tap: Value, **_: Any) -> Value:
 def avg_pool2d(w: Writer, x: Value, *, window: Any, count_include_pad: bool, **options: Any) -> Value:
     win = window_of(x.shape, window, **options)
     x = w.as_type(x, w.outs[0][1])
-    attributes = {"kernel_shape": list(win.window), "strides": list(win.stride)}
+    attributes: dict[str, Any] = {"kernel_shape": list(win.window), "strides": list(win.stride)}
     if not any(win.extra):
         return w.turned(w.node(
             "AveragePool", w.first(x), pads=pads_of(win), count_include_pad=int(count_include_pad), **attributes

@@ -39,7 +39,7 @@ def einsum(w: Writer, *xs: Value, subscripts: str) -> Value:
     names = [w.plain(w.as_type(x, w.outs[0][1])) for x in xs]
     terms = subscripts.replace(" ", "").split("->")[0].split(",")
     if "." not in subscripts:  # axes of length 1 beside longer ones of the same letter
-        longest = {}
+        longest: dict[str, int] = {}
         for term, x in zip(terms, xs, strict=True):
             for letter, n in zip(term, x.shape, strict=True):
                 longest[letter] = max(longest.get(letter, n), n, key=int)
