@@ -144,17 +144,20 @@ def outputs_of(y: Any, label: str = "output") -> Iterator[tuple[str, Tensor]]:
         raise ExportError(f"export: the function returned {describe(y)}; a file has Tensors as outputs.")
 
 
-def other_batch(inputs: Sequence[np.ndarray], batched: Sequence[bool], count: int) -> list[np.ndarray]:
-    """Inputs of another batch size, made of the rows of these, with other numbers where they are floats."""
+def other_batch(inputs: Sequence[np.ndarray], batched: Sequence[bool], count: int, step: int) -> list[np.ndarray]:
+    """Inputs of another batch size, made of the rows of these, with other numbers where they are floats.
+
+    From number `step` on they are the state of a training step, in which single numbers count: much later, perhaps in
+    another regime.
+    """
     return [
+        x + np.array(1000, x.dtype) if k >= step and not x.ndim and x.dtype.kind == "f" else
         _stirred(np.take(x, np.arange(count)[::-1] % len(x), axis=0)) if yes else _stirred(x)
-        for x, yes in zip(inputs, batched, strict=True)
-    ]
+        for k, (x, yes) in enumerate(zip(inputs, batched, strict=True))
+    ]  # fmt: skip
 
 
 def _stirred(x: np.ndarray) -> np.ndarray:
-    if x.dtype.kind == "f" and not x.ndim:  # a count of steps, perhaps: another regime, if there are several
-        return x + np.array(1000, x.dtype)
     return (x * np.array(0.8125, x.dtype) + np.array(0.03125, x.dtype)).astype(x.dtype) if x.dtype.kind == "f" else x
 
 
@@ -166,7 +169,7 @@ def _write(fn: Any, inputs: list[np.ndarray], opset: int, dynamic: bool) -> tupl
     ]
     inputs = run.inputs
     one, other = (
-        run.recorded(other_batch(inputs, batched, count) if k else _rows(inputs, batched, count))
+        run.recorded(other_batch(inputs, batched, count, run.batch) if k else _rows(inputs, batched, count))
         for k, count in enumerate(BATCHES)
     )
     module = fn if isinstance(fn, Module) else None

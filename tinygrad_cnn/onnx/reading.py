@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,6 +71,17 @@ class Node:
         """The outputs for some inputs."""
         made = READERS[self.kind][0](self, *inputs)
         return made if isinstance(made, tuple) else (made,)
+
+
+MOST = 1 << 28  # elements of an array that a file asks for
+
+
+def room(node: Node, shape: Iterable[int]) -> tuple[int, ...]:
+    """A shape that a file asks for, if it is not too large."""
+    sizes = tuple(int(n) for n in shape)
+    if any(n < 0 for n in sizes) or math.prod(sizes) > MOST:
+        raise node.refuse(f"an array of shape {sizes} is too large, or none")
+    return sizes
 
 
 @dataclass(eq=False)

@@ -6,7 +6,9 @@ What differs otherwise would be frozen into a file, and is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,10 +103,39 @@ def record(fn: Callable[[], Sequence[Any]]) -> Recording:
         else:
             found.steps.append(step)
 
-    with observing(note):
+    with observing(note), _reads_refused():
         results = fn()
     found.results = [np.asarray(array_of(y)) for y in results]
     return found
+
+
+READS = ("item", "tolist", "__bool__", "__float__", "__int__", "__index__")
+
+
+@contextmanager
+def _reads_refused() -> Iterator[None]:
+    """A context in which this thread may not read values of Tensors: what Python does with them no file would do."""
+    thread = threading.get_ident()
+    methods = {name: getattr(Tensor, name) for name in READS}
+
+    def refusing(name: str) -> Callable[..., Any]:
+        def read(self: Tensor, *args: Any) -> Any:
+            if threading.get_ident() != thread:
+                return methods[name](self, *args)
+            raise ExportError(
+                f"export: {line_of(here())} reads a value ({name.strip('_')}), and the result depends on what is done "
+                "with it. Choose between values with tg.where, or do it outside of the function."
+            )
+
+        return read
+
+    for name in READS:
+        setattr(Tensor, name, refusing(name))
+    try:
+        yield
+    finally:
+        for name, method in methods.items():
+            setattr(Tensor, name, method)
 
 
 def _outermost(call: Call) -> bool:

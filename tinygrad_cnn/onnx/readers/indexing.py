@@ -9,9 +9,8 @@ import numpy as np
 from ... import ops
 from ...core import Tensor
 from ..layouts import array, plain
-from ..reading import Node, reads
+from ..reading import Node, reads, room
 from .elementwise import is_float
-from .moving import room
 
 
 def _checked(node: Node, places: np.ndarray, n: int) -> np.ndarray:

@@ -10,19 +10,8 @@ import numpy as np
 
 from ... import ops
 from ..layouts import Held, aligned, array, held, like, plain
-from ..reading import Node, reads
+from ..reading import Node, reads, room
 from .elementwise import dtype_of, is_float
-
-MOST = 1 << 31  # elements of an array that a file asks for
-
-
-def room(node: Node, shape: Any) -> tuple[int, ...]:
-    """A shape that a file asks for, if it is not too large."""
-    sizes = tuple(int(n) for n in shape)
-    if any(n < 0 for n in sizes) or math.prod(sizes) > MOST:
-        raise node.refuse(f"an array of shape {sizes} is too large, or none")
-    return sizes
-
 
 def ints(value: Any) -> list[int]:
     """Whole numbers that are read now."""
@@ -191,7 +180,9 @@ def range_(node: Node, start: Any, limit: Any, delta: Any) -> Any:
     a, b, step = (array(v).reshape(-1)[0] for v in (start, limit, delta))
     if not step:
         raise node.refuse("a range with a step of 0 has no end")
-    count = max(math.ceil((b - a) / step), 0) if np.isfinite([a, b, step]).all() else MOST + 1
+    if not np.isfinite([a, b, step]).all():
+        raise node.refuse("a range without an end")
+    count = max(math.ceil((b - a) / step), 0)
     room(node, [count])
     return (a + np.arange(count) * step).astype(array(start).dtype)
 

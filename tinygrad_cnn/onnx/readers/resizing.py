@@ -9,9 +9,8 @@ import numpy as np
 
 from ... import ops
 from ..layouts import Held, array
-from ..reading import Node, reads
+from ..reading import Node, reads, room
 from .elementwise import is_float
-from .moving import room
 
 GIVEN = (
     "antialias axes coordinate_transformation_mode cubic_coeff_a exclude_outside extrapolation_value "

@@ -6,7 +6,7 @@ from typing import Any
 
 from ... import ops
 from ..layouts import Held, last, last_order, plain
-from ..reading import Node, reads
+from ..reading import Node, reads, room
 
 CONV = (ops.conv1d, ops.conv2d, ops.conv3d)
 TRANSPOSED = (ops.conv_transpose1d, ops.conv_transpose2d, ops.conv_transpose3d)
@@ -37,7 +37,9 @@ def pads_of(node: Node, size: Any, window: Any, strides: Any, dilations: Any) ->
     given = [0] * (2 * axes) if given is None else given
     if len(given) != 2 * axes or min(given) < 0:
         raise node.refuse(f"pads={given} of {axes} axes")
-    return [(given[k], given[k + axes]) for k in range(axes)]
+    sides = [(given[k], given[k + axes]) for k in range(axes)]
+    room(node, [n + before + after for n, (before, after) in zip(size, sides, strict=True)])
+    return sides
 
 
 def for_axes(values: Any) -> Any:
@@ -73,6 +75,7 @@ def conv_transpose(node: Node, x: Any, w: Any, b: Any = None) -> Any:
     strides, dilations = each(node, "strides", axes), each(node, "dilations", axes)
     more = list(node.get("output_padding", [0] * axes))
     whole = [(n - 1) * s + d * (f - 1) + 1 for n, s, d, f in zip(size, strides, dilations, window, strict=True)]
+    room(node, [*x.shape[:1], w.shape[1], *whole])
     auto, wanted = node.get("auto_pad", "NOTSET"), node.get("output_shape")
     if wanted is not None or auto.startswith("SAME"):
         sizes = wanted[-axes:] if wanted is not None else [n * s for n, s in zip(size, strides, strict=True)]
