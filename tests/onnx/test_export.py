@@ -77,7 +77,7 @@ def test_gradient_of_op(name, tmp_path):
 
 @pytest.mark.parametrize("mode", ["eval", "train"])
 @pytest.mark.parametrize(
-    "name", [name if name in SMALL else pytest.param(name, marks=pytest.mark.level("thorough")) for name in models.names]
+    "name", [n if n in SMALL else pytest.param(n, marks=pytest.mark.level("thorough")) for n in models.names]
 )
 def test_model(name, mode, tmp_path):
     net, x = build(name)

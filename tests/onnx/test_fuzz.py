@@ -1,5 +1,7 @@
 """Mutated files are read or refused, and nothing else happens."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ def originals(tmp_path_factory):
     x = np.ones((2, 6, 6, 1), np.float32)
     tg.onnx.export(net.eval(), folder / "a.onnx", x, verify=False)
     tg.onnx.export(
-        lambda x: tg.concatenate([tg.resize(x, (3, 4)), tg.pad(x, ((0, 0), (0, 0), (1, 0), (0, 0)))[:, :3, :4]], axis=1),
+        lambda x: tg.concatenate([tg.resize(x, (3, 4)), tg.pad(x, ((0, 0), (0, 0), (1, 0), (0, 0)))[:, :3]], axis=1),
         folder / "b.onnx", x[:, :, :3], verify=False,
     )  # fmt: skip
     return [(folder / name).read_bytes() for name in ("a.onnx", "b.onnx")], x
@@ -60,8 +62,6 @@ def test_mutated_files(part, originals, tmp_path, monkeypatch):
         except (FileFormatError, ExportError):
             continue
         read += 1
-        try:
+        with contextlib.suppress(ExportError, ValueError, TypeError, IndexError, MemoryError):
             net(*[x] * len(net.input_names))
-        except (ExportError, ValueError, TypeError, IndexError, MemoryError):
-            pass
     assert 0 < read < 200

@@ -70,7 +70,7 @@ def test_groups_strides_and_running_averages(tmp_path):
 def test_a_trained_state_comes_back(tmp_path):
     net = models.build("lenet", (28, 28, 1), 10, rng=0)
     adam = optim.Adam(net.parameters())
-    _, _, step, state = compare(net, adam, tmp_path / "step.onnx", (28, 28, 1))
+    *_, state = compare(net, adam, tmp_path / "step.onnx", (28, 28, 1))
     other = models.build("lenet", (28, 28, 1), 10, rng=1)
     again = TrainingStep(other, tg.softmax_cross_entropy, optim.Adam(other.parameters()))
     again.load_state(state)

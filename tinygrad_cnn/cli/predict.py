@@ -15,6 +15,7 @@ from ..data.prepare import prepare
 from ..train import evaluate, recipes
 from ..train import predict as outputs
 from ..train.run_folder import Run
+from . import files
 
 SHOWN = 3  # classes in a line
 
@@ -34,6 +35,21 @@ def predict(folder: Path, images: Sequence[Path], data: str | None, data_dir: Pa
     for path in images:
         x = prepare(load_image(path, channels=shape[2]), shape, run.config["data"]).x
         click.echo(f"{path}: {_words(outputs(model, x[None])[0], run.config['classes'])}")
+
+
+def by_weights(
+    path: Path, images: Sequence[Path], model: str | None, input_shape: Any, classes: int | None
+) -> None:
+    """Print a line for each image, of the network of a file; its classes are numbers."""
+    if not images:
+        raise click.UsageError("predict: name at least one image, as in: predict --weights net.onnx digit.png")
+    net, shape = files.network("predict", path, model, input_shape, classes)
+    if len(shape) != 3:
+        raise click.ClickException(f"predict: the network of {path} takes arrays of {tuple(shape)}, not images.")
+    for image in images:
+        x = prepare(load_image(image, channels=shape[2]), shape).x
+        logits = outputs(net, x[None])[0]
+        click.echo(f"{image}: {_words(logits, [f'class {k}' for k in range(logits.shape[-1])])}")
 
 
 def _words(logits: np.ndarray, classes: Sequence[str]) -> str:

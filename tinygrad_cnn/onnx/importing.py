@@ -84,6 +84,16 @@ class OnnxModule(Module):
         self._owners = self._owned()
         self._last_use = _last_uses(program)
 
+    @property
+    def input_shape(self) -> tuple[int | None, ...] | None:
+        """The shape of the first input in the file, None for lengths that are left open; None if it is not known."""
+        return self._program.shapes[0] if self._program.shapes else None
+
+    @property
+    def channels_last(self) -> bool:
+        """Whether images are channels last at the file's inputs and outputs, as in files that `export` wrote."""
+        return self._program.channels_last
+
     def _place(self, name: str, array: np.ndarray, statistic: bool) -> None:
         """Make an initialiser a parameter or buffer of the module at its path."""
         *path, leaf = name.split(".")

@@ -16,7 +16,7 @@ from .recording import ExportError
 
 OLDEST = 6  # up to 12 operators have some settings as attributes that are inputs since
 READERS: dict[str, tuple[Callable[..., Any], frozenset[str]]] = {}  # operator -> function(node, *inputs), attributes
-PROPERTY = "tinygrad_cnn.module"
+PROPERTY, IMAGES = "tinygrad_cnn.module", "tinygrad_cnn.images"
 
 
 class ImportRefused(ExportError):
@@ -93,7 +93,8 @@ class Program:
     outputs: list[str]
     arrays: dict[str, np.ndarray]
     opset: int
-    optional: set[str] = field(default_factory=set)
+    shapes: list[tuple[int | None, ...] | None] = field(default_factory=list)  # of the inputs, as far as they are known
+    channels_last: bool = False  # whether inputs and outputs are, as in files written here
 
 
 def read_program(path: str | os.PathLike[str]) -> Program:
@@ -139,7 +140,16 @@ def program_of(path: Any, model: Any, arrays: dict[str, np.ndarray]) -> Program:
             raise FileFormatError(f"{os.fspath(path)}: nothing makes the output {name!r}.")
     if not outputs:
         raise FileFormatError(f"{os.fspath(path)}: has no outputs.")
-    return Program(nodes, inputs, outputs, arrays, opset)
+    shapes = [_shape(v) for v in graph.input if v.name not in arrays]
+    ours = any(entry.key == IMAGES for entry in model.metadata_props)
+    return Program(nodes, inputs, outputs, arrays, opset, shapes, ours)
+
+
+def _shape(info: Any) -> tuple[int | None, ...] | None:
+    if not info.type.HasField("tensor_type") or not info.type.tensor_type.HasField("shape"):
+        return None
+    dims = info.type.tensor_type.shape.dim
+    return tuple(int(d.dim_value) if d.HasField("dim_value") and d.dim_value > 0 else None for d in dims)
 
 
 def _opset(path: Any, model: Any) -> int:

@@ -13,6 +13,7 @@ from ..layouts import Held, aligned, array, held, like, plain
 from ..reading import Node, reads, room
 from .elementwise import dtype_of, is_float
 
+
 def ints(value: Any) -> list[int]:
     """Whole numbers that are read now."""
     return [int(v) for v in array(value).reshape(-1)]
