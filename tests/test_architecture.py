@@ -19,7 +19,7 @@ PACKAGE = Path(tinygrad_cnn.__file__).parent
 # The parts of the package, lowest first: each may import from those above it in this list.
 LAYERS = (
     "version", "kernels", "core", "autodiff", "ops", "nn", "optim", "io", "detection", "data", "models", "insight",
-    "program", "graphs", "plots", "onnx", "testing", "distributed", "train", "pages", "cli",
+    "program", "onnx", "graphs", "plots", "testing", "distributed", "train", "pages", "cli",
 )  # fmt: skip
 # Parts that may import less than that.
 ONLY = {

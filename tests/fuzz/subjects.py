@@ -21,6 +21,7 @@ PACKAGES = {
     "tg": tg, "nn": nn, "init": init, "optim": optim, "data": data, "transforms": data.transforms, "models": models,
     "io": io, "testing": testing, "detection": detection, "graphs": graphs, "plots": plots, "insight": insight,
     "train": train, "linalg": tg.linalg, "distributed": distributed,
+    "train": train, "linalg": tg.linalg, "onnx": tg.onnx,
 }  # fmt: skip
 
 
@@ -66,6 +67,12 @@ def sgd():
 def saved(folder, name="weights.safetensors"):
     if not (folder / name).exists():
         io.save(folder / name, net())
+    return folder / name
+
+
+def exported(folder, name="net.onnx"):
+    if not (folder / name).exists():
+        tg.onnx.export(net(), folder / name, array(2, 8, 8, 1), verify=False)
     return folder / name
 
 
@@ -382,10 +389,17 @@ CALLS: dict[str, Callable[[Path], dict[str, Any]]] = {
                                 "flatten": None, "names": None, "strict": True},
     "io.to_torch": lambda _: {"model": net(), "input_shape": (8, 8, 1), "flatten": None},
     "io.load_keras_h5": lambda folder: {"path": folder / "none.h5"},
+    "io.convert": lambda folder: {"source": saved(folder), "target": folder / "converted.npz"},
+    "io.load_onnx": lambda folder: {"path": folder / "none.onnx"},
     "io.load_pth": lambda folder: {"path": folder / "none.pth"},
     "io.load_quantised": lambda folder: {"manifest_path": folder / "none.json"},
     "io.publish": lambda folder: {"temporary": folder / "none", "path": folder / "published"},
     "io.read_metadata": lambda folder: {"path": saved(folder)},
+    "onnx.TrainingStep": lambda _: {"model": (model := net()), "loss": tg.softmax_cross_entropy,
+                                    "optimizer": optim.SGD(model.parameters(), lr=0.1)},
+    "onnx.export": lambda folder: {"model_or_fn": net(), "path": folder / "net.onnx", "*": [array(2, 8, 8, 1)]},
+    "onnx.how_exported": lambda _: {"name": "conv2d"},
+    "onnx.load": lambda folder: {"path": exported(folder), "layout": "file"},
     "testing.LayerSample": lambda _: {"*": [(3, 2), {"bias": False}], "x": (4, 3)},
     "testing.apart": lambda _: {"*": [2, 3]},
     "testing.booleans": lambda _: {"*": [2, 3]},
@@ -501,6 +515,7 @@ METHODS: dict[str, tuple[Callable[[Path], Any], Callable[[Path], dict[str, Any]]
 
 LEFT_OUT = {
     **dict.fromkeys(("distributed.rank", "distributed.size"), "has no arguments"),
+    "onnx.OnnxModule": "is made by onnx.load",
     "tg.set_default_dtype": "changes what later calls make; tests/autodiff/test_default_dtype.py passes wrong ones",
     "train.Callback": "has no arguments, and methods that do nothing",
     "train.Progress": "has no arguments",

@@ -13,8 +13,7 @@ from tinygrad_cnn.onnx.writers.elementwise import apply
 
 EXPORTED = sorted(name for name in tg.registry if how_exported(name) != "no")
 REFUSED = {  # samples of exported ops that have no counterpart, by a part of the reason
-    ("add_along_axis", 2): "flattened", ("ctc_loss", 0): "reads a value", ("ctc_loss", 1): "reads a value",
-    ("ctc_loss", 2): "reads a value", ("dropout", 3): "whole channels", ("getitem", 6): "depends on values",
+    ("add_along_axis", 2): "flattened", ("dropout", 3): "whole channels", ("getitem", 6): "depends on values",
     ("max_pool2d_put", 0): "taps", ("max_pool2d_put", 1): "taps", ("max_pool2d_put", 2): "taps",
     ("max_pool2d_take", 0): "taps", ("max_pool2d_take", 1): "taps", ("max_pool2d_take", 2): "taps",
     ("put", 4): "mask", ("repeat", 2): "one number of repeats",
@@ -53,7 +52,7 @@ def test_op(name, tmp_path):
             tg.onnx.export(fn, tmp_path / "op.onnx", *arrays, dynamic=False)  # compares both
 
 
-OF_OTHERS = {"arcsinh", "conv3d", "conv_transpose3d", "ctc_loss", "det", "prod"}  # whose gradients need ops that do not
+OF_OTHERS = {"arcsinh", "conv3d", "conv_transpose3d", "det", "prod"}  # whose gradients need ops that do not
 
 
 @pytest.mark.level("thorough")

@@ -43,7 +43,7 @@ def read_onnx(path: str | os.PathLike[str]) -> tuple[Any, dict[str, np.ndarray]]
     try:
         import onnx
     except ImportError as error:
-        raise ImportError("load_onnx: needs the library onnx. Install it with: pip install onnx") from error
+        raise ImportError("load_onnx: needs the library onnx. Install it: pip install 'tinygrad-cnn[onnx]'.") from error
     from google.protobuf.message import DecodeError
 
     with open_file(path, "an ONNX file") as file:

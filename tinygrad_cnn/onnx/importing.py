@@ -12,6 +12,7 @@ from ..autodiff.calls import named
 from ..core import Tensor, scope
 from ..nn import Module, Parameter
 from .layouts import Held, held, last, last_order, plain
+from .needs import library
 from .reading import ImportRefused, Node, Program, read_program
 
 LAYOUTS = ("file", "channels_last")
@@ -52,6 +53,7 @@ def load(path: str | os.PathLike[str], *, layout: str = "file") -> OnnxModule:
     """
     if layout not in LAYOUTS:
         raise ValueError(f"load: layout={layout!r} must be 'file' or 'channels_last'.")
+    library("load")
     return OnnxModule(read_program(path), layout)
 
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
+REMEDY = "Install it: pip install 'tinygrad-cnn[onnx]'."
 
-def library(who: str, name: str = "onnx") -> Any:
-    """The library of a name; an error that says how to install it if it is absent."""
+
+def library(who: str) -> Any:
+    """The library `onnx`; an error that says how to install it if it is absent."""
     try:
-        return import_module(name)
+        import onnx
     except ImportError as error:
-        raise ImportError(f"{who}: needs the library {name}. Install it with: pip install {name}") from error
+        raise ImportError(f"{who}: needs the library onnx. {REMEDY}") from error
+    return onnx
+
+
+def runtime(who: str) -> Any:
+    """The library `onnxruntime`, likewise."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ImportError(f"{who}: needs the library onnxruntime. {REMEDY}") from error
+    return onnxruntime

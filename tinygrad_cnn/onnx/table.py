@@ -9,6 +9,8 @@ from ..core import registry
 
 EXPORTERS: dict[str, Callable[..., Any]] = {}  # name of an op -> function(file, *inputs, **parameters) -> its results
 
+READING = {"ctc_loss"}  # fused ops whose compositions read values
+
 
 def exports(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Say that a function writes these ops; a decorator.
@@ -36,4 +38,4 @@ def how_exported(name: str) -> str:
 
     if name in EXPORTERS:
         return "itself"
-    return "composition" if registry[name].composition is not None else "no"
+    return "composition" if registry[name].composition is not None and name not in READING else "no"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .assembling import Written
-from .needs import library
+from .needs import library, runtime
 from .recording import ExportError, Recording
 
 TOLERANCE = 1e-3  # of the largest number in an array
@@ -20,10 +20,10 @@ Again = Callable[[Sequence[np.ndarray]], tuple[list[str], list[np.ndarray], Reco
 
 def session(model: Any) -> Any:
     """An onnxruntime session of a model, silent and on one thread."""
-    runtime = library("verify", "onnxruntime")
-    options = runtime.SessionOptions()
+    library = runtime("export with verify=True")
+    options = library.SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = 4, 1
-    return runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return library.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def verify_model(written: Written, names: Sequence[str], inputs: Sequence[np.ndarray], again: Again) -> None:
@@ -77,7 +77,7 @@ def error(mine: np.ndarray, theirs: np.ndarray) -> float:
 
 def _worst(written: Written, names: Sequence[str], batch: Sequence[np.ndarray], found: Recording) -> str:
     """The first node that computes something else than the op that it stands for, in words."""
-    onnx = library("verify")
+    onnx = library("export")
     model, pairs = onnx.ModelProto(), []
     seen: set[str] = set()
     model.CopyFrom(written.model)
