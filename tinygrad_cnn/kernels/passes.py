@@ -16,7 +16,7 @@ from .shapes import rows_of
 
 __all__ = [
     "adam_", "add_", "add_relu", "column_sum", "matmul", "norm_apply", "norm_dx", "norm_stats", "norm_sums", "relu",
-    "relu_dx", "sgd_",
+    "relu_", "relu_dx", "sgd_",
 ]  # fmt: skip
 
 Array = np.ndarray
@@ -56,6 +56,12 @@ def chosen(mask: Array, a: Array | float, b: Array | float) -> Array:
 def relu(x: Array) -> Array:
     """max(x, 0).  x (...) -> (...)"""
     return np.maximum(x, 0)
+
+
+@kernel(lambda e: [(x,) for (x,) in e.rows(1)], lambda x: (each(lambda v: max(v, 0.0), x),), writes=(0,))
+def relu_(x: Array) -> Array:
+    """x = max(x, 0) in place; returns x.  x (...) -> (...)"""
+    return np.maximum(x, 0, out=x)
 
 
 @kernel(lambda e: [(dy, y) for dy, y in e.rows(2)], lambda dy, y: each(lambda g, v: g if v > 0 else 0.0, dy, y))

@@ -30,7 +30,14 @@ def alike(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> A
     return op(*np.broadcast_arrays(*inputs), **params)
 
 
-@op(linear=["x"], stacks=elementwise, branches=lambda x: x > 0, samples=_APART, ref=scalarwise(lambda x: max(x, 0.0)))
+@op(
+    linear=["x"],
+    stacks=elementwise,
+    branches=lambda x: x > 0,
+    over=lambda x: kernels.relu_(x),
+    samples=_APART,
+    ref=scalarwise(lambda x: max(x, 0.0)),
+)
 def relu(x: Any) -> Any:
     """max(x, 0); its derivative at 0 is 0, NaN stays NaN.  x (...) -> (...)
 

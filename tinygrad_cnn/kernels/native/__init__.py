@@ -284,6 +284,11 @@ def relu(x: Any) -> Any:
     return _each(_native.RELU, x)
 
 
+def relu_(x: Any) -> Any:
+    """x = max(x, 0) in place."""
+    return x if _native.each(_native.RELU, x, x, None, None, None, None) is True else NotImplemented
+
+
 def relu_dx(dy: Any, y: Any) -> Any:
     """dy where y > 0, else 0."""
     return _each(_native.RELU_DX, dy, y)
