@@ -46,7 +46,7 @@ class _Structure:
     settings = 0  # changes of plain attributes and modes
 
 
-_READ_OFF = ("_mapped", "_steps")  # caches that hold for one version of _Structure, in one process
+_READ_OFF = ("_mapped", "_steps", "_fixed")  # caches: of a version of _Structure, or of values, in one process
 
 
 @effect

@@ -15,7 +15,8 @@ from ..autodiff.numbers import number
 from ..autodiff.sample import LayerSample as L
 from ..autodiff.world import world
 from ..core import Tensor
-from ..core.modes import current
+from ..core.modes import current, no_grad
+from ..core.register import observers
 from ..core.tensor import plain
 from ..ops.fused import fused
 from . import checks
@@ -37,6 +38,7 @@ class _Running(_Norm):
         "running_var": Layout("moving_variance"),
     }
     keeps: ClassVar[bool]  # running averages, unless told otherwise
+    _fixed: tuple[Any, Any] = (None, ())  # scale and shift, and what they were computed from
 
     bias: Parameter  # or None, as all of these
     running_mean: Tensor
@@ -77,11 +79,27 @@ class _Running(_Norm):
 
     def _by_running(self, x: Any, relu: bool = False) -> Tensor:
         """Normalised by the running averages."""
+        y: Tensor = fused(ops.scale_shift_relu if relu else ops.scale_shift)(x, *self._scale_and_shift())
+        return y
+
+    def _scale_and_shift(self) -> tuple[Tensor, Tensor]:
+        """What normalises by the running averages; worked out once for their values where none of it is recorded."""
+        parts = [t for t in (self.running_mean, self.running_var, self.weight, self.bias) if t is not None]
+        differentiable = any([t.requires_grad for t in parts])
+        if observers or (differentiable and current().recording):
+            return self._computed()
+        values = (self.eps, differentiable, *[(t.node, t.node.version) for t in parts])
+        if self._fixed[0] != values:
+            with no_grad():
+                made = [Tensor(t.data, copy=False, requires_grad=differentiable) for t in self._computed()]
+            object.__setattr__(self, "_fixed", (values, made))
+        scale, shift = self._fixed[1]
+        return scale, shift
+
+    def _computed(self) -> tuple[Tensor, Tensor]:
         deviation = ops.sqrt(self.running_var + self.eps)
         scale = 1 / deviation if self.weight is None else self.weight / deviation
-        shift = (0.0 if self.bias is None else self.bias) - self.running_mean * scale
-        y: Tensor = fused(ops.scale_shift_relu if relu else ops.scale_shift)(x, scale, shift)
-        return y
+        return scale, (0.0 if self.bias is None else self.bias) - self.running_mean * scale
 
     def extra_repr(self) -> str:
         words = [super().extra_repr()] + [f"momentum={self.momentum}"] * (self.momentum != 0.1)
