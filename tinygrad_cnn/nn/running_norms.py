@@ -14,9 +14,11 @@ from ..autodiff.kinds import Number, Whole
 from ..autodiff.numbers import number
 from ..autodiff.sample import LayerSample as L
 from ..autodiff.world import world
+from ..autodiff.writing import owned, written
 from ..core import Tensor
 from ..core.modes import current, no_grad
 from ..core.register import observers
+from ..core.site import here
 from ..core.tensor import plain
 from ..ops.fused import fused
 from . import checks
@@ -73,9 +75,11 @@ class _Running(_Norm):
             seen = self.num_batches_tracked.data + 1
             self.num_batches_tracked.assign(seen)
             step = 1 / int(seen)
+        site = here()
         for running, batch in ((self.running_mean, mean), (self.running_var, var * (count / max(count - 1, 1)))):
-            moved = (1 - step) * running.data + step * batch
-            running.assign(moved.astype(running.dtype))
+            array = owned(running)
+            np.add((1 - step) * array, step * batch, out=array, casting="same_kind")
+            written(running, site)
 
     def _by_running(self, x: Any, relu: bool = False) -> Tensor:
         """Normalised by the running averages."""

@@ -93,9 +93,13 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     >>> x.mean().item(), tg.grad(x.mean(), x)
     (3.0, array([0.25, 0.25, 0.25, 0.25], dtype=float32))
     """
-    if not _count(x.shape, axis):
+    axes = axes_of("mean", axis, x.ndim)
+    count = math.prod([x.shape[k] for k in axes])
+    if not count:
         raise ValueError(f"mean: axis={axis!r} of shape {x.shape} holds no elements to average.")
-    return np.mean(x, axis=axes_of("mean", axis, x.ndim), keepdims=keepdims)
+    if type(x) is np.ndarray and x.dtype.kind == "f" and x.itemsize > 2:  # np.mean by fewer steps, with the same bits
+        return np.add.reduce(x, axes, None, None, keepdims) / x.dtype.type(count)
+    return np.mean(x, axis=axes, keepdims=keepdims)
 
 
 mean.vjp(x=lambda g, x_shape, axis: spread(g * (1 / _count(x_shape, axis)), x_shape, axis))
