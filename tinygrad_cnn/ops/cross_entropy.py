@@ -103,7 +103,9 @@ def class_count(who: str, shape: Any, weight: Any, smoothing: Number) -> int:
 
 
 @whole
-def class_indices(who: str, shape: Any, labels: Any, ignore_index: Any) -> tuple[np.ndarray, np.ndarray]:
+def class_indices(
+    who: str, shape: Any, labels: Any, ignore_index: Any, checked: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Class indices as one row of numbers, 0 where the label is ignored, and where it is not."""
     if labels.shape != shape[:-1] or labels.dtype.kind not in "iu":
         raise ValueError(
@@ -114,13 +116,14 @@ def class_indices(who: str, shape: Any, labels: Any, ignore_index: Any) -> tuple
         )
     flat, classes = labels.ravel(), shape[-1]
     used = np.ones(flat.shape, bool) if ignore_index is None else flat != ignore_index
-    if (wrong := np.flatnonzero(used & ((flat < 0) | (flat >= classes)))).size:
-        place = np.unravel_index(wrong[0], labels.shape)
+    if not checked and (wrong := used & ((flat < 0) | (flat >= classes))).any():
+        k = wrong.argmax()
+        place = np.unravel_index(k, labels.shape)
         raise ValueError(
-            f"{who}: labels[{', '.join(str(int(k)) for k in place)}] = {flat[wrong[0]]} is not a valid class: "
+            f"{who}: labels[{', '.join(str(int(k)) for k in place)}] = {flat[k]} is not a valid class: "
             f"logits {shape} have {classes}, numbered 0 to {classes - 1}. Mark labels to be skipped with ignore_index."
         )
-    return np.where(used, flat, 0), used
+    return flat if ignore_index is None else np.where(used, flat, 0), used
 
 
 def _targets(
@@ -307,7 +310,7 @@ def _logits_rule(
         if ignore_index is not None and labels.shape != logits_shape:
             dx[labels.ravel() == ignore_index] = 0  # where p may be NaN
         return dx.reshape(logits_shape).astype(p.dtype, copy=False)
-    label, used = class_indices(_NAME, logits_shape, labels, ignore_index)
+    label, used = class_indices(_NAME, logits_shape, labels, ignore_index, checked=True)
     share = np.where(used[:, None], _by_row(g, used, reduction), 0).astype(p.dtype, copy=False)
     dx = p * share
     if ignore_index is not None:
