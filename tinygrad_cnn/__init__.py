@@ -49,8 +49,7 @@ from .ops import linalg
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from . import data, detection, distributed, graphs, insight, io, models, nn, optim, plots, testing, viz
-    from . import data, detection, graphs, insight, io, models, nn, onnx, optim, plots, testing, viz
+    from . import data, detection, distributed, graphs, insight, io, models, nn, onnx, optim, plots, testing, viz
     from . import train as train
     from .graphs import draw, draw_diff
     from .insight import AnomalyError, Explanation, Profile, Summary, anomaly, doctor, explain, profile, summary
@@ -62,11 +61,8 @@ if TYPE_CHECKING:
     from .train.run_folder import Run
 
 _LATER = (
-    "data", "detection", "distributed", "graphs", "insight", "io", "models", "nn", "optim", "plots", "testing", "train",
-    "viz",
-)  # fmt: skip
-_LATER = ("data", "detection", "graphs", "insight", "io", "models", "nn", "onnx", "optim", "plots", "testing", "train", "viz")
-    "data", "detection", "graphs", "insight", "io", "models", "nn", "onnx", "optim", "plots", "testing", "train", "viz",
+    "data", "detection", "distributed", "graphs", "insight", "io", "models", "nn", "onnx", "optim", "plots", "testing",
+    "train", "viz",
 )  # fmt: skip
 _LATER_NAMES = {  # public name -> the package to import it from when it is first used
     name: module

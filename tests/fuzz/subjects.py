@@ -20,8 +20,7 @@ from tinygrad_cnn.nn import init
 PACKAGES = {
     "tg": tg, "nn": nn, "init": init, "optim": optim, "data": data, "transforms": data.transforms, "models": models,
     "io": io, "testing": testing, "detection": detection, "graphs": graphs, "plots": plots, "insight": insight,
-    "train": train, "linalg": tg.linalg, "distributed": distributed,
-    "train": train, "linalg": tg.linalg, "onnx": tg.onnx,
+    "train": train, "linalg": tg.linalg, "distributed": distributed, "onnx": tg.onnx,
 }  # fmt: skip
 
 
