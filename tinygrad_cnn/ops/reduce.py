@@ -98,7 +98,8 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     if not count:
         raise ValueError(f"mean: axis={axis!r} of shape {x.shape} holds no elements to average.")
     if type(x) is np.ndarray and x.dtype.kind == "f" and x.itemsize > 2:  # np.mean by fewer steps, with the same bits
-        return np.add.reduce(x, axis=axes, keepdims=keepdims) / x.dtype.type(count)
+        total = np.add.reduce(x, axis=axes, keepdims=keepdims)  # type: ignore[call-overload]
+        return total / x.dtype.type(count)
     return np.mean(x, axis=axes, keepdims=keepdims)
 
 
