@@ -115,7 +115,8 @@ static int FN(plain_conv2d)(const conv_shape *s, const void *x, const void *w, c
     for (int64_t j = 0; j < s->j; j++) ws[j] = j * s->dw - s->pw, tj[j] = j;
     walk k = {s->n, s->h, s->w, s->c, s->oh, s->ow, s->sh, s->sw, s->i, s->j, hs, ws, s->c / s->groups};
     FN(filters) f = {w, b, ti, tj, s->i, s->j, s->j, s->c / s->groups, s->o, s->o / s->groups, s->groups};
-    FN(convolution) v = {.src = x, .out = y, .img = s->oh * s->ow * s->o, .row = s->ow * s->o, .col = s->o, .tiles = tiles};
+    FN(convolution)
+    v = {.src = x, .out = y, .img = s->oh * s->ow * s->o, .row = s->ow * s->o, .col = s->o, .tiles = tiles};
     int failed = FN(convolve)(&v, &f, &k, s->relu);
     free(hs);
     return failed;
