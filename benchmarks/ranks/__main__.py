@@ -21,6 +21,7 @@ from .launching import ROOT, launched, table
 
 TCP = ("--mca", "btl", "self,tcp", "--mca", "pml", "ob1")  # what ranks of several machines use
 RANKS = (1, 2, 4)
+NETWORKS = {"lenet": 256, "resnet8": 64}  # and the batch of an update: of all ranks together, or of each
 
 
 def machine() -> str:
@@ -51,12 +52,12 @@ def seconds_of_exchange(ranks: int, size: float, latency: float, bandwidth: floa
     return math.log2(ranks) * latency + 2 * (ranks - 1) / ranks * size / bandwidth
 
 
-def scaling(updates: int) -> None:
+def scaling(updates: int, networks: dict[str, int]) -> None:
     """Print times of updates, and what the model makes of them."""
     print(f"{machine()}:\n")
     rows: list[dict[str, Any]] = []
     alone: dict[tuple[str, str], Any] = {}
-    for model, batch in (("lenet", 256), ("resnet8", 64)):
+    for model, batch in networks.items():
         for kind in ("strong", "weak"):
             for ranks in RANKS:
                 each = batch // ranks if kind == "strong" else batch
@@ -74,7 +75,7 @@ def scaling(updates: int) -> None:
         print(f"{name}: {1e6 * found['latency']:.0f} us, {found['bandwidth'] / 1e9:.2f} GB/s")
     print()
     projected: list[dict[str, Any]] = []
-    for model in ("lenet", "resnet8"):
+    for model in networks:
         one = alone[model, "weak"]
         for ranks in (2, 4, 64, 1024):
             sent = 1e3 * seconds_of_exchange(ranks, 4 * one["parameters"], tcp["latency"], tcp["bandwidth"])
@@ -129,11 +130,12 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=["accuracy", "scaling", "picture"])
     parser.add_argument("--epochs", type=int, default=5, help="of accuracy")
     parser.add_argument("--seeds", type=int, default=3, help="of accuracy")
+    parser.add_argument("--network", choices=[*NETWORKS], help="of scaling; both without it")
     parser.add_argument("--updates", type=int, help="of scaling (30) and picture (300)")
     given = parser.parse_args()
     if given.what == "accuracy":
         accuracy(given.epochs, given.seeds)
     elif given.what == "scaling":
-        scaling(given.updates or 30)
+        scaling(given.updates or 30, {given.network: NETWORKS[given.network]} if given.network else NETWORKS)
     else:
         picture(given.updates or 300)

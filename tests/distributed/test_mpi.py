@@ -115,6 +115,13 @@ def test_survivors_go_on(mpiexec, failure, local_steps):
 
 
 @pytest.mark.level("thorough")
+def test_a_launcher_that_tolerates_losses_leaves_it_to_the_ranks_to_name_them(mpiexec):
+    done = mpiexec(2, FAILING, "os.kill(os.getpid(), signal.SIGKILL)", {}, options=["--with-ft", "ulfm"])
+    assert done.stdout.count("at the end") == 0  # Open MPI 5.0.11 may return 0 here
+    assert "rank 0 of 2 ended with ConnectionError: lost rank 1 while this rank waited in all_reduce" in done.stderr
+
+
+@pytest.mark.level("thorough")
 def test_elastic_needs_its_launcher(mpiexec):
     done = mpiexec(2, FAILING, "", {"elastic": True})
     assert done.returncode != 0 and "mpiexec --with-ft ulfm" in done.stderr

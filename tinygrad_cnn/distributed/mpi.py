@@ -45,23 +45,20 @@ class MpiWorld(World):
     def all_reduce(self, array: np.ndarray) -> None:
         flat = array.reshape(-1)
         if not self.elastic:
-            with self._watch.waiting("all_reduce"):
-                self._comm.Allreduce(MPI.IN_PLACE, flat)
+            self._once("all_reduce", lambda: self._comm.Allreduce(MPI.IN_PLACE, flat))
             return
         own = flat.copy()
         self._repeated("all_reduce", lambda: self._comm.Allreduce(own, flat))
 
     def all_gather(self, value: Any) -> list[Any]:
         if not self.elastic:
-            with self._watch.waiting("all_gather"):
-                return list(self._comm.allgather(value))
+            return list(self._once("all_gather", lambda: self._comm.allgather(value)))
         return list(self._repeated("all_gather", lambda: self._comm.allgather(value)))
 
     def same(self, value: Any) -> Any:
         if self.elastic:
             return super().same(value)
-        with self._watch.waiting("broadcast"):
-            return self._comm.bcast(value)
+        return self._once("broadcast", lambda: self._comm.bcast(value))
 
     def twin(self) -> World:
         return MpiWorld(self._comm.Dup(), self._watch, self.elastic)
@@ -73,6 +70,18 @@ class MpiWorld(World):
             self._repeated("the end", lambda: None)
             if not self._lost:
                 MPI.Finalize()
+
+    def _once(self, what: str, exchange: Callable[[], Any]) -> Any:
+        """Exchange; an error names the ranks that are lost, if this MPI knows them."""
+        with self._watch.waiting(what):
+            try:
+                return exchange()
+            except MPI.Exception as error:
+                if os.environ.get(WITH_FT) != "1":
+                    raise
+                lost = sorted(self._comm.Get_failed().Translate_ranks(None, self._comm.group))
+                named = f"rank {', '.join(map(str, lost))}" if lost else "a rank"
+                raise ConnectionError(f"lost {named} while this rank waited in {what}: {error}") from error
 
     def _repeated(self, what: str, exchange: Callable[[], Any]) -> Any:
         """Exchange until it has succeeded on all ranks, without those that are lost."""
@@ -116,21 +125,21 @@ def join(expected: int, stall_timeout: float, elastic: bool) -> World:
         raise RuntimeError("distributed: elastic=True needs Open MPI 5 started with: mpiexec --with-ft ulfm")
     watch = Watch(comm.Dup(), stall_timeout, elastic)
     joined = MpiWorld(comm.Dup(), watch, elastic)
-    sys.excepthook = _ending_all(comm, elastic)
+    sys.excepthook = _ending_all(comm)
     atexit.register(joined.leave)  # before the end of MPI, which mpi4py registered earlier
     return joined
 
 
-def _ending_all(comm: Any, elastic: bool) -> Callable[..., None]:
-    """A hook for errors that nobody catches: it names the rank and ends the job."""
+def _ending_all(comm: Any) -> Callable[..., None]:
+    """A hook for errors that nobody catches: it names the rank and ends the job, or leaves the others to notice."""
 
     def end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         traceback.print_exception(kind, error, trace)
         print(f"distributed: rank {comm.rank} of {comm.size} ended with {kind.__name__}: {error}", file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
-        if elastic:
-            os.kill(os.getpid(), signal.SIGKILL)  # which the others notice, other than an exit, and go on
+        if os.environ.get(WITH_FT) == "1":  # the others notice, and go on or end too
+            os.kill(os.getpid(), signal.SIGKILL)
         comm.Abort(1)
 
     return end
