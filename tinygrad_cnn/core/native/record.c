@@ -164,15 +164,18 @@ static PyObject *result(Call *c, PyObject *y)
     return y;
 }
 
-/* The leaf of a result without history.  Why it has none is said here in the two plain cases, else by `constant`. */
+/* The leaf of a result without history.  Why it has none is said here where nothing is recorded and where no input has
+   a history, else by `constant`. */
 static PyObject *cut(Call *c, PyObject *y, int unrecorded)
 {
     PyObject *dtype = dtype_of(y);
     int plain = dtype && is_common(dtype);
+    LeafObject *cut_before = NULL; /* the last input that was cut off from its history, which this result continues */
     for (int k = 0; plain && !unrecorded && k < c->count; k++) {
         PyObject *edge = c->edges[k];
-        int flows = edge ? requires_grad(edge) : 0;
-        plain = flows == 0 && (!edge || !is_leaf(edge) || ((LeafObject *)edge)->why == Py_None);
+        plain = !edge || requires_grad(edge) == 0;
+        if (edge && is_leaf(edge) && ((LeafObject *)edge)->why && ((LeafObject *)edge)->why != Py_None)
+            cut_before = (LeafObject *)edge;
     }
     if (!plain) {
         Py_XDECREF(dtype);
@@ -191,6 +194,11 @@ static PyObject *cut(Call *c, PyObject *y, int unrecorded)
             Py_CLEAR(leaf);
         else
             Py_SETREF(leaf->why, Py_NewRef(why));
+    } else if (leaf && cut_before) {
+        Py_SETREF(leaf->why, Py_XNewRef(cut_before->why));
+        Py_SETREF(leaf->source, Py_XNewRef(cut_before->source));
+        Py_XSETREF(leaf->place.code, Py_XNewRef(cut_before->place.code));
+        leaf->place.offset = cut_before->place.offset;
     }
     return (PyObject *)leaf;
 }
