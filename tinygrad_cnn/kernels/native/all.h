@@ -26,6 +26,7 @@
 #include "bf16_weights.h"
 #endif
 #include "weights.h"
+#include "overlap.h"
 #include "narrow.h"
 #include "smooth.h"
 #include "each.h"

@@ -43,30 +43,38 @@ static void FN(convolve_piece)(const void *job, int64_t piece, char *scratch)
 {
     const FN(convolution) *v = job;
     const walk *k = v->k;
-    const int64_t g = piece / v->parts / k->pieces, part = piece / k->pieces % v->parts;
-    const int64_t out = FN(filter_out)(v->f), width = WIDEST * LANES;
+    const int64_t out = FN(filter_out)(v->f), width = WIDEST * LANES, together = k->held ? v->f->groups : 1;
+    const int64_t first = piece / v->parts / k->pieces, part = piece / k->pieces % v->parts;
     const piece_box p = walk_piece(k, piece % k->pieces);
     const T *x = (T *)scratch;
-    if (k->copy) FN(fill)(k, v->src, g * k->len, k->len, &p, (T *)scratch);
-    else x = v->src + ((p.n0 * k->h + p.q0 * k->sh + k->hs[0]) * k->w + p.r0 * k->sw + k->ws[0]) * k->c + g * k->len;
-    FN(product) m = v->product;
-    m.w += v->f->direct ? g * out : g * m.rows * FN(padded)(out), m.start += g * FN(padded)(out);
-    T *y = v->out + p.n0 * v->img + p.q0 * v->row + p.r0 * v->col + g * out;
-    const int64_t at = v->parts > 1 ? part * width : 0, stop = v->parts > 1 ? least(out, at + width) : out;
-    FN(sweep)(&m, at, stop, x, v->xo, y, v->yo, p.n * p.q * p.r);
+    if (k->copy) FN(fill)(k, v->src, first * k->len, most(k->len, k->held), &p, (T *)scratch);
+    else x = v->src + ((p.n0 * k->h + p.q0 * k->sh + k->hs[0]) * k->w + p.r0 * k->sw + k->ws[0]) * k->c + first * k->len;
+    T *y = v->out + p.n0 * v->img + p.q0 * v->row + p.r0 * v->col + first * out;
+    for (int64_t g = first; g < first + together; g++, x += k->len, y += out) {
+        FN(product) m = v->product;
+        m.w += v->f->direct ? g * out : g * m.rows * FN(padded)(out), m.start += g * FN(padded)(out);
+        const int64_t at = v->parts > 1 ? part * width : 0, stop = v->parts > 1 ? least(out, at + width) : out;
+        FN(sweep)(&m, at, stop, x, v->xo, y, v->yo, p.n * p.q * p.r);
+    }
 }
 
-static int FN(convolve)(FN(convolution) * v, FN(filters) * f, walk *k, int relu)
+/* `few`: in the way of groups.h */
+static int FN(convolve)(FN(convolution) * v, FN(filters) * f, walk *k, int relu, int few)
 {
 #if HAS_BF16
     if (v->tiles) return bf16_convolve(v->tiles, v->src, v->out, v->img, v->row, v->col, f, k, relu);
 #endif
     const int64_t out = FN(filter_out)(f), total = k->n * k->oh * k->ow, padded = FN(padded)(out);
-    if (FN(few_each)(k, f->groups, FN(filter_len)(f), out)) {
-        FN(grouped) few = {.src = v->src, .out = v->out, .img = v->img, .row = v->row, .col = v->col};
-        return FN(group_convolve)(&few, f, k, relu);
+    if (few) {
+        FN(grouped) u = {.src = v->src, .out = v->out, .img = v->img, .row = v->row, .col = v->col};
+        return FN(group_convolve)(&u, f, k, relu);
     }
     walk_plan(k, most(32, least(256, total / 8)), 0);
+    if (f->groups > 1 && k->pieces >= 8) { /* groups one after the other, from one copy of all their channels */
+        k->held = k->c;
+        walk_plan(k, most(32, least(256, total / 8)), 0);
+    }
+    const int64_t together = k->held ? f->groups : 1;
     const int64_t rows = walk_rows(k), pixels = walk_pixels(k), nseg = tap_segments(k, ROWS_IN_CACHE, NULL);
     v->parts = k->pieces * f->groups < 8 ? ceil_div(out, WIDEST * LANES) : 1;
     f->direct = !f->flip && out == padded && total <= FEW_PIXELS; /* too few to pay for packing */
@@ -86,7 +94,7 @@ static int FN(convolve)(FN(convolution) * v, FN(filters) * f, walk *k, int relu)
     tap_segments(k, ROWS_IN_CACHE, seg);
     v->product = (FN(product)){seg, nseg, rows, 1, out, f->packed, f->start, relu ? FN(RELU) : 0, f->direct ? f->o : 0};
     if (f->direct) v->product.w = f->w;
-    pool_run(&l, FN(convolve_piece), v, f->groups * v->parts * k->pieces);
+    pool_run(&l, FN(convolve_piece), v, f->groups / together * v->parts * k->pieces);
     pool_close(&l);
     return 0;
 }
@@ -96,10 +104,10 @@ static int64_t *FN(taps)(const conv_shape *s)
     return malloc(2 * (s->i + s->j) * sizeof(int64_t)); /* offsets of rows and columns, then their numbers */
 }
 
-/* One filter for each channel, in vectors that are nearly full: depthwise.h does it. */
+/* One filter for each channel, and depthwise.h does it. */
 static int FN(one_each)(const conv_shape *s)
 {
-    return s->groups == s->c && s->c == s->o && s->c > 1 && (s->sw > 1 || FN(unit_pixels)(s->c, s->ow) == 1);
+    return s->groups == s->c && s->c == s->o && s->c > 1 && !FN(few_each)(s, 1, 1);
 }
 
 static int FN(plain_conv2d)(const conv_shape *s, const void *x, const void *w, const void *b, void *y)
@@ -117,7 +125,7 @@ static int FN(plain_conv2d)(const conv_shape *s, const void *x, const void *w, c
     FN(filters) f = {w, b, ti, tj, s->i, s->j, s->j, s->c / s->groups, s->o, s->o / s->groups, s->groups};
     FN(convolution)
     v = {.src = x, .out = y, .img = s->oh * s->ow * s->o, .row = s->ow * s->o, .col = s->o, .tiles = tiles};
-    int failed = FN(convolve)(&v, &f, &k, s->relu);
+    int failed = FN(convolve)(&v, &f, &k, s->relu, FN(few_each)(s, s->c / s->groups, s->o / s->groups));
     free(hs);
     return failed;
 }
@@ -165,7 +173,7 @@ static int FN(plain_dx)(const conv_shape *s, const void *dy, const void *w, void
                  .row = s->sh * s->w * s->c,
                  .col = s->sw * s->c,
                  .tiles = tiles};
-            failed = FN(convolve)(&v, &f, &k, 0);
+            failed = FN(convolve)(&v, &f, &k, 0, FN(few_each)(s, og, cg));
         }
     }
     free(hs);

@@ -1,4 +1,4 @@
-/* Convolutions whose groups have few channels: one (depthwise), four (ResNeXt), or all of few.
+/* Convolutions whose groups have few channels: one (depthwise) or, say, four.
  *
  * Vectors run over the output channels of all groups, and on over neighbouring pixels of a row, which lie behind them in
  * memory: 24 channels of two pixels are three whole vectors.  What one step, a tap and a number k within its group,
@@ -55,11 +55,13 @@ static void FN(group_cut)(walk *k, int64_t each)
     k->pieces = k->pn * k->pr * k->pc;
 }
 
-/* Is this quicker than the tile, whose vectors hold the output channels of one group? */
-static int FN(few_each)(const walk *k, int64_t groups, int64_t each_in, int64_t each_out)
+/* Is this quicker than the tile, whose vectors hold the output channels of one group?  It copies more of x the more
+ * channels a group has. */
+static int FN(few_each)(const conv_shape *s, int64_t each_in, int64_t each_out)
 {
-    const int alone = each_in == 1 && each_out == 1; /* depthwise.h reads in place */
-    return groups > 1 && 2 * each_out <= LANES && (!alone || (k->sw == 1 && FN(unit_pixels)(groups, k->ow) > 1));
+    if (s->groups == 1 || each_in * each_out > 32 || 2 * each_out > LANES) return 0;
+    if (each_in * each_out > 1) return 1;
+    return s->sw == 1 && FN(unit_pixels)(s->groups, s->ow) > 1; /* otherwise depthwise.h, which reads in place */
 }
 
 /* What of `v` follows from the walk and the groups; the output's columns lie side by side, or `apart`. */
