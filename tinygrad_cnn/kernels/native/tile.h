@@ -195,6 +195,9 @@ static void FN(sweep_block)(const FN(product) * m, const FN(tile_set) * set, int
     enum { tallest = 14, widest = 4 * VEC_BYTES / sizeof(T) };
     T spill[tallest * widest] __attribute__((aligned(64)));
     const int64_t width = set->width, ldw = m->ld ? m->ld : width, valid = least(width, m->channels - at);
+    /* Where pixels follow each other, what a tile stores beyond the last channel is written again by the next pixel. */
+    const int tight = at == 0 && m->channels <= width && !(flags & FN(RESUME)) &&
+                      yo[pixels - 1] - yo[0] == (pixels - 1) * m->channels;
     for (int64_t p = 0; p < pixels;) {
         int64_t left = pixels - p, rows = left;
         if (left > set->tallest) rows = left >= 2 * set->tallest ? set->tallest : ceil_div(left, 2);
@@ -205,7 +208,7 @@ static void FN(sweep_block)(const FN(product) * m, const FN(tile_set) * set, int
             xr = xs, yr = ys;
         }
         FN(tile_fn) tile = set->tiles[taller / set->step - 1];
-        if (valid == width) {
+        if (valid == width || (tight && (left - rows) * valid >= width - valid)) {
             tile(x, xr, m->xs, seg, nseg, w, ldw, y + at, yr, m->start + at, flags);
         } else {
             int64_t sr[tallest];

@@ -63,7 +63,11 @@ static void FN(weight_piece)(const void *job, int64_t piece, char *scratch)
     for (int64_t at = first; at < last; at++) {
         const piece_box p = walk_piece(k, at);
         int64_t nseg = 0;
-        FN(fill)(k, v->x, t.g * v->cg + t.c0, most(t.channels, k->held), &p, x);
+        const T *pixels = x;
+        if (k->copy) FN(fill)(k, v->x, t.g * v->cg + t.c0, most(t.channels, k->held), &p, x);
+        else
+            pixels = v->x + ((p.n0 * k->h + p.q0 * k->sh + k->hs[0]) * k->w + p.r0 * k->sw + k->ws[0]) * k->c +
+                     t.g * v->cg + t.c0;
         for (int64_t n = 0; n < p.n; n++)
             for (int64_t q = 0; q < p.q; q++) seg[nseg++] = (segment){n * k->img + q * k->sh * k->row, p.r};
         for (int64_t g = 0; g < (k->held ? v->groups : 1); g++) {
@@ -74,7 +78,7 @@ static void FN(weight_piece)(const void *job, int64_t piece, char *scratch)
             FN(product)
             m = {seg, nseg, p.n * p.q * p.r, k->sw * k->pix, u.width, in_place ? from : dy, v->zeros,
                  at > first ? FN(RESUME) : 0, in_place ? v->o : 0, 0};
-            FN(sweep)(&m, 0, u.width, x + g * v->cg, xo, u.partial, yo, rows);
+            FN(sweep)(&m, 0, u.width, pixels + g * v->cg, xo, u.partial, yo, rows);
         }
     }
 }
@@ -92,7 +96,7 @@ static void FN(weight_sum)(const void *job, int64_t piece, char *scratch)
         for (int64_t c = 0; c < t.channels; c++, row++) {
             T *p = t.partial + row * t.width;
             for (int64_t i = 1; i < v->chunks; i++)
-                for (int64_t l = 0; l < t.width; l++) p[l] += p[i * chunk + l];
+                for (int64_t l = 0; l < t.width; l += LANES / 2) *(HALF *)(p + l) += *(const HALF *)(p + i * chunk + l);
             FN(copy_lanes)(v->dw + (tap * v->cg + t.c0 + c) * v->o + t.g * v->og + t.at, p, t.lanes);
         }
 }
@@ -124,12 +128,12 @@ static int FN(plain_dw)(const conv_shape *s, const void *x, const void *dy, void
         return done;
     }
     const int64_t total = s->n * s->oh * s->ow, padded = FN(padded)(v.og);
-    walk_plan(&k, most(32, least(256, total / 8)), 1);
+    walk_plan(&k, most(32, least(256, total / 8)), v.cblocks > 1);
     v.k = &k;
     for (int64_t at = 0; at < v.og; v.oblocks++) at += FN(tiles_for)(v.og, at)->width;
     if (v.groups > 1 && v.cblocks == 1 && v.oblocks == 1 && k.pieces >= 16) { /* one copy for all groups, as forward */
         k.held = k.c;
-        walk_plan(&k, most(32, least(256, total / 8)), 1);
+        walk_plan(&k, most(32, least(256, total / 8)), v.cblocks > 1);
     }
     const int64_t blocks = v.groups * v.cblocks * v.oblocks, rows = walk_rows(&k), pixels = walk_pixels(&k);
     const int64_t apart = k.held ? 1 : blocks;
