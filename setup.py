@@ -144,7 +144,7 @@ def short(ext):
 
 native = Extension(
     "tinygrad_cnn.kernels.native._native",
-    sources=[f"{HERE}/{name}.c" for name in ("module", "threads", "memory", "heap", "precision")],
+    sources=[f"{HERE}/{name}.c" for name in ("module", "row_calls", "threads", "memory", "heap", "precision")],
     depends=[str(p) for p in Path(HERE).glob("*.h")] + [f"{HERE}/isa.c", f"{HERE}/bf16_tiles.c", f"{HERE}/__init__.py"],
     libraries=["m"],
 )

@@ -25,6 +25,7 @@ from . import native, numpy_, slow
 from .examples import EXAMPLES as _EXAMPLES
 from .numpy_ import *
 from .passes import *
+from .rows import *
 from .smooth import *
 
 Kernel = Callable[..., Any]

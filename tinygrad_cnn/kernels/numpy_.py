@@ -19,6 +19,7 @@ from . import slow
 from .examples import kernel
 from .passes import *
 from .passes import only
+from .rows import *
 from .shapes import Count, Window
 from .smooth import *
 

@@ -28,6 +28,7 @@ from .indexing import *
 from .logarithms import *
 from .logic import *
 from .margin_losses import *
+from .norm_rows import *
 from .normalization import *
 from .overlap_losses import *
 from .pixels import *
@@ -46,6 +47,7 @@ from .rounding import *
 from .running import *
 from .sampling import *
 from .shape import *
+from .softmax_rows import *
 from .sorting import *
 from .special_values import *
 from .trigonometry import *

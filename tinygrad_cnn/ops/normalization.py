@@ -21,7 +21,7 @@ from .pool import avg_pool2d
 from .reduce import mean, var
 from .shape import reshape, swapaxes
 
-__all__ = ["group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize", "rms_norm"]
+__all__ = ["group_norm", "instance_norm", "local_response_norm", "normalize"]
 
 
 @op(
@@ -62,20 +62,6 @@ def affine(y: Any, gamma: Any, beta: Any) -> Any:
 
 
 @named
-def layer_norm(x: Input, gamma: Input = None, beta: Input = None, *, axis: Axis = -1, eps: Number = 1e-5) -> Any:
-    """Normalise each sample over `axis`, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
-
-    Source: Ba, Kiros and Hinton (2016).
-
-    >>> x = np.array([[1.0, 3.0], [10.0, 30.0]])
-    >>> tg.layer_norm(x, eps=1e-12).round(3)  # each row for itself
-    array([[-1.,  1.],
-           [-1.,  1.]])
-    """
-    return affine(normalize(x, axis=axis, eps=eps), gamma, beta)
-
-
-@named
 def group_norm(x: Input, groups: Whole, gamma: Input = None, beta: Input = None, eps: Number = 1e-5) -> Any:
     """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
 
@@ -99,17 +85,6 @@ def instance_norm(x: Input, gamma: Input = None, beta: Input = None, *, eps: Num
     Source: Ulyanov, Vedaldi and Lempitsky (2016).
     """
     return affine(normalize(x, axis=tuple(range(1, len(x.shape) - 1)), eps=eps), gamma, beta)
-
-
-@named
-def rms_norm(x: Input, gamma: Input = None, *, axis: Axis = -1, eps: Number = 1e-5) -> Any:
-    """x / sqrt(mean(x**2) + eps) over `axis`, then scale.  x (N,...,C) · gamma (C,) -> (N,...,C)
-
-    Source: Zhang and Sennrich (2019).
-    """
-    eps = number("rms_norm", "eps", eps, 0)
-    (x,) = floats("rms_norm", x)
-    return affine(x * pow(mean(x * x, axis=axis, keepdims=True) + eps, -0.5), gamma, None)
 
 
 @named

@@ -20,7 +20,10 @@ from typing import Any
 import numpy as np
 
 from ..shapes import Window, whole
+from . import rows as _rows
 from . import smooth as _smooth
+from .call import contiguous as _contiguous
+from .call import run as _run
 from .shadow import notice
 
 VERSION = 7  # of the calls between this file and module.c (setup.py compiles it in); raise it when one changes
@@ -187,15 +190,8 @@ def _load() -> None:
 
 _isa = ""
 _load()
-globals().update(_smooth.bindings(_native, empty))
-
-
-def _run(kernel: Any, inputs: tuple[Any, ...], out: Any, *rest: Any) -> Any:
-    """Call `kernel`; inputs that are strided or unaligned are copied.  Returns `out`, or NotImplemented."""
-    done = kernel(*inputs, out, *rest)
-    if done is False:
-        done = kernel(*_contiguous(inputs), out, *rest)
-    return out if done is True else NotImplemented
+for _subject in (_smooth, _rows):
+    globals().update(_subject.bindings(_native, empty))
 
 
 def conv2d(x: Any, w: Any, b: Any, win: Window, groups: int) -> Any:
@@ -263,10 +259,6 @@ def matmul(
 
 
 # -- one pass over memory --------------------------------------------------------------------------------------------
-
-
-def _contiguous(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(a if a is None else np.require(a, requirements=["C", "A"]) for a in arrays)
 
 
 def _each(what: int, a: Any, b: Any = None) -> Any:

@@ -30,8 +30,9 @@
 #include "narrow.h"
 #include "smooth.h"
 #include "each.h"
+#include "rows.h"
 #include "pool.h"
 
 #define TABLE(t)                                                                                                       \
     {PASTE(conv2d, t), PASTE(conv2d_dx, t), PASTE(conv2d_dw, t), PASTE(pool2d, t),                                     \
-     PASTE(each, t),   PASTE(rowwise, t),   PASTE(columns, t)}
+     PASTE(each, t),   PASTE(rowwise, t),   PASTE(columns, t), PASTE(rows, t)}

@@ -42,6 +42,8 @@ INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 #define root_f32 sqrtf
 #define root_f64 sqrt
+#define log_f32 logf
+#define log_f64 log
 
 #define T float
 #define INT int32_t

@@ -31,11 +31,19 @@ typedef struct {
     X(SIGMOID, 1) X(SOFTPLUS, 1) X(ERF, 1) X(SILU, 1) X(SILU_DX, 2) X(GELU, 1) X(GELU_DX, 2) X(ELU, 1) X(ELU_DX, 2)    \
     X(MISH, 1)
 
+/* Functions of rows (rows.h): the name, the arrays that are read and those that are written: R rows, s a number for each
+ * row, r the same or None, c a number for each column or None. */
+#define ROWS_OPERATIONS(X)                                                                                            \
+    X(SOFTMAX, "R", "Rrr") X(LOG_SOFTMAX, "R", "R") X(SOFTMAX_DX, "RR", "R") X(LOG_SOFTMAX_DX, "RR", "R")             \
+    X(LAYER_NORM, "Rcc", "Rss") X(LAYER_NORM_DX, "RRcss", "Rcc")                                                       \
+    X(RMS_NORM, "Rcc", "Rrs") X(RMS_NORM_DX, "RRcrs", "Rcc")
+
 #define LISTED(name, ...) name,
 enum { POOL2D_OPERATIONS(LISTED) POOL2D_COUNT };
 enum { EACH_OPERATIONS(LISTED) EACH_COUNT };
 enum { ROWWISE_OPERATIONS(LISTED) ROWWISE_COUNT };
 enum { COLUMNS_OPERATIONS(LISTED) COLUMNS_COUNT, SQUARES }; /* SQUARES: a step of MOMENTS, not asked for by itself */
+enum { ROWS_OPERATIONS(LISTED) ROWS_COUNT };
 #undef LISTED
 
 /* When to use winograd.h, and the words for it in Python: the first line is for users, "2x2" with the smaller squares
@@ -63,6 +71,7 @@ typedef struct {
                    const void *p, const void *q, const void *r, const void *shift, void *out);
     int (*columns)(int what, int64_t rows, int64_t columns, const void *a, const void *b, const void *mask,
                    const void *mean, void *out, void *out2);
+    int (*rows)(int what, int64_t rows, int64_t n, const void *const *in, void *const *out, double k);
 } kernel_table;
 
 typedef struct {

@@ -1,21 +1,16 @@
 /* The extension module _native: takes arrays through the buffer protocol, checks every shape before a pointer is
- * formed, and calls the kernels of the instruction set in use without the GIL.
- *
- * Kernels return True when done, False if an array is not C-contiguous and aligned (the caller copies it and comes
- * back), and NotImplemented for types they do not know or without memory. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-
-#include "kernels.h"
+ * formed, and calls the kernels of the instruction set in use without the GIL (arguments.h). */
+#include "arguments.h"
 #include "memory.h"
 #include "precision.h"
+#include "row_calls.h"
 #include "threads.h"
 
 #define X(name) extern const instruction_set tg_isa_##name;
 TG_ISAS
 #undef X
 
-static const instruction_set *isa;
+const instruction_set *isa;
 int tg_winograd = WINOGRAD_FASTER;
 
 static int runs_here(const char *name)
@@ -47,81 +42,6 @@ static const instruction_set *const *known(void)
     }
     return found;
 }
-
-/* ---- arguments -----------------------------------------------------------------------------------------------------
- */
-
-enum { DONE, AGAIN, UNKNOWN, FAILED };
-enum { MOST_ARRAYS = 8 };
-
-typedef struct {
-    Py_buffer view[MOST_ARRAYS];
-    int count, is_double;
-} arrays;
-
-static void let_go(arrays *a)
-{
-    while (a->count) PyBuffer_Release(&a->view[--a->count]);
-}
-
-/* The type's letter in native byte order, or 0. */
-static char letter(const Py_buffer *v)
-{
-    const char *f = v->format ? v->format : "B";
-    if (*f == '@' || *f == '=') f++;
-    return f[0] && !f[1] ? f[0] : 0;
-}
-
-/* Take one array of `ndim` axes (any number if -1); `type` is its letter, or 0 for the floating type of the call. */
-static int take(arrays *a, PyObject *o, int ndim, char type, int writable)
-{
-    Py_buffer *v = &a->view[a->count];
-    int flags = PyBUF_ND | PyBUF_STRIDES | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0);
-    if (PyObject_GetBuffer(o, v, flags)) return FAILED;
-    a->count++;
-    char t = letter(v);
-    if (!type && a->count == 1) a->is_double = t == 'd';
-    if (t != (type ? type : a->is_double ? 'd' : 'f')) return UNKNOWN;
-    if (ndim >= 0 && v->ndim != ndim) {
-        PyErr_Format(PyExc_ValueError, "native kernels: array number %d must have %d axes, not %d", a->count, ndim,
-                     v->ndim);
-        return FAILED;
-    }
-    return !PyBuffer_IsContiguous(v, 'C') || (uintptr_t)v->buf % (size_t)v->itemsize ? AGAIN : DONE;
-}
-
-static int refuse(const char *why)
-{
-    PyErr_Format(PyExc_ValueError, "native kernels: %s", why);
-    return FAILED;
-}
-
-/* The number of an operation, below `count`; -1 with an error set if it is another. */
-static int operation(PyObject *number, int count)
-{
-    const long n = PyLong_AsLong(number);
-    if (n >= 0 && n < count) return (int)n;
-    if (!PyErr_Occurred()) PyErr_Format(PyExc_ValueError, "native kernels: there is no operation number %ld", n);
-    return -1;
-}
-
-static PyObject *answer(arrays *a, int status)
-{
-    let_go(a);
-    if (status == FAILED) return NULL;
-    if (status == UNKNOWN) Py_RETURN_NOTIMPLEMENTED;
-    return PyBool_FromLong(status == DONE);
-}
-
-/* Run what fills `failed`, without the GIL. */
-#define WITHOUT_GIL(call)                                                                                              \
-    do {                                                                                                               \
-        int failed;                                                                                                    \
-        Py_BEGIN_ALLOW_THREADS failed = (call);                                                                        \
-        Py_END_ALLOW_THREADS if (failed) status = UNKNOWN;                                                             \
-    } while (0)
-
-static const kernel_table *table(const arrays *a) { return a->is_double ? &isa->f64 : &isa->f32; }
 
 /* ---- windows -------------------------------------------------------------------------------------------------------
  */
@@ -169,20 +89,6 @@ static int check_conv(conv_shape *s, PyObject *win, PyObject *groups, const Py_s
 
 /* ---- kernels -------------------------------------------------------------------------------------------------------
  */
-
-#define TAKES(wanted)                                                                                                  \
-    if (n != (wanted)) return PyErr_Format(PyExc_TypeError, "%s takes %d arguments", __func__, wanted);                \
-    arrays a = {.count = 0};                                                                                           \
-    int status, again = DONE;                                                                                          \
-    (void)self
-#define TAKE(arg, ndim, type, writable)                                                                                \
-    if ((status = take(&a, args[arg], ndim, type, writable)) == AGAIN) again = AGAIN;                                  \
-    else if (status != DONE) return answer(&a, status)
-#define CHECK(call)                                                                                                    \
-    if ((status = (call)) != DONE) return answer(&a, status);                                                          \
-    if (again) return answer(&a, again)
-#define SHAPE(i) a.view[i].shape
-#define BUF(i) a.view[i].buf
 
 /* conv2d(x, w, b or None, y, win, groups, relu) */
 static PyObject *conv2d(PyObject *self, PyObject *const *args, Py_ssize_t n)
@@ -479,6 +385,7 @@ static PyMethodDef methods[] = {
     KERNEL(each),
     KERNEL(rowwise),
     KERNEL(columns),
+    KERNEL(rows),
     {"set_num_threads", set_num_threads, METH_O, NULL},
     {"get_num_threads", get_num_threads, METH_NOARGS, NULL},
     KERNEL(empty),
@@ -509,7 +416,7 @@ PyMODINIT_FUNC PyInit__native(void)
     PyObject *m = PyModule_Create(&definition);
 #define CONSTANT(name, ...) || PyModule_AddIntConstant(m, #name, name)
     if (m && (PyModule_AddIntConstant(m, "VERSION", TG_VERSION) POOL2D_OPERATIONS(CONSTANT) EACH_OPERATIONS(CONSTANT)
-                  ROWWISE_OPERATIONS(CONSTANT) COLUMNS_OPERATIONS(CONSTANT)))
+                  ROWWISE_OPERATIONS(CONSTANT) COLUMNS_OPERATIONS(CONSTANT) ROWS_OPERATIONS(CONSTANT)))
         Py_CLEAR(m);
 #undef CONSTANT
     return m;

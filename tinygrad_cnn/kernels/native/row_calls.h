@@ -1,0 +1,9 @@
+/* Calls of the kernels of rows. */
+#ifndef TG_ROW_CALLS_H
+#define TG_ROW_CALLS_H
+
+#include "arguments.h"
+
+PyObject *rows(PyObject *self, PyObject *const *args, Py_ssize_t n);
+
+#endif
