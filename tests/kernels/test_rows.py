@@ -40,6 +40,11 @@ def calls(rows: int, n: int, dtype: Any) -> list[tuple[str, tuple[Any, ...]]]:
             ("rms_norm", (x, factor, 0.1)),
             ("rms_norm_dx", (g, x, factor, rms)),
         ]
+    images, cotangent = x.reshape(rows, 1, n), g.reshape(rows, 1, n)
+    for groups in {1, n, 3 if n % 3 == 0 else 1}:
+        found.append(("group_norm", (images, groups, gamma, beta, 0.1)))
+        _, mean, scale = numpy_.group_norm(images, groups, None, None, 0.1)
+        found.append(("group_norm_dx", (cotangent, images, groups, gamma, mean, scale)))
     return found
 
 
@@ -111,3 +116,44 @@ def test_arrays_that_do_not_match_are_refused() -> None:
         raw.rows(x, None, None, None, None, out, None, None, 99, 0.0)
     with pytest.raises(ValueError, match="do not match"):
         raw.rows(x, np.ones(5, np.float32), None, None, None, out, None, out[:, 0].copy(), raw.RMS_NORM, 0.0)
+
+
+# sizes at and above pieces of 16384 elements, flushes of 256 rows and 4096 numbers, tiles of 4096 columns
+SIZES = [(1,), (17,), (4101,), (70001,), (40, 1), (300, 100), (7, 5, 3), (4, 300, 65), (2, 3, 4, 5), (2, 5000),
+         (20000, 3), (3, 20000), (2, 2, 9000)]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", "fd")
+@pytest.mark.parametrize("shape", SIZES, ids=str)
+def test_sums_and_extremes_over_all_runs_of_axes(isa: str, shape: tuple[int, ...], dtype: str) -> None:
+    x = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    holed = x.copy()
+    holed.flat[x.size // 2] = np.nan
+    for axes in (tuple(range(a, b)) for a in range(x.ndim) for b in range(a + 1, x.ndim + 1)):
+        wide = x.astype(float).sum(axis=axes)
+        bound = {"f": 2e-6, "d": 1e-14}[dtype] * max(1.0, float(np.abs(x).astype(float).sum(axis=axes).max()) ** 0.5)
+        np.testing.assert_allclose(native.sums(x, axes), wide, rtol=0, atol=bound)
+        for name in ("maxima", "minima"):
+            for given in (x, holed):
+                y = getattr(native, name)(given, axes)
+                np.testing.assert_array_equal(y, getattr(numpy_, name)(given, axes))
+                assert y.dtype == x.dtype
+    assert np.isnan(native.sums(holed, tuple(range(x.ndim))))
+
+
+def test_sums_of_whole_numbers_are_exact_and_do_not_depend_on_threads() -> None:
+    x = np.random.default_rng(0).integers(-9, 9, (500, 333)).astype(float)
+    before = native.get_num_threads()
+    large, found = x.astype(np.float32) / 7, []
+    try:
+        for threads in (1, 3):
+            native.set_num_threads(threads)
+            for axes in ((0,), (1,), (0, 1)):
+                np.testing.assert_array_equal(native.sums(x, axes), x.astype(int).sum(axis=axes))
+            found.append([native.sums(large, axes) for axes in ((0,), (1,), (0, 1))])
+        assert all(map(np.array_equal, *found))
+    finally:
+        native.set_num_threads(before)
+    assert native.sums(x[None], (0, 2)) is NotImplemented and native.sums(x, ()) is NotImplemented
+    with pytest.raises(ValueError, match="do not match"):
+        native._native.reduce(x, np.empty(3), native._native.SUMS, 1, 500, 333)

@@ -23,8 +23,10 @@ import numpy as np
 
 from . import native, numpy_, slow
 from .examples import EXAMPLES as _EXAMPLES
+from .group_norms import *
 from .numpy_ import *
 from .passes import *
+from .reductions import *
 from .rows import *
 from .smooth import *
 

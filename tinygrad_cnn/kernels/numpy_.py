@@ -17,8 +17,10 @@ import numpy as np
 
 from . import slow
 from .examples import kernel
+from .group_norms import *
 from .passes import *
 from .passes import only
+from .reductions import *
 from .rows import *
 from .shapes import Count, Window
 from .smooth import *

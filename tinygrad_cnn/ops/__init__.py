@@ -24,6 +24,7 @@ from .drawing import *
 from .elementwise import *
 from .fused import *
 from .grids import *
+from .group_norms import *
 from .indexing import *
 from .logarithms import *
 from .logic import *

@@ -19,9 +19,9 @@ from .algebra import floats
 from .arithmetic import pow
 from .pool import avg_pool2d
 from .reduce import mean, var
-from .shape import reshape, swapaxes
+from .shape import reshape
 
-__all__ = ["group_norm", "instance_norm", "local_response_norm", "normalize"]
+__all__ = ["local_response_norm", "normalize"]
 
 
 @op(
@@ -59,32 +59,6 @@ def affine(y: Any, gamma: Any, beta: Any) -> Any:
     """y * gamma + beta, either left out if None."""
     y = y if gamma is None else y * gamma
     return y if beta is None else y + beta
-
-
-@named
-def group_norm(x: Input, groups: Whole, gamma: Input = None, beta: Input = None, eps: Number = 1e-5) -> Any:
-    """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
-
-    Source: Wu and He (2018).
-    """
-    shape, c = tuple(x.shape), x.shape[-1]
-    groups = whole("group_norm", "groups", groups)
-    if c % groups:
-        raise ValueError(f"group_norm: {c} channels of x {shape} do not divide into groups={groups}.")
-    # the numbers of a group are brought side by side, since NumPy is slow at means over short rows
-    n, places = math.prod(shape[:-1][:1]), math.prod(shape[1:-1])
-    apart = swapaxes(reshape(x, (n, places, groups, c // groups)), 1, 2)
-    y = normalize(reshape(apart, (n, groups, places * (c // groups))), axis=2, eps=eps)
-    return affine(reshape(swapaxes(reshape(y, apart.shape), 1, 2), shape), gamma, beta)
-
-
-@named
-def instance_norm(x: Input, gamma: Input = None, beta: Input = None, *, eps: Number = 1e-5) -> Any:
-    """Normalise each channel of each sample over place.  x (N,H,W,C) · gamma, beta (C,) -> (N,H,W,C)
-
-    Source: Ulyanov, Vedaldi and Lempitsky (2016).
-    """
-    return affine(normalize(x, axis=tuple(range(1, len(x.shape) - 1)), eps=eps), gamma, beta)
 
 
 @named

@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 
 from ..shapes import Window, whole
+from . import group_norms as _group_norms
+from . import reductions as _reductions
 from . import rows as _rows
 from . import smooth as _smooth
 from .call import contiguous as _contiguous
@@ -190,7 +192,7 @@ def _load() -> None:
 
 _isa = ""
 _load()
-for _subject in (_smooth, _rows):
+for _subject in (_smooth, _rows, _group_norms, _reductions):
     globals().update(_subject.bindings(_native, empty))
 
 

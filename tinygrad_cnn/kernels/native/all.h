@@ -31,8 +31,11 @@
 #include "smooth.h"
 #include "each.h"
 #include "rows.h"
+#include "group_norm.h"
+#include "reduce.h"
 #include "pool.h"
 
 #define TABLE(t)                                                                                                       \
     {PASTE(conv2d, t), PASTE(conv2d_dx, t), PASTE(conv2d_dw, t), PASTE(pool2d, t),                                     \
-     PASTE(each, t),   PASTE(rowwise, t),   PASTE(columns, t), PASTE(rows, t)}
+     PASTE(each, t),   PASTE(rowwise, t),   PASTE(columns, t), PASTE(rows, t),    \
+     PASTE(group_norm, t), PASTE(reduce, t)}

@@ -38,12 +38,18 @@ typedef struct {
     X(LAYER_NORM, "Rcc", "Rss") X(LAYER_NORM_DX, "RRcss", "Rcc")                                                       \
     X(RMS_NORM, "Rcc", "Rrs") X(RMS_NORM_DX, "RRcrs", "Rcc")
 
+/* The same of group norm; s and r are then a number for each group of each sample. */
+#define GROUP_OPERATIONS(X) X(GROUP_NORM, "Rcc", "Rss") X(GROUP_NORM_DX, "RRcss", "Rcc")
+#define REDUCE_OPERATIONS(X) X(SUMS) X(MAXIMA) X(MINIMA)
+
 #define LISTED(name, ...) name,
 enum { POOL2D_OPERATIONS(LISTED) POOL2D_COUNT };
 enum { EACH_OPERATIONS(LISTED) EACH_COUNT };
 enum { ROWWISE_OPERATIONS(LISTED) ROWWISE_COUNT };
 enum { COLUMNS_OPERATIONS(LISTED) COLUMNS_COUNT, SQUARES }; /* SQUARES: a step of MOMENTS, not asked for by itself */
 enum { ROWS_OPERATIONS(LISTED) ROWS_COUNT };
+enum { GROUP_OPERATIONS(LISTED) GROUP_COUNT };
+enum { REDUCE_OPERATIONS(LISTED) REDUCE_COUNT };
 #undef LISTED
 
 /* When to use winograd.h, and the words for it in Python: the first line is for users, "2x2" with the smaller squares
@@ -72,6 +78,9 @@ typedef struct {
     int (*columns)(int what, int64_t rows, int64_t columns, const void *a, const void *b, const void *mask,
                    const void *mean, void *out, void *out2);
     int (*rows)(int what, int64_t rows, int64_t n, const void *const *in, void *const *out, double k);
+    int (*group_norm)(int what, int64_t samples, int64_t places, int64_t channels, int64_t groups,
+                      const void *const *in, void *const *out, double eps);
+    int (*reduce)(int what, int64_t outer, int64_t m, int64_t c, const void *x, void *out);
 } kernel_table;
 
 typedef struct {

@@ -386,6 +386,8 @@ static PyMethodDef methods[] = {
     KERNEL(rowwise),
     KERNEL(columns),
     KERNEL(rows),
+    KERNEL(group_norm),
+    KERNEL(reduce),
     {"set_num_threads", set_num_threads, METH_O, NULL},
     {"get_num_threads", get_num_threads, METH_NOARGS, NULL},
     KERNEL(empty),
@@ -416,7 +418,8 @@ PyMODINIT_FUNC PyInit__native(void)
     PyObject *m = PyModule_Create(&definition);
 #define CONSTANT(name, ...) || PyModule_AddIntConstant(m, #name, name)
     if (m && (PyModule_AddIntConstant(m, "VERSION", TG_VERSION) POOL2D_OPERATIONS(CONSTANT) EACH_OPERATIONS(CONSTANT)
-                  ROWWISE_OPERATIONS(CONSTANT) COLUMNS_OPERATIONS(CONSTANT) ROWS_OPERATIONS(CONSTANT)))
+                  ROWWISE_OPERATIONS(CONSTANT) COLUMNS_OPERATIONS(CONSTANT) ROWS_OPERATIONS(CONSTANT) GROUP_OPERATIONS(CONSTANT)
+                  REDUCE_OPERATIONS(CONSTANT)))
         Py_CLEAR(m);
 #undef CONSTANT
     return m;

@@ -1,19 +1,15 @@
 /* Calls of the kernels of rows: the lists of kernels.h say which arrays each takes. */
 #include "row_calls.h"
 
-static const char *const reads[] = {
-#define X(name, in, out) in,
-    ROWS_OPERATIONS(X)
-#undef X
-};
-static const char *const writes[] = {
-#define X(name, in, out) out,
-    ROWS_OPERATIONS(X)
-#undef X
-};
+#define READS(name, in, out) in,
+#define WRITES(name, in, out) out,
+static const char *const row_reads[] = {ROWS_OPERATIONS(READS)}, *const row_writes[] = {ROWS_OPERATIONS(WRITES)};
+static const char *const group_reads[] = {GROUP_OPERATIONS(READS)}, *const group_writes[] = {GROUP_OPERATIONS(WRITES)};
 
-/* Take the arrays that `letters` names; the first of all fixes how many rows and columns there are. */
-static int take_letters(arrays *a, const char *letters, PyObject *const *args, int count, int writable, void **p)
+/* Take the arrays that `letters` names; the first of all fixes how many rows and columns there are.  With `groups` not
+ * 0, letters of rows mean groups of samples. */
+static int take_letters(arrays *a, const char *letters, PyObject *const *args, int count, int writable, int64_t groups,
+                        void **p)
 {
     int again = DONE;
     for (int i = 0; i < count; i++) {
@@ -29,11 +25,23 @@ static int take_letters(arrays *a, const char *letters, PyObject *const *args, i
         const Py_buffer *v = &a->view[a->count - 1], *first = &a->view[0];
         if (first->ndim < 1) return refuse("rows need an axis");
         const Py_ssize_t n = first->shape[first->ndim - 1], all = first->len / first->itemsize;
-        if (v->len / v->itemsize != (kind == 'R' ? all : kind == 'c' ? n : n ? all / n : 0))
+        const int64_t rows = groups ? first->shape[0] * groups : n ? all / n : 0;
+        if (v->len / v->itemsize != (kind == 'R' ? all : kind == 'c' ? n : rows))
             return refuse("arrays do not match");
         p[i] = v->buf;
     }
     return again;
+}
+
+/* Take five arrays to read and three to write. */
+static int take_all(arrays *a, const char *reads, const char *writes, PyObject *const *args, int64_t groups, void **in,
+                    void **out)
+{
+    const int first = take_letters(a, reads, args, 5, 0, groups, in);
+    if (first != DONE && first != AGAIN) return first;
+    const int second = take_letters(a, writes, args + 5, 3, 1, groups, out);
+    if (second != DONE) return second;
+    return first == DONE && !a->view[0].len ? UNKNOWN : first;
 }
 
 /* rows(a, b, c, d, e, out, out2, out3, what, number): see ROWS_OPERATIONS; what is missing is None */
@@ -45,12 +53,50 @@ PyObject *rows(PyObject *self, PyObject *const *args, Py_ssize_t n)
     if (what < 0) return NULL;
     const double k = PyFloat_AsDouble(args[9]);
     if (k == -1 && PyErr_Occurred()) return NULL;
-    status = take_letters(&a, reads[what], args, 5, 0, in);
-    if (status == AGAIN) again = AGAIN;
-    else if (status != DONE) return answer(&a, status);
-    CHECK(take_letters(&a, writes[what], args + 5, 3, 1, out));
-    if (!a.view[0].len) return answer(&a, UNKNOWN);
-    const int64_t columns = a.view[0].shape[a.view[0].ndim - 1];
-    WITHOUT_GIL(table(&a)->rows(what, a.view[0].len / a.view[0].itemsize / columns, columns, (const void *const *)in, out, k));
+    CHECK(take_all(&a, row_reads[what], row_writes[what], args, 0, in, out));
+    const int64_t columns = a.view[0].shape[a.view[0].ndim - 1], count = a.view[0].len / a.view[0].itemsize / columns;
+    WITHOUT_GIL(table(&a)->rows(what, count, columns, (const void *const *)in, out, k));
+    return answer(&a, status);
+}
+
+/* group_norm(a, b, c, d, e, out, out2, out3, what, groups, eps): see GROUP_OPERATIONS */
+PyObject *group_norm(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    TAKES(11);
+    void *in[5] = {NULL}, *out[3] = {NULL};
+    const int what = operation(args[8], GROUP_COUNT);
+    if (what < 0) return NULL;
+    const int64_t groups = PyLong_AsLongLong(args[9]);
+    const double eps = PyFloat_AsDouble(args[10]);
+    if (PyErr_Occurred()) return NULL;
+    if (groups < 1) return refuse("at least one group"), NULL;
+    CHECK(take_all(&a, group_reads[what], group_writes[what], args, groups, in, out));
+    const Py_buffer *v = &a.view[0];
+    const int64_t samples = v->shape[0], channels = v->shape[v->ndim - 1];
+    if (v->ndim < 2 || channels % groups) return refuse("channels do not divide into groups"), answer(&a, FAILED);
+    const int64_t places = v->len / v->itemsize / samples / channels;
+    WITHOUT_GIL(table(&a)->group_norm(what, samples, places, channels, groups, (const void *const *)in, out, eps));
+    return answer(&a, status);
+}
+
+/* reduce(x, out, what, outer, m, c): x is (outer, m, c), out (outer, c) */
+PyObject *reduce(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    TAKES(6);
+    const int what = operation(args[2], REDUCE_COUNT);
+    if (what < 0) return NULL;
+    int64_t size[3];
+    for (int i = 0; i < 3; i++) {
+        size[i] = PyLong_AsLongLong(args[3 + i]);
+        if (PyErr_Occurred()) return NULL;
+    }
+    TAKE(0, -1, 0, 0);
+    TAKE(1, -1, 0, 1);
+    const int64_t all = a.view[0].len / a.view[0].itemsize, left = a.view[1].len / a.view[1].itemsize;
+    if (size[0] < 0 || size[1] < 0 || size[2] < 0 || (double)size[0] * size[1] * size[2] > 1e18 ||
+        size[0] * size[1] * size[2] != all || size[0] * size[2] != left)
+        return refuse("arrays do not match"), answer(&a, FAILED);
+    CHECK(all ? DONE : UNKNOWN);
+    WITHOUT_GIL(table(&a)->reduce(what, size[0], size[1], size[2], BUF(0), BUF(1)));
     return answer(&a, status);
 }

@@ -5,5 +5,7 @@
 #include "arguments.h"
 
 PyObject *rows(PyObject *self, PyObject *const *args, Py_ssize_t n);
+PyObject *group_norm(PyObject *self, PyObject *const *args, Py_ssize_t n);
+PyObject *reduce(PyObject *self, PyObject *const *args, Py_ssize_t n);
 
 #endif

@@ -52,9 +52,9 @@ INLINE T FN(sum_lanes)(VEC v)
 
 INLINE T FN(largest_lane)(VEC v)
 {
-    T found = v[0];
-    UNROLL for (int i = 1; i < LANES; i++) found = v[i] > found ? v[i] : found;
-    return found;
+    T pair[2] = {v[0], v[1]};
+    UNROLL for (int i = 2; i < LANES; i++) pair[i & 1] = v[i] > pair[i & 1] ? v[i] : pair[i & 1];
+    return pair[0] > pair[1] ? pair[0] : pair[1];
 }
 
 /* The sum of a row less `mean`, or of the squares of that */

@@ -1,4 +1,4 @@
-"""Bindings of native/rows.h: softmax and the norms of layers."""
+"""Bindings of native/rows.h: softmax and the norms of rows."""
 
 from __future__ import annotations
 
@@ -12,20 +12,15 @@ def bindings(native: Any, empty: Callable[..., Any]) -> dict[str, Callable[..., 
     """Return the kernels of this subject by name, which compute by the module `native` into `empty(shape, dtype)`."""
 
     def rows(what: int, *inputs: Any, outs: tuple[Any, ...] = (None, None), eps: float = 0.0) -> Any:
-        """Rows shaped like the first input, or with `outs` all results."""
-        x = inputs[0]
-        out = empty(x.shape, x.dtype)
-        inputs += (None,) * (5 - len(inputs))
-        done = run(native.rows, inputs, out, *outs, what, eps)
+        """Rows shaped like the first input, and after them what `outs` holds."""
+        out = empty(inputs[0].shape, inputs[0].dtype)
+        done = run(native.rows, (*inputs, *(None,) * (5 - len(inputs))), out, *outs, what, eps)
         more = [o for o in outs if o is not None]
         return (out, *more) if more and done is not NotImplemented else done
 
-    def along(what: int, *inputs: Any) -> Any:
-        *arrays, axis = inputs
+    def along(what: int, axis: int, *arrays: Any) -> Any:
         last = arrays[0].ndim - 1
-        if axis not in (-1, last) or last < 0:
-            return NotImplemented
-        return rows(what, *arrays)
+        return rows(what, *arrays) if axis in (-1, last) and last >= 0 else NotImplemented
 
     def per_row(x: Any) -> Any:
         return empty(x.shape[:-1], x.dtype)
@@ -34,10 +29,10 @@ def bindings(native: Any, empty: Callable[..., Any]) -> dict[str, Callable[..., 
         return empty(x.shape[-1:], x.dtype)
 
     return {
-        "softmax": lambda x, axis: along(native.SOFTMAX, x, axis),
-        "log_softmax": lambda x, axis: along(native.LOG_SOFTMAX, x, axis),
-        "softmax_dx": lambda g, y, axis: along(native.SOFTMAX_DX, g, y, axis),
-        "log_softmax_dx": lambda g, y, axis: along(native.LOG_SOFTMAX_DX, g, y, axis),
+        "softmax": lambda x, axis: along(native.SOFTMAX, axis, x),
+        "log_softmax": lambda x, axis: along(native.LOG_SOFTMAX, axis, x),
+        "softmax_dx": lambda g, y, axis: along(native.SOFTMAX_DX, axis, g, y),
+        "log_softmax_dx": lambda g, y, axis: along(native.LOG_SOFTMAX_DX, axis, g, y),
         "softmax_sums": lambda x: rows(native.SOFTMAX, x, outs=(per_row(x), per_row(x))),
         "layer_norm": lambda x, gamma, beta, eps: rows(
             native.LAYER_NORM, x, gamma, beta, outs=(per_row(x), per_row(x)), eps=eps
