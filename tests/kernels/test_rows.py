@@ -157,3 +157,30 @@ def test_sums_of_whole_numbers_are_exact_and_do_not_depend_on_threads() -> None:
     assert native.sums(x[None], (0, 2)) is NotImplemented and native.sums(x, ()) is NotImplemented
     with pytest.raises(ValueError, match="do not match"):
         native._native.reduce(x, np.empty(3), native._native.SUMS, 1, 500, 333)
+
+
+SHAPES = [((70001,), (70001,)), ((300, 400), (400,)), ((300, 400), (300, 1)), ((300, 1), (300, 400)),
+          ((400,), (300, 400)), ((4, 100, 3, 50), (4, 1, 1, 50)), ((40000, 3), (40000, 1)), ((3, 40000), ())]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", "fd")
+def test_arithmetic_of_large_arrays_has_the_bits_of_numpy(isa: str, dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    for shapes in SHAPES:
+        a, b = (np.array(rng.normal(size=shape), dtype) for shape in shapes)
+        for name in ("add", "sub", "mul", "div"):
+            for x, y in ((a, b), (a, 0.3)) if a.size > 1 << 15 else ((a, b),):
+                found = getattr(native, name)(x, y)
+                assert found is not NotImplemented and found.dtype == a.dtype, (name, shapes)
+                np.testing.assert_array_equal(found, getattr(numpy_, name)(x, y))
+    wide = rng.normal(size=(300, 800)).astype(dtype)
+    np.testing.assert_array_equal(native.add(wide[:, ::2], wide[::-1, 1::2]), wide[:, ::2] + wide[::-1, 1::2])
+    assert native.add(a, wide) is NotImplemented  # shapes that do not go together are for NumPy to refuse
+    assert native.add(wide[:2], wide[:2]) is NotImplemented  # small
+
+
+def test_steps_of_arithmetic_must_stay_inside() -> None:
+    x, raw = np.ones((4, 6), np.float32), native._native
+    for size, step in (((1, 4, 7), (0, 6, 1)), ((1, 4, 6), (0, 7, 1)), ((1, 4, 6), (0, 6, 2)), ((1, 4, 6), (0, -6, 1))):
+        with pytest.raises(ValueError, match="do not match|out of range"):
+            raw.arith(x, x, np.empty((4, 6), np.float32), raw.ADD, size, step, (0, 6, 1))

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from . import native, numpy_, slow
+from .arithmetic import *
 from .examples import EXAMPLES as _EXAMPLES
 from .group_norms import *
 from .numpy_ import *

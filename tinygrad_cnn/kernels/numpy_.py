@@ -16,6 +16,7 @@ from math import prod
 import numpy as np
 
 from . import slow
+from .arithmetic import *
 from .examples import kernel
 from .group_norms import *
 from .passes import *

@@ -16,6 +16,7 @@ from ..core import op
 from ..core.register import glue, registry
 from ..kernels.passes import chosen
 from ._reference import scalarwise
+from .algebra import is_large
 from .logic import isfinite, isnan
 
 __all__ = ["div", "maximum", "minimum", "mul", "neg", "pow", "sub", "where"]
@@ -28,7 +29,7 @@ _PAIRS = [S(a=(2, 3), b=(2, 3)), S(a=(2, 1, 3), b=(4, 1)), S(a=(), b=(3,)), S(a=
 @op(linear=["a", "b"], broadcasts=True, samples=_PAIRS, ref=scalarwise(lambda a, b: a - b), numpy=[np.subtract])
 def sub(a: Any, b: Any) -> Any:
     """a - b.  a (...) · b (...) -> (...)"""
-    return np.subtract(a, b)
+    return kernels.sub(a, b) if is_large(a) else np.subtract(a, b)
 
 
 sub.vjp(a=lambda g: g, b=lambda g: -g)
@@ -37,10 +38,14 @@ sub.vjp(a=lambda g: g, b=lambda g: -g)
 @op(linear=["a", "b"], broadcasts=True, samples=_PAIRS, ref=scalarwise(lambda a, b: a * b), numpy=[np.multiply])
 def mul(a: Any, b: Any) -> Any:
     """a * b.  a (...) · b (...) -> (...)"""
-    return np.multiply(a, b)
+    return kernels.mul(a, b) if is_large(a) else np.multiply(a, b)
 
 
-mul.vjp(a=lambda g, b: g * b, b=lambda g, a: g * a)
+def _product(g: Any, b: Any) -> Any:
+    return kernels.mul(g, b) if is_large(g) else g * b
+
+
+mul.vjp(a=_product, b=lambda g, a: _product(g, a))
 
 
 @op(
@@ -57,10 +62,10 @@ mul.vjp(a=lambda g, b: g * b, b=lambda g, a: g * a)
 )
 def div(a: Any, b: Any) -> Any:
     """a / b.  a (...) · b (...) -> (...)"""
-    return np.divide(a, b)
+    return kernels.div(a, b) if is_large(a) else np.divide(a, b)
 
 
-div.vjp(a=lambda g, b: g / b, b=lambda g, b, y: -(g * y) / b)
+div.vjp(a=lambda g, b: kernels.div(g, b) if is_large(g) else g / b, b=lambda g, b, y: -(g * y) / b)
 
 
 @op(linear=["x"], samples=[S(x=(2, 3))], ref=scalarwise(lambda x: -x), numpy=[np.negative], stacks=elementwise)

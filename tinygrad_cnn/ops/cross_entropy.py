@@ -247,7 +247,7 @@ def _logits_rule(
         return dx.reshape(logits_shape).astype(p.dtype, copy=False)
     label, used = class_indices(_NAME, logits_shape, labels, ignore_index, checked=True)
     share = np.where(used[:, None], _by_row(g, used, reduction), 0).astype(p.dtype, copy=False)
-    dx = p * share
+    dx = kernels.mul(p, share)
     if ignore_index is not None:
         dx[~used] = 0  # where p may be NaN
     dx[np.arange(len(p)), label] -= share[:, 0]

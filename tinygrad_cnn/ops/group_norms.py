@@ -22,7 +22,7 @@ from .shape import reshape, swapaxes
 __all__ = ["group_norm", "instance_norm"]
 
 
-def _composed(x: Any, gamma: Any = None, beta: Any = None, *, groups: int, eps: float = 1e-5) -> Any:
+def _composed(x: Any, gamma: Any = None, beta: Any = None, *, groups: int, eps: Number = 1e-5) -> Any:
     """The same in terms of other ops; the numbers of a group are brought side by side."""
     shape, c = tuple(x.shape), x.shape[-1]
     n, places = math.prod(shape[:-1][:1]), math.prod(shape[1:-1])

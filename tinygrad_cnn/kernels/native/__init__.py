@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..shapes import Window, whole
+from . import arithmetic as _arithmetic
 from . import group_norms as _group_norms
 from . import reductions as _reductions
 from . import rows as _rows
@@ -192,7 +193,7 @@ def _load() -> None:
 
 _isa = ""
 _load()
-for _subject in (_smooth, _rows, _group_norms, _reductions):
+for _subject in (_smooth, _rows, _group_norms, _reductions, _arithmetic):
     globals().update(_subject.bindings(_native, empty))
 
 

@@ -41,6 +41,7 @@ typedef struct {
 /* The same of group norm; s and r are then a number for each group of each sample. */
 #define GROUP_OPERATIONS(X) X(GROUP_NORM, "Rcc", "Rss") X(GROUP_NORM_DX, "RRcss", "Rcc")
 #define REDUCE_OPERATIONS(X) X(SUMS) X(MAXIMA) X(MINIMA)
+#define ARITH_OPERATIONS(X) X(ADD) X(SUB) X(MUL) X(DIV)
 
 #define LISTED(name, ...) name,
 enum { POOL2D_OPERATIONS(LISTED) POOL2D_COUNT };
@@ -50,6 +51,7 @@ enum { COLUMNS_OPERATIONS(LISTED) COLUMNS_COUNT, SQUARES }; /* SQUARES: a step o
 enum { ROWS_OPERATIONS(LISTED) ROWS_COUNT };
 enum { GROUP_OPERATIONS(LISTED) GROUP_COUNT };
 enum { REDUCE_OPERATIONS(LISTED) REDUCE_COUNT };
+enum { ARITH_OPERATIONS(LISTED) ARITH_COUNT };
 #undef LISTED
 
 /* When to use winograd.h, and the words for it in Python: the first line is for users, "2x2" with the smaller squares
@@ -80,6 +82,8 @@ typedef struct {
     int (*rows)(int what, int64_t rows, int64_t n, const void *const *in, void *const *out, double k);
     int (*group_norm)(int what, int64_t samples, int64_t places, int64_t channels, int64_t groups,
                       const void *const *in, void *const *out, double eps);
+    int (*arith)(int what, const int64_t *size, const int64_t *p_step, const int64_t *q_step, const void *p, const void *q,
+                 void *out);
     int (*reduce)(int what, int64_t outer, int64_t m, int64_t c, const void *x, void *out);
 } kernel_table;
 

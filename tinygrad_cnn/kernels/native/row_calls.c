@@ -100,3 +100,43 @@ PyObject *reduce(PyObject *self, PyObject *const *args, Py_ssize_t n)
     WITHOUT_GIL(table(&a)->reduce(what, size[0], size[1], size[2], BUF(0), BUF(1)));
     return answer(&a, status);
 }
+
+/* Read three whole numbers from 0 to 2^40. */
+static int three(PyObject *tuple, int64_t *to)
+{
+    if (!PyTuple_Check(tuple) || PyTuple_GET_SIZE(tuple) != 3) return refuse("expected three whole numbers");
+    for (int i = 0; i < 3; i++) {
+        to[i] = PyLong_AsLongLong(PyTuple_GET_ITEM(tuple, i));
+        if (PyErr_Occurred()) return FAILED;
+        if (to[i] < 0 || to[i] > (int64_t)1 << 40) return refuse("a size is out of range");
+    }
+    return DONE;
+}
+
+/* Do these steps stay inside of an array?  The last is 0 or 1. */
+static int inside(const Py_buffer *v, const int64_t *size, const int64_t *step)
+{
+    double last = 0;
+    for (int i = 0; i < 3; i++) last += (double)(size[i] - 1) * (double)step[i];
+    return last < (double)(v->len / v->itemsize) && step[2] <= 1;
+}
+
+/* arith(a, b, out, what, sizes, steps of a, steps of b): out is (rows, places, columns); steps count elements */
+PyObject *arith(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    TAKES(7);
+    const int what = operation(args[3], ARITH_COUNT);
+    int64_t size[3], p[3], q[3];
+    if (what < 0 || three(args[4], size) || three(args[5], p) || three(args[6], q)) return NULL;
+    TAKE(0, -1, 0, 0);
+    TAKE(1, -1, 0, 0);
+    TAKE(2, -1, 0, 1);
+    const Py_buffer *out = &a.view[2];
+    const double all = (double)size[0] * (double)size[1] * (double)size[2];
+    if (all != (double)(out->len / out->itemsize)) return refuse("arrays do not match"), answer(&a, FAILED);
+    if (all && (!inside(&a.view[0], size, p) || !inside(&a.view[1], size, q)))
+        return refuse("arrays do not match"), answer(&a, FAILED);
+    CHECK(all ? DONE : UNKNOWN);
+    WITHOUT_GIL(table(&a)->arith(what, size, p, q, BUF(0), BUF(1), BUF(2)));
+    return answer(&a, status);
+}
