@@ -146,25 +146,31 @@ def measure(side: str, size: int, wanted: list[str]) -> dict[str, list[float]]:
     return times
 
 
-def main(size: str = "1e6", *wanted: str) -> None:
-    """Print the table."""
+def in_turn(file: str, arguments: list[str]) -> dict[str, dict[str, list[float]]]:
+    """What both sides measure in processes of their own, ours and theirs in turn; the least of each time."""
     found: dict[str, list[dict[str, list[float]]]] = {"ours": [], "theirs": []}
     for side in ("ours", "theirs", "theirs", "ours"):
-        command = [sys.executable, __file__, "--side", side, size, *wanted]
+        command = [sys.executable, file, "--side", side, *arguments]
         found[side].append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-    best = {
+    return {
         side: {name: [min(pair) for pair in zip(*(run[name] for run in runs), strict=True)] for name in runs[0]}
         for side, runs in found.items()
     }
-    print("| | forward, ms | of PyTorch's | with backward, ms | of PyTorch's |\n|---|--:|--:|--:|--:|")
+
+
+def table(best: dict[str, dict[str, list[float]]]) -> str:
+    """A line for each case."""
+    lines = ["| | forward, ms | of PyTorch's | with backward, ms | of PyTorch's |", "|---|--:|--:|--:|--:|"]
     for name, (forward, both) in best["ours"].items():
         if name in best["theirs"]:
             forward_there, both_there = best["theirs"][name]
-            print(f"| {name} | {forward:.3f} | {forward / forward_there:.2f} | {both:.3f} | {both / both_there:.2f} |")
+            ratios = f"{forward / forward_there:.2f} | {both:.3f} | {both / both_there:.2f}"
+            lines.append(f"| {name} | {forward:.3f} | {ratios} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--side"]:
         print(json.dumps(measure(sys.argv[2], int(float(sys.argv[3])), sys.argv[4:])))
     else:
-        main(*sys.argv[1:])
+        print(table(in_turn(__file__, sys.argv[1:] or ["1e6"])))

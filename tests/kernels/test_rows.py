@@ -159,8 +159,10 @@ def test_sums_of_whole_numbers_are_exact_and_do_not_depend_on_threads() -> None:
         native._native.reduce(x, np.empty(3), native._native.SUMS, 1, 500, 333)
 
 
-SHAPES = [((70001,), (70001,)), ((300, 400), (400,)), ((300, 400), (300, 1)), ((300, 1), (300, 400)),
-          ((400,), (300, 400)), ((4, 100, 3, 50), (4, 1, 1, 50)), ((40000, 3), (40000, 1)), ((3, 40000), ())]  # fmt: skip
+SHAPES = [
+    ((70001,), (70001,)), ((300, 400), (400,)), ((300, 400), (300, 1)), ((300, 1), (300, 400)), ((400,), (300, 400)),
+    ((4, 100, 3, 50), (4, 1, 1, 50)), ((40000, 3), (40000, 1)), ((3, 40000), ()),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("dtype", "fd")
@@ -180,7 +182,7 @@ def test_arithmetic_of_large_arrays_has_the_bits_of_numpy(isa: str, dtype: str) 
 
 
 def test_steps_of_arithmetic_must_stay_inside() -> None:
-    x, raw = np.ones((4, 6), np.float32), native._native
-    for size, step in (((1, 4, 7), (0, 6, 1)), ((1, 4, 6), (0, 7, 1)), ((1, 4, 6), (0, 6, 2)), ((1, 4, 6), (0, -6, 1))):
+    x, raw, plain = np.ones((4, 6), np.float32), native._native, (1, 4, 6)
+    for size, step in (((1, 4, 7), (0, 6, 1)), (plain, (0, 7, 1)), (plain, (0, 6, 2)), (plain, (0, -6, 1))):
         with pytest.raises(ValueError, match="do not match|out of range"):
             raw.arith(x, x, np.empty((4, 6), np.float32), raw.ADD, size, step, (0, 6, 1))

@@ -24,6 +24,7 @@ import numpy as np
 from . import native, numpy_, slow
 from .arithmetic import *
 from .examples import EXAMPLES as _EXAMPLES
+from .gates import *
 from .group_norms import *
 from .numpy_ import *
 from .passes import *

@@ -18,6 +18,7 @@ import numpy as np
 from . import slow
 from .arithmetic import *
 from .examples import kernel
+from .gates import *
 from .group_norms import *
 from .passes import *
 from .passes import only

@@ -41,6 +41,7 @@ from .products import *
 from .quantiles import *
 from .random import *
 from .ranks import *
+from .recurrence import *
 from .reduce import *
 from .regression_losses import *
 from .resample import *

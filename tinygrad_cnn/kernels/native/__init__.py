@@ -21,6 +21,7 @@ import numpy as np
 
 from ..shapes import Window, whole
 from . import arithmetic as _arithmetic
+from . import gates as _gates
 from . import group_norms as _group_norms
 from . import reductions as _reductions
 from . import rows as _rows
@@ -193,7 +194,7 @@ def _load() -> None:
 
 _isa = ""
 _load()
-for _subject in (_smooth, _rows, _group_norms, _reductions, _arithmetic):
+for _subject in (_smooth, _rows, _group_norms, _reductions, _arithmetic, _gates):
     globals().update(_subject.bindings(_native, empty))
 
 

@@ -33,10 +33,11 @@
 #include "rows.h"
 #include "group_norm.h"
 #include "reduce.h"
+#include "gates.h"
 #include "arith.h"
 #include "pool.h"
 
 #define TABLE(t)                                                                                                       \
     {PASTE(conv2d, t), PASTE(conv2d_dx, t), PASTE(conv2d_dw, t), PASTE(pool2d, t),                                     \
      PASTE(each, t),   PASTE(rowwise, t),   PASTE(columns, t), PASTE(rows, t),    \
-     PASTE(group_norm, t), PASTE(arith, t), PASTE(reduce, t)}
+     PASTE(group_norm, t), PASTE(arith, t), PASTE(gates, t), PASTE(reduce, t)}

@@ -40,6 +40,9 @@ typedef struct {
 
 /* The same of group norm; s and r are then a number for each group of each sample. */
 #define GROUP_OPERATIONS(X) X(GROUP_NORM, "Rcc", "Rss") X(GROUP_NORM_DX, "RRcss", "Rcc")
+/* Steps of recurrent networks (gates.h): the name, and of the arrays that are read and written how many gates wide. */
+#define GATES_OPERATIONS(X)                                                                                           \
+    X(LSTM_GATES, "441", "411") X(LSTM_GATES_DX, "11411", "41") X(GRU_GATES, "331", "41") X(GRU_GATES_DX, "141", "331")
 #define REDUCE_OPERATIONS(X) X(SUMS) X(MAXIMA) X(MINIMA)
 #define ARITH_OPERATIONS(X) X(ADD) X(SUB) X(MUL) X(DIV)
 
@@ -51,6 +54,7 @@ enum { COLUMNS_OPERATIONS(LISTED) COLUMNS_COUNT, SQUARES }; /* SQUARES: a step o
 enum { ROWS_OPERATIONS(LISTED) ROWS_COUNT };
 enum { GROUP_OPERATIONS(LISTED) GROUP_COUNT };
 enum { REDUCE_OPERATIONS(LISTED) REDUCE_COUNT };
+enum { GATES_OPERATIONS(LISTED) GATES_COUNT };
 enum { ARITH_OPERATIONS(LISTED) ARITH_COUNT };
 #undef LISTED
 
@@ -84,6 +88,7 @@ typedef struct {
                       const void *const *in, void *const *out, double eps);
     int (*arith)(int what, const int64_t *size, const int64_t *p_step, const int64_t *q_step, const void *p, const void *q,
                  void *out);
+    int (*gates)(int what, int64_t rows, int64_t hidden, const void *const *in, void *const *out);
     int (*reduce)(int what, int64_t outer, int64_t m, int64_t c, const void *x, void *out);
 } kernel_table;
 

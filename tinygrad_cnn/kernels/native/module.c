@@ -388,6 +388,7 @@ static PyMethodDef methods[] = {
     KERNEL(rows),
     KERNEL(group_norm),
     KERNEL(reduce),
+    KERNEL(gates),
     KERNEL(arith),
     {"set_num_threads", set_num_threads, METH_O, NULL},
     {"get_num_threads", get_num_threads, METH_NOARGS, NULL},
@@ -420,7 +421,7 @@ PyMODINIT_FUNC PyInit__native(void)
 #define CONSTANT(name, ...) || PyModule_AddIntConstant(m, #name, name)
     if (m && (PyModule_AddIntConstant(m, "VERSION", TG_VERSION) POOL2D_OPERATIONS(CONSTANT) EACH_OPERATIONS(CONSTANT)
                   ROWWISE_OPERATIONS(CONSTANT) COLUMNS_OPERATIONS(CONSTANT) ROWS_OPERATIONS(CONSTANT) GROUP_OPERATIONS(CONSTANT)
-                  REDUCE_OPERATIONS(CONSTANT) ARITH_OPERATIONS(CONSTANT)))
+                  REDUCE_OPERATIONS(CONSTANT) GATES_OPERATIONS(CONSTANT) ARITH_OPERATIONS(CONSTANT)))
         Py_CLEAR(m);
 #undef CONSTANT
     return m;

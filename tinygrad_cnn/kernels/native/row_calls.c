@@ -5,6 +5,7 @@
 #define WRITES(name, in, out) out,
 static const char *const row_reads[] = {ROWS_OPERATIONS(READS)}, *const row_writes[] = {ROWS_OPERATIONS(WRITES)};
 static const char *const group_reads[] = {GROUP_OPERATIONS(READS)}, *const group_writes[] = {GROUP_OPERATIONS(WRITES)};
+static const char *const gate_reads[] = {GATES_OPERATIONS(READS)}, *const gate_writes[] = {GATES_OPERATIONS(WRITES)};
 
 /* Take the arrays that `letters` names; the first of all fixes how many rows and columns there are.  With `groups` not
  * 0, letters of rows mean groups of samples. */
@@ -138,5 +139,37 @@ PyObject *arith(PyObject *self, PyObject *const *args, Py_ssize_t n)
         return refuse("arrays do not match"), answer(&a, FAILED);
     CHECK(all ? DONE : UNKNOWN);
     WITHOUT_GIL(table(&a)->arith(what, size, p, q, BUF(0), BUF(1), BUF(2)));
+    return answer(&a, status);
+}
+
+/* Take arrays (rows, as many gates as `digits` says, times hidden); the first of all fixes rows and hidden. */
+static int take_gates(arrays *a, const char *digits, PyObject *const *args, int writable, int64_t *hidden, void **p)
+{
+    int again = DONE;
+    for (int i = 0; digits[i]; i++) {
+        const int status = take(a, args[i], 2, 0, writable), wide = digits[i] - '0';
+        if (status == AGAIN) again = AGAIN;
+        else if (status != DONE) return status;
+        const Py_ssize_t *shape = a->view[a->count - 1].shape;
+        if (a->count == 1) *hidden = shape[1] / wide;
+        if (shape[0] != a->view[0].shape[0] || shape[1] != wide * *hidden) return refuse("arrays do not match");
+        p[i] = a->view[a->count - 1].buf;
+    }
+    return again;
+}
+
+/* gates(a, b, c, d, e, out, out2, out3, what): see GATES_OPERATIONS; what is missing is None */
+PyObject *gates(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    TAKES(9);
+    void *in[5] = {NULL}, *out[3] = {NULL};
+    int64_t hidden = 0;
+    const int what = operation(args[8], GATES_COUNT);
+    if (what < 0) return NULL;
+    again = take_gates(&a, gate_reads[what], args, 0, &hidden, in);
+    if (again != DONE && again != AGAIN) return answer(&a, again);
+    CHECK(take_gates(&a, gate_writes[what], args + 5, 1, &hidden, out));
+    if (!a.view[0].len || !hidden) return answer(&a, UNKNOWN);
+    WITHOUT_GIL(table(&a)->gates(what, a.view[0].shape[0], hidden, (const void *const *)in, out));
     return answer(&a, status);
 }
