@@ -126,7 +126,8 @@ class RNNCell(_Cell):
 
     def _next(self, x: Any, state: Any) -> Tensor:
         total = x + ops.linear(state, self.weight_hh, self.bias_hh)
-        return ops.tanh(total) if self.nonlinearity == "tanh" else ops.relu(total)
+        y: Tensor = ops.tanh(total) if self.nonlinearity == "tanh" else ops.relu(total)
+        return y
 
     def extra_repr(self) -> str:
         return super().extra_repr() + ("" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity!r}")

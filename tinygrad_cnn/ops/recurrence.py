@@ -156,7 +156,8 @@ def gru_sequence(x: Any, w: Any, b: Any, h: Any) -> Any:
     """
     if b.shape != w.shape[1:]:
         raise ValueError(f"gru_sequence: the bias has shape {b.shape}, expected {w.shape[1:]}: one number per gate.")
-    x, w, h, b = *_checked("gru_sequence", 3, x, w, h), b.astype(x.dtype, copy=False)
+    x, w, h = _checked("gru_sequence", 3, x, w, h)
+    b = b.astype(x.dtype, copy=False)
     y, gates = np.empty((*x.shape[:2], w.shape[0]), x.dtype), np.empty((*x.shape[:2], 4 * w.shape[0]), x.dtype)
     for t in range(len(x)):
         gates[t], h = kernels.gru_gates(x[t], _product(h, w, b), h)
