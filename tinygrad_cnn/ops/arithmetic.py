@@ -14,7 +14,6 @@ from ..autodiff.batching import elementwise
 from ..autodiff.sample import apart, booleans, positive, uniform
 from ..core import op
 from ..core.register import glue, registry
-from ..kernels.passes import chosen
 from ._reference import scalarwise
 from .algebra import is_large
 from .logic import isfinite, isnan
@@ -143,7 +142,7 @@ def where(condition: Any, a: Any, b: Any) -> Any:
     if type(a) in _NUMBERS and type(b) in _NUMBERS and float in (type(a), type(b)):
         kind = get_default_dtype().type  # no array lends them its dtype
         a, b = kind(a), kind(b)
-    return chosen(condition, a, b)
+    return kernels.chosen(condition, a, b)
 
 
 where.vjp(a=lambda g, condition: where(condition, g, 0), b=lambda g, condition: where(condition, 0, g))

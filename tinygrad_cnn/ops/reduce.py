@@ -14,6 +14,7 @@ from ..autodiff.kinds import Axis, Whole
 from ..autodiff.sample import apart
 from ..core import op
 from ._axes import axes_of, kept, over_axes, spread
+from .algebra import is_large
 from .arithmetic import where
 from .elementwise import exp, over
 from .logic import isnan, logical_or
@@ -75,7 +76,7 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     axes = axes_of("sum", axis, x.ndim)
     if axes == tuple(range(x.ndim - 1)) and not keepdims and x.ndim > 1 and x.size:
         return kernels.column_sum(x)
-    return _shaped(kernels.sums(x, axes), x, axes, keepdims)
+    return _shaped(kernels.sums(x, axes), x, axes, keepdims) if is_large(x) else np.sum(x, axis=axes, keepdims=keepdims)
 
 
 sum.vjp(x=lambda g, x_shape, axis: spread(g, x_shape, axis))
@@ -102,7 +103,7 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     count = math.prod([x.shape[k] for k in axes])
     if not count:
         raise ValueError(f"mean: axis={axis!r} of shape {x.shape} holds no elements to average.")
-    if type(x) is np.ndarray and x.size >= 1 << 15 and x.itemsize > 2:
+    if is_large(x) and x.itemsize > 2:
         return _shaped(kernels.sums(x, axes) / count, x, axes, keepdims)
     if type(x) is np.ndarray and x.dtype.kind == "f" and x.itemsize > 2:  # np.mean by fewer steps, with the same bits
         total = np.add.reduce(x, axis=axes, keepdims=keepdims)  # type: ignore[call-overload]
@@ -207,7 +208,9 @@ def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     (7.0, array([0. , 0.5, 0.5], dtype=float32))
     """
     axes = axes_of("max", axis, x.ndim)
-    return _shaped(kernels.maxima(x, axes), x, axes, keepdims)
+    if is_large(x):
+        return _shaped(kernels.maxima(x, axes), x, axes, keepdims)
+    return np.max(x, axis=axes, keepdims=keepdims)
 
 
 max.vjp(x=_share)
@@ -231,7 +234,9 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     array([1., 2.])
     """
     axes = axes_of("min", axis, x.ndim)
-    return _shaped(kernels.minima(x, axes), x, axes, keepdims)
+    if is_large(x):
+        return _shaped(kernels.minima(x, axes), x, axes, keepdims)
+    return np.min(x, axis=axes, keepdims=keepdims)
 
 
 min.vjp(x=_share)

@@ -40,4 +40,4 @@
 #define TABLE(t)                                                                                                       \
     {PASTE(conv2d, t), PASTE(conv2d_dx, t), PASTE(conv2d_dw, t), PASTE(pool2d, t),                                     \
      PASTE(each, t),   PASTE(rowwise, t),   PASTE(columns, t), PASTE(rows, t),    \
-     PASTE(group_norm, t), PASTE(arith, t), PASTE(gates, t), PASTE(reduce, t)}
+     PASTE(group_norm, t), PASTE(arith, t), PASTE(gates, t), PASTE(choose, t), PASTE(reduce, t)}

@@ -53,3 +53,36 @@ static int FN(arith)(int what, const int64_t *size, const int64_t *p_step, const
     pool_close(&l);
     return 0;
 }
+
+/* ---- p where a mask is set, else q; either may be one number ------------------------------------------------------- */
+
+typedef struct {
+    int64_t size;
+    const uint8_t *mask;
+    const T *p, *q;
+    T numbers[2], *out;
+} FN(choice);
+
+static void FN(choose_piece)(const void *job, int64_t piece, char *unused)
+{
+    const FN(choice) *v = job;
+    const int64_t from = piece * EACH, n = least(v->size, from + EACH) - from;
+    const uint8_t *restrict mask = v->mask + from;
+    const T *restrict p = v->p ? v->p + from : NULL, *restrict q = v->q ? v->q + from : NULL;
+    const T a = v->numbers[0], b = v->numbers[1];
+    T *restrict out = v->out + from;
+    (void)unused;
+    if (!p) for (int64_t i = 0; i < n; i++) out[i] = mask[i] ? a : q[i];
+    else if (!q) for (int64_t i = 0; i < n; i++) out[i] = mask[i] ? p[i] : b;
+    else for (int64_t i = 0; i < n; i++) out[i] = mask[i] ? p[i] : q[i];
+}
+
+static int FN(choose)(int64_t size, const void *mask, const void *p, const void *q, double a, double b, void *out)
+{
+    const FN(choice) v = {.size = size, .mask = mask, .p = p, .q = q, .numbers = {(T)a, (T)b}, .out = out};
+    lease l;
+    if (pool_open(&l, 0, 0, (double)size * 4)) return -1;
+    pool_run(&l, FN(choose_piece), &v, ceil_div(size, EACH));
+    pool_close(&l);
+    return 0;
+}

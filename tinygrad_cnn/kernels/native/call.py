@@ -21,3 +21,14 @@ def run(kernel: Any, inputs: tuple[Any, ...], out: Any, *rest: Any) -> Any:
     if done is False:
         done = kernel(*contiguous(inputs), out, *rest)
     return out if done is True else NotImplemented
+
+
+def run_each(native: Any, empty: Any, what: int, a: Any, b: Any = None, numbers: Any = None) -> Any:
+    """A function of single elements of a, and of b of the same shape."""
+    if b is not None and b.shape != a.shape:
+        return NotImplemented
+    out = empty(a.shape, a.dtype)
+    done = native.each(what, out, a, b, None, None, numbers)
+    if done is False:
+        done = native.each(what, out, *contiguous((a, b)), None, None, numbers)
+    return out if done is True else NotImplemented

@@ -9,7 +9,7 @@ typedef struct {
     const T *g, *x, *gamma, *beta, *mean, *scale;
     T *y, *dgamma, *dbeta, *means, *scales;
     double eps;
-} FN(group_job);
+} FN(group_norm_job);
 
 /* Sums over places of x - mean, squared (g NULL) or times g; of g alone into `plain`.  One number for each channel. */
 static NOINLINE void FN(place_sums)(const T *x, const T *g, const T *mean, int squares, int64_t places, int64_t n, T *part,
@@ -35,9 +35,9 @@ static NOINLINE void FN(place_sums)(const T *x, const T *g, const T *mean, int s
     }
 }
 
-static void FN(group_piece)(const void *job, int64_t sample, char *scratch)
+static void FN(group_norm_piece)(const void *job, int64_t sample, char *scratch)
 {
-    const FN(group_job) own = *(const FN(group_job) *)job, *v = &own; /* a copy, which no store can alias */
+    const FN(group_norm_job) own = *(const FN(group_norm_job) *)job, *v = &own; /* a copy, which no store can alias */
     const int64_t n = v->channels, places = v->places, width = n / v->groups;
     const double count = (double)places * width;
     const T *x = v->x + sample * places * n, *g = v->g ? v->g + sample * places * n : NULL;
@@ -89,7 +89,7 @@ static void FN(group_piece)(const void *job, int64_t sample, char *scratch)
 static int FN(group_norm)(int what, int64_t samples, int64_t places, int64_t channels, int64_t groups,
                           const void *const *in, void *const *out, double eps)
 {
-    FN(group_job) v = {.what = what, .places = places, .channels = channels, .groups = groups, .y = out[0], .eps = eps};
+    FN(group_norm_job) v = {.what = what, .places = places, .channels = channels, .groups = groups, .y = out[0], .eps = eps};
     const int back = what == GROUP_NORM_DX;
     lease l;
     const size_t shared = back ? 2 * samples * channels * sizeof(T) : 0;
@@ -100,7 +100,7 @@ static int FN(group_norm)(int what, int64_t samples, int64_t places, int64_t cha
         if (out[1]) v.dgamma = (T *)l.shared;
         if (out[2]) v.dbeta = (T *)l.shared + samples * channels;
     } else v.x = in[0], v.gamma = in[1], v.beta = in[2], v.means = out[1], v.scales = out[2];
-    pool_run(&l, FN(group_piece), &v, samples);
+    pool_run(&l, FN(group_norm_piece), &v, samples);
     if (v.dgamma) FN(add_blocks)(v.dgamma, samples, channels, out[1]);
     if (v.dbeta) FN(add_blocks)(v.dbeta, samples, channels, out[2]);
     pool_close(&l);

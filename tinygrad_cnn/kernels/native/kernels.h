@@ -20,16 +20,18 @@ typedef struct {
 #define COLUMNS_OPERATIONS(X) X(COLUMN_SUMS) X(MOMENTS) X(NORM_SUMS)
 
 /* Functions of single elements: the name, how many arrays it takes, and the result for elements a and b.  Each line is
- * all the C code of its kernel. */
+ * all the C code of its kernel; k is a number given with the call. */
 #define EACH_FUNCTIONS(X)                                                                                             \
     X(RELU, 1, a < 0 ? 0 : a)                                                                                         \
     X(RELU_DX, 2, b > 0 ? a : 0)                                                                                      \
-    X(ADD_RELU, 2, a + b < 0 ? 0 : a + b)
+    X(ADD_RELU, 2, a + b < 0 ? 0 : a + b)                                                                             \
+    X(LEAKY_RELU, 1, a > 0 ? a : a * k)                                                                               \
+    X(LEAKY_RELU_DX, 2, b > 0 ? a : a * k)
 
 /* Functions made of the exponential: the name, and how many arrays it takes; smooth.h has them. */
 #define SMOOTH_FUNCTIONS(X)                                                                                           \
     X(SIGMOID, 1) X(SOFTPLUS, 1) X(ERF, 1) X(SILU, 1) X(SILU_DX, 2) X(GELU, 1) X(GELU_DX, 2) X(ELU, 1) X(ELU_DX, 2)    \
-    X(MISH, 1)
+    X(MISH, 1) X(MISH_DX, 2) X(GELU_TANH, 1) X(GELU_TANH_DX, 2)
 
 /* Functions of rows (rows.h): the name, the arrays that are read and those that are written: R rows, s a number for each
  * row, r the same or None, c a number for each column or None. */
@@ -89,6 +91,7 @@ typedef struct {
     int (*arith)(int what, const int64_t *size, const int64_t *p_step, const int64_t *q_step, const void *p, const void *q,
                  void *out);
     int (*gates)(int what, int64_t rows, int64_t hidden, const void *const *in, void *const *out);
+    int (*choose)(int64_t size, const void *mask, const void *p, const void *q, double a, double b, void *out);
     int (*reduce)(int what, int64_t outer, int64_t m, int64_t c, const void *x, void *out);
 } kernel_table;
 

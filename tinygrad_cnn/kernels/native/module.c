@@ -230,6 +230,11 @@ static int takes_two(int what)
 #undef CASE
 }
 
+static int takes_number(int what)
+{
+    return what == ELU || what == ELU_DX || what == LEAKY_RELU || what == LEAKY_RELU_DX;
+}
+
 /* each(what, out, a, b or None, out2 or None, out3 or None, numbers): arrays of one size, element by element */
 static PyObject *each(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
@@ -238,7 +243,7 @@ static PyObject *each(PyObject *self, PyObject *const *args, Py_ssize_t n)
     void *p[5] = {NULL};
     const int what = operation(args[0], EACH_COUNT);
     if (what < 0) return NULL;
-    const int wanted = what == SGD ? 5 : what == ADAM ? 8 : what == ELU || what == ELU_DX ? 1 : 0;
+    const int wanted = what == SGD ? 5 : what == ADAM ? 8 : takes_number(what);
     if (wanted && numbers(args[6], k, wanted)) return NULL;
     for (int i = 0; i < 5; i++) {
         if (i > 1 && args[1 + i] == Py_None) continue;
@@ -388,6 +393,7 @@ static PyMethodDef methods[] = {
     KERNEL(rows),
     KERNEL(group_norm),
     KERNEL(reduce),
+    KERNEL(choose),
     KERNEL(gates),
     KERNEL(arith),
     {"set_num_threads", set_num_threads, METH_O, NULL},

@@ -173,3 +173,30 @@ PyObject *gates(PyObject *self, PyObject *const *args, Py_ssize_t n)
     WITHOUT_GIL(table(&a)->gates(what, a.view[0].shape[0], hidden, (const void *const *)in, out));
     return answer(&a, status);
 }
+
+/* choose(out, mask, a or a number, b or a number): a where the mask is set, else b; arrays of one size */
+PyObject *choose(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    TAKES(4);
+    const void *p[2] = {NULL};
+    double numbers[2] = {0};
+    TAKE(0, -1, 0, 1);
+    TAKE(1, -1, '?', 0);
+    const int64_t size = a.view[1].len;
+    int whole = 1;
+    for (int i = 0; i < 2; i++) {
+        if (PyFloat_Check(args[2 + i])) {
+            numbers[i] = PyFloat_AS_DOUBLE(args[2 + i]), whole--;
+            continue;
+        }
+        TAKE(2 + i, -1, 0, 0);
+        const Py_buffer *v = &a.view[a.count - 1];
+        if (v->len / v->itemsize != size) return refuse("arrays of different sizes"), answer(&a, FAILED);
+        p[i] = v->buf;
+    }
+    if (whole < 0 || a.view[0].len / a.view[0].itemsize != size)
+        return refuse("arrays of different sizes"), answer(&a, FAILED);
+    CHECK(size ? DONE : UNKNOWN);
+    WITHOUT_GIL(table(&a)->choose(size, BUF(1), p[0], p[1], numbers[0], numbers[1], BUF(0)));
+    return answer(&a, status);
+}

@@ -8,6 +8,7 @@ PyObject *rows(PyObject *self, PyObject *const *args, Py_ssize_t n);
 PyObject *group_norm(PyObject *self, PyObject *const *args, Py_ssize_t n);
 PyObject *arith(PyObject *self, PyObject *const *args, Py_ssize_t n);
 PyObject *gates(PyObject *self, PyObject *const *args, Py_ssize_t n);
+PyObject *choose(PyObject *self, PyObject *const *args, Py_ssize_t n);
 PyObject *reduce(PyObject *self, PyObject *const *args, Py_ssize_t n);
 
 #endif
