@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_cnn as tg
-from tinygrad_cnn.program import compiling
+from tinygrad_cnn.program import candidates
 from tinygrad_cnn.program.instructions import Call, Slot
 
 from . import steps
@@ -13,15 +13,16 @@ from . import steps
 def verdict(change, step_of=steps.full):
     """Compile a step whose program is changed before it is replayed; the message of the refusal, or None."""
 
-    class Changed(compiling.Replay):
-        def __init__(self, program):
+    class Changed(candidates.Replay):
+        def __init__(self, program, memory=None):
             kept = list(program.calls)
-            change(program.calls)
-            super().__init__(program)
+            if memory is None:  # the program of whole calls
+                change(program.calls)
+            super().__init__(program, memory)
             program.calls[:] = kept
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiling, "Replay", Changed)
+        patch.setattr(candidates, "Replay", Changed)
         tg.manual_seed(7)
         net = steps.Net()
         step = tg.compile(step_of(net, steps.adamw(net), {}))

@@ -108,6 +108,11 @@ def use_kernels(name: str) -> Iterator[None]:
         _in_use.reset(token)
 
 
+def in_use() -> Chain:
+    """Return the functions to try for each kernel, in this thread: the same object as long as nothing is switched."""
+    return _in_use.get()
+
+
 def backends() -> dict[str, str]:
     """What became of each backend: "in use", "available", or why it is absent."""
     used = {function for functions in _in_use.get().values() for function in functions}

@@ -23,12 +23,12 @@ from ..optim import Optimizer
 from ..optim.settings import Group
 from . import watched
 from .arguments import flat, rebuilt, returned, stood_for
+from .candidates import Candidate
 from .comparing import difference, same
 from .errors import CompileError
 from .guards import Guards, digest
 from .instructions import GroupOf, Program
 from .recorder import Recorder
-from .replay import Replay
 from .side_effects import changed, own_state
 from .state import Snapshot
 from .watching import recording
@@ -36,16 +36,6 @@ from .watching import recording
 __all__ = ["compile"]
 
 KEPT = 8  # forms of arguments, of which programs are kept
-CHECKED = 2  # replays that are compared with eager runs, on changed data
-
-
-class Candidate:
-    """A program: recorded once, recorded again and found equal, then replayed."""
-
-    def __init__(self, program: Program, guards: Guards, seen: int) -> None:
-        self.program, self.guards = program, guards
-        self.replay: Replay | None = None
-        self.seen, self.left = {seen}, CHECKED  # data that it saw; replays to compare
 
 
 class Compiled:
@@ -75,7 +65,7 @@ class Compiled:
     @property
     def programs(self) -> list[Program]:
         """The programs that are replayed, the newest last."""
-        return [one.program for ones in self._forms.values() for one in ones if one.replay is not None]
+        return [one.program for ones in self._forms.values() for one in ones if one.confirmed]
 
     def __repr__(self) -> str:
         return f"compile({self.name}, {len(self.programs)} programs)"
@@ -93,13 +83,19 @@ class Compiled:
                 self._forms.popitem(last=False)
             return self.fn(*args, **named)
         self._forms.move_to_end(form)
-        ready = self._forms[form]
-        one = next((one for one in ready if one.guards.hold()), None)
+        one = next((one for one in self._forms[form] if one.guards.hold()), None)
         if one is not None and one.guards.hooked():
             return self.fn(*args, **named)
-        if one is not None and one.replay is not None and (not one.left or not self.verify):
-            return one.replay(*given)
-        return self._checked(form, ready, one, given, args, named)
+        if one is not None and one.stage == "ready" and one.proved:
+            return one.run(given)
+        now = digest(given)
+        if one is not None and one.waits(now):
+            return one.run(given) if one.confirmed else self.fn(*args, **named)
+        if one is not None and one.confirmed and not self.verify:
+            result = one.run(given)
+            one.advance(now)
+            return result
+        return self._checked(form, one, now, given, args, named)
 
     def _must_be_eager(self, given: list[Any]) -> bool:
         """Whether somebody looks on, or the call is part of a larger graph."""
@@ -113,10 +109,9 @@ class Compiled:
         return any([isinstance(t, Tensor) and t.node.op is not None for t in given])
 
     def _checked(
-        self, form: Any, ready: list[Candidate], one: Candidate | None, given: list[Any], args: Any, named: Any
-    ) -> Any:
+        self, form: Any, one: Candidate | None, now: int, given: list[Any], args: Any, named: Any
+    ) -> Any:  # fmt: skip
         """Run eagerly and record, and replay from the same start if there is a program to compare."""
-        now = digest(given)
         start = Snapshot(one.program, given) if one is not None and self.verify else None
         unseeded = Unseeded(None)  # makes the generators that nobody seeded, so that a replay can draw the same
         with switched(unseeded=unseeded):
@@ -124,21 +119,17 @@ class Compiled:
         if recorder.refusals:
             raise self._refuse(form, recorder.refusals[0])
         if one is None:
+            ready = self._forms[form]
             ready.append(Candidate(program, Guards(program, list(recorder.idle.values())), now))
             del ready[:-KEPT]
             return result
         if found := difference(one.program, program):
             raise self._refuse(form, found)
-        if one.replay is None:
-            if now in one.seen and any([slot.value is not None and slot.kind == "outside" and slot.ours
-                                        for slot in program.constants]):  # fmt: skip
-                return result  # a constant and a value that follows the data look the same while the data stay
-            one.replay = Replay(one.program)
+        if not one.confirmed:
+            one.confirm()
         if start is not None:
             result = self._compare(form, one, start, given, result, unseeded)
-            if now not in one.seen:
-                one.left -= 1
-        one.seen.add(now)
+            one.advance(now)
         return result
 
     def _compare(
@@ -147,18 +138,23 @@ class Compiled:
         """Replay from the start of the eager run, and compare results and states."""
         eager = Snapshot(one.program, given)
         start.restore()
-        assert one.replay is not None
         set_generators(unseeded.made)
         try:
             with switched(unseeded=Unseeded(None, [rng for rng, _ in unseeded.made])):
-                again = one.replay(*given)
+                again = one.run(given)
         except Exception as error:
             eager.restore()
+            if one.stage == "lowered":
+                one.stay_whole()
+                return result
             raise self._refuse(form, f"the replay failed where the function did not: {error}") from error
         found = ["what it returns"] * (not same(values(result), values(again)))
         found += eager.differences(Snapshot(one.program, given))
         if found:
             eager.restore()
+            if one.stage == "lowered":
+                one.stay_whole()
+                return result
             raise self._refuse(
                 form, f"a replay differs from the function in {', '.join(found[:5])}. Something that it uses is not an "
                 "op, an effect or a function of NumPy's on its arguments."

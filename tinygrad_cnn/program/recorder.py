@@ -38,14 +38,6 @@ ADD, SET_STATES = "core.engine.add_gradients", "autodiff.checkpointing.set_gener
 class Recorder(Slots):
     """Hears what one thread does, and notes it in a program."""
 
-    def inside(self, fn: Callable[..., Any], *args: Any, **named: Any) -> Any:
-        """A call of which nothing inside is recorded."""
-        self.depth += 1
-        try:
-            return fn(*args, **named)
-        finally:
-            self.depth -= 1
-
     def op(self, op: Any, args: Any, arrays: list[Any], params: dict[str, Any]) -> Any:
         """Run an op's function, and record the call."""
         if self.depth:

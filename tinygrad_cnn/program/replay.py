@@ -27,12 +27,28 @@ def tensor(array: np.ndarray) -> Tensor:
     return wrap(array, leaf)
 
 
+def last_reads(program: Program, but: set[Slot]) -> dict[int, list[Slot]]:
+    """The slots that nothing reads after a call, by the number of the call; constants and `but` are left out."""
+    last: dict[Slot, int] = {}
+    for k, call in enumerate(program.calls):
+        for slot in (*call.reads(), *call.makes()):
+            last[slot] = k
+    kept = {*slots_in(program.outputs), *program.constants, *but}
+    found: dict[int, list[Slot]] = {}
+    for slot, k in last.items():
+        if slot not in kept:
+            found.setdefault(k, []).append(slot)
+    return found
+
+
 class Writer:
     """Writes the source of a program, and names the objects that stand in it."""
 
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self.names: dict[str, Any] = {"asarray": np.asarray, "tensor": tensor, "default_generator": default_generator}
+    def __init__(self, program: Program, memory: dict[Slot, np.ndarray]) -> None:
+        self.program, self.memory = program, memory
+        self.names: dict[str, Any] = {
+            "asarray": np.asarray, "empty": np.empty, "tensor": tensor, "default_generator": default_generator
+        }  # fmt: skip
         self.known: dict[int, str] = {}
         self.lines: list[str] = []
         self.calls: dict[int, Call] = {}  # by line
@@ -41,26 +57,26 @@ class Writer:
         """The text of a function `program` of the inputs."""
         inputs = [repr(one) for one in self.program.inputs]
         self.lines = [f"def program({', '.join(inputs)}):"]
-        last = self._last_reads()
+        last = last_reads(self.program, set(self.memory))
         for k, call in enumerate(self.program.calls):
             self._call(call, [*dict.fromkeys(last.get(k, ()))])
         self.lines.append(f"    return {self.text(self.program.outputs)}")
         return "\n".join(self.lines) + "\n"
 
-    def _last_reads(self) -> dict[int, list[Slot]]:
-        """Slots by the number of the call after which nothing reads them."""
-        last: dict[Slot, int] = {}
-        for k, call in enumerate(self.program.calls):
-            for slot in (*call.reads(), *call.makes()):
-                last[slot] = k
-        kept = {*slots_in(self.program.outputs), *self.program.constants}
-        found: dict[int, list[Slot]] = {}
-        for slot, k in last.items():
-            if slot not in kept:
-                found.setdefault(k, []).append(slot)
-        return found
+    def _lowered(self, call: Call) -> str:
+        """A call that is told where to write: to memory that was planned, or to new memory."""
+        for slot in call.makes():
+            if slot not in self.memory:
+                self._add(f"{slot!r} = empty({slot.shape!r}, {self.name(slot.dtype, str(slot.dtype))})", call)
+        args = list(map(self.text, call.args)) + [self.text(call.out)] * (call.kind == "ufunc")
+        return f"{self.name(call.fn, call.name)}({', '.join(args)})"
 
     def _call(self, call: Call, dead: list[Slot]) -> None:
+        if call.kind in ("kernel", "ufunc"):
+            self._add(self._lowered(call), call)
+            if dead:
+                self.lines.append(f"    del {', '.join(map(repr, dead))}")
+            return
         line = self._right(call)
         if call.out is not None and (target := _target(call.out)) != "_":
             line = f"{target} = {line}"
@@ -96,6 +112,8 @@ class Writer:
 
     def text(self, value: Any) -> str:
         """A value as an expression."""
+        if isinstance(value, Slot) and value in self.memory:
+            return self.name(self.memory[value], f"m{value.n}")
         if isinstance(value, Slot):
             return self.name(value.value, "array") if value.kind in ("outside", "constant") else repr(value)
         if value is None or (isinstance(value, (bool, int, str)) and type(value) in (bool, int, str)):
@@ -137,8 +155,8 @@ def _target(out: Any) -> str:
 class Replay:
     """Runs a program: ``replay(*arrays)`` returns what the recorded function returned."""
 
-    def __init__(self, program: Program) -> None:
-        writer = Writer(program)
+    def __init__(self, program: Program, memory: dict[Slot, np.ndarray] | None = None) -> None:
+        writer = Writer(program, memory or {})
         self.source = writer.source()
         self.calls = writer.calls
         self.file = f"<program {next(_numbers)} of {program.name}>"

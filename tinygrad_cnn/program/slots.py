@@ -160,3 +160,11 @@ class Slots:
     def refuse(self, what: str, remedy: str, site: Any = None) -> None:
         """Note why this run cannot become a program."""
         self.refusals.append(f"{what} at {line_of(site or here())}. {remedy}")
+
+    def inside(self, fn: Callable[..., Any], *args: Any, **named: Any) -> Any:
+        """A call of which nothing inside is recorded."""
+        self.depth += 1
+        try:
+            return fn(*args, **named)
+        finally:
+            self.depth -= 1

@@ -65,7 +65,7 @@ class Watched(np.ndarray):
             return NotImplemented  # the Tensor makes an op of it
         if out is not None:
             named["out"] = out
-        return _call(getattr(ufunc, method), f"{ufunc.__name__}", inputs, named)
+        return _call(ufunc if method == "__call__" else getattr(ufunc, method), ufunc.__name__, inputs, named)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if any([issubclass(kind, Tensor) for kind in types]):

@@ -15,7 +15,7 @@ from . import watched
 from .recorder import Recorder
 from .reports import READS, Reports
 
-_one_at_a_time = threading.RLock()
+one_at_a_time = threading.RLock()  # recordings and tracings, which put themselves into tables of the process
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def recording(recorder: Recorder) -> Iterator[None]:
     def mine() -> bool:
         return threading.get_ident() == thread and recorder.active
 
-    with _one_at_a_time:
+    with one_at_a_time:
         entry = thread, lambda call: None
         observers.append(entry)
         effect_observers.append(entry)
