@@ -22,8 +22,8 @@ def trained(compile, **settings):
     optimizer = optim.AdamW(net.parameters(), 0.01)
     average = optim.EMA(net, 0.9)
     history = tg.fit(
-        net, data.DataLoader(data.ArrayDataset(X, Y), 8, shuffle=True, seed=0), validation=(X[:8], Y[:8]),
-        epochs=3, optimizer=optimizer, schedule="cosine", callbacks=[train.AverageWeights(average)], progress=False,
+        net, data.DataLoader(data.ArrayDataset(X, Y), 8, shuffle=True, seed=0), validation=(X[:8], Y[:8]), epochs=3,
+        optimizer=optimizer, schedule="cosine", callbacks=[train.AverageWeights(average)], progress=False,
         compile=compile, **settings,
     )  # fmt: skip
     rows = {name: history[name] for name in history.names if name != "seconds"}

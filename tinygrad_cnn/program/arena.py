@@ -29,6 +29,12 @@ def buffers(program: Program, roots: dict[Slot, Slot]) -> dict[Slot, np.ndarray]
     return {slot: np.ndarray(slot.shape, slot.dtype, block, start + at) for at, _, _, _, slot in placed}
 
 
+def size_of(memory: dict[Slot, np.ndarray]) -> int:
+    """The bytes of the block that buffers share."""
+    block = next(iter(memory.values())).base if memory else None
+    return block.nbytes if isinstance(block, np.ndarray) else 0
+
+
 def _bytes(slot: Slot) -> int:
     assert slot.dtype is not None
     size = int(np.prod(slot.shape)) * slot.dtype.itemsize

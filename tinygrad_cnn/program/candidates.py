@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from .. import kernels
-from .arena import buffers
+from .arena import buffers, size_of
 from .guards import Guards
 from .instructions import Program
 from .lowering import Lowering
@@ -31,7 +31,17 @@ class Candidate:
         self.lowered: Replay | None = None
         self._lowering = Lowering(program)
         self._kernels: Any = None
+        self.memory = 0  # bytes that are planned for results
         self._running = threading.Lock()
+
+    @property
+    def kept(self) -> int:
+        """How many calls are lowered."""
+        return len(self._lowering.parts) if self.lowered is not None else 0
+
+    def lowered_calls(self) -> set[int]:
+        """The numbers of the calls that are lowered."""
+        return set(self._lowering.parts) if self.lowered is not None else set()
 
     @property
     def confirmed(self) -> bool:
@@ -71,7 +81,9 @@ class Candidate:
         if self.stage == "compared":
             self.proved = self.proved or now != self.seen
             made = self._lowering.program_of()
-            self.lowered, self._kernels = Replay(made, buffers(made, self._lowering.roots)), kernels.in_use()
+            memory = buffers(made, self._lowering.roots)
+            self.memory = size_of(memory)
+            self.lowered, self._kernels = Replay(made, memory), kernels.in_use()
         self.seen = now
         if self.stage != "ready":
             self.stage = STAGES[STAGES.index(self.stage) + 1]

@@ -28,6 +28,7 @@ from .comparing import difference, same
 from .errors import CompileError
 from .guards import Guards, digest
 from .instructions import GroupOf, Program
+from .listing import listing
 from .recorder import Recorder
 from .side_effects import changed, own_state
 from .state import Snapshot
@@ -66,6 +67,10 @@ class Compiled:
     def programs(self) -> list[Program]:
         """The programs that are replayed, the newest last."""
         return [one.program for ones in self._forms.values() for one in ones if one.confirmed]
+
+    def explain(self) -> str:
+        """The programs as text: each call with its path and line; a dot marks those that are lowered to kernels."""
+        return listing(self.name, [one for ones in self._forms.values() for one in ones], [*self._refused.values()])
 
     def __repr__(self) -> str:
         return f"compile({self.name}, {len(self.programs)} programs)"

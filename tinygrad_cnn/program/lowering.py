@@ -72,9 +72,10 @@ class Lowering:
         slots = [*slots_in((call.args, call.params))]
         for slot, a in zip(slots, [a for a in atoms((args, params)) if isinstance(a, np.ndarray)], strict=False):
             tracer.arrays.put(a, slot)
+        told = {name: tracer.told(params[name]) for name in (call.op.effects if call.kind == "op" else ())}
         listening.tracer = tracer
         try:
-            y = bare(call.fn(*_watched(args), **_watched(params)))
+            y = bare(call.fn(*_watched(args), **{**_watched(params), **told}))
             outs = [tracer.arrays.get(a) for a in (y if isinstance(call.out, tuple) else (y,))]
         except Unclear:
             return None
@@ -90,8 +91,9 @@ class Lowering:
         calls, outs = part
         inner = values.copy()
         for one in calls:
-            inner.run(one)
-            self._note_views(one, inner)
+            if one.kind != "effect":  # which the whole call has
+                inner.run(one)
+                self._note_views(one, inner)
         return all([equal(inner.slots[slot], y) for slot, y in zip(outs, results, strict=True)])
 
     def _note_views(self, call: Call, values: Values) -> None:
@@ -123,9 +125,10 @@ class Lowering:
 
 
 def _is_pure(call: Call) -> bool:
-    """Whether a call may run twice: it draws nothing and changes nothing."""
+    """Whether a call may run twice: it draws nothing, and what it changes is left to a function that it is given."""
     if call.kind == "op":
-        return "rng" not in call.op.effects and all([call.params[name] is None for name in call.op.effects])
+        given = [call.params[name] for name in call.op.effects]
+        return "rng" not in call.op.effects and all([one is None or callable(one) for one in given])
     return call.kind == "rule"
 
 

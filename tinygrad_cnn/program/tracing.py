@@ -59,12 +59,23 @@ class Tracer(Slots):
             raise Unclear("an effect")
         return op.fn(*[watch(a) if isinstance(a, np.ndarray) else a for a in arrays], **params)
 
+    def told(self, fn: Any) -> Any:
+        """What stands for a function that an op is given to call, as batch norm is: its call is noted, and not done."""
+        if fn is None:
+            return None
+
+        def note(*args: Any) -> None:
+            self.emit("effect", fn, "observe", [self.spec(bare(a)) for a in args], {}, None)
+
+        return note
+
     def empty(self, shape: Any, dtype: Any) -> np.ndarray:
         """Memory for the result of a kernel."""
         y: np.ndarray = np.empty(shape, dtype)
-        self.fresh[id(y)] = self.slot("temp", y)
-        self.kept.append(y)
-        return y
+        seen: np.ndarray = watch(y)
+        self.fresh[id(seen)] = self.slot("temp", y)
+        self.kept += [y, seen]
+        return seen
 
     def kernel(self, name: str, fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """Run a compiled kernel, and note the call if it computed."""
@@ -74,7 +85,7 @@ class Tracer(Slots):
             return done
         if name == "each" and plain[0] in (native._native.SGD, native._native.ADAM):
             raise Unclear("a write in place")
-        outs = [self.fresh.pop(id(a)) for a in plain if id(a) in self.fresh]
+        outs = [self.fresh.pop(id(a)) for a in args if id(a) in self.fresh]
         specs = [self.spec(a) for a in plain]
         self.program.calls.append(Call("kernel", fn, name, specs, {}, tuple(outs)))
         return done
