@@ -16,6 +16,7 @@
 #undef SIZE
 #include "winograd_choice.h"
 #include "groups.h"
+#include "group_weights.h"
 #include "bf16_choice.h"
 #if HAS_BF16
 #include "bf16_pack.h"

@@ -1,5 +1,12 @@
 /* Convolutions, as walks (walk.h) of products (tile.h).  Filters are packed once per call; what a piece reads is copied
- * with a border of zeros if padding needs it.  Groups are separate products over slices of the channels. */
+ * with a border of zeros if padding needs it.  Groups are separate products over slices of the channels;
+ * with many pieces they share one copy of all channels. */
+
+/* The element of the source that the first tap of a piece's first pixel reads. */
+static int64_t FN(origin)(const walk *k, const piece_box *p)
+{
+    return ((p->n0 * k->h + p->q0 * k->sh + k->hs[0]) * k->w + p->r0 * k->sw + k->ws[0]) * k->c;
+}
 
 /* Copy the source under a piece: `channels` of them from c0 on, zeros outside the image. */
 static void FN(fill)(const walk *k, const T *src, int64_t c0, int64_t channels, const piece_box *p, T *to)
@@ -48,7 +55,7 @@ static void FN(convolve_piece)(const void *job, int64_t piece, char *scratch)
     const piece_box p = walk_piece(k, piece % k->pieces);
     const T *x = (T *)scratch;
     if (k->copy) FN(fill)(k, v->src, first * k->len, most(k->len, k->held), &p, (T *)scratch);
-    else x = v->src + ((p.n0 * k->h + p.q0 * k->sh + k->hs[0]) * k->w + p.r0 * k->sw + k->ws[0]) * k->c + first * k->len;
+    else x = v->src + FN(origin)(k, &p) + first * k->len;
     T *y = v->out + p.n0 * v->img + p.q0 * v->row + p.r0 * v->col + first * out;
     for (int64_t g = first; g < first + together; g++, x += k->len, y += out) {
         FN(product) m = v->product;

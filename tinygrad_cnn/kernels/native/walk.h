@@ -12,7 +12,7 @@ typedef struct {
     int64_t ni, nj;         /* taps: rows, columns */
     const int64_t *hs, *ws; /* their offsets, ascending */
     int64_t len;            /* channels read at each tap */
-    int64_t held;           /* channels of a pixel in scratch memory: `len`, which 0 stands for, or those of all groups */
+    int64_t held;           /* channels of a pixel in scratch memory, if not `len`: those of all groups */
     /* worked out by walk_plan */
     int copy, fused;            /* copied into scratch?  is a row of taps one run of memory? */
     int64_t bn, br, bc;         /* a piece: images, rows, columns */

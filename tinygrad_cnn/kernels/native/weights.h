@@ -65,9 +65,7 @@ static void FN(weight_piece)(const void *job, int64_t piece, char *scratch)
         int64_t nseg = 0;
         const T *pixels = x;
         if (k->copy) FN(fill)(k, v->x, t.g * v->cg + t.c0, most(t.channels, k->held), &p, x);
-        else
-            pixels = v->x + ((p.n0 * k->h + p.q0 * k->sh + k->hs[0]) * k->w + p.r0 * k->sw + k->ws[0]) * k->c +
-                     t.g * v->cg + t.c0;
+        else pixels = v->x + FN(origin)(k, &p) + t.g * v->cg + t.c0;
         for (int64_t n = 0; n < p.n; n++)
             for (int64_t q = 0; q < p.q; q++) seg[nseg++] = (segment){n * k->img + q * k->sh * k->row, p.r};
         for (int64_t g = 0; g < (k->held ? v->groups : 1); g++) {
