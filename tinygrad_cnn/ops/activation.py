@@ -95,7 +95,6 @@ def leaky_relu(x: Any, slope: Number = 0.01) -> Any:
 
 
 @op(
-    linear=["dy"],
     floating=["dy"],
     branches=lambda x: x > 0,
     selectors=["x"],

@@ -45,6 +45,7 @@ def _product(g: Any, b: Any) -> Any:
 
 
 mul.vjp(a=_product, b=lambda g, a: _product(g, a))
+mul.formula(a="g * b", b="g * a")
 
 
 @op(
@@ -65,6 +66,7 @@ def div(a: Any, b: Any) -> Any:
 
 
 div.vjp(a=lambda g, b: kernels.div(g, b) if is_large(g) else g / b, b=lambda g, b, y: -(g * y) / b)
+div.formula(a="g / b", b="-(g * y) / b")
 
 
 @op(linear=["x"], samples=[S(x=(2, 3))], ref=scalarwise(lambda x: -x), numpy=[np.negative], stacks=elementwise)
