@@ -59,6 +59,37 @@ def test_alone_it_has_the_bits_of_before():
     assert same_bits(trained()[0], model.state_dict())
 
 
+@pytest.mark.parametrize("shared", [{}, {"overlap": True}, {"local_steps": 3}])
+def test_a_compiled_step_is_the_same_training(shared):
+    settings = {"epochs": 3, "batch": 22, "shared": shared}
+    plain, compiled = ranks(2, **settings), ranks(2, compile=True, **settings)
+    assert distance(compiled[0][0], plain[0][0]) < 1e-5
+    assert same_bits(compiled[0][0], compiled[1][0])
+
+
+def test_synchronous_batch_norm_is_not_compiled():
+    with pytest.raises(ValueError, match="sync=True"):
+        ranks(2, more=[norm], shared={"sync": True}, compile=True)
+
+
+def test_a_compiled_function_runs_as_it_is_on_several_ranks():
+    def program(change):
+        model = net()
+        model, optimizer = parallel(model, optim.SGD(model.parameters(), lr=0.1))
+
+        def step(x, y):
+            optimizer.zero_grad()
+            tg.softmax_cross_entropy(model(x), y).backward()
+            optimizer.step()
+
+        step = change(step)
+        for k in range(rank() * 10, 100, 20):
+            step(TRAIN.images[k : k + 10], TRAIN.labels[k : k + 10])
+        return model.state_dict()
+
+    assert same_bits(*run_threads(2, program, tg.compile), *run_threads(2, program, lambda step: step))
+
+
 def test_only_the_first_rank_prints_and_writes(tmp_path, capsys):
     def program():
         run = tg.Run.create(tmp_path / "run", {"note": "of three"})

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autodiff.world import World
+from ..autodiff.world import ALONE, World, world
 from ..core.register import hooks
 
 BUCKET_BYTES = 4 * 2**20
@@ -205,12 +205,14 @@ def _living() -> list[Reducer]:
 
 
 def _final(node: Any, gradient: Any) -> None:
-    if node.op is None:
+    if node.op is None and world() is not ALONE:  # as in a block of `using(ALONE)`
         for reducer in _living():
             reducer.final(node, gradient)
 
 
 def _reduced(found: dict[Any, Any]) -> dict[Any, Any]:
+    if world() is ALONE:
+        return found
     for reducer in _living():
         found = reducer.reduce(found)
     return found

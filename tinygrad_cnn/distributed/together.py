@@ -83,6 +83,21 @@ class ParallelOptimizer(Optimizer):
         finally:
             reducer.weight = None
 
+    def share(self, weight: float) -> float:
+        """Make the gradients of a backward of this rank alone those of all, and return the sum of their weights.
+
+        It does what `weighted` does, after a backward inside ``using(ALONE)``, such as that of a program.
+        """
+        leaves = [p.node for group in self.param_groups for p in group["params"] if p.grad is not None]
+        for leaf in leaves:
+            leaf.grad = leaf.grad * leaf.dtype.type(weight)
+        if isinstance(self._sharing, Reducer):
+            with self.weighted(weight) as total:
+                for leaf, gradient in self._sharing.reduce({leaf: leaf.grad for leaf in leaves}).items():
+                    leaf.grad = gradient
+                return total()
+        return weight
+
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Move the parameters, as `Optimizer.step`; with `local_steps`, all ranks' together when it is time."""
         loss = self.inner.step(closure)

@@ -14,6 +14,7 @@ from ..autodiff.calls import named
 from ..autodiff.checkpointing import Unseeded, set_generators
 from ..autodiff.dtypes import get_default_dtype
 from ..autodiff.effects import effect_observers
+from ..autodiff.world import world
 from ..core import Tensor
 from ..core.errors import describe
 from ..core.modes import current, switched
@@ -108,6 +109,8 @@ class Compiled:
             me = threading.get_ident()
             if any([thread == me for thread, _ in (*observers, *effect_observers)]):
                 return True
+        if world().size > 1:  # what ranks exchange is not recorded
+            return True
         modes = current()
         if modes.recomputing or modes.generators is not None:
             return True

@@ -130,8 +130,8 @@ def fit(
         raise ValueError(f"fit: compile=True needs accumulate=1, got {accumulate}. Use a larger batch_size instead.")
     moving = optimizer_of("fit", model, optimizer, lr)
     together = getattr(moving, "world", ALONE).size > 1
-    if compile and together:
-        raise ValueError("fit: compile=True trains in one process, and this optimiser works with other ranks.")
+    if compile and together and any(getattr(module, "sync", False) for module in model.modules()):
+        raise ValueError("fit: compile=True cannot record the exchanges of batch norm with sync=True. Leave out one.")
     source = batches_of("fit", data, batch_size, shuffle=True, seed=seed, epochs=epochs, shard=together)
     _check_shares(source, together)
     batches = length_of(source)

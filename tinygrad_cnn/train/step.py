@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from ..autodiff.means import with_divisor
 from ..autodiff.outside import one_site
+from ..autodiff.world import ALONE, using
 from ..core import Tensor
 from ..core.errors import GraphError, describe
 from ..data.batches import inputs_and_targets, length
@@ -42,8 +44,9 @@ class Step:
         try:
             with one_site():
                 if self._replayed is not None:
-                    outputs, loss, value, weight = self._by_program(inputs, targets, examples)
-                    counted = weight
+                    with nullcontext() if self._together is None else using(ALONE):
+                        outputs, loss, value, weight = self._by_program(inputs, targets, examples)
+                    counted = self._shared(weight)
                 else:
                     outputs, loss, value, weight = forward("fit", t.model, self, inputs, targets, examples)
                     self._check(value)
@@ -66,23 +69,33 @@ class Step:
     def _backward(self, loss: Any, weight: float) -> float:
         """Add up the gradients of a batch; how much they count, beside those of other batches and of other ranks."""
         t, together = self.training, self._together
-        if not getattr(loss, "requires_grad", False):
-            raise no_gradient(loss)
-        if not self.pending:
-            t.optimizer.zero_grad()
         if together is not None:
             together.wish = bool(t.stopped)
             with together.weighted(weight) as total:
-                (loss * weight).backward()
+                self._own_backward(loss * weight)
                 return total()
-        (loss if t.accumulate == 1 else loss * weight).backward()
+        self._own_backward(loss if t.accumulate == 1 else loss * weight)
         return weight
+
+    def _own_backward(self, loss: Any) -> None:
+        if not getattr(loss, "requires_grad", False):
+            raise no_gradient(loss)
+        if not self.pending:
+            self.training.optimizer.zero_grad()
+        loss.backward()
+
+    def _shared(self, weight: float) -> float:
+        """Make the gradients of a program those of all ranks; how much they count."""
+        if self._together is None:
+            return weight
+        self._together.wish = bool(self.training.stopped)
+        return self._together.share(weight)
 
     def _run(self, inputs: Any, targets: Any) -> tuple[Any, Any]:
         """Forward and backward, which `tg.compile` records: a loss that is not finite is noticed before the update."""
         outputs = outputs_of("fit", self.training.model, self, inputs, targets)
         loss = loss_of("fit", self.loss, outputs, targets)  # type: ignore[arg-type]
-        self._backward(loss, 1.0)
+        self._own_backward(loss)
         return outputs, loss
 
     def _by_program(self, inputs: Any, targets: Any, examples: int) -> tuple[Any, Any, float, float]:
