@@ -40,7 +40,7 @@ class Side:
 
     def net(self, task: dict[str, Any]) -> Any:
         net = net_of(task)
-        model = _layered(net) if self.setting == "layered" else Network(net)
+        model = layered(net) if self.setting == "layered" else Network(net)
         _start(model, net)
         turns = cycle(batches_of(task))
         if not task["train"]:
@@ -156,7 +156,7 @@ class Branches(tg.nn.Module):
         return self.join(self.first(x), self.second(x))
 
 
-def _layered(net: nets.Net) -> Any:
+def layered(net: nets.Net) -> Any:
     """The network made of layers, which fuse what they can: the package's own of that name if it has one."""
     if net.name in nets.FOUR:
         h, w, c = net.shape

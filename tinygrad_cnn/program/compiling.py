@@ -119,21 +119,24 @@ class Compiled:
     def _checked(
         self, form: Any, one: Candidate | None, now: int, given: list[Any], args: Any, named: Any
     ) -> Any:  # fmt: skip
-        """Run eagerly and record, and replay from the same start if there is a program to compare."""
+        """Run eagerly, recorded until two recordings agree, and replay from the same start if there is a program."""
         start = Snapshot(one.program, given) if one is not None and self.verify else None
         unseeded = Unseeded(None)  # makes the generators that nobody seeded, so that a replay can draw the same
         with switched(unseeded=unseeded):
-            result, program, recorder = self._record(args, named, given)
-        if recorder.refusals:
-            raise self._refuse(form, recorder.refusals[0])
-        if one is None:
-            ready = self._forms[form]
-            ready.append(Candidate(program, Guards(program, list(recorder.idle.values())), now))
-            del ready[:-KEPT]
-            return result
-        if found := difference(one.program, program):
-            raise self._refuse(form, found)
-        if not one.confirmed:
+            if one is not None and one.confirmed:
+                result = self.fn(*args, **named)
+            else:
+                result, program, recorder = self._record(args, named, given)
+        if one is None or not one.confirmed:
+            if recorder.refusals:
+                raise self._refuse(form, recorder.refusals[0])
+            if one is None:
+                ready = self._forms[form]
+                ready.append(Candidate(program, Guards(program, list(recorder.idle.values())), now))
+                del ready[:-KEPT]
+                return result
+            if found := difference(one.program, program):
+                raise self._refuse(form, found)
             one.confirm()
         if start is not None:
             result = self._compare(form, one, start, given, result, unseeded)
