@@ -163,6 +163,7 @@ class Op(OpBase):
         self.rules.update(rules)
         self.surrogates = self.surrogates | {*rules} if surrogate else self.surrogates - {*rules}
         self.plans.clear()
+        registry.changes += 1
         return self
 
 
@@ -233,6 +234,7 @@ def _register(made: Op) -> Op:
         remedy = f"Choose another name with name=..., or remove the old one with tg.registry.pop({made.name!r})."
         raise ValueError(f"op {made.name!r} is registered already, by {old.fn.__module__}. {remedy}")
     registry[made.name] = made
+    registry.changes += 1
     registry.of_numpy.update(dict.fromkeys(made.numpy, made))
     return made
 

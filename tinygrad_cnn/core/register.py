@@ -17,6 +17,7 @@ class Registry(dict[str, Any]):
 
     def __init__(self) -> None:
         super().__init__()
+        self.changes = 0  # of ops and rules
         self.of_numpy: dict[Callable[..., Any], Callable[..., Any]] = {}  # which op a NumPy function means
 
     def __missing__(self, name: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Tensor
+from ..core.register import registry
 from ..nn.module import _Structure
 from ..optim import Optimizer
 from .comparing import same
@@ -24,6 +25,8 @@ class Guards:
         self.kinds = self._kinds()
         self.idle = [t for t in [*idle, *_never_moved(program)] if isinstance(t, Tensor)]
         self.modules = [(module, module.training, _attributes(module)) for module in program.modules]
+        ops: dict[str, Any] = {op.name: op for call in program.calls if (op := call.op) is not None}
+        self.ops: list[Any] = [(op, op.fn, dict(op.rules)) for name, op in ops.items() if name in registry]
         self.seen = _now()
 
     def _kinds(self) -> list[Any]:
@@ -34,6 +37,9 @@ class Guards:
         if self.seen != (now := _now()):
             for module, training, attributes in self.modules:
                 if module.training is not training or not _equal(attributes, _attributes(module)):
+                    return False
+            for op, fn, rules in self.ops:
+                if registry.get(op.name) is not op or op.fn is not fn or op.rules != rules:
                     return False
             self.seen = now
         if self._kinds() != self.kinds:
@@ -47,8 +53,8 @@ class Guards:
         )
 
 
-def _now() -> tuple[int, int]:
-    return _Structure.version, _Structure.settings
+def _now() -> tuple[int, int, int]:
+    return _Structure.version, _Structure.settings, registry.changes
 
 
 def _attributes(module: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -134,6 +135,11 @@ class Program:
     outputs: Any = None
     constants: list[Slot] = field(default_factory=list)
     modules: dict[Any, bool] = field(default_factory=dict)
+
+    @cached_property
+    def objects(self) -> list[Any]:
+        """What stands in arguments beside slots, each once: Tensors, optimisers, generators.  Of a finished program."""
+        return list({id(value): value for value in self.stand_ins()}.values())
 
     def leaves(self) -> dict[int, Tensor]:
         """The Tensors from outside that it reads or changes, by id, in the order of their first use."""

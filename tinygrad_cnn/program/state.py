@@ -29,7 +29,7 @@ class Snapshot:
         stack: list[tuple[str, Any]] = [
             *_numbered("argument", [a for a in arguments if isinstance(a, Tensor)]),
             *_numbered("module", list(program.modules)),
-            *_numbered("object", list(program.stand_ins())),
+            *_numbered("object", program.objects),
             *_numbered("array", [slot.value for slot in program.constants]),
         ]
         seen: set[int] = set()

@@ -27,7 +27,7 @@ from .run_folder import Run
 from .shipped import Checkpoint
 from .signs import Divergence, Gradients
 from .source import Data, batches_of
-from .step import Step
+from .step import Step, check_compile
 from .training import NOTHING, Training, length_of
 
 
@@ -39,8 +39,7 @@ def fit(
     data: Data | DataLoader,
     *,
     validation: Data | DataLoader | None = None,
-    epochs: Whole = 10,
-    batch_size: Whole = 64,
+    epochs: Whole = 10, batch_size: Whole = 64,
     loss: Loss = None,
     metrics: Metrics = None,
     optimizer: str | Optimizer | Callable[..., Optimizer] | None = "adam",
@@ -49,8 +48,7 @@ def fit(
     accumulate: Whole = 1,
     seed: Whole | None = None,
     callbacks: Sequence[Any] = (),
-    compile: bool = False,
-    progress: bool = True,
+    compile: bool = False, progress: bool = True,
     run: Run | None = None,
 ) -> History:
     """Train a model on data; the model is changed in place.
@@ -124,10 +122,7 @@ def fit(
         whole("fit", name, value)
         for name, value in (("epochs", epochs), ("batch_size", batch_size), ("accumulate", accumulate))
     )
-    if not isinstance(compile, bool):
-        raise TypeError(f"fit: compile={compile!r} must be True or False.")
-    if compile and accumulate != 1:
-        raise ValueError(f"fit: compile=True needs accumulate=1, got {accumulate}. Use a larger batch_size instead.")
+    check_compile(compile, accumulate)
     moving = optimizer_of("fit", model, optimizer, lr)
     together = getattr(moving, "world", ALONE).size > 1
     if compile and together and any(getattr(module, "sync", False) for module in model.modules()):

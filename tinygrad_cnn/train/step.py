@@ -141,6 +141,14 @@ class Step:
         )
 
 
+def check_compile(wished: Any, accumulate: int) -> None:
+    """Refuse what `fit` cannot compile: a loss is weighed by what it divided by only after it is known."""
+    if not isinstance(wished, bool):
+        raise TypeError(f"fit: compile={wished!r} must be True or False.")
+    if wished and accumulate != 1:
+        raise ValueError(f"fit: compile=True needs accumulate=1, got {accumulate}. Use a larger batch_size instead.")
+
+
 def examples_in(inputs: Any, targets: Any) -> int:
     """Return how many examples a batch has; two arrays, the usual case, are looked at without detours."""
     if type(inputs) is np.ndarray and type(targets) is np.ndarray and inputs.shape[:1] == targets.shape[:1]:
