@@ -30,7 +30,7 @@ ONLY = {
     "optim": {"core", "autodiff", "ops"},
     "detection": {"core", "autodiff", "ops"},
     "distributed": {"core", "autodiff", "ops", "nn", "optim"},
-    "testing": {"core", "autodiff", "ops", "kernels", "nn", "optim", "io", "insight", "graphs"},
+    "testing": {"core", "autodiff", "ops", "kernels", "nn", "optim", "io", "insight", "program", "graphs"},
 }
 FRONT_DOOR = {"__init__", "__main__", "viz"}  # may import everything; nothing may import them
 # import modules whose names users give, or the pickle of an op

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import numpy as np
+
 from .. import kernels
 from .arena import buffers, size_of
 from .guards import Guards
-from .instructions import Program
+from .instructions import Program, Slot
 from .lowering import Lowering
 from .replay import Replay
 from .watching import one_at_a_time
@@ -31,7 +33,8 @@ class Candidate:
         self.lowered: Replay | None = None
         self._lowering = Lowering(program)
         self._kernels: Any = None
-        self.memory = 0  # bytes that are planned for results
+        self.buffers: dict[Slot, np.ndarray] = {}  # memory for results, and how many bytes it has in all
+        self.memory = 0
         self._running = threading.Lock()
 
     @property
@@ -82,7 +85,7 @@ class Candidate:
             self.proved = self.proved or now != self.seen
             made = self._lowering.program_of()
             memory = buffers(made, self._lowering.roots)
-            self.memory = size_of(memory)
+            self.buffers, self.memory = memory, size_of(memory)
             self.lowered, self._kernels = Replay(made, memory), kernels.in_use()
         self.seen = now
         if self.stage != "ready":

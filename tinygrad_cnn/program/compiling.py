@@ -173,24 +173,47 @@ class Compiled:
         return again
 
     def _record(self, args: Any, named: Any, given: list[Any]) -> tuple[Any, Program, Recorder]:
-        recorder, before = Recorder(self.name), own_state(self.fn)
-        for value in given:
-            recorder.given(value)
-        with recording(recorder):
-            show: Any = lambda v: watched.watch(v) if isinstance(v, np.ndarray) else v  # noqa: E731
-            result = self.fn(*rebuilt(args, show), **rebuilt(named, show))
-            recorder.program.outputs = stood_for(recorder, result)
-        if found := changed(before, self.fn):
-            site, name = found
-            what = f"{name} is changed, which a replay would not do, by the function"
-            recorder.refuse(what, "Return what is to be kept, and keep it outside.", site)
-        _by_number(recorder.program)
-        return returned(result, recorder.scalars), recorder.program, recorder
+        return recorded(self.fn, self.name, args, named, given)
 
     def _refuse(self, form: Any, words: str) -> CompileError:
         message = f"compile: {self.name} cannot be replayed: {words}"
         self._refused[form] = message
         return CompileError(message)
+
+
+def recorded(
+    fn: Callable[..., Any], name: str, args: Any, named: Any, given: list[Any]
+) -> tuple[Any, Program, Recorder]:  # fmt: skip
+    """Run a function and record it: its result, the program, and the recorder, which knows what was refused."""
+    recorder, before = Recorder(name), own_state(fn)
+    for value in given:
+        recorder.given(value)
+    with recording(recorder):
+        shown = rebuilt([args, named], lambda v: watched.watch(v) if isinstance(v, np.ndarray) else v)
+        result = fn(*shown[0], **shown[1])
+        recorder.program.outputs = stood_for(recorder, result)
+    if found := changed(before, fn):
+        site, what = found[0], f"{found[1]} is changed, which a replay would not do, by the function"
+        recorder.refuse(what, "Return what is to be kept, and keep it outside.", site)
+    _by_number(recorder.program)
+    return returned(result, recorder.scalars), recorder.program, recorder
+
+
+def disagreement(fn: Callable[..., Any], batches: list[tuple[Any, ...]]) -> str:
+    """What a program of a function gets wrong, recorded on the first of five batches of arrays or Tensors.
+
+    It is replayed whole, traced, compared and lowered on the others.  Empty if all is right to the bit.
+    """
+    _, program, recorder = recorded(fn, "function", batches[0], {}, list(batches[0]))
+    if recorder.refusals:
+        return recorder.refusals[0]
+    one = Candidate(program, Guards(program, []), 0)
+    one.confirm()
+    for k, batch in enumerate(batches[1:], 1):
+        if not same(values(fn(*batch)), values(one.run(list(batch)))):
+            return f"a program that is {one.stage} gives something else"
+        one.advance(k)
+    return ""
 
 
 def values(result: Any) -> Any:

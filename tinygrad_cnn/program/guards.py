@@ -26,7 +26,7 @@ class Guards:
         self.idle = [t for t in [*idle, *_never_moved(program)] if isinstance(t, Tensor)]
         self.modules = [(module, module.training, _attributes(module)) for module in program.modules]
         ops: dict[str, Any] = {op.name: op for call in program.calls if (op := call.op) is not None}
-        self.ops: list[Any] = [(op, op.fn, dict(op.rules)) for name, op in ops.items() if name in registry]
+        self.ops = [(one, one.fn, dict(one.rules)) for name, one in ops.items() if name in registry]
         self.seen = _now()
 
     def _kinds(self) -> list[Any]:
@@ -38,8 +38,8 @@ class Guards:
             for module, training, attributes in self.modules:
                 if module.training is not training or not _equal(attributes, _attributes(module)):
                     return False
-            for op, fn, rules in self.ops:
-                if registry.get(op.name) is not op or op.fn is not fn or op.rules != rules:
+            for one, fn, rules in self.ops:
+                if one.name not in registry or registry[one.name] is not one or one.fn is not fn or one.rules != rules:
                     return False
             self.seen = now
         if self._kinds() != self.kinds:

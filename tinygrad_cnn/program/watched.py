@@ -112,7 +112,10 @@ def _call(fn: Any, name: str, args: Any, named: Any) -> Any:
     for a in (*args, *named.values(), *(named.get("out") or ())):
         if isinstance(a, Watched) and isinstance(y, np.ndarray) and is_same(a, y):
             return a
-    return type(y)([watch(v) for v in y]) if isinstance(y, (list, tuple)) else watch(y)
+    if isinstance(y, (list, tuple)):
+        seen = [watch(v) for v in y]
+        return type(y)(*seen) if hasattr(y, "_fields") else type(y)(seen)  # a named tuple takes one by one
+    return watch(y)
 
 
 def _method(name: str) -> Any:
