@@ -12,6 +12,7 @@ from ..autodiff.calls import named
 from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
 from ..core import Tensor
+from ..program.compiling import Compiled
 from .backward import differentiate
 from .badges import Badges, Show, asked
 from .calls import Watched, watching
@@ -21,6 +22,7 @@ from .fold import MOST, OPENED, fold
 from .graph import Picture, read
 from .measure import Measured, measure
 from .outline import outline
+from .programs import scene_of
 from .render import RenderError, render, suffix_of, write
 from .repeats import fold_repeats
 from .scene import Scene
@@ -105,8 +107,9 @@ def draw(
     Parameters
     ----------
     y : a Tensor; several (list, tuple or dict); a module or function, which is called with `inputs` and recorded; a
-        run folder, whose trained network is drawn; or an exception that a forward pass raised, of which the graph up to
-        the op that failed is drawn.
+        run folder, whose trained network is drawn; what `tg.compile` made, whose newest program is drawn, with a colour
+        for each piece of memory that results share; or an exception that a forward pass raised, of which the graph up
+        to the op that failed is drawn.
     direction : "forward" draws the recorded ops; "backward" the ops that compute the gradients of all leaves that
         require one; "both" draws the two side by side, numbered: what the rules of op 7 called is 7'.
     show : what boxes tell beside their names: one or several of "shapes", "values", "grads", "params", "cost", "time",
@@ -141,6 +144,9 @@ def draw(
     """
     _check(direction, rankdir, detail, depth)
     words = asked(show)
+    if isinstance(y, Compiled) and not inputs:
+        scene, summary, picture = scene_of(y, title, rankdir)
+        return Drawing(scene, summary, picture=picture)
     collapse = [collapse] if isinstance(collapse, str) else list(collapse)
     subject = subject_of(y, inputs, words)
     picture, measured = _read(subject, direction, words, grad, constants)

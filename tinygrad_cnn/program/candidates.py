@@ -46,6 +46,14 @@ class Candidate:
         """The numbers of the calls that are lowered."""
         return set(self._lowering.parts) if self.lowered is not None else set()
 
+    def place_of(self, k: int) -> str | None:
+        """Where in planned memory the result of call number k is, as text; None if it is elsewhere."""
+        if k not in self.lowered_calls():
+            return None
+        slots = [self._lowering.root(slot) for slot in self._lowering.parts[k][1]]
+        found = [self.buffers[slot] for slot in slots if slot in self.buffers]
+        return f"{found[0].__array_interface__['data'][0]:x}" if found else None
+
     @property
     def confirmed(self) -> bool:
         """Whether a second recording said the same."""

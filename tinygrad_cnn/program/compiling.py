@@ -69,6 +69,11 @@ class Compiled:
         """The programs that are replayed, the newest last."""
         return [one.program for ones in self._forms.values() for one in ones if one.confirmed]
 
+    @property
+    def newest(self) -> Candidate | None:
+        """The newest program that is replayed, and what is known of it; None if there is none."""
+        return next((one for ones in reversed(self._forms.values()) for one in reversed(ones) if one.confirmed), None)
+
     def explain(self) -> str:
         """The programs as text: each call with its path and line; a dot marks those that are lowered to kernels."""
         return listing(self.name, [one for ones in self._forms.values() for one in ones], [*self._refused.values()])

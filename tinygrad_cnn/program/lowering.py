@@ -110,6 +110,12 @@ class Lowering:
                 if isinstance(y, np.ndarray) and np.may_share_memory(y, values.slots[slot]):
                     self.roots[out] = slot
 
+    def root(self, slot: Slot) -> Slot:
+        """The slot whose memory another one shows."""
+        while slot in self.roots:
+            slot = self.roots[slot]
+        return slot
+
     def program_of(self) -> Program:
         """The lowered program."""
         old, same = self.program, dict[Slot, Slot]()
