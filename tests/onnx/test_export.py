@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 
 import tinygrad_cnn as tg
-from tinygrad_cnn import models, nn
+from tinygrad_cnn import models, nn, optim
 from tinygrad_cnn.onnx import ExportError, how_exported
 from tinygrad_cnn.onnx.table import EXPORTERS
 from tinygrad_cnn.onnx.writers.elementwise import apply
@@ -137,6 +137,39 @@ def test_what_would_freeze_is_refused(tmp_path):
     with pytest.raises(ExportError, match=r"reads a value \(bool\)"):
         tg.onnx.export(lambda x: x * 2 if x.sum() > 100 else x, tmp_path / "f.onnx", x)
     assert tg.Tensor([1.0]).item() == 1  # reading is possible again
+
+
+def test_steps_of_optimisers_are_refused(tmp_path):
+    net = nn.Linear(3, 2, rng=0)
+    before, x = net.state_dict(), tg.randn(2, 3, rng=0).data
+    sgd = optim.SGD(net.parameters(), lr=0.1)
+
+    def step(x):
+        loss = net(x).sum()
+        loss.backward()
+        sgd.step()
+        return loss
+
+    with pytest.raises(ExportError, match=r"add_gradients.*tg.onnx.TrainingStep"):
+        tg.onnx.export(step, tmp_path / "step.onnx", x)
+    np.testing.assert_array_equal(net.weight.data, before["weight"])
+
+
+def test_what_is_compiled_exports(tmp_path):
+    net, x = build("lenet")
+    tg.onnx.export(tg.compile(net.eval()), tmp_path / "net.onnx", x)
+    assert {p.key: p.value for p in onnx.load(tmp_path / "net.onnx").metadata_props}["tinygrad_cnn.mode"] == "eval"
+
+
+def test_gradients_export(tmp_path):
+    net, x = build("lenet")
+
+    def saliency(x):
+        return tg.grad(net(x).max(axis=1).sum(), x, create_graph=True)
+
+    tg.onnx.export(saliency, tmp_path / "saliency.onnx", x)
+    got = onnxruntime.InferenceSession(tmp_path / "saliency.onnx").run(None, {"x": x})[0]
+    np.testing.assert_allclose(got, saliency(tg.Tensor(x, requires_grad=True)).data, atol=1e-5)
 
 
 def test_a_wrong_node_is_found_and_named(tmp_path, monkeypatch):

@@ -57,6 +57,19 @@ def test_round_trip(name, tmp_path):
     assert again.summary(shape)
 
 
+def test_weights_that_are_constant_nodes(tmp_path):
+    """Some tools write all weights as nodes."""
+    w = np.random.default_rng(0).standard_normal((3, 2)).astype(np.float32)
+    nodes = [
+        helper.make_node("Constant", [], ["w"], value=numpy_helper.from_array(w)),
+        helper.make_node("Constant", [], ["two"], value=numpy_helper.from_array(np.float32(2))),
+        helper.make_node("MatMul", ["x", "w"], ["h"]), helper.make_node("Mul", ["h", "two"], ["y"]),
+    ]  # fmt: skip
+    net = tg.onnx.load(saved(tmp_path / "c.onnx", nodes, {"x": [1, 3]}, {"y": [1, 2]}))
+    assert [name for name, _ in net.named_parameters()] == ["w"]
+    np.testing.assert_allclose(net(np.ones((1, 3), np.float32)).data, 2 * w.sum(0, keepdims=True), rtol=1e-5)
+
+
 def test_layouts(tmp_path):
     w = np.random.default_rng(0).standard_normal((3, 2, 3, 3)).astype(np.float32)
     node = helper.make_node("Conv", ["x", "w"], ["y"], pads=[1, 1, 1, 1])

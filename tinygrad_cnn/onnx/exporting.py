@@ -17,6 +17,7 @@ from ..core.errors import describe
 from ..core.modes import current, switched
 from ..io import atomic_write
 from ..nn import Module
+from ..program import Compiled
 from . import writers as writers
 from .assembling import Assembly, Written, key_of
 from .needs import library
@@ -44,7 +45,7 @@ def export(
 
     Parameters
     ----------
-    model_or_fn : a module, a function of Tensors, or a `TrainingStep`.
+    model_or_fn : a module, a function of Tensors, either of them compiled, or a `TrainingStep`.
     examples : the inputs, arrays or Tensors.  Inputs as long as the first one share its first axis, the batch.
     opset : the version of ONNX's operators, from 18 on.
     verify : whether to run the file in onnxruntime, at two batch sizes, and compare; needs ``pip install onnxruntime``.
@@ -63,6 +64,8 @@ def export(
     (5, 4)
     """
     onnx = library("export")
+    if isinstance(model_or_fn, Compiled):
+        model_or_fn = model_or_fn.fn
     newest = onnx.defs.onnx_opset_version()
     if not OLDEST <= opset <= newest:
         raise ValueError(f"export: opset={opset!r} must be between {OLDEST} and {newest}, the installed onnx's newest.")

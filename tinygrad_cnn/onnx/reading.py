@@ -133,7 +133,10 @@ def program_of(path: Any, model: Any, arrays: dict[str, np.ndarray]) -> Program:
             if name and name in known:
                 raise FileFormatError(f"{os.fspath(path)}: {node.label} makes {name!r}, which exists already.")
             known.add(name)
-        nodes.append(node)
+        if node.kind == "Constant" and isinstance(node.get("value"), np.ndarray) and len(node.outputs) == 1:
+            arrays[node.outputs[0]] = node.get("value")  # as good as an initialiser; some tools write all weights so
+        else:
+            nodes.append(node)
     outputs = [v.name for v in graph.output]
     for name in outputs:
         if name not in known:

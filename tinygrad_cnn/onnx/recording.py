@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autodiff.observing import Call, observing
+from ..autodiff.observing import Call, observing, observing_effects
 from ..core import Tensor, no_grad
 from ..core.modes import current
 from ..core.site import here, line_of
@@ -103,7 +103,7 @@ def record(fn: Callable[[], Sequence[Any]]) -> Recording:
         else:
             found.steps.append(step)
 
-    with observing(note), _reads_refused():
+    with observing(note), observing_effects(_refuse_steps), _reads_refused():
         results = fn()
     found.results = [np.asarray(array_of(y)) for y in results]
     return found
@@ -136,6 +136,15 @@ def _reads_refused() -> Iterator[None]:
     finally:
         for name, method in methods.items():
             setattr(Tensor, name, method)
+
+
+def _refuse_steps(call: Call) -> None:
+    """Refuse backward passes into `.grad` and steps of optimisers, of which a file would hold nothing."""
+    if call.effect.endswith(".add_gradients") or ".optim." in call.effect:
+        raise ExportError(
+            f"export: {line_of(here())} changes state ({call.effect.rpartition('.')[2]}), which a file cannot. Export "
+            "gradients by tg.grad(..., create_graph=True), and training as tg.onnx.TrainingStep(model, loss, optimizer)."
+        )
 
 
 def _outermost(call: Call) -> bool:
