@@ -12,7 +12,7 @@ from .. import kernels
 from ..autodiff import Sample as S
 from ..autodiff.kinds import Axis, Whole
 from ..autodiff.sample import apart
-from ..core import op
+from ..core import Tensor, op
 from ._axes import axes_of, kept, over_axes, spread
 from .algebra import is_large
 from .arithmetic import where
@@ -184,7 +184,7 @@ def _winners(x: Any, y: Any, axis: Any) -> Any:
 def _share(g: Any, x: Any, y: Any, axis: Any) -> Any:
     """g for the winner of each row, in equal parts where several tie."""
     won = _winners(x, y, axis)
-    if np.any(isnan(y)):  # NaN wins, and shares among its like
+    if isinstance(g, Tensor) or np.any(isnan(y)):  # NaN wins, and shares among its like
         won = logical_or(won, isnan(x))
     count = won.sum(axis=axes_of("max", axis, x.ndim)).reshape(g.shape).astype(x.dtype)
     return where(won, spread(g / count, x.shape, axis), 0)
