@@ -143,7 +143,7 @@ def _refuse_steps(call: Call) -> None:
     if call.effect.endswith(".add_gradients") or ".optim." in call.effect:
         raise ExportError(
             f"export: {line_of(here())} changes state ({call.effect.rpartition('.')[2]}), which a file cannot. Export "
-            "gradients by tg.grad(..., create_graph=True), and training as tg.onnx.TrainingStep(model, loss, optimizer)."
+            "gradients by tg.grad(..., create_graph=True), training as tg.onnx.TrainingStep(model, loss, optimizer)."
         )
 
 

@@ -1,5 +1,6 @@
 """How each op is written to ONNX, one file per family as in `ops`."""
 
+from . import activation as activation
 from . import elementwise as elementwise
 from . import indexing as indexing
 from . import pooling as pooling

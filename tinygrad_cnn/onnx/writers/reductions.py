@@ -97,6 +97,19 @@ def softmax(w: Writer, x: Value, *, axis: int | None) -> Value:
     return w.result(w.node(kind, x.name, axis=places_in(x, axis)), x.order)
 
 
+@exports("softmax_dx")
+def softmax_dx(w: Writer, dy: Value, p: Value, *, axis: int | None) -> Value:
+    dy, p = (w.as_type(v, w.outs[0][1]) for v in (dy, p))
+    total = reduce(w, "ReduceSum", apply(w, "Mul", dy, p), axis)
+    return apply(w, "Mul", p, apply(w, "Sub", dy, total))
+
+
+@exports("log_softmax_dx")
+def log_softmax_dx(w: Writer, dy: Value, logp: Value, *, axis: int | None) -> Value:
+    dy, logp = (w.as_type(v, w.outs[0][1]) for v in (dy, logp))
+    return apply(w, "Sub", dy, apply(w, "Mul", apply(w, "Exp", logp), reduce(w, "ReduceSum", dy, axis)))
+
+
 @exports("sum_to")
 def sum_to(w: Writer, x: Value, *, shape: tuple[int, ...]) -> Value:
     lead = x.ndim - len(shape)
