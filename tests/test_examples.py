@@ -230,3 +230,14 @@ def test_the_readme_has_the_two_commands_that_ci_reads():
 def test_training_in_onnxruntime_alone(tmp_path):
     output = run("train_in_onnxruntime.py", tmp_path)
     assert accuracy(output) >= 0.98 and (tmp_path / "step.onnx").exists()
+
+
+@pytest.mark.level("thorough")
+def test_a_published_onnx_network_is_fine_tuned(tmp_path):
+    try:
+        tg.data.fetch("text-direction", download=False)
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+    output = run("fine_tune_onnx.py", tmp_path)
+    before, after = (float(number) for number in re.findall(r"accuracy (\d\.\d+)", output))
+    assert after > before + 0.2 and (tmp_path / "digits_direction.onnx").exists()

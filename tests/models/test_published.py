@@ -334,3 +334,14 @@ def test_learned_edges_lie_where_the_picture_changes():
     assert edges.shape == rgb.shape[:2] and np.isfinite(edges).all()
     eye, fur, wall = edges[80:150, 130:210].max(), edges[200:240, 180:220].mean(), edges[20:50, 420:445].mean()
     assert eye > 0.9 and fur < 0.4 and wall < 0.2
+
+
+def test_the_judge_of_directions_computes_what_onnxruntime_does():
+    import onnxruntime
+
+    path = real("text-direction")
+    x = tg.randn(2, 3, 48, 192, rng=0).data
+    (expected,) = onnxruntime.InferenceSession(path).run(None, {"x": x})
+    net = tg.onnx.load(path)
+    np.testing.assert_allclose(net(x).data, expected, atol=1e-5)
+    assert len(list(net.parameters())) > 100

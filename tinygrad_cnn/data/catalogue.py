@@ -131,6 +131,23 @@ PACKAGES = (
         ),
     ),
     Package(
+        key="text-direction",
+        title="PP-OCR's network for the direction of lines of text, an ONNX file for tg.onnx.load",
+        client="pip",
+        spec="rapidocr-onnxruntime==1.4.4",
+        licence="Apache-2.0",
+        size=14_915_192,
+        sha256="971d7d5f223a7a808662229df1ef69893809d8457d834e6373d3854bc1782cbf",
+        installed="rapidocr_onnxruntime",
+        files=(
+            File(
+                "rapidocr_onnxruntime/models/ch_ppocr_mobile_v2.0_cls_infer.onnx",
+                585532,
+                "e47acedf663230f8863ff1ab0e64dd2d82b838fceb5957146dab185a89d6215c",
+            ),
+        ),
+    ),
+    Package(
         key="fashion-mnist",
         title="Fashion-MNIST, 70,000 pictures of clothes, for tg.data.fashion_mnist (Debian's package)",
         client="apt-get",

