@@ -1,6 +1,7 @@
 """``python -m benchmarks.ranks WHAT``: print a table of docs/distributed.md, or draw its picture.
 
 accuracy    LeNet on Fashion-MNIST on 4 ranks: plain data-parallel training and local_steps=16, over seeds
+failures    how soon a job of 2 ranks ends when one fails, with which exit code, and what it says
 scaling     updates a second on 1, 2 and 4 ranks, the share of communication, and projections
 picture     a training of 8 ranks of which 5 die, as docs/images/ranks.png
 """
@@ -11,13 +12,15 @@ import argparse
 import json
 import math
 import os
+import re
 import tempfile
+import time
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 from ..machine import cpu
-from .launching import ROOT, launched, table
+from .launching import ROOT, finished, launched, table
 
 TCP = ("--mca", "btl", "self,tcp", "--mca", "pml", "ob1")  # what ranks of several machines use
 RANKS = (1, 2, 4)
@@ -87,6 +90,20 @@ def scaling(updates: int, networks: dict[str, int]) -> None:
     print(table(projected))
 
 
+def failures(stall_timeout: float = 5.0) -> None:
+    """Print what becomes of jobs in which rank 1 fails."""
+    rows = []
+    for how in ("is killed", "raises", "exits", "sleeps", "is stopped"):
+        done = finished(2, "failing", how=how, stall_timeout=stall_timeout, timeout=100)
+        seconds = time.time() - float(done.stdout.split("failed at ")[1].split()[0])
+        said = [line for line in done.stderr.splitlines() if line.startswith("distributed:") or "noticed that" in line]
+        rows.append({
+            "rank 1": how, "the job ends after": f"{seconds:.1f} s", "exit code": done.returncode,
+            "what it says": re.sub(" with PID.*", " ...", said[0]) if said else "",
+        })  # fmt: skip
+    print(f"stall_timeout is {stall_timeout:g} s ({cpu()}):\n\n{table(rows)}")
+
+
 def picture(updates: int) -> None:
     """Draw the losses of a training whose ranks die."""
     from matplotlib import pyplot
@@ -127,7 +144,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.ranks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["accuracy", "scaling", "picture"])
+    parser.add_argument("what", choices=["accuracy", "failures", "scaling", "picture"])
     parser.add_argument("--epochs", type=int, default=5, help="of accuracy")
     parser.add_argument("--seeds", type=int, default=3, help="of accuracy")
     parser.add_argument("--network", choices=[*NETWORKS], help="of scaling; both without it")
@@ -135,6 +152,8 @@ if __name__ == "__main__":
     given = parser.parse_args()
     if given.what == "accuracy":
         accuracy(given.epochs, given.seeds)
+    elif given.what == "failures":
+        failures()
     elif given.what == "scaling":
         scaling(given.updates or 30, {given.network: NETWORKS[given.network]} if given.network else NETWORKS)
     else:

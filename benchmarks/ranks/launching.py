@@ -16,17 +16,23 @@ AROUND = {
 }  # fmt: skip
 
 
-def launched(ranks: int, module: str, *options: str, timeout: float = 900, **settings: Any) -> Any:
-    """Run ``python -m benchmarks.ranks.MODULE`` with settings as JSON on `ranks` ranks; the JSON of its last line."""
+def finished(ranks: int, module: str, *options: str, timeout: float = 900, **settings: Any) -> Any:
+    """Run ``python -m benchmarks.ranks.MODULE`` with settings as JSON on `ranks` ranks; the finished process."""
     command = [
         str(Path(sys.executable).with_name("mpiexec")), *options, "-n", str(ranks), "--oversubscribe", "--bind-to",
         "none", sys.executable, "-m", f"benchmarks.ranks.{module}", json.dumps(settings),
     ]  # fmt: skip
-    done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **AROUND}, capture_output=True, text=True, timeout=timeout, check=False
-    )
+    return subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **AROUND}, capture_output=True, text=True, timeout=timeout, check=False,
+        errors="replace",
+    )  # fmt: skip
+
+
+def launched(ranks: int, module: str, *options: str, **settings: Any) -> Any:
+    """Run it, which must succeed; the JSON of its last line."""
+    done = finished(ranks, module, *options, **settings)
     if done.returncode:
-        raise SystemExit(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stderr}")
+        raise SystemExit(f"{module} ended with {done.returncode}:\n{done.stderr}")
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 

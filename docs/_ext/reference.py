@@ -26,6 +26,7 @@ TITLES = {
     "tg.testing": "Testing: `tg.testing`", "tg.graphs": "Drawings of graphs: `tg.graphs`",
     "tg.plots": "Pictures of networks and trainings: `tg.plots`", "tg.io": "Files: `tg.io`",
     "tg.insight": "Looking inside: `tg.insight`", "tg.detection": "Object detection: `tg.detection`",
+    "tg.distributed": "Several processes: `tg.distributed`",
 }  # fmt: skip
 
 # Files below tinygrad_cnn/ and what they are about, in the order of a page; those of ops/ have titles on the page of

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -75,7 +74,6 @@ FAILING = (
         (model(np.full((4, 8), me + 1, np.float32)) ** 2).mean().backward()
         optimizer.step()
         if step == 20 and me == 1:
-            print("failing", time.time(), flush=True)
             exec(sys.argv[1])
     weights = [p.data.tobytes() for p in model.parameters()]
     assert len({*map(tuple, optimizer.world.all_gather(weights))}) == 1
@@ -96,12 +94,12 @@ ENDS = {
 @pytest.mark.parametrize("overlap", [False, True])
 @pytest.mark.parametrize("failure", ENDS)
 def test_a_rank_that_fails_ends_the_job_and_is_named(mpiexec, failure, overlap):
-    done = mpiexec(2, FAILING.replace("exec(sys.argv[1])", failure), "", {"stall_timeout": 1, "overlap": overlap})
-    seconds = time.time() - float(done.stdout.split("failing ")[1].split()[0])
+    silent = "silent" in ENDS[failure][0] or "order" in ENDS[failure][0]
+    settings = {"stall_timeout": 5 if silent else 600, "overlap": overlap}
+    done = mpiexec(2, FAILING.replace("exec(sys.argv[1])", failure), "", settings)
     assert done.returncode != 0
     said = " ".join(done.stderr.split())
     assert all(words in said for words in ENDS[failure]), done.stderr
-    assert seconds < 10
 
 
 @pytest.mark.level("thorough")
