@@ -125,27 +125,18 @@ def fit(
     check_compile(compile, accumulate)
     moving = optimizer_of("fit", model, optimizer, lr)
     together = getattr(moving, "world", ALONE).size > 1
-    if compile and together and any(getattr(module, "sync", False) for module in model.modules()):
-        raise ValueError("fit: compile=True cannot record the exchanges of batch norm with sync=True. Leave out one.")
     source = batches_of("fit", data, batch_size, shuffle=True, seed=seed, epochs=epochs, shard=together)
-    _check_shares(source, together)
+    _check_ranks(model, source, together, compile)
     batches = length_of(source)
     steps = None if batches is None else epochs * -(-batches // accumulate)
     schedule = schedule_of("fit", schedule, moving, steps)
     wanted = loss_of("fit", loss)
     meter = Meter(metrics_of("fit", metrics, wanted))
-    given = Callbacks(callbacks)
-    keepers = [one for one in given.given if isinstance(one, Checkpoint)]
-    if run is not None and not keepers:
-        keepers = [Checkpoint(run)]
-    others = [one for one in given.given if one not in keepers]
-    looking = Callbacks([*[Progress()] * bool(progress), *others, Gradients(), Divergence(), *keepers])
-    kept = keepers[0].run if keepers else None
+    looking, keeper = _looking_on(callbacks, run, progress)
+    kept = None if keeper is None else keeper.run
     training = Training(model, moving, schedule, source, meter, epochs, accumulate, kept)
-    for keeper in keepers:
-        keeper.others = looking
-    if keepers:
-        keepers[0].restore(training)
+    if keeper is not None:
+        keeper.restore(training)
     held_out = None if validation is None else batches_of(
         "fit", validation, min(256, 4 * batch_size), seed=0, epochs=epochs, name="validation", shard=together
     )  # fmt: skip
@@ -180,8 +171,23 @@ def _train(training: Training, step: Step, callbacks: Callbacks, validation: Any
     return training.history
 
 
-def _check_shares(source: Any, together: bool) -> None:
-    """Refuse a loader that gives each rank a share for an optimiser by which each rank would train alone."""
+def _looking_on(callbacks: Sequence[Any], run: Run | None, progress: bool) -> tuple[Callbacks, Checkpoint | None]:
+    """All callbacks of a training, in the order in which they are called, and the first that keeps checkpoints."""
+    given = Callbacks(callbacks)
+    keepers = [one for one in given.given if isinstance(one, Checkpoint)]
+    if run is not None and not keepers:
+        keepers = [Checkpoint(run)]
+    others = [one for one in given.given if one not in keepers]
+    looking = Callbacks([*[Progress()] * bool(progress), *others, Gradients(), Divergence(), *keepers])
+    for keeper in keepers:
+        keeper.others = looking
+    return looking, next(iter(keepers), None)
+
+
+def _check_ranks(model: Module, source: Any, together: bool, compile: bool) -> None:
+    """Refuse what several ranks cannot do: train alone on a share of the samples, replay what they exchange."""
+    if compile and together and any(getattr(module, "sync", False) for module in model.modules()):
+        raise ValueError("fit: compile=True cannot record the exchanges of batch norm with sync=True. Leave out one.")
     if not together and isinstance(source, DataLoader) and source.ranks > 1:
         raise ValueError(
             f"fit: the loader gives each of {source.ranks} ranks its share, but the optimizer moves this rank alone. "
