@@ -36,7 +36,7 @@ def test_planned_memory_holds_nothing_that_the_next_run_needs(step_of):
         for candidates in held["step"]._forms.values() if "step" in held else ():
             for one in candidates:
                 for array in one.buffers.values():
-                    array.view(np.uint8)[...] = 255
+                    np.atleast_1d(array).view(np.uint8)[...] = 255
 
     held, compile = {}, tg.compile
 

@@ -35,10 +35,9 @@ def here() -> Site:
 
 
 def caller_is_ours(between: tuple[str, ...]) -> bool:
-    """Whether this package called what runs now; frames of its parts `between`, paths inside it, are passed over."""
-    passed = tuple([str(Path(_PACKAGE, name)) for name in between])
+    """Whether this package called what runs now; frames of files whose paths begin so are passed over."""
     frame: Any = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(passed):
+    while frame is not None and frame.f_code.co_filename.startswith(between):
         frame = frame.f_back
     return frame is not None and is_ours(frame.f_code.co_filename)
 

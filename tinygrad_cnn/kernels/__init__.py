@@ -113,6 +113,18 @@ def in_use() -> Chain:
     return _in_use.get()
 
 
+@contextmanager
+def traced(watch: Callable[..., Any], lent: Callable[..., Any]) -> Iterator[None]:
+    """A context in which this thread's compiled kernels tell of their calls: see `native.traced`."""
+    told = native.traced(watch, lent)
+    own = {function: told[name] for name in told if (function := getattr(native, name, None)) is not None}
+    token = _in_use.set({name: tuple([own.get(f, f) for f in chain]) for name, chain in _in_use.get().items()})
+    try:
+        yield
+    finally:
+        _in_use.reset(token)
+
+
 def backends() -> dict[str, str]:
     """What became of each backend: "in use", "available", or why it is absent."""
     used = {function for functions in _in_use.get().values() for function in functions}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from .instructions import AsTensor, Call, Given, GradientOf, Program, Slot
 from .measured import Measured
 
 # parts of the package that stand between an op and whoever called it
-BETWEEN = ("program", "core", "autodiff", "ops/methods.py")
+_PARTS = ("program", "core", "autodiff", Path("ops", "methods.py"))
+BETWEEN = tuple([str(Path(__file__).parents[1] / part) for part in _PARTS])
 
 
 def load(leaf: Tensor) -> np.ndarray:

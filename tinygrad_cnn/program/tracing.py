@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..core.register import hooks, observers
-from ..kernels import native
 from . import watched
 from .instructions import Call, Slot
 from .slots import Slots
 from .watched import bare, watch
-
-KERNELS = {"conv2d", "conv2d_dx", "conv2d_dw", "pool2d", "matmul", "rowwise", "columns", "each"}
 
 
 class Unclear(Exception):
@@ -81,11 +79,11 @@ class Tracer(Slots):
         """Run a compiled kernel, and note the call if it computed."""
         plain = bare(args)
         done = fn(*plain)
-        if done is not True:
+        if done is not True or not any([isinstance(a, np.ndarray) for a in plain]):
             return done
-        if name == "each" and plain[0] in (native._native.SGD, native._native.ADAM):
-            raise Unclear("a write in place")
         outs = [self.fresh.pop(id(a)) for a in args if id(a) in self.fresh]
+        if not outs:
+            raise Unclear("a write in place")
         specs = [self.spec(a) for a in plain]
         self.program.calls.append(Call("kernel", fn, name, specs, {}, tuple(outs)))
         return done
@@ -94,18 +92,6 @@ class Tracer(Slots):
 def _is_plain(y: Any) -> bool:
     """Whether a result is an array of its own, in the usual order, as memory that is lent for it would be."""
     return isinstance(y, np.ndarray) and y.ndim > 0 and y.base is None and y.flags.c_contiguous and y.size > 0
-
-
-class _Native:
-    """Stands for the module of compiled kernels while a function is traced."""
-
-    def __init__(self, real: Any, mine: Callable[[], Tracer | None]) -> None:
-        self._real, self._mine = real, mine
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._real, name)
-        tracer = self._mine() if name in KERNELS else None
-        return found if tracer is None else lambda *args: tracer.kernel(name, found, args)
 
 
 class Tracing:
@@ -122,15 +108,24 @@ def tracing() -> Iterator[Tracing]:
     def mine() -> Tracer | None:
         return now.tracer if threading.get_ident() == thread else None
 
-    observed, empty, real, before = hooks["observed"], native.empty, native._native, watched.recorder_here
+    observed, before = hooks["observed"], watched.recorder_here
     entry = thread, lambda call: None
+
+    def told(*call: Any) -> Any:
+        tracer = mine()
+        return observed(*call) if tracer is None else tracer.op(*call)
+
+    def watch_kernel(name: str, fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        return fn(*args) if now.tracer is None else now.tracer.kernel(name, fn, args)
+
+    def lend(shape: Any, dtype: Any) -> np.ndarray:
+        return np.empty(shape, dtype) if now.tracer is None else now.tracer.empty(shape, dtype)
+
     observers.append(entry)
-    hooks["observed"] = lambda *args: mine().op(*args) if mine() is not None else observed(*args)  # type: ignore[union-attr]
-    native.empty = lambda *args: mine().empty(*args) if mine() is not None else empty(*args)  # type: ignore[union-attr]
-    native._native = _Native(real, mine) if real is not None else None
-    watched.recorder_here = mine
+    hooks["observed"], watched.recorder_here = told, mine
     try:
-        yield now
+        with kernels.traced(watch_kernel, lend):
+            yield now
     finally:
-        hooks["observed"], native.empty, native._native, watched.recorder_here = observed, empty, real, before
+        hooks["observed"], watched.recorder_here = observed, before
         observers.remove(entry)

@@ -19,11 +19,11 @@ from ..core.engine import grad
 from ..core.errors import describe
 from ..core.graph import all_inputs, walk
 from ..core.tensor import Tensor
-from ..program.compiling import disagreement
 from .case import SEED, Case, cotangent, require, same, same_gradients
 from .dtypes import two_widths, whole_numbers
 from .gradient_check import gradcheck
 from .pieces import linear_is_exact, pieces_are_declared
+from .replaying import replayed
 from .samples_apart import samples_apart
 
 
@@ -349,33 +349,6 @@ def costed(case: Case) -> int:
     cost = case.op.cost(shapes, np.shape(case(case.inputs)), defaults)
     require(cost.flop >= 0 and cost.bytes >= 0, f"its cost is negative: {cost}.")
     return 1
-
-
-def replayed(case: Case) -> int:
-    """What was recorded on one draw of the sample gives the bits of the op and its rules on others.
-
-    Calls that read values, or use arrays of unknown origin, are replayed whole; the others as the kernels and functions
-    of NumPy's that they call.
-    """
-    if any([isinstance(p, np.random.Generator) for p in case.params.values()]):
-        return 0
-
-    def run(*inputs: Any) -> Any:
-        y = case(inputs)
-        xs = [inputs[k] for k in case.moving]
-        if y.dtype.kind != "f" or not xs:
-            return y
-        return y, grad(y, xs, grad_outputs=np.ones(y.shape, y.dtype), allow_unused=True)
-
-    draws = [case.sample.draw(case.op, SEED + n)[0] for n in range(5)]
-    batches = [
-        tuple([Tensor(a, requires_grad=k in case.moving, copy=False) if isinstance(a, np.ndarray) else a
-               for k, a in enumerate(inputs)])
-        for inputs in draws
-    ]  # fmt: skip
-    found = disagreement(run, batches)
-    require(not found, f"recorded and replayed: {found}.")
-    return 4
 
 
 CONTRACTS: dict[str, Callable[[Case], int]] = {

@@ -40,17 +40,13 @@ def fit(
     *,
     validation: Data | DataLoader | None = None,
     epochs: Whole = 10, batch_size: Whole = 64,
-    loss: Loss = None,
-    metrics: Metrics = None,
-    optimizer: str | Optimizer | Callable[..., Optimizer] | None = "adam",
-    lr: Number | None = None,
+    loss: Loss = None, metrics: Metrics = None,
+    optimizer: str | Optimizer | Callable[..., Optimizer] | None = "adam", lr: Number | None = None,
     schedule: str | Schedule | Callable[..., Schedule] | None = None,
-    accumulate: Whole = 1,
-    seed: Whole | None = None,
-    callbacks: Sequence[Any] = (),
+    accumulate: Whole = 1, seed: Whole | None = None, callbacks: Sequence[Any] = (),
     compile: bool = False, progress: bool = True,
     run: Run | None = None,
-) -> History:
+) -> History:  # fmt: skip
     """Train a model on data; the model is changed in place.
 
     Parameters

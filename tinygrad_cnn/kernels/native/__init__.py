@@ -197,7 +197,30 @@ def _load() -> None:
 
 _isa = ""
 _load()
-for _subject in (
+_subjects = (
     _convolution, _pooling, _passes, _columns, _updates, _smooth, _rows, _group_norms, _reductions, _arithmetic, _gates,
-):  # fmt: skip
-    globals().update(_subject.bindings(_native, empty))
+)  # fmt: skip
+
+
+def bound(compiled: Any, lent: Any) -> dict[str, Any]:
+    """The kernels by name, which compute by the module `compiled` into ``lent(shape, dtype)``."""
+    return {name: kernel for subject in _subjects for name, kernel in subject.bindings(compiled, lent).items()}
+
+
+globals().update(bound(_native, empty))
+
+
+def traced(watch: Any, lent: Any) -> dict[str, Any]:
+    """The kernels by name, for whoever wants to see what they call: ``watch(name, function, arguments)`` calls it."""
+    return bound(_Traced(watch), lent) if _native is not None else {}
+
+
+class _Traced:
+    """The compiled module, whose functions tell of their calls."""
+
+    def __init__(self, watch: Any) -> None:
+        self._watch = watch
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(_native, name)
+        return (lambda *args: self._watch(name, found, args)) if callable(found) else found
