@@ -10,12 +10,15 @@ import click
 import numpy as np
 
 from .. import ops
-from ..data import load_image
+from ..data.images import PIXELS, decode_image
 from ..data.prepare import prepare
+from ..io.checked import open_file
 from ..train import evaluate, recipes
 from ..train import predict as outputs
 from ..train.run_folder import Run
+from .words import echo
 
+WITHIN = 2048  # pixels of a side, to which a larger picture is made smaller at once
 SHOWN = 3  # classes in a line
 
 
@@ -30,10 +33,13 @@ def predict(folder: Path, images: Sequence[Path], data: str | None, data_dir: Pa
     if data is not None:
         _data_set(model, run, data, data_dir)
         return
-    shape = tuple(run.config["input_shape"])
+    config = run.check("data", "input_shape", "classes")
+    shape = tuple(config["input_shape"])
     for path in images:
-        x = prepare(load_image(path, channels=shape[2]), shape, run.config["data"]).x
-        click.echo(f"{path}: {_words(outputs(model, x[None])[0], run.config['classes'])}")
+        with open_file(path, "an image") as file:
+            image = decode_image(file, channels=shape[2], name=str(path), pixels=PIXELS, within=WITHIN)
+        x = prepare(image, shape, config["data"]).x
+        echo(f"{path}: {_words(outputs(model, x[None])[0], run.config['classes'])}")
 
 
 def _words(logits: np.ndarray, classes: Sequence[str]) -> str:
@@ -46,6 +52,7 @@ def _words(logits: np.ndarray, classes: Sequence[str]) -> str:
 
 
 def _data_set(model: Any, run: Run, name: str, data_dir: Path | None) -> None:
+    run.check("data", "data_dir", "input_shape", "classes")
     if data_dir is None and run.config["data"] == name and run.config["data_dir"]:
         data_dir = Path(run.config["data_dir"])
     _, test = recipes.load(name, data_dir)
@@ -56,12 +63,12 @@ def _data_set(model: Any, run: Run, name: str, data_dir: Path | None) -> None:
         )
     if test.targets.ndim > 1:
         found = evaluate(model, test, metrics=recipes.RECIPES[name].metrics)
-        click.echo("\n".join(f"{metric} {value:.4f}" for metric, value in found.items()))
+        echo("\n".join(f"{metric} {value:.4f}" for metric, value in found.items()))
         return
     guesses = outputs(model, test.images).argmax(axis=-1)
     classes = run.config["classes"]
     for k in np.flatnonzero(guesses != test.labels):
-        click.echo(f"test image {k}: {classes[guesses[k]]}, but it is {test.classes[test.labels[k]]}")
+        echo(f"test image {k}: {classes[guesses[k]]}, but it is {test.classes[test.labels[k]]}")
     right = int((guesses == test.labels).sum())
-    click.echo(f"{right} of {len(test)} right")
-    click.echo(f"accuracy {right / len(test):.4f}")
+    echo(f"{right} of {len(test)} right")
+    echo(f"accuracy {right / len(test):.4f}")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
-from .. import graphs, optim, plots
-from ..data import DataLoader
-from ..train import evaluate, fit, predict, recipes
+from .. import graphs, plots
+from ..train import Checkpoint, evaluate, fit, predict, recipes
+from ..train.checkpoints import KEEP
 from ..train.history import History
 from ..train.run_folder import Run
+from ..train.settings import RULES
 from . import observers
 from .threads import set_threads
+from .words import echo
 
 SETTINGS = ("data", "data_dir", "model", "batch_size", "lr", "seed")  # of a run, which stay; more epochs extend it
 SHOWN = 6  # images with their masks in a picture
@@ -22,10 +25,11 @@ SHOWN = 6  # images with their masks in a picture
 
 def train(
     *, out: Path | None, resume: Path | None, quiet: bool, threads: int | None, live: bool = False,
-    tensorboard: bool = False, **given: Any,
+    tensorboard: bool = False, checkpoint_steps: int | None = None, checkpoint_minutes: float | None = None,
+    keep: int = KEEP, **given: Any,
 ) -> int:  # fmt: skip
     """Train, write the run folder, print the accuracy; the exit code."""
-    say = (lambda _: None) if quiet else click.echo
+    say = (lambda _: None) if quiet else echo
     observers.check(live, tensorboard)
     if resume is not None:
         run = _resumed(resume, out, given, say)
@@ -37,17 +41,20 @@ def train(
         run = Run.create(out, config) if out else Run.numbered("runs", f"{config['data']}-{config['model']}", config)
     if threads is not None and (complaint := set_threads(threads)):
         click.echo(f"tinygrad-cnn: --threads: {complaint}", err=True)
-    run.begin()
-    model = run.model(trained=False)
-    count = sum(p.size for p in model.parameters())
-    about = (f"{run.config['model']}, {count:,} parameters, on {len(parts[0]):,} images of {run.config['data']}; "
-             f"{len(parts[1]):,} held out")  # fmt: skip
-    say(about)
-    if resume is None:
-        _draw(run, model, say)
-    options = {"live": live, "tensorboard": tensorboard, "quiet": quiet}
-    with observers.Observers(run, model, about=about, **options) as watching:
-        return _trained(run, model, parts, watching, say, quiet)
+    with run.writing():
+        run.begin()
+        model = run.model(trained=False)
+        count = sum(p.size for p in model.parameters())
+        about = (f"{run.config['model']}, {count:,} parameters, on {len(parts[0]):,} images of {run.config['data']}; "
+                 f"{len(parts[1]):,} held out")  # fmt: skip
+        say(about)
+        if resume is None:
+            _draw(run, model, say)
+        options = {"live": live, "tensorboard": tensorboard, "quiet": quiet}
+        with observers.Observers(run, model, about=about, **options) as watching:
+            keeper = Checkpoint(run, steps=checkpoint_steps, minutes=checkpoint_minutes, keep=keep)
+            watching.callbacks.append(keeper)
+            return _trained(run, model, parts, watching, say, quiet)
 
 
 def _trained(run: Run, model: Any, parts: tuple[Any, Any], watching: Any, say: Any, quiet: bool) -> int:
@@ -59,8 +66,10 @@ def _trained(run: Run, model: Any, parts: tuple[Any, Any], watching: Any, say: A
         raise click.ClickException(f"{error} The last checkpoint is in {run.path}.") from error
     if history.stopped == "interrupted":
         _report(run, watching, say, model=model, test=parts[1], history=history)
-        click.echo(f"stopped by Ctrl-C; go on with: tinygrad-cnn train --resume {run.path}", err=True)
-        return 130
+        name = history.signal or "SIGINT"
+        by = "Ctrl-C" if name == "SIGINT" else name
+        echo(f"stopped by {by}; go on with: tinygrad-cnn train --resume {run.path}", err=True)
+        return 128 + getattr(signal, name)
     _finish(run, model, parts[1], history, watching, say)
     return 0
 
@@ -94,11 +103,13 @@ def _resumed(path: Path, out: Path | None, given: dict[str, Any], say: Any) -> R
         options = ", ".join(f"--{name.replace('_', '-')}" for name in more)
         raise click.UsageError(f"--resume goes on with the run's own settings; leave out {options}.")
     run, wished = Run.open(path), given["epochs"]
+    run.check(*RULES)
     over, had = run.epochs(), run.config["epochs"]
     if wished is not None and wished < over:
         raise click.UsageError(f"{path} has {over} epochs behind it; --epochs {wished} is fewer. Ask for more.")
     if wished is not None and wished != had:
-        run.change(epochs=wished)
+        with run.writing():
+            run.change(epochs=wished)
     elif over >= had:
         say(f"{path} is finished after {over} epoch{'s' * (over != 1)}; "
             f"to go on with it: tinygrad-cnn train --resume {path} --epochs {2 * over}")  # fmt: skip
@@ -110,17 +121,10 @@ def _path(text: str | None) -> Path | None:
 
 
 def _fit(model: Any, parts: tuple[Any, Any], run: Run, watching: Any, quiet: bool) -> History:
-    config = run.config
-    loader = DataLoader(parts[0], config["batch_size"], shuffle=True, seed=config["seed"])
-    steps = config["epochs"] * len(loader)
-    optimizer = optim.Adam(model.parameters(), config["lr"])
-    warmup = max(1, steps // 20)
-    schedule = optim.WarmupLR(optim.CosineLR(optimizer, max(1, steps - warmup)), warmup)
-    metrics = recipes.RECIPES[config["data"]].metrics
     return fit(
-        model, loader, validation=parts[1], epochs=config["epochs"], optimizer=optimizer, schedule=schedule,
-        metrics=metrics, progress=not quiet and not _is_over(run), run=run, callbacks=watching.callbacks,
-    )  # fmt: skip
+        model, **recipes.arguments(run.config, model, parts[0]), validation=parts[1],
+        progress=not quiet and not _is_over(run), callbacks=watching.callbacks,
+    )
 
 
 def _is_over(run: Run) -> bool:

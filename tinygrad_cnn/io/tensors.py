@@ -13,6 +13,8 @@ from ..core import Tensor
 from ..nn.loading import TorchArrays
 from .atomic import atomic_write
 from .checked import check_booleans, open_file
+from .checksums import BLANK, check_seal, sealed
+from .checksums import KEY as CHECKSUM
 from .errors import FileFormatError
 from .small_floats import from_bfloat16, from_float8
 from .trees import KEY, is_array, join, split
@@ -53,6 +55,7 @@ def save(
 
     Values that are not arrays (None, bool, int, float, str), and dicts, lists and tuples of values, are kept as text in
     the file's metadata.  Other programs that read safetensors find the arrays by their paths, as "model.0.weight".
+    The metadata also has a checksum over the whole file, by which `load` notices every bit that changed.
 
     Parameters
     ----------
@@ -81,13 +84,13 @@ def save(
     for key, value in (metadata or {}).items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise TypeError(f"save: metadata holds text only, got {key!r}: {value!r}; convert it, e.g. by json.dumps.")
-        if key == KEY:
-            raise ValueError(f"save: the metadata {KEY!r} is what save itself keeps there; use another name.")
+        if key in (KEY, CHECKSUM):
+            raise ValueError(f"save: the metadata {key!r} is what save itself keeps there; use another name.")
     from safetensors.numpy import save as serialise
 
-    data = serialise(arrays, metadata={**(metadata or {}), **tree} or None)
+    pieces = sealed(serialise(arrays, metadata={**(metadata or {}), **tree, CHECKSUM: BLANK}))
     with atomic_write(path) as file:
-        file.write(data)
+        file.writelines(pieces)
 
 
 @named
@@ -119,6 +122,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise
     except (ValueError, OverflowError) as error:  # shapes that no array can have
         raise FileFormatError(f"{os.fspath(path)}: holds a tensor that NumPy cannot make ({error}).") from None
+    check_seal(path, data)
     metadata = _metadata(data)
     tree = metadata.get(KEY)
     if tree is None:
@@ -144,7 +148,8 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
 
     try:
         deserialize(data)  # the library checks the header; then it is safe to look inside
-        return {key: text for key, text in _metadata(data).items() if key != KEY}
+        check_seal(path, data)
+        return {key: text for key, text in _metadata(data).items() if key not in (KEY, CHECKSUM)}
     except SafetensorError as error:
         raise FileFormatError(f"{os.fspath(path)}: not a valid safetensors file ({_foreign(data, error)}).") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from time import perf_counter
 from typing import Any
 
@@ -19,15 +20,14 @@ from .former import former_callbacks
 from .given import model_and_data
 from .history import History
 from .interrupt import Interrupt
-from .meter import Meter
-from .names import loss_of, metrics_of, optimizer_of, schedule_of
+from .preparing import prepared
 from .progress import Progress
 from .run_folder import Run
 from .shipped import Checkpoint
 from .signs import Divergence, Gradients
 from .source import Data, batches_of
 from .step import Step
-from .training import NOTHING, Training, length_of
+from .training import NOTHING, Training
 
 
 @former_callbacks
@@ -86,8 +86,8 @@ def fit(
 
     Returns
     -------
-    The `History`; its `.stopped` says why training ended.  The first Ctrl-C ends it after the update under way,
-    with a checkpoint; the second one at once.
+    The `History`; its `.stopped` says why training ended.  The first Ctrl-C (or SIGTERM, SIGHUP) ends it after the
+    update under way, with a checkpoint; the second one at once.
 
     Raises
     ------
@@ -116,33 +116,30 @@ def fit(
     >>> np.allclose(line.weight.data, 3, atol=0.01), np.allclose(line.bias.data, 1, atol=0.01)
     (True, True)
     """
-    epochs, batch_size, accumulate = (
-        whole("fit", name, value)
-        for name, value in (("epochs", epochs), ("batch_size", batch_size), ("accumulate", accumulate))
-    )
-    source = batches_of("fit", data, batch_size, shuffle=True, seed=seed, epochs=epochs)
-    moving = optimizer_of("fit", model, optimizer, lr)
-    batches = length_of(source)
-    steps = None if batches is None else epochs * -(-batches // accumulate)
-    schedule = schedule_of("fit", schedule, moving, steps)
-    wanted = loss_of("fit", loss)
-    meter = Meter(metrics_of("fit", metrics, wanted))
     given = Callbacks(callbacks)
     keepers = [one for one in given.given if isinstance(one, Checkpoint)]
     if run is not None and not keepers:
         keepers = [Checkpoint(run)]
-    others = [one for one in given.given if one not in keepers]
-    looking = Callbacks([*[Progress()] * bool(progress), *others, Gradients(), Divergence(), *keepers])
     kept = keepers[0].run if keepers else None
-    training = Training(model, moving, schedule, source, meter, epochs, accumulate, kept)
+    training, step = prepared(
+        "fit", model, data, epochs=epochs, batch_size=batch_size, loss=loss, metrics=metrics, optimizer=optimizer,
+        lr=lr, schedule=schedule, accumulate=accumulate, seed=seed, run=kept,
+    )  # fmt: skip
+    others = [one for one in given.given if one not in keepers]
+    signs = [Gradients(), Divergence()]
+    looking = Callbacks([*[Progress()] * bool(progress), *others, *signs, *keepers])
     for keeper in keepers:
         keeper.others = looking
-    if keepers:
-        keepers[0].restore(training)
     held_out = None if validation is None else batches_of(
-        "fit", validation, min(256, 4 * batch_size), seed=0, epochs=epochs, name="validation"
+        "fit", validation, min(256, 4 * whole("fit", "batch_size", batch_size)), seed=0, epochs=training.epochs,
+        name="validation",
     )  # fmt: skip
-    return _train(training, Step(training, wanted), looking, held_out)
+    with ExitStack() as stack:
+        for keeper in keepers:
+            stack.enter_context(keeper.run.writing())
+        if keepers:
+            keepers[0].restore(training)
+        return _train(training, step, looking, held_out)
 
 
 def _train(training: Training, step: Step, callbacks: Callbacks, validation: Any) -> History:
@@ -150,7 +147,7 @@ def _train(training: Training, step: Step, callbacks: Callbacks, validation: Any
     if not training.model.training:  # else as it is: a layer in eval mode may be frozen on purpose
         training.model.train()
     try:
-        with Interrupt(lambda: training.stop("interrupted")):
+        with Interrupt(training.interrupt):
             callbacks.on_start(training)
             while len(training.history) < training.epochs and not training.stopped:
                 training.begin_epoch()

@@ -48,6 +48,7 @@ class Step:
             raise too_large(error, examples) from error
         del loss  # and with it what is left of the graph, before callbacks look on
         t.batch += 1
+        t.moved = False
         t.examples += examples
         t.loss, t.given = value, (inputs, targets, outputs)
         t.meter.add(value, weight, outputs, targets, examples)
@@ -76,6 +77,7 @@ class Step:
         if self._schedule is not None:
             self._schedule.step()
         t.step += 1
+        t.moved = True
 
     def _not_finite(self, value: float) -> FloatingPointError:
         t = self.training
