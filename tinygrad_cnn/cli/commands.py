@@ -112,6 +112,20 @@ def report(runs: tuple[Path, ...], out: Path | None) -> None:
 
 
 @app.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--step", type=COUNT, required=True, metavar="N", help="The number of the update, from 1.")
+@click.option("--profile", is_flag=True, help="Print where the time of the step goes.")
+@click.option("--anomaly", is_flag=True, help="Name the op that makes the first value that is not finite.")
+@click.option("--draw", metavar="FILE", type=click.Path(path_type=Path), help="The graph with values and gradients.")
+@click.option("--picture", metavar="FILE", type=click.Path(path_type=Path), help="The batch, largest losses first.")
+def replay(run: Path, step: int, **options: Any) -> int:
+    """Compute step N of RUN again with the same bits, and look at it."""
+    from .replay import replay
+
+    return replay(run, step, **options)
+
+
+@app.command()
 @click.argument("ops", metavar="[OP]...", nargs=-1)
 def check(ops: tuple[str, ...]) -> int:
     """Check ops against their references and their gradients by differences; without OP, all of them."""

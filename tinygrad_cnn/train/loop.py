@@ -22,6 +22,7 @@ from .history import History
 from .interrupt import Interrupt
 from .preparing import prepared
 from .progress import Progress
+from .recorder import Recorder
 from .run_folder import Run
 from .shipped import Checkpoint
 from .signs import Divergence, Gradients
@@ -126,7 +127,10 @@ def fit(
         lr=lr, schedule=schedule, accumulate=accumulate, seed=seed, run=kept,
     )  # fmt: skip
     others = [one for one in given.given if one not in keepers]
-    signs = [Gradients(), Divergence()]
+    signs: list[Any] = [Gradients(), Divergence()]
+    if kept is not None:
+        step.recorder = Recorder(kept, step)
+        signs.append(step.recorder)
     looking = Callbacks([*[Progress()] * bool(progress), *others, *signs, *keepers])
     for keeper in keepers:
         keeper.others = looking
@@ -151,7 +155,7 @@ def _train(training: Training, step: Step, callbacks: Callbacks, validation: Any
             callbacks.on_start(training)
             while len(training.history) < training.epochs and not training.stopped:
                 training.begin_epoch()
-                if not _epoch(training, step, callbacks):
+                if not one_epoch(training, step, callbacks):
                     break
                 _validate(training, step, validation)
                 callbacks.on_epoch(training)
@@ -166,7 +170,7 @@ def _train(training: Training, step: Step, callbacks: Callbacks, validation: Any
     return training.history
 
 
-def _epoch(training: Training, step: Step, callbacks: Callbacks) -> bool:
+def one_epoch(training: Training, step: Step, callbacks: Callbacks) -> bool:
     """The rest of the epoch; False if it was cut short."""
     looking = callbacks.each_step()
     began = perf_counter() - training.seconds

@@ -31,10 +31,12 @@ import numpy as np
 
 from ..autodiff.calls import named
 from ..autodiff.outside import warn
+from ..core.register import hooks
 from ..io import atomic_write, load, save
 from ..io.atomic import atomic_path, inside, sweep
 from ..io.locks import holding
 from .checkpoints import FOLDER, KEEP, Checkpoints, Damaged
+from .flight import Flight
 from .history import History
 from .settings import complaint
 from .surroundings import changes, surroundings
@@ -60,7 +62,7 @@ class Run:
 
     def __init__(self, path: Path, config: dict[str, Any]) -> None:
         self.path, self.config = path, config
-        self.checkpoints = Checkpoints(path)
+        self.checkpoints, self.flight = Checkpoints(path), Flight(path)
         self._begun = False
         self._writers = 0  # blocks of `writing` that are open
 
@@ -240,6 +242,7 @@ class Run:
         with self.writing():
             try:
                 self.begin()
+                self.flight.flush()
                 self.checkpoints.write(state, keep=keep)
                 if state["step"]:
                     self.save_weights(state["model"])
@@ -303,6 +306,34 @@ class Run:
             model.load_state_dict(self.load_weights())
             model.eval()
         return model
+
+    def replay(self, step: int, model: Any = None, data: Any = None, **settings: Any) -> Any:
+        """Compute a step again, from the nearest checkpoint on, with the same bits.
+
+        Parameters
+        ----------
+        step : the number of the update, from 1.
+        model, data, settings : as `fit` had them, the model with any weights; a run of ``tinygrad-cnn train`` needs
+            none of them.
+
+        Returns
+        -------
+        A `tinygrad_cnn.train.replay.Replay`: the model before the update, the batch, and the loss with its graph.
+
+        Raises
+        ------
+        RunError : that step has not been taken, or there is no checkpoint before it.
+
+        >>> run = tg.Run.create("replayed")
+        >>> history = tg.fit(model, train, epochs=1, seed=0, progress=False, run=run)
+        >>> replay = run.replay(3, model, train, seed=0)
+        >>> replay.same, replay.samples[:3]
+        (True, array([...]))
+        >>> loss = replay.run()
+        >>> bool(abs(replay.norm() - replay.record["norm"]) < 1e-5 * replay.norm())
+        True
+        """
+        return hooks["replay"](self, step, model, data, **settings)
 
     def load_weights(self) -> dict[str, np.ndarray]:
         """The weights of the model, by name.

@@ -15,6 +15,7 @@ from ..core.errors import GraphError, describe
 from ..data.batches import inputs_and_targets, length
 from ..optim import ReduceLROnPlateau
 from ..optim.clip import scale_grad
+from .alarms import of_not_finite
 from .given import number_of, refuse
 from .names import usual_loss
 from .structure import ONE_INPUT, call
@@ -26,6 +27,7 @@ class Step:
 
     def __init__(self, training: Training, loss: Callable[..., Any] | None) -> None:
         self.training, self.loss = training, loss
+        self.recorder: Any = None  # the `Recorder` of a run, which is told of a loss that is not finite
         self.pending, self._weight = 0, 0.0  # and how much these batches count
         self._schedule = None if isinstance(training.schedule, ReduceLROnPlateau) else training.schedule
 
@@ -38,7 +40,7 @@ class Step:
             with one_site():
                 outputs, loss, value, weight = forward("fit", t.model, self, inputs, targets, examples)
                 if not math.isfinite(value):
-                    raise self._not_finite(value)
+                    raise self._not_finite(value, (inputs, targets, outputs))
                 if not getattr(loss, "requires_grad", False):
                     raise no_gradient(loss)
                 if not self.pending:
@@ -79,12 +81,12 @@ class Step:
         t.step += 1
         t.moved = True
 
-    def _not_finite(self, value: float) -> FloatingPointError:
-        t = self.training
-        return FloatingPointError(
-            f"fit: the loss is {value} at step {t.step + 1} (epoch {t.epoch}, lr {t.next_lr:g}). "
-            "Use a smaller lr, or look for inputs that are not finite."
-        )
+    def _not_finite(self, value: float, given: tuple[Any, Any, Any]) -> FloatingPointError:
+        t, recorder = self.training, self.recorder
+        samples = None if recorder is None else recorder.samples(t, t.batch + 1)
+        alarm = of_not_finite(t, self.loss, value, given, samples)
+        words = f"fit: {alarm.words()} Use a smaller lr, or look for inputs that are not finite."
+        return FloatingPointError(words if recorder is None else f"{words} {recorder.take(alarm, samples)}")
 
 
 def examples_in(inputs: Any, targets: Any) -> int:
