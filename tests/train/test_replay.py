@@ -74,7 +74,8 @@ def test_every_step_can_be_replayed_bit_for_bit(tmp_path, more):
         assert np.array_equal(replay.batch[0], inputs) and replay.loss.item() == loss
         for _ in range(2):
             assert replay.run().item() == loss
-        assert replay.generators() == replay.record["generators"] != 0
+        if replay.record["batch"] <= more.get("accumulate", 1):
+            assert replay.generators() == replay.record["generators"] != 0
         if "accumulate" not in more:
             assert np.float32(replay.norm()) == pytest.approx(replay.record["norm"], rel=1e-5)
         order = DataLoader(DATA, 5, shuffle=True, seed=4).order(replay.epoch - 1)

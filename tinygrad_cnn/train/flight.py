@@ -1,7 +1,8 @@
 """The flight record of a run: 32 bytes of each step in ``flight.bin``, by which a replay shows that it is the same.
 
-The samples of a step follow from the loader's seed, its epoch and the number of the batch, so the record holds these
-and a checksum of the sample numbers; in the same way it holds a checksum of the states of the random generators.
+The samples of a step follow from the order of its epoch and the number of the batch, so the record holds the numbers of
+both and a checksum of the order.  A checksum of the states of the random generators is in the first step of each epoch
+and in every 32nd; it is 0 in the others, whose losses depend on these states too.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ STEP = np.dtype([
     ("generators", "<u4"),
 ])  # fmt: skip
 HEAD = b"tinygrad_cnn flight record 1".ljust(STEP.itemsize, b"\n")
+SELDOM = 32  # steps between two checksums of generators
 HELD = 512  # steps that wait in memory; a checkpoint writes them too
 
 _pack = struct.Struct("<IIdffII").pack_into
@@ -93,9 +95,9 @@ class Flight:
         return found[step - 1] if 0 < step <= len(found) and found[step - 1]["epoch"] else None
 
 
-def checksum(samples: np.ndarray) -> int:
-    """Of the numbers of samples."""
-    return crc32(samples.data)
+def checksum(order: np.ndarray) -> int:
+    """Of the numbers of samples in the order of an epoch."""
+    return crc32(np.ascontiguousarray(order).data)
 
 
 def generators_of(generators: Iterable[np.random.Generator]) -> int:

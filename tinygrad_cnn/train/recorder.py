@@ -12,7 +12,7 @@ from ..autodiff.outside import warn
 from ..data import DataLoader
 from .alarms import Alarm, keep, of_jump
 from .callbacks import Callback
-from .flight import checksum, generators_of, norm_of
+from .flight import SELDOM, checksum, generators_of, norm_of
 from .run_folder import Run
 from .step import Step
 from .training import Training
@@ -28,10 +28,11 @@ class Recorder(Callback):
     """Records each update of a training in its run, and raises the alarm when the loss jumps."""
 
     def __init__(self, run: Run, step: Step) -> None:
-        self.run, self.step = run, step
+        self.run, self.step, self._add = run, step, run.flight.add
         self._parameters: list[Any] = []
         self._generators: list[np.random.Generator] = []
-        self._order: tuple[int, np.ndarray | None] = (-1, None)
+        self._epoch, self._check = 0, 0  # an epoch, and the checksum of its order
+        self._order: np.ndarray | None = None
         self._usual = {"first": math.nan, "mean": math.nan, "spread": 0.0, "steps": 0, "since": 0, "alarms": 0}
 
     def on_start(self, training: Training) -> None:
@@ -39,20 +40,22 @@ class Recorder(Callback):
         self._parameters = [*training.model.parameters()]
         self._generators = [*training.model.generators()]
         self.run.flight.cut(training.step)
+        self._add = self.run.flight.add
 
     def on_step(self, training: Training) -> None:
         """Record an update, and look at its loss."""
         if training.moved:
+            step, epoch, loss, drawn = training.step, training.epoch, training.loss, 0
+            if epoch != self._epoch:
+                self._begin(training)
+            if step % SELDOM == 0 or training.batch <= training.accumulate:
+                drawn = generators_of(self._generators)
             norm = norm_of(self._parameters)
-            loss = training.loss
-            samples = self.samples(training, training.batch)
-            self.run.flight.add(
-                training.step, training.epoch, training.batch, loss, norm, training.lr,
-                0 if samples is None else checksum(samples), generators_of(self._generators),
-            )  # fmt: skip
+            self._add(step, epoch, training.batch, loss, norm, training.lr, self._check, drawn)
             if self._jumps(loss):
                 self._usual["alarms"] += 1
                 self._usual["since"] = 0
+                samples = self.samples(training, training.batch)
                 alarm = of_jump(training, self.step.loss, samples, self._usual["mean"])
                 keep(self.run, alarm)
                 warn(f"fit: {alarm.words()} {alarm.command(self.run)}")
@@ -64,15 +67,14 @@ class Recorder(Callback):
 
     def samples(self, training: Training, batch: int) -> np.ndarray | None:
         """The numbers of the samples in a batch of this epoch, None if the data do not number them."""
-        return samples_of(training.source, training.epoch, batch, self)
+        if training.epoch != self._epoch:
+            self._begin(training)
+        return part_of(self._order, training.source, batch)
 
-    def order(self, loader: DataLoader, epoch: int) -> np.ndarray:
-        """The order of an epoch, drawn once."""
-        if self._order[0] != epoch:
-            self._order = (epoch, loader.order(epoch))
-        found = self._order[1]
-        assert found is not None
-        return found
+    def _begin(self, training: Training) -> None:
+        """Look up the order of an epoch, once."""
+        self._epoch, self._order = training.epoch, order_of(training.source, training.epoch)
+        self._check = 0 if self._order is None else checksum(self._order)
 
     # -- the alarm --------------------------------------------------------------------------------------------
 
@@ -94,10 +96,9 @@ class Recorder(Callback):
         usual["steps"] += 1
         usual["since"] += 1
 
-    def take(self, alarm: Alarm, samples: np.ndarray | None) -> str:
+    def take(self, alarm: Alarm) -> str:
         """Record a step whose loss is not finite, and say how to replay it."""
-        check = 0 if samples is None else checksum(samples)
-        self.run.flight.add(alarm.step, alarm.epoch, alarm.batch, alarm.loss, math.nan, alarm.lr, check, 0)
+        self._add(alarm.step, alarm.epoch, alarm.batch, alarm.loss, math.nan, alarm.lr, self._check, 0)
         keep(self.run, alarm)
         return alarm.command(self.run)
 
@@ -110,9 +111,11 @@ class Recorder(Callback):
         self._usual.update(state)
 
 
-def samples_of(source: Any, epoch: int, batch: int, recorder: Recorder | None = None) -> np.ndarray | None:
-    """The numbers of the samples in a batch, both counted from 1; None if the data do not number them."""
-    if not isinstance(source, DataLoader):
-        return None
-    order = recorder.order(source, epoch - 1) if recorder is not None else source.order(epoch - 1)
-    return order[(batch - 1) * source.batch_size : batch * source.batch_size]
+def order_of(source: Any, epoch: int) -> np.ndarray | None:
+    """The numbers of the samples in the order of an epoch, counted from 1; None if the data do not number them."""
+    return source.order(epoch - 1) if isinstance(source, DataLoader) else None
+
+
+def part_of(order: np.ndarray | None, source: Any, batch: int) -> np.ndarray | None:
+    """Those in a batch, counted from 1."""
+    return None if order is None else order[(batch - 1) * source.batch_size : batch * source.batch_size]

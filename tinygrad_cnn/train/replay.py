@@ -19,7 +19,7 @@ from .callbacks import Callback, Callbacks
 from .flight import checksum, generators_of, norm_of
 from .loop import one_epoch
 from .preparing import prepared
-from .recorder import samples_of
+from .recorder import order_of, part_of
 from .run_folder import Run, RunError
 from .settings import RULES
 from .state import generator_states, restore_default, restore_generators
@@ -58,7 +58,8 @@ class Replay:
         if not self.batches:
             raise RunError(f"replay: the data have no batch for step {self.step}.")
         number = training.batch + len(self.batches)
-        self.samples = samples_of(source, self.epoch, number)
+        self._order = order_of(source, self.epoch)
+        self.samples = part_of(self._order, source, number)
         self._before = (self.model.state_dict(), generator_states(self.model), training.state_dict()["rng"])
         self.batch: tuple[Any, Any] = (None, None)
         self.outputs: Any = None
@@ -123,7 +124,7 @@ class Replay:
         return value == recorded or (math.isnan(value) and math.isnan(recorded))
 
     def _same_samples(self) -> bool:
-        return self.samples is None or not self.record["samples"] or checksum(self.samples) == self.record["samples"]
+        return self._order is None or not self.record["samples"] or checksum(self._order) == self.record["samples"]
 
     def __repr__(self) -> str:
         words = {True: "the same bits", False: f"other bits from step {self.differs} on", None: "nothing to compare"}

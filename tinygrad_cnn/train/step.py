@@ -86,7 +86,7 @@ class Step:
         samples = None if recorder is None else recorder.samples(t, t.batch + 1)
         alarm = of_not_finite(t, self.loss, value, given, samples)
         words = f"fit: {alarm.words()} Use a smaller lr, or look for inputs that are not finite."
-        return FloatingPointError(words if recorder is None else f"{words} {recorder.take(alarm, samples)}")
+        return FloatingPointError(words if recorder is None else f"{words} {recorder.take(alarm)}")
 
 
 def examples_in(inputs: Any, targets: Any) -> int:
