@@ -61,7 +61,7 @@ class Flight:
             return
         first, count = self._first, self._count
         self._first, self._count = first + count, 0
-        begun = self.path.is_file() and not self.path.is_symlink()
+        begun = self.path.is_file() and self.path.stat().st_size >= len(HEAD) and not self.path.is_symlink()
         if self.path.is_symlink():  # of somebody else: replaced, as all files of a run are
             self.path.unlink()
         with open_part(self.path, 0 if not begun else 1) as file:

@@ -20,6 +20,8 @@ from .training import Training
 QUIET = 20  # steps before the first alarm, and between two
 MOST = 20  # alarms of a run
 TIMES, SPREADS = 5.0, 8.0  # above the usual loss, in which a jump is measured
+PEAKS = 2.0  # above the largest loss of late, which small batches bring about
+PASSING = 0.99  # what is left of that one after a step
 FLOOR = 0.05  # of the loss at the start; below it a loss is small, and its ratios say little
 FADE = 0.05  # how much of the usual loss is the last one
 
@@ -33,7 +35,7 @@ class Recorder(Callback):
         self._generators: list[np.random.Generator] = []
         self._epoch, self._check = 0, 0  # an epoch, and the checksum of its order
         self._order: np.ndarray | None = None
-        self._usual = {"first": math.nan, "mean": math.nan, "spread": 0.0, "steps": 0, "since": 0, "alarms": 0}
+        self._usual = {"first": math.nan, "mean": math.nan, "spread": 0.0, "peak": 0.0, "steps": 0, "since": 0, "alarms": 0}
 
     def on_start(self, training: Training) -> None:
         """Go on after the last step of the checkpoint."""
@@ -83,7 +85,8 @@ class Recorder(Callback):
         if usual["steps"] < QUIET or usual["since"] < QUIET or usual["alarms"] >= MOST:
             return False
         level = max(abs(usual["mean"]), FLOOR * abs(usual["first"]))
-        return bool(loss - usual["mean"] > max(SPREADS * usual["spread"], (TIMES - 1) * level))
+        far = loss - usual["mean"] > max(SPREADS * usual["spread"], (TIMES - 1) * level)
+        return bool(far and loss > PEAKS * usual["peak"])
 
     def _follow(self, loss: float) -> None:
         """Take a loss into the usual one."""
@@ -93,6 +96,7 @@ class Recorder(Callback):
         off = loss - usual["mean"]
         usual["mean"] += FADE * off
         usual["spread"] += FADE * (abs(off) - usual["spread"])
+        usual["peak"] = max(abs(loss), PASSING * usual["peak"])
         usual["steps"] += 1
         usual["since"] += 1
 

@@ -33,7 +33,7 @@ from ..autodiff.calls import named
 from ..autodiff.outside import warn
 from ..core.register import hooks
 from ..io import atomic_write, load, save
-from ..io.atomic import atomic_path, inside, sweep
+from ..io.atomic import DRAFT, atomic_path, inside, sweep
 from ..io.locks import holding
 from .checkpoints import FOLDER, KEEP, Checkpoints, Damaged
 from .flight import Flight
@@ -79,6 +79,8 @@ class Run:
         RunError : there is something at `path` already; it is left as it is.
         """
         path = Path(path)
+        if path.is_dir() and all(DRAFT.fullmatch(entry.name) for entry in path.iterdir()):
+            sweep(path)  # what a process left that was killed right at its start
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             if (path / CONFIG).is_file():
                 raise RunError(f"{path} holds a run already. Go on with it (--resume {path}), or choose another.")
