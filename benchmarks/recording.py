@@ -39,7 +39,7 @@ class Clock:
             self.records.append(ended - began)
             self.ends.append(ended)
 
-        Recorder.on_step = timed  # type: ignore[method-assign]
+        Recorder.on_step = timed  # type: ignore[method-assign, assignment]
         return self
 
     def __exit__(self, *_: object) -> None:

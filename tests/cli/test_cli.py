@@ -25,7 +25,7 @@ pytestmark = pytest.mark.level("default")
 ROOT = Path(__file__).parents[1]
 FILES = {
     "config.json", "info.json", "checkpoints", "model.safetensors", "metrics.csv", "graph.svg", "curves.png",
-    "confusion.png", "watch.json", "report.html",
+    "confusion.png", "flight.bin", "watch.json", "report.html",
 }  # fmt: skip
 
 

@@ -155,11 +155,14 @@ def test_two_runs_of_one_folder_in_one_process(tmp_path):
 @posix
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_forked_child_does_not_keep_the_lock(tmp_path):
+    ready, begun = os.pipe()
     with holding(tmp_path) as mine:
         assert mine
         child = os.fork()
         if not child:
+            os.write(begun, b"1")
             signal.pause()
+        assert os.read(ready, 1) == b"1"
     try:
         with holding(tmp_path) as again:
             assert again

@@ -35,7 +35,7 @@ class Recorder(Callback):
         self._generators: list[np.random.Generator] = []
         self._epoch, self._check = 0, 0  # an epoch, and the checksum of its order
         self._order: np.ndarray | None = None
-        self._usual = {"first": math.nan, "mean": math.nan, "spread": 0.0, "peak": 0.0, "steps": 0, "since": 0, "alarms": 0}
+        self._usual = dict.fromkeys(("first", "mean", "spread", "peak", "steps", "since", "alarms"), 0.0)
 
     def on_start(self, training: Training) -> None:
         """Go on after the last step of the checkpoint."""
