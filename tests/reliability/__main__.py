@@ -2,7 +2,8 @@
 
     python -m tests.reliability                 the quick form, as .ci/run has it
     python -m tests.reliability --full          hundreds and thousands of times; hours
-    python -m tests.reliability --long          10^6 steps of a tiny network and 10^4 of a LeNet: memory and time
+    python -m tests.reliability --long          10^6 steps of a tiny network and 10^4 of a LeNet: memory and time;
+                                                with --divide N an Nth of these
     python -m tests.reliability --write         put the table into docs/reliability.md too
     python -m tests.reliability --only TEXT     trials whose description has TEXT; --seed N for other random moments
 """
@@ -33,6 +34,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--long", action="store_true")
+    parser.add_argument("--divide", type=int, default=1)
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--only", default="")
     parser.add_argument("--seed", type=int, default=0)
@@ -41,7 +43,7 @@ def main() -> int:
     when = f"{datetime.now(timezone.utc):%Y-%m-%d}, {cpu()}"
     failed = 0
     if given.long:
-        name, lines = "long", [f"Measured on {when}.", "", *long_rows()]
+        name, lines = "long", [f"Measured on {when}.", "", *long_rows((10**6 // given.divide, 10**4 // given.divide))]
     else:
         form = "full" if given.full else "quick"
         name, lines = "trials", [f"The {form} form, seed {given.seed}, {when}.", ""]

@@ -7,7 +7,6 @@ and in every 32nd; it is 0 in the others, whose losses depend on these states to
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 
 from ..autodiff.randomness import default_generator
 from ..io.atomic import open_part
+from ..kernels.native import squares
 
 FILE = "flight.bin"
 STEP = np.dtype([
@@ -26,8 +26,6 @@ STEP = np.dtype([
 HEAD = b"tinygrad_cnn flight record 1".ljust(STEP.itemsize, b"\n")
 SELDOM = 32  # steps between two checksums of generators
 HELD = 512  # steps that wait in memory; a checkpoint writes them too
-
-_pack = struct.Struct("<IIdffII").pack_into
 
 
 class Flight:
@@ -42,38 +40,38 @@ class Flight:
 
     def __init__(self, run: Path) -> None:
         self.path = run / FILE
-        self._held = bytearray(HELD * STEP.itemsize)
-        self._first, self._count = 1, 0  # the steps that wait
+        self._held: list[tuple[Any, ...]] = []  # the steps that wait
 
     def add(
         self, step: int, epoch: int, batch: int, loss: float, norm: float, lr: float, samples: int, generators: int
     ) -> None:
         """Record a step; steps are counted from 1 and come in order."""
-        if step != self._first + self._count or self._count == HELD:
+        self._held.append((step, epoch, batch, loss, norm, lr, samples, generators))
+        if len(self._held) == HELD:
             self.flush()
-            self._first = step
-        _pack(self._held, self._count * STEP.itemsize, epoch, batch, loss, norm, lr, samples, generators)
-        self._count += 1
 
     def flush(self) -> None:
         """Write what waits; steps of a future that did not come are cut off."""
-        if not self._count:
+        held, self._held = self._held, []
+        if not held:
             return
-        first, count = self._first, self._count
-        self._first, self._count = first + count, 0
-        begun = self.path.is_file() and self.path.stat().st_size >= len(HEAD) and not self.path.is_symlink()
+        first = held[0][0]
+        records = np.zeros(held[-1][0] - first + 1, STEP)
+        for step, *values in held:
+            records[step - first] = tuple(values)
         if self.path.is_symlink():  # of somebody else: replaced, as all files of a run are
             self.path.unlink()
-        with open_part(self.path, 0 if not begun else 1) as file:
+        begun = self.path.is_file() and self.path.stat().st_size >= len(HEAD)
+        with open_part(self.path, len(HEAD) if begun else 0) as file:
             if not begun:
                 file.write(HEAD)
             file.seek(first * STEP.itemsize)
-            file.write(memoryview(self._held)[: count * STEP.itemsize])
+            file.write(records.tobytes())
             file.truncate()
 
-    def cut(self, step: int) -> None:
-        """Forget what came after a step, from which a training goes on."""
-        self._first, self._count = step + 1, 0
+    def drop(self) -> None:
+        """Forget what waits, of a training that ended before it was written."""
+        self._held = []
 
     def read(self) -> np.ndarray:
         """All steps, as an array of `STEP`; those that were not recorded have epoch 0.
@@ -110,19 +108,9 @@ def generators_of(generators: Iterable[np.random.Generator]) -> int:
 
 
 def norm_of(parameters: Iterable[Any]) -> float:
-    """The norm of all gradients together, summed as they lie in memory."""
-    total = 0.0
-    for p in parameters:
-        g = p.grad
-        if g is not None:
-            g = g.ravel()
-            total += float(np.dot(g, g)) if len(g) <= PIECE else _in_pieces(g)
+    """The norm of all gradients together."""
+    gradients = [p.grad for p in parameters]
+    total = squares(gradients)
+    if total is None:
+        total = sum([float(np.vdot(g, g)) for g in gradients if g is not None])
     return float(total**0.5)
-
-
-PIECE = 8192  # longer vectors a BLAS spreads over threads, which takes longer for these
-
-
-def _in_pieces(g: np.ndarray) -> float:
-    dot = np.dot
-    return sum([float(dot(part, part)) for part in (g[k : k + PIECE] for k in range(0, len(g), PIECE))])

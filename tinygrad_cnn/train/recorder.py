@@ -17,7 +17,8 @@ from .run_folder import Run
 from .step import Step
 from .training import Training
 
-QUIET = 20  # steps before the first alarm, and between two
+QUIET = 20  # steps before the first alarm
+TOGETHER = 8  # losses that are taken into the usual one at a time
 MOST = 20  # alarms of a run
 TIMES, SPREADS = 5.0, 8.0  # above the usual loss, in which a jump is measured
 PEAKS = 2.0  # above the largest loss of late, which small batches bring about
@@ -35,33 +36,30 @@ class Recorder(Callback):
         self._generators: list[np.random.Generator] = []
         self._epoch, self._check = 0, 0  # an epoch, and the checksum of its order
         self._order: np.ndarray | None = None
+        self._losses: list[float] = []  # the last ones
+        self._bound = math.inf  # above which a loss has jumped
         self._usual = dict.fromkeys(("first", "mean", "spread", "peak", "steps", "since", "alarms"), 0.0)
 
     def on_start(self, training: Training) -> None:
         """Go on after the last step of the checkpoint."""
         self._parameters = [*training.model.parameters()]
         self._generators = [*training.model.generators()]
-        self.run.flight.cut(training.step)
-        self._add = self.run.flight.add
+        self.run.flight.drop()
 
     def on_step(self, training: Training) -> None:
         """Record an update, and look at its loss."""
         if training.moved:
-            step, epoch, loss, drawn = training.step, training.epoch, training.loss, 0
+            step, epoch, batch, loss, drawn = training.step, training.epoch, training.batch, training.loss, 0
             if epoch != self._epoch:
                 self._begin(training)
-            if step % SELDOM == 0 or training.batch <= training.accumulate:
+            if not step % SELDOM or batch <= training.accumulate:
                 drawn = generators_of(self._generators)
-            norm = norm_of(self._parameters)
-            self._add(step, epoch, training.batch, loss, norm, training.lr, self._check, drawn)
-            if self._jumps(loss):
-                self._usual["alarms"] += 1
-                self._usual["since"] = 0
-                samples = self.samples(training, training.batch)
-                alarm = of_jump(training, self.step.loss, samples, self._usual["mean"])
-                keep(self.run, alarm)
-                warn(f"fit: {alarm.words()} {alarm.command(self.run)}")
-            self._follow(loss)
+            self._add(step, epoch, batch, loss, norm_of(self._parameters), training.lr, self._check, drawn)
+            self._losses.append(loss)
+            if loss > self._bound:
+                self._alarm(training)
+            if len(self._losses) == TOGETHER:
+                self._follow()
 
     def on_end(self, training: Training) -> None:
         """Write what waits; of a loss that is not finite too."""
@@ -80,25 +78,38 @@ class Recorder(Callback):
 
     # -- the alarm --------------------------------------------------------------------------------------------
 
-    def _jumps(self, loss: float) -> bool:
-        usual = self._usual
-        if usual["steps"] < QUIET or usual["since"] < QUIET or usual["alarms"] >= MOST:
-            return False
-        level = max(abs(usual["mean"]), FLOOR * abs(usual["first"]))
-        far = loss - usual["mean"] > max(SPREADS * usual["spread"], (TIMES - 1) * level)
-        return bool(far and loss > PEAKS * usual["peak"])
+    def _alarm(self, training: Training) -> None:
+        """Say of a loss above the bound what brought it about."""
+        self._usual["alarms"] += 1
+        samples = self.samples(training, training.batch)
+        alarm = of_jump(training, self.step.loss, samples, self._usual["mean"])
+        keep(self.run, alarm)
+        warn(f"fit: {alarm.words()} {alarm.command(self.run)}")
+        self._follow()  # so that the next of its kind is not told too
 
-    def _follow(self, loss: float) -> None:
-        """Take a loss into the usual one."""
+    def _follow(self) -> None:
+        """Take the last losses into the usual one, from which the bound follows."""
         usual = self._usual
-        if not usual["steps"]:
-            usual["first"] = usual["mean"] = loss
-        off = loss - usual["mean"]
-        usual["mean"] += FADE * off
-        usual["spread"] += FADE * (abs(off) - usual["spread"])
-        usual["peak"] = max(abs(loss), PASSING * usual["peak"])
-        usual["steps"] += 1
-        usual["since"] += 1
+        for loss in self._losses:
+            if not usual["steps"]:
+                usual["first"] = usual["mean"] = loss
+            off = loss - usual["mean"]
+            usual["mean"] += FADE * off
+            usual["spread"] += FADE * (abs(off) - usual["spread"])
+            usual["peak"] = max(abs(loss), PASSING * usual["peak"])
+            usual["steps"] += 1
+        self._losses = []
+        self._set_bound()
+
+    def _set_bound(self) -> None:
+        """Find the loss above which there is an alarm."""
+        usual = self._usual
+        if usual["steps"] < QUIET or usual["alarms"] >= MOST:
+            self._bound = math.inf
+        else:
+            level = max(abs(usual["mean"]), FLOOR * abs(usual["first"]))
+            far = usual["mean"] + max(SPREADS * usual["spread"], (TIMES - 1) * level)
+            self._bound = max(far, PEAKS * usual["peak"])
 
     def take(self, alarm: Alarm) -> str:
         """Record a step whose loss is not finite, and say how to replay it."""
@@ -108,11 +119,13 @@ class Recorder(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """The usual loss, and how many alarms there were."""
-        return dict(self._usual)
+        return {**self._usual, "losses": list(self._losses)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state_dict`."""
-        self._usual.update(state)
+        self._losses = [*state["losses"]]
+        self._usual.update({name: state[name] for name in self._usual})
+        self._set_bound()
 
 
 def order_of(source: Any, epoch: int) -> np.ndarray | None:

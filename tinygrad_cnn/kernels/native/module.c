@@ -8,6 +8,7 @@
 
 #include "kernels.h"
 #include "memory.h"
+#include "squares.h"
 #include "threads.h"
 
 #define X(name) extern const instruction_set tg_isa_##name;
@@ -487,6 +488,7 @@ static PyMethodDef methods[] = {
     {"isas", isas, METH_NOARGS, NULL},
     {"use_isa", use_isa, METH_O, NULL},
     {"use_winograd", use_winograd, METH_O, NULL},
+    {"squares", squares, METH_O, NULL},
 #undef KERNEL
     {NULL, NULL, 0, NULL},
 };
