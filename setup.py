@@ -12,10 +12,12 @@ import platform
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
 
 HERE = "tinygrad_cnn/kernels/native"
 CORE = "tinygrad_cnn/core/native"
@@ -38,6 +40,16 @@ def instruction_sets():
         wide = "-mprefer-vector-width=512"
         return {"v4": ["-march=x86-64-v4", wide], "v3": ["-march=x86-64-v3"], "v2": ["-march=x86-64-v2"]}
     return {"base": []}
+
+
+def bf16_sets():
+    """Names and flags of the instructions for products of bf16 numbers, fastest first."""
+    sets = {"emulated": []}
+    if "v4" in instruction_sets():
+        sets = {"dot": ["-mavx512f", "-mavx512bf16"], **sets}
+        if sys.platform == "linux":  # elsewhere nobody asks the system for leave to use the tiles
+            sets = {"amx": ["-mamx-tile", "-mamx-bf16"], **sets}
+    return sets
 
 
 def version():
@@ -91,14 +103,38 @@ class build_optional(build_ext):
         ext.extra_link_args = ["-pthread", *more]
         sets = instruction_sets()
         ext.define_macros = [("TG_VERSION", version()), ("TG_ISAS", " ".join(f"X({name})" for name in sets))]
-        for name, flags in sets.items():
-            ext.extra_objects += self.compiler.compile(
+
+        def compiled(name):
+            return self.compiler.compile(
                 [f"{HERE}/isa.c"],
                 output_dir=os.path.join(self.build_temp, name),
                 macros=[("TG_ISA", name)],
-                extra_postargs=[*FLAGS, *flags, *more],
+                extra_postargs=[*FLAGS, *sets[name], *more],
                 depends=ext.depends,
             )
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a compiler, a process of its own
+            for objects in pool.map(compiled, sets):
+                ext.extra_objects += objects
+        self.prepare_bf16(ext, more)
+
+    def prepare_bf16(self, ext, more):
+        """Compile products of bf16 numbers for each set of instructions that the compiler knows."""
+        found = []
+        for name, flags in bf16_sets().items():
+            try:
+                ext.extra_objects += self.compiler.compile(
+                    [f"{HERE}/bf16_tiles.c"],
+                    output_dir=os.path.join(self.build_temp, name),
+                    macros=[(f"TG_BF16_{name.upper()}", "1")],
+                    extra_postargs=[*FLAGS, *flags, *more],
+                    depends=ext.depends,
+                )
+            except CompileError:  # it is older than these instructions
+                print(f"tinygrad_cnn: the compiler does not know the {name} instructions for bf16.", file=sys.stderr)
+                continue
+            found.append(name)
+        ext.define_macros.append(("TG_BF16_SETS", " ".join(f"X({name})" for name in found)))
 
 
 def short(ext):
@@ -108,8 +144,9 @@ def short(ext):
 
 native = Extension(
     "tinygrad_cnn.kernels.native._native",
-    sources=[f"{HERE}/{name}.c" for name in ("module", "threads", "memory", "heap")],
-    depends=[str(p) for p in Path(HERE).glob("*.h")] + [f"{HERE}/isa.c", f"{HERE}/__init__.py"],
+    sources=[f"{HERE}/{name}.c" for name in ("module", "row_calls", "threads", "memory", "heap", "precision")],
+    depends=[str(p) for p in Path(HERE).glob("*.h")] + [f"{HERE}/isa.c", f"{HERE}/bf16_tiles.c", f"{HERE}/__init__.py"],
+    libraries=["m"],
 )
 core = Extension(
     "tinygrad_cnn.core.native._core",

@@ -2,88 +2,175 @@
 
     TINYGRAD_CNN_THREADS=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 python benchmarks/elementwise.py 1e6
 
-Prints, for arrays of so many float32 numbers in rows of 100, our time forward and forward with backward, and what that
-is of PyTorch's.  Times are of the processor; each is the least of several repetitions, the two sides in turn.  It needs
-PyTorch in the same environment.
+Prints, for arrays of so many float32 numbers, our time forward, and with backward, and what that is of PyTorch's.
+Rows have 100 numbers, images 16x16 places and 64 channels.  Each side runs in processes of its own, two in turn, so
+that the threads of one do not disturb the other; each time is the least of several.  More arguments choose cases by
+parts of their names.  It needs PyTorch in the same environment.
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from collections.abc import Callable
-from time import process_time
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-import tinygrad_cnn as tg
+ROW, SIDE, CHANNELS, GROUPS = 100, 16, 64, 8
+SECONDS = 0.15  # for each time
+Case = tuple[str, Callable[[Any], Any]]  # the layout of x, "rows" or "images", and what is timed
 
-ROW = 100
+ACTIVATIONS = ("relu", "gelu", "silu", "softplus", "elu", "selu", "mish", "leaky_relu", "hardtanh")
+METHODS: dict[str, Callable[[Any], Any]] = {  # what both sides spell alike
+    "x * x": lambda x: x * x,
+    "x + x": lambda x: x + x,
+    "x * 2": lambda x: x * 2,
+    "x**3": lambda x: x**3,
+    "sum of rows": lambda x: x.sum(-1),
+    "sum of columns": lambda x: x.sum(0),
+    "sum of all": lambda x: x.sum(),
+    "mean of rows": lambda x: x.mean(-1),
+}
 
 
-def cases(torch: Any) -> dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]:
-    """What is timed: our function and PyTorch's, by name."""
-    f = torch.nn.functional
-    ones, zeros = np.ones(ROW, np.float32), np.zeros(ROW, np.float32)
-    names = ("exp", "sigmoid", "tanh", "erf", "abs")
-    found = {name: (getattr(tg, name), getattr(torch, name)) for name in names}
-    activations = ("relu", "gelu", "silu", "softplus", "elu", "selu", "mish", "leaky_relu", "hardtanh")
-    found |= {name: (getattr(tg, name), getattr(f, name)) for name in activations if hasattr(tg, name)}
+def vectors(convert: Callable[[np.ndarray], Any], size: int) -> dict[str, Any]:
+    """What cases need beside x, made by one side: rows, columns, labels."""
+    rng = np.random.default_rng(1)
+    count = size // ROW
     return {
-        **found,
-        "x * x": (lambda x: x * x, lambda x: x * x),
-        "x + x": (lambda x: x + x, lambda x: x + x),
-        "x**3": (lambda x: x**3, lambda x: x**3),
-        "sum of rows": (lambda x: x.sum(-1), lambda x: x.sum(-1)),
-        "sum of columns": (lambda x: x.sum(0), lambda x: x.sum(0)),
-        "softmax": (lambda x: tg.softmax(x, axis=-1), lambda x: f.softmax(x, -1)),
-        "log_softmax": (lambda x: tg.log_softmax(x, axis=-1), lambda x: f.log_softmax(x, -1)),
-        "layer_norm": (
-            lambda x: tg.layer_norm(x, ones, zeros),
-            lambda x: f.layer_norm(x, (ROW,), torch.from_numpy(ones), torch.from_numpy(zeros)),
-        ),
+        "row": convert(np.ones(ROW, np.float32)),
+        "column": convert(np.ones((count, 1), np.float32)),
+        "channels": convert(np.ones(CHANNELS, np.float32)),
+        "labels": convert(rng.integers(0, ROW, count)),
     }
 
 
-def least(*ways: Callable[[], Any], turns: int = 7) -> list[float]:
-    """The least time of each way, which take turns."""
-    times = [float("inf")] * len(ways)
-    for _ in range(turns):
-        for k, way in enumerate(ways):
-            began = process_time()
-            way()
-            times[k] = min(times[k], process_time() - began)
-    return times
+def ours(size: int) -> tuple[dict[str, Case], Callable[[np.ndarray], Any], Callable[[Any, Any], None]]:
+    """Our cases by name, how x is made, and a backward pass."""
+    import tinygrad_cnn as tg
 
+    v = vectors(lambda a: a, size)
+    names = ("exp", "sigmoid", "tanh", "erf", "abs", *(n for n in ACTIVATIONS if hasattr(tg, n)))
+    gamma, beta = v["channels"], v["channels"]
+    cases: dict[str, Case] = {name: ("rows", getattr(tg, name)) for name in names}
+    cases |= {name: ("rows", fn) for name, fn in METHODS.items()}
+    cases |= {
+        "gelu, tanh": ("rows", lambda x: tg.gelu(x, approximate="tanh")),
+        "max of rows": ("rows", lambda x: x.max(-1)),
+        "var of rows": ("rows", lambda x: x.var(-1)),
+        "x + row": ("rows", lambda x: x + v["row"]),
+        "x * column": ("rows", lambda x: x * v["column"]),
+        "softmax": ("rows", lambda x: tg.softmax(x, axis=-1)),
+        "log_softmax": ("rows", lambda x: tg.log_softmax(x, axis=-1)),
+        "cross-entropy": ("rows", lambda x: tg.softmax_cross_entropy(x, v["labels"])),
+        "layer_norm": ("rows", lambda x: tg.layer_norm(x, v["row"], v["row"])),
+        "rms_norm": ("rows", lambda x: tg.rms_norm(x, v["row"])),
+        "group_norm": ("images", lambda x: tg.group_norm(x, GROUPS, gamma, beta)),
+        "instance_norm": ("images", lambda x: tg.instance_norm(x, gamma, beta)),
+        "mean of places": ("images", lambda x: x.mean(axis=(1, 2))),
+    }
 
-def row(ours: Callable[[Any], Any], theirs: Callable[[Any], Any], values: np.ndarray, torch: Any) -> list[float]:
-    """Our time forward, its ratio to theirs, and both with backward."""
-    x, z = tg.Tensor(values, requires_grad=True), torch.tensor(values, requires_grad=True)
-
-    def both() -> None:
-        y = ours(x)
+    def backward(y: Any, x: Any) -> None:
         y.backward(np.ones(y.shape, np.float32))
         x.grad = None
 
-    def their_both() -> None:
-        y = theirs(z)
-        y.backward(torch.ones_like(y))
-        z.grad = None
-
-    a, b, c, d = least(lambda: ours(x), lambda: theirs(z), both, their_both)
-    return [1e3 * a, a / b, 1e3 * c, c / d]
+    return cases, lambda a: tg.Tensor(a, requires_grad=True), backward
 
 
-def main(size: float = 1e6) -> None:
-    """Print the table."""
+def theirs(size: int) -> tuple[dict[str, Case], Callable[[np.ndarray], Any], Callable[[Any, Any], None]]:
+    """The same of PyTorch; images have its order of axes, and its faster layout in memory."""
     import torch
 
-    values = np.random.default_rng(0).normal(size=(int(size) // ROW, ROW)).astype(np.float32)
-    print("| | forward, ms | of PyTorch's | with backward, ms | of PyTorch's |\n|---|--:|--:|--:|--:|")
-    for name, (ours, theirs) in cases(torch).items():
-        a, b, c, d = row(ours, theirs, values, torch)
-        print(f"| {name} | {a:.2f} | {b:.2f} | {c:.2f} | {d:.2f} |")
+    f = torch.nn.functional
+    v = vectors(torch.from_numpy, size)
+    gamma, beta = v["channels"], v["channels"]
+    cases: dict[str, Case] = {name: ("rows", getattr(torch, name)) for name in ("exp", "sigmoid", "tanh", "erf", "abs")}
+    cases |= {name: ("rows", getattr(f, name)) for name in ACTIVATIONS}
+    cases |= {name: ("rows", fn) for name, fn in METHODS.items()}
+    cases |= {
+        "gelu, tanh": ("rows", lambda x: f.gelu(x, approximate="tanh")),
+        "max of rows": ("rows", lambda x: x.amax(-1)),
+        "var of rows": ("rows", lambda x: x.var(-1, correction=0)),
+        "x + row": ("rows", lambda x: x + v["row"]),
+        "x * column": ("rows", lambda x: x * v["column"]),
+        "softmax": ("rows", lambda x: f.softmax(x, -1)),
+        "log_softmax": ("rows", lambda x: f.log_softmax(x, -1)),
+        "cross-entropy": ("rows", lambda x: f.cross_entropy(x, v["labels"])),
+        "layer_norm": ("rows", lambda x: f.layer_norm(x, (ROW,), v["row"], v["row"])),
+        "rms_norm": ("rows", lambda x: f.rms_norm(x, (ROW,), v["row"])),
+        "group_norm": ("images", lambda x: f.group_norm(x, GROUPS, gamma, beta)),
+        "instance_norm": ("images", lambda x: f.instance_norm(x, weight=gamma, bias=beta)),
+        "mean of places": ("images", lambda x: x.mean(dim=(2, 3))),
+    }
+
+    def made(a: np.ndarray) -> Any:
+        return torch.tensor(a if a.ndim == 2 else np.moveaxis(a, -1, 1).copy(), requires_grad=True)
+
+    def backward(y: Any, x: Any) -> None:
+        y.backward(torch.ones_like(y))
+        x.grad = None
+
+    return cases, made, backward
+
+
+def least(way: Callable[[], Any]) -> float:
+    """The least time of one call, in milliseconds; the first warms up."""
+    way()
+    best, began = float("inf"), perf_counter()
+    while perf_counter() - began < SECONDS:
+        start = perf_counter()
+        way()
+        best = min(best, perf_counter() - start)
+    return 1e3 * best
+
+
+def measure(side: str, size: int, wanted: list[str]) -> dict[str, list[float]]:
+    """Milliseconds forward, and forward with backward, of each case of one side."""
+    cases, made, backward = (ours if side == "ours" else theirs)(size)
+    rng = np.random.default_rng(0)
+    shapes = {"rows": (size // ROW, ROW), "images": (-(-size // (SIDE * SIDE * CHANNELS)), SIDE, SIDE, CHANNELS)}
+    values = {name: made(rng.normal(size=shape).astype(np.float32)) for name, shape in shapes.items()}
+    times = {}
+    for name, (layout, fn) in cases.items():
+        if wanted and not any(word in name for word in wanted):
+            continue
+        x = values[layout]
+
+        def both(fn: Callable[[Any], Any] = fn, x: Any = x) -> None:
+            backward(fn(x), x)
+
+        times[name] = [least(lambda fn=fn, x=x: fn(x)), least(both)]  # type: ignore[misc]
+    return times
+
+
+def in_turn(file: str, arguments: list[str]) -> dict[str, dict[str, list[float]]]:
+    """What both sides measure in processes of their own, ours and theirs in turn; the least of each time."""
+    found: dict[str, list[dict[str, list[float]]]] = {"ours": [], "theirs": []}
+    for side in ("ours", "theirs", "theirs", "ours"):
+        command = [sys.executable, file, "--side", side, *arguments]
+        found[side].append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    return {
+        side: {name: [min(pair) for pair in zip(*(run[name] for run in runs), strict=True)] for name in runs[0]}
+        for side, runs in found.items()
+    }
+
+
+def table(best: dict[str, dict[str, list[float]]]) -> str:
+    """A line for each case."""
+    lines = ["| | forward, ms | of PyTorch's | with backward, ms | of PyTorch's |", "|---|--:|--:|--:|--:|"]
+    for name, (forward, both) in best["ours"].items():
+        if name in best["theirs"]:
+            forward_there, both_there = best["theirs"][name]
+            ratios = f"{forward / forward_there:.2f} | {both:.3f} | {both / both_there:.2f}"
+            lines.append(f"| {name} | {forward:.3f} | {ratios} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    main(*map(float, sys.argv[1:]))
+    if sys.argv[1:2] == ["--side"]:
+        print(json.dumps(measure(sys.argv[2], int(float(sys.argv[3])), sys.argv[4:])))
+    else:
+        print(table(in_turn(__file__, sys.argv[1:] or ["1e6"])))

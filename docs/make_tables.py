@@ -28,6 +28,7 @@ from tinygrad_cnn.autodiff import foreign  # noqa: E402
 from tinygrad_cnn.autodiff.effects import effects  # noqa: E402
 from tinygrad_cnn.insight import formulas, latex  # noqa: E402
 from tinygrad_cnn.kernels.examples import EXAMPLES  # noqa: E402
+from tinygrad_cnn.onnx import page as onnx_page  # noqa: E402
 
 START, END = "<!-- counts: written by make_tables.py -->", "<!-- end of counts -->"
 
@@ -281,7 +282,8 @@ says the rest: shapes, parameters, errors, sources.
 
 PARTS = {"tg": tg, "tg.linalg": tg.linalg, "tg.nn": nn, "tg.nn.init": nn.init, "tg.optim": optim, "tg.data": data,
          "tg.data.transforms": data.transforms, "tg.models": models, "tg.testing": tg.testing, "tg.graphs": tg.graphs,
-         "tg.plots": tg.plots, "tg.io": tg.io, "tg.insight": tg.insight, "tg.detection": detection}  # fmt: skip
+         "tg.plots": tg.plots, "tg.io": tg.io, "tg.onnx": tg.onnx, "tg.insight": tg.insight,
+         "tg.detection": detection, "tg.distributed": tg.distributed}  # fmt: skip
 
 
 def public(module: Any) -> list[str]:
@@ -431,6 +433,7 @@ def main() -> int:
         (HERE / "ops.md", lambda _: ops_page()),
         (HERE / "names.md", lambda _: names_page()),
         (HERE / "kernels.md", lambda _: kernels_page()),
+        (HERE / "onnx.md", lambda _: onnx_page.page()),
         (HERE / "migrating.md", lambda _: migrating_page()),
         (HERE / "compared.md", compared_page),
         (HERE / "numpy_functions.md", lambda _: numpy_page()),

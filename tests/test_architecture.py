@@ -19,7 +19,7 @@ PACKAGE = Path(tinygrad_cnn.__file__).parent
 # The parts of the package, lowest first: each may import from those above it in this list.
 LAYERS = (
     "version", "kernels", "core", "autodiff", "ops", "nn", "optim", "io", "detection", "data", "models", "insight",
-    "graphs", "plots", "testing", "train", "pages", "cli",
+    "program", "onnx", "graphs", "plots", "testing", "distributed", "train", "pages", "cli",
 )  # fmt: skip
 # Parts that may import less than that.
 ONLY = {
@@ -29,7 +29,8 @@ ONLY = {
     "nn": {"core", "autodiff", "ops", "kernels.shapes"},
     "optim": {"core", "autodiff", "ops"},
     "detection": {"core", "autodiff", "ops"},
-    "testing": {"core", "autodiff", "ops", "kernels", "nn", "optim", "io", "insight", "graphs"},
+    "distributed": {"core", "autodiff", "ops", "nn", "optim"},
+    "testing": {"core", "autodiff", "ops", "kernels", "nn", "optim", "io", "insight", "program", "graphs"},
 }
 FRONT_DOOR = {"__init__", "__main__", "viz"}  # may import everything; nothing may import them
 # import modules whose names users give, or the pickle of an op
@@ -326,6 +327,7 @@ FRAMES = {
 READS_FRAMES = (  # but not to find out what ran
     "core/site.py",  # to find the user's line
     "autodiff/calls.py",  # to leave the errors of the user's code as they are
+    "program/replay.py",  # to find the line of a program that failed
 )
 
 

@@ -123,7 +123,7 @@ def test_cases_are_named_once():
     titles = [case.title + str(case.task) + str(case.threads) for case in cases.cases(quick=False)]
     assert len(titles) == len(set(titles))
     assert {case.suite for case in cases.cases(quick=True)} == {*cases.SUITES} - {"footprint"}
-    assert len(cases.CONVOLUTIONS) == 12
+    assert len(cases.CONVOLUTIONS) == 18
 
 
 def test_a_block_repeats_at_least_once():

@@ -13,11 +13,14 @@ import numpy as np
 import pytest
 
 import tinygrad_cnn as tg
-from tinygrad_cnn import data, detection, graphs, insight, io, models, nn, optim, plots, testing, train
+from tinygrad_cnn import data, detection, distributed, graphs, insight, io, models, nn, optim, plots, testing, train
 from tinygrad_cnn.autodiff.pickling import registered
 
 X = np.random.default_rng(0).normal(size=(2, 8, 8, 4)).astype(np.float32)
-PACKAGES = [tg, data, data.transforms, detection, graphs, insight, io, models, nn, plots, testing, tg.linalg, train]
+PACKAGES = [
+    tg, data, data.transforms, detection, distributed, graphs, insight, io, models, nn, tg.onnx, plots, testing,
+    tg.linalg, train,
+]  # fmt: skip
 
 
 def pickled(value):
@@ -101,9 +104,28 @@ def stood():
     return found[0]
 
 
+def compiled_wrongly():
+    fast = tg.compile(lambda x: tg.Tensor(x).sum().item())
+    for _ in range(2):
+        fast(np.ones(3))
+def exported(folder):
+    tg.onnx.export(net().eval(), folder / "net.onnx", X, verify=False)
+    return tg.onnx.load(folder / "net.onnx")
+
+
+def not_exported():
+    tg.onnx.export(tg.linalg.inv, "inverse.onnx", np.eye(2), dynamic=False)
+
+
+def training_step():
+    model = net()
+    return tg.onnx.TrainingStep(model, tg.softmax_cross_entropy, tg.optim.SGD(model.parameters(), lr=0.1))
+
+
 # class -> a function of an empty folder that makes an instance
 MAKERS = {
     "tg.AnomalyError": lambda _: raised(tg.AnomalyError, divide_by_zero),
+    "tg.CompileError": lambda _: raised(tg.CompileError, compiled_wrongly),
     "tg.Explanation": lambda _: explained(),
     "tg.GraphError": lambda _: raised(tg.GraphError, backward_twice),
     "tg.History": lambda _: tg.fit(net(), samples(), epochs=1, batch_size=2, seed=0),
@@ -113,6 +135,10 @@ MAKERS = {
     "tg.Sample": lambda _: tg.Sample(x=(2, 3)),
     "tg.Summary": lambda _: tg.summary(net(), (8, 8, 4)),
     "tg.set_default_dtype": lambda _: tg.set_default_dtype(np.float32),
+    "tg.set_float32_precision": lambda _: tg.set_float32_precision("highest"),
+    "onnx.ExportError": lambda _: raised(tg.onnx.ExportError, not_exported),
+    "onnx.OnnxModule": exported,
+    "onnx.TrainingStep": lambda _: training_step(),
     "tg.Tensor": lambda _: tg.Tensor([1.0, 2.0], requires_grad=True, name="w"),
     "data.ArrayDataset": lambda _: samples(),
     "data.Batches": lambda _: data.Batches([(X, np.array([0, 1]))]),

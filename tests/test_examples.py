@@ -225,3 +225,8 @@ def test_the_readme_has_the_two_commands_that_ci_reads():
     for words in ("pytest", "tinygrad-cnn train"):
         found = [c for c in commands if words in c]
         assert len(found) == 1 and found[0].startswith("python3 -m venv .venv && .venv/bin/pip install"), words
+
+
+def test_training_in_onnxruntime_alone(tmp_path):
+    output = run("train_in_onnxruntime.py", tmp_path)
+    assert accuracy(output) >= 0.98 and (tmp_path / "step.onnx").exists()

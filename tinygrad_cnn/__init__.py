@@ -42,23 +42,28 @@ from .core import GraphError, Op, Tensor, enable_grad, grad, no_grad, op, regist
 from .core.register import hooks as _hooks
 from .kernels import use_kernels
 from .kernels.native import empty_cache, get_num_threads, set_num_threads
+from .kernels.precision import get_float32_precision, set_float32_precision
 from .ops import *
 from .ops import __all__ as _ops
 from .ops import linalg
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from . import data, detection, graphs, insight, io, models, nn, optim, plots, testing, viz
+    from . import data, detection, distributed, graphs, insight, io, models, nn, onnx, optim, plots, testing, viz
     from . import train as train
     from .graphs import draw, draw_diff
     from .insight import AnomalyError, Explanation, Profile, Summary, anomaly, doctor, explain, profile, summary
     from .io import load, save
     from .nn import functional_call, per_sample_grad, per_sample_grad_norm
     from .pages.report.writing import report
+    from .program import CompileError, compile
     from .train import History, evaluate, fit, predict
     from .train.run_folder import Run
 
-_LATER = ("data", "detection", "graphs", "insight", "io", "models", "nn", "optim", "plots", "testing", "train", "viz")
+_LATER = (
+    "data", "detection", "distributed", "graphs", "insight", "io", "models", "nn", "onnx", "optim", "plots", "testing",
+    "train", "viz",
+)  # fmt: skip
 _LATER_NAMES = {  # public name -> the package to import it from when it is first used
     name: module
     for module, names in {
@@ -68,17 +73,19 @@ _LATER_NAMES = {  # public name -> the package to import it from when it is firs
         ".train": "fit evaluate predict History Run",
         ".insight": "summary Summary profile Profile anomaly AnomalyError doctor explain Explanation",
         ".pages.report": "report",
+        ".program": "compile CompileError",
     }.items()
     for name in names.split()
 }
 
 __all__ = [
-    "AnomalyError", "Explanation", "GraphError", "History", "Op", "Profile", "Run", "Sample", "Summary", "Tensor",
-    "anomaly", "checkpoint", "data", "debug", "detection", "doctor", "draw", "draw_diff", "empty_cache", "enable_grad",
-    "evaluate", "explain", "explain_grad", "fit", "fork_rng", "functional_call", "get_default_dtype", "get_num_threads",
-    "get_rng_state", "grad", "graphs", "hessian", "hvp", "insight", "io", "jacobian", "jvp", "linalg", "load",
-    "manual_seed", "models", "nn", "no_grad", "op", "optim", "per_sample_grad", "per_sample_grad_norm", "plots",
-    "predict", "profile", "registry", "report", "save", "scope", "set_default_dtype", "set_num_threads",
+    "AnomalyError", "CompileError", "Explanation", "GraphError", "History", "Op", "Profile", "Run", "Sample", "Summary",
+    "Tensor", "anomaly", "checkpoint", "compile", "data", "debug", "detection", "distributed", "doctor", "draw",
+    "draw_diff", "empty_cache", "enable_grad", "evaluate", "explain", "explain_grad", "fit", "fork_rng",
+    "functional_call", "get_default_dtype", "get_float32_precision", "get_num_threads", "get_rng_state", "grad",
+    "graphs", "hessian", "hvp", "insight", "io", "jacobian", "jvp", "linalg", "load", "manual_seed", "models", "nn",
+    "no_grad", "onnx", "op", "optim", "per_sample_grad", "per_sample_grad_norm", "plots", "predict", "profile",
+    "registry", "report", "save", "scope", "set_default_dtype", "set_float32_precision", "set_num_threads",
     "set_rng_state", "stop_gradient", "summary", "testing", "use_kernels", "value_and_grad", "viz", "vjp",
     *_ops,
 ]  # fmt: skip

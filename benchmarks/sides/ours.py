@@ -12,6 +12,7 @@ import numpy as np
 import tinygrad_cnn as tg
 from tinygrad_cnn import kernels
 from tinygrad_cnn.kernels import native
+from tinygrad_cnn.kernels.precision import bf16_instructions, why_absent
 
 from .. import arrays, nets
 from ..program import WEIGHTED, program
@@ -32,14 +33,14 @@ class Side:
 
     def prepare(self, task: dict[str, Any]) -> Any:
         if self.setting == "medium":
-            if not hasattr(tg, "set_float32_precision"):
-                raise NotHere("this version has no tg.set_float32_precision")
+            if not bf16_instructions():
+                raise NotHere(f"medium precision would be float32: {why_absent()}")
             tg.set_float32_precision("medium")
         return getattr(self, task["kind"])(task)
 
     def net(self, task: dict[str, Any]) -> Any:
         net = net_of(task)
-        model = _layered(net) if self.setting == "layered" else Network(net)
+        model = layered(net) if self.setting == "layered" else Network(net)
         _start(model, net)
         turns = cycle(batches_of(task))
         if not task["train"]:
@@ -155,7 +156,7 @@ class Branches(tg.nn.Module):
         return self.join(self.first(x), self.second(x))
 
 
-def _layered(net: nets.Net) -> Any:
+def layered(net: nets.Net) -> Any:
     """The network made of layers, which fuse what they can: the package's own of that name if it has one."""
     if net.name in nets.FOUR:
         h, w, c = net.shape

@@ -116,7 +116,7 @@ def test_an_effect_inside_an_effect_knows_which(monkeypatch):
     with observing_effects(lambda call: seen.append((call, call.over, w.version))):
         halve(w)
     assert [(over, version) for _, over, version in seen] == [(False, 0), (False, 0), (True, 1), (True, 1)]
-    assert seen[2][0].around is seen[3][0] and seen[2][0].effect.endswith(".update") and seen[3][0].around is None
+    assert seen[2][0].around is seen[3][0] and seen[2][0].effect.endswith(".put") and seen[3][0].around is None
 
 
 def test_effects_are_seen_before_and_after():

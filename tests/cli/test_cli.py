@@ -109,13 +109,17 @@ def test_the_run_folder_says_what_was_asked_for(trained):
 
 
 def test_every_option_of_a_run_counts(tg_command):
-    options = ("--epochs", 2, "--batch-size", 100, "--lr", 0.001, "--seed", 3, "--threads", 1, "--model", "mnistnet")
+    options = ("--epochs", 2, "--batch-size", 100, "--lr", 0.001, "--seed", 3, "--threads", 1, "--model", "mnistnet",
+               "--precision", "medium")  # fmt: skip
     code, _, _ = tg_command("train", *options, "--out", "deep/run")
     config = json.loads(Path("deep/run/config.json").read_text())
     assert code == 0
-    assert {k: config[k] for k in ("epochs", "batch_size", "lr", "seed", "threads", "model")} == {
+    assert {k: config[k] for k in ("epochs", "batch_size", "lr", "seed", "threads", "model", "precision")} == {
         "epochs": 2, "batch_size": 100, "lr": 0.001, "seed": 3, "threads": 1, "model": "mnistnet",
+        "precision": "medium",
     }  # fmt: skip
+    (info,) = json.loads(Path("deep/run/info.json").read_text())["sessions"]
+    assert info["switches"]["precision"].startswith("medium") and tg.get_float32_precision() == "highest"
     steps = [row.split(",")[1] for row in Path("deep/run/metrics.csv").read_text().splitlines()[1:]]
     assert steps == ["15", "30"]
 

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 import tinygrad_cnn as tg
-from tinygrad_cnn import data, detection, graphs, insight, io, models, nn, optim, plots, testing, train
+from tinygrad_cnn import data, detection, distributed, graphs, insight, io, models, nn, optim, plots, testing, train
 from tinygrad_cnn.nn import init
 
 PACKAGES = {
     "tg": tg, "nn": nn, "init": init, "optim": optim, "data": data, "transforms": data.transforms, "models": models,
     "io": io, "testing": testing, "detection": detection, "graphs": graphs, "plots": plots, "insight": insight,
-    "train": train, "linalg": tg.linalg,
+    "train": train, "linalg": tg.linalg, "distributed": distributed, "onnx": tg.onnx,
 }  # fmt: skip
 
 
@@ -66,6 +66,12 @@ def sgd():
 def saved(folder, name="weights.safetensors"):
     if not (folder / name).exists():
         io.save(folder / name, net())
+    return folder / name
+
+
+def exported(folder, name="net.onnx"):
+    if not (folder / name).exists():
+        tg.onnx.export(net(), folder / name, array(2, 8, 8, 1), verify=False)
     return folder / name
 
 
@@ -128,6 +134,13 @@ CALLS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "tg.binary_cross_entropy_with_logits": lambda _: {
         "logits": leaf(4, 3), "targets": array(4, 3, low=0), "pos_weight": array(3, low=0), "reduction": "mean"},
     "tg.checkpoint": lambda _: {"*": [tg.exp, leaf(2, 3)]},
+    "distributed.parallel": lambda _: {
+        "model": (net := trained()), "optimizer": optim.SGD(net.parameters(), lr=0.1), "overlap": False,
+        "bucket_bytes": 2**20, "sync": False, "local_steps": 2, "outer_lr": 0.7, "outer_momentum": 0.9,
+        "stall_timeout": 600.0, "elastic": False},
+    "distributed.run_threads": lambda _: {"size": 2, "function": lambda: None},
+    "distributed.start": lambda _: {"stall_timeout": 600.0, "elastic": False},
+    "tg.compile": lambda _: {"fn": net(), "verify": True},
     "tg.grid_sample": lambda _: {"x": leaf(1, 3, 4, 2), "grid": leaf(1, 2, 2, 2)},
     "tg.affine_grid": lambda _: {"theta": leaf(1, 2, 3), "size": (2, 3)},
     "tg.pixel_shuffle": lambda _: {"x": leaf(1, 2, 2, 8), "factor": 2},
@@ -247,6 +260,7 @@ CALLS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "tg.logspace": lambda _: {"start": 0.0, "stop": 1.0, "num": 5, "base": 10.0, "endpoint": True},
     "tg.one_hot": lambda _: {"labels": LABELS, "classes": 2, "dtype": np.float32},
     "tg.get_default_dtype": lambda _: {},
+    "tg.get_float32_precision": lambda _: {},
     "tg.rand": lambda _: {"*": [2, 3], "rng": 0, "dtype": np.float32},
     "tg.randn": lambda _: {"*": [2, 3], "rng": 0, "dtype": np.float32},
     "tg.rot90": lambda _: {"x": leaf(2, 3), "k": 1, "axes": (0, 1)},
@@ -257,6 +271,7 @@ CALLS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "tg.separable_conv2d": lambda _: {"x": leaf(2, 5, 5, 3), "depthwise": array(3, 3, 3, 1),
                                       "pointwise": array(3, 4), "b": array(4), "stride": 1, "padding": "same",
                                       "dilation": 1},
+    "tg.set_float32_precision": lambda _: {"precision": "highest"},
     "tg.set_num_threads": lambda _: {"n": 1},
     "tg.split": lambda _: {"x": leaf(6, 2), "sections": 3, "axis": 0},
     "tg.stop_gradient": lambda _: {"t": leaf(2)},
@@ -373,10 +388,17 @@ CALLS: dict[str, Callable[[Path], dict[str, Any]]] = {
                                 "flatten": None, "names": None, "strict": True},
     "io.to_torch": lambda _: {"model": net(), "input_shape": (8, 8, 1), "flatten": None},
     "io.load_keras_h5": lambda folder: {"path": folder / "none.h5"},
+    "io.convert": lambda folder: {"source": saved(folder), "target": folder / "converted.npz"},
+    "io.load_onnx": lambda folder: {"path": folder / "none.onnx"},
     "io.load_pth": lambda folder: {"path": folder / "none.pth"},
     "io.load_quantised": lambda folder: {"manifest_path": folder / "none.json"},
     "io.publish": lambda folder: {"temporary": folder / "none", "path": folder / "published"},
     "io.read_metadata": lambda folder: {"path": saved(folder)},
+    "onnx.TrainingStep": lambda _: {"model": (model := net()), "loss": tg.softmax_cross_entropy,
+                                    "optimizer": optim.SGD(model.parameters(), lr=0.1)},
+    "onnx.export": lambda folder: {"model_or_fn": net(), "path": folder / "net.onnx", "*": [array(2, 8, 8, 1)]},
+    "onnx.how_exported": lambda _: {"name": "conv2d"},
+    "onnx.load": lambda folder: {"path": exported(folder), "layout": "file"},
     "testing.LayerSample": lambda _: {"*": [(3, 2), {"bias": False}], "x": (4, 3)},
     "testing.apart": lambda _: {"*": [2, 3]},
     "testing.booleans": lambda _: {"*": [2, 3]},
@@ -493,6 +515,8 @@ METHODS: dict[str, tuple[Callable[[Path], Any], Callable[[Path], dict[str, Any]]
 }  # fmt: skip
 
 LEFT_OUT = {
+    **dict.fromkeys(("distributed.rank", "distributed.size"), "has no arguments"),
+    "onnx.OnnxModule": "is made by onnx.load",
     "tg.set_default_dtype": "changes what later calls make; tests/autodiff/test_default_dtype.py passes wrong ones",
     "train.Callback": "has no arguments, and methods that do nothing",
     "train.Progress": "has no arguments",

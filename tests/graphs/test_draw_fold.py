@@ -13,6 +13,11 @@ from tinygrad_cnn.graphs.fold import MOST, drawn
 pytestmark = pytest.mark.level("default")
 
 
+def draw(*args, **options):
+    """Every op, which is not what `tg.draw` draws by itself (see test_outline.py)."""
+    return tg.draw(*args, **{"detail": "ops", **options})
+
+
 def leaf(name=None):
     return tg.Tensor(np.ones(2, np.float32), requires_grad=True, name=name)
 
@@ -45,7 +50,7 @@ def block(x, name, around=""):
 
 
 def resnet(name="resnet20", **options):
-    return tg.draw(models.build(name, (32, 32, 3), 10, 0), np.ones((1, 32, 32, 3), np.float32), **options)
+    return draw(models.build(name, (32, 32, 3), 10, 0), np.ones((1, 32, 32, 3), np.float32), **options)
 
 
 # -- collapse -------------------------------------------------------------------------------------------------
@@ -67,14 +72,14 @@ def test_patterns_name_several():
 def test_a_module_of_one_op_may_be_named_though_it_has_no_frame():
     with tg.scope("act"):
         y = tg.relu(leaf("x"))
-    assert titles(tg.draw(y, collapse="act")) == ["x", "relu", "output"]
+    assert titles(draw(y, collapse="act")) == ["x", "relu", "output"]
 
 
 def test_an_unknown_path_is_refused_with_what_is_near():
     with pytest.raises(ValueError, match=r"collapse names 'stge1', but no module.*Did you mean stage1"):
         resnet(collapse=["stge1"])
     with pytest.raises(ValueError, match="There are none"):
-        tg.draw(chain(3), collapse="features")
+        draw(chain(3), collapse="features")
 
 
 # -- equal blocks ---------------------------------------------------------------------------------------------
@@ -83,13 +88,13 @@ def test_an_unknown_path_is_refused_with_what_is_near():
 def test_equal_blocks_in_a_row_are_drawn_once():
     x = leaf("x")
     y = block(block(block(tg.exp(x), "a"), "b"), "c")
-    drawing = tg.draw(tg.log(y), repeats=True)
+    drawing = draw(tg.log(y), repeats=True)
     assert titles(drawing) == ["x", "exp", "scale", "mul", "tanh", "log", "output"]
     assert "× 3: a to c" in drawing.source
     edges = {(e.tail, e.head) for e in drawing.scene.edges}
     names = {node.id: node.box.title for node in drawing.scene.nodes}
     assert ("tanh", "log") in {(names[a], names[b]) for a, b in edges}
-    assert "× 3" not in tg.draw(y).source and "× 3" not in tg.draw(y, repeats=False).source
+    assert "× 3" not in draw(y).source and "× 3" not in draw(y, repeats=False).source
 
 
 @pytest.mark.parametrize("odd", ["shape", "tap", "op"])
@@ -104,7 +109,7 @@ def test_blocks_that_differ_or_are_read_from_outside_are_not_folded(odd):
     else:
         with tg.scope("b"):
             y = tg.tanh(h * h)
-    assert "×" not in tg.draw(y, repeats=True).source
+    assert "×" not in draw(y, repeats=True).source
 
 
 def test_blocks_of_blocks_fold_from_outside():
@@ -113,7 +118,7 @@ def test_blocks_of_blocks_fold_from_outside():
     for outer in "ab":
         with tg.scope(outer):
             y = block(block(y, "0", f"{outer}."), "1", f"{outer}.")
-    source = tg.draw(y, repeats=True).source
+    source = draw(y, repeats=True).source
     assert "× 2: a to b" in source and "× 2: a.0 to a.1" in source
 
 
@@ -130,14 +135,14 @@ def test_a_deep_network_folds_its_blocks_before_its_modules():
 
 
 def test_what_has_no_chains_is_cut_into_stretches():
-    drawing = tg.draw(bush(900))
+    drawing = draw(bush(900))
     assert drawn(drawing.scene) <= MOST
     assert any(re.fullmatch(r"… \d+ ops …", title) for title in titles(drawing))
     assert "long runs of ops are one box each" in drawing.source
 
 
 def test_no_arrow_leads_back_into_a_run():
-    scene = tg.draw(bush(900)).scene
+    scene = draw(bush(900)).scene
     order = {key: k for k, key in enumerate(dict.fromkeys(scene.shown()[n.id] for n in scene.nodes))}
     after = {key: set() for key in order}
     for edge in scene.visible_edges():
@@ -158,7 +163,7 @@ def test_no_arrow_leads_back_into_a_run():
 
 
 def test_a_run_that_is_opened_shows_no_more_than_fits():
-    scene = tg.draw(chain(10_000)).scene
+    scene = draw(chain(10_000)).scene
     inside: dict[str, int] = {}
     for home in [*(n.module for n in scene.nodes), *(m.parent for m in scene.modules.values())]:
         inside[home] = inside.get(home, 0) + 1
@@ -172,20 +177,20 @@ def test_a_run_that_is_opened_shows_no_more_than_fits():
 ])  # fmt: skip
 def test_hundreds_of_modules_side_by_side_fit_too(make):
     # of zeros: the values of ones grow beyond float32 on their way through the second network, and NumPy warns
-    drawing = tg.draw(make(), np.zeros((1, 4), np.float32), repeats=False)
+    drawing = draw(make(), np.zeros((1, 4), np.float32), repeats=False)
     assert drawn(drawing.scene) <= MOST
 
 
 def test_thousands_of_leaves_and_outputs_fit_too():
     leaves = [leaf(f"w{k}") for k in range(2000)]
-    assert drawn(tg.draw(leaves).scene) <= MOST
-    assert drawn(tg.draw([tg.sin(w) for w in leaves]).scene) <= MOST
-    assert drawn(tg.draw(tg.concatenate(leaves)).scene) <= MOST
+    assert drawn(draw(leaves).scene) <= MOST
+    assert drawn(draw([tg.sin(w) for w in leaves]).scene) <= MOST
+    assert drawn(draw(tg.concatenate(leaves)).scene) <= MOST
 
 
 @pytest.mark.parametrize("direction", ["backward", "both"])
 def test_gradients_of_large_graphs_fit_too(direction):
-    drawing = tg.draw(chain(2000).sum(), direction=direction)
+    drawing = draw(chain(2000).sum(), direction=direction)
     assert drawn(drawing.scene) <= MOST
 
 
@@ -199,7 +204,7 @@ def test_gradients_of_large_graphs_fit_too(direction):
 def test_work_grows_as_the_graph_does(count_calls, make, options):
     def work(n):
         y = make(n)
-        return count_calls(lambda: tg.draw(y, **options))
+        return count_calls(lambda: draw(y, **options))
 
     work(300)  # imports
     assert work(3600) < 4.4 * work(900)
@@ -208,7 +213,7 @@ def test_work_grows_as_the_graph_does(count_calls, make, options):
 @pytest.mark.level("thorough")
 def test_the_work_for_files_and_pages_grows_as_the_graph_does(count_calls, tmp_path):
     def work(n):
-        drawing = tg.draw(chain(n))
+        drawing = draw(chain(n))
         return count_calls(lambda: (drawing.render(tmp_path / "chain.svg"), drawing.scene.to_json()))
 
     work(300)  # imports

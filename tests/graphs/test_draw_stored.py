@@ -13,13 +13,18 @@ import tinygrad_cnn as tg
 STORED = Path(__file__).parent / "dot"
 
 
+def draw(*args, **options):
+    """Every op, which is not what `tg.draw` draws by itself (see test_outline.py)."""
+    return tg.draw(*args, **{"detail": "ops", **options})
+
+
 def expression():
     """A tensor expression in which one result is used three times, once behind a cut."""
     x = tg.Tensor([0.5, 2.0], requires_grad=True, name="x")
     y = tg.Tensor([1.0, 3.0], requires_grad=True, name="y")
     h = x * y + x
     h.name = "h"
-    return tg.draw(h * h / tg.stop_gradient(h), title="A shared result")
+    return draw(h * h / tg.stop_gradient(h), title="A shared result")
 
 
 def parameter(name, *shape):
@@ -42,14 +47,14 @@ def two_layers(images):
 
 
 def network():
-    return tg.draw(two_layers, np.zeros((2, 8, 8, 1), np.float32), title="Two layers")
+    return draw(two_layers, np.zeros((2, 8, 8, 1), np.float32), title="Two layers")
 
 
 def second_order():
     """The gradient of a gradient."""
     x = tg.Tensor([0.5, 2.0], requires_grad=True, name="x")
     slope = tg.grad((x * tg.sin(x)).sum(), x, create_graph=True)
-    return tg.draw(tg.grad((slope * slope).sum(), x, create_graph=True), rankdir="LR")
+    return draw(tg.grad((slope * slope).sum(), x, create_graph=True), rankdir="LR")
 
 
 @pytest.mark.parametrize("make", [expression, network, second_order], ids=lambda make: make.__name__)

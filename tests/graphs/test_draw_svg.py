@@ -76,7 +76,9 @@ def read(source):
     for group in root.iter(f"{SVG}g"):
         kind = group.get("class")
         texts = [e for e in group.iter(f"{SVG}text") if e.text and e.text.strip()]
-        if kind == "node":
+        if kind == "node" and group.find(f"{SVG}title").text.startswith("f"):  # the names in a frame, without a box
+            loose += texts
+        elif kind == "node" and texts:
             outline = next(e for e in group.iter() if e.tag in (f"{SVG}path", f"{SVG}polygon", f"{SVG}ellipse"))
             boxes.append((area_of_shape(outline), texts))
         elif kind in ("cluster", "edge"):
@@ -161,6 +163,8 @@ PICTURES = {
     "loss both": lambda: tg.draw(loss(), direction="both", show={"shapes", "values"}),
     "second order": second_order,
     "resnet": lambda: resnet(title="ResNet-20"),
+    "resnet, every op": lambda: resnet(detail="ops"),
+    "lenet, every op": lambda: lenet(detail="ops"),
     "resnet repeats": lambda: resnet(repeats=True),
     "resnet to two levels": lambda: resnet(depth=2, show={"shapes", "grads", "cost"}),
     "unet": lambda: tg.draw(models.build("unet", (32, 32, 3), 10, 0), image(1, 32, 32, 3)),

@@ -13,6 +13,7 @@ import pytest
 import tinygrad_cnn as tg
 from tinygrad_cnn import nn
 from tinygrad_cnn.io.atomic import inside, open_part
+from tinygrad_cnn.io.npz import write_npz
 
 pytestmark = [
     pytest.mark.level("default"),
@@ -84,6 +85,11 @@ def recorded(folder):
     flight.flush()
 
 
+def exported(folder):
+    pytest.importorskip("onnx")
+    tg.onnx.export(model(), folder / "a.onnx", np.ones((1, 2, 2, 1), np.float32))
+
+
 def snapshot(folder):
     from tinygrad_cnn.testing import snapshot
 
@@ -106,6 +112,8 @@ WRITERS = {
     "data/downloads.py": (downloaded, ["set/file.gz", "set/file.gz.part"], ["set"]),
     "cli/replay.py": (lambda at, _: drawn(at), ["a.png"], []),
     "train/flight.py": (lambda at, _: recorded(at), ["flight.bin"], []),
+    "io/npz.py": (lambda at, _: write_npz(at / "a.npz", {"a": np.ones(2)}), ["a.npz"], []),
+    "onnx/exporting.py": (lambda at, _: exported(at), ["a.onnx"], []),
     "testing/snapshot.py": (lambda at, _: snapshot(at), ["tests/__snapshots__/a.json"], ["tests/__snapshots__"]),
 }  # fmt: skip
 

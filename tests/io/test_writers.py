@@ -17,12 +17,12 @@ ATOMIC = "io/atomic.py"
 OPENERS = {"open", "ZipFile", "TarFile", "GzipFile", "BZ2File", "LZMAFile", "File", "FileIO", "memmap", "open_memmap"}
 TO_WRITE = re.compile(r"[wxa][bt+]{0,2}([:|]\w*)?|r[bt]?\+[bt]?")  # modes; "w:gz" is one of tarfile's
 ALWAYS = {  # what writes, whatever its arguments
-    "write_text", "write_bytes", "touch", "symlink_to", "hardlink_to", "tofile", "savez", "savez_compressed", "savetxt",
+    "write_text", "write_bytes", "touch", "symlink_to", "hardlink_to", "tofile", "savez_compressed", "savetxt",
     "save_file", "copyfile", "copy2", "copytree", "move", "unpack_archive", "make_archive", "extract", "extractall",
     "FileHandler", "RotatingFileHandler", "NamedTemporaryFile", "mkstemp", "imsave", "imwrite", "to_file",
 }  # fmt: skip
 OF_MODULES = {"os.replace", "os.rename", "os.renames", "os.link", "os.symlink", "os.truncate", "np.save", "shutil.copy"}
-INTO = {"save", "savefig"}  # what also takes an open file
+INTO = {"save", "savefig", "savez"}  # what also takes an open file
 LIBRARIES = {"tensorboardX", "shelve", "dbm", "sqlite3"}  # what writes files of its own
 
 ALLOWED = {

@@ -17,4 +17,4 @@ TINYGRAD_CNN_NATIVE=1 TINYGRAD_CNN_CFLAGS="-g -fsanitize=address,undefined -fno-
 ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
     LD_PRELOAD="$($CC -print-file-name=libasan.so) $($CC -print-file-name=libubsan.so)" \
     "$PYTHON" -m pytest -q -p no:cacheprovider tests/kernels/test_native.py tests/kernels/test_memory.py tests/kernels/test_kernels.py \
-    tests/kernels/test_winograd.py "$@"
+    tests/kernels/test_winograd.py tests/kernels/test_bf16.py tests/kernels/test_rows.py "$@"

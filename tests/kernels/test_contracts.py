@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tinygrad_cnn import kernels
-from tinygrad_cnn.kernels import native, numpy_, passes, smooth
+from tinygrad_cnn.kernels import arithmetic, gates, group_norms, native, numpy_, passes, reductions, rows, smooth
 from tinygrad_cnn.kernels.examples import EXAMPLES, Draw
 
 TOLERANCE = {np.dtype(np.float32): 2e-5, np.dtype(np.float64): 1e-12}
@@ -78,7 +78,8 @@ def test_kernel_has_a_compiled_form_and_a_large_call_to_time_it_on(name: str) ->
 
 
 def test_what_is_exported_is_registered() -> None:
-    exported = {*numpy_.__all__, *passes.__all__, *smooth.__all__}
+    files = (numpy_, arithmetic, gates, passes, group_norms, reductions, rows, smooth)
+    exported = {name for file in files for name in file.__all__}
     bare, hidden = exported - EXAMPLES.keys(), EXAMPLES.keys() - exported
     assert not bare, f"write @kernel(calls, loop) above {', '.join(sorted(bare))}: see kernels/examples.py"
     assert not hidden, f"add to the __all__ of its file: {', '.join(sorted(hidden))}"

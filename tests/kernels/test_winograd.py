@@ -248,3 +248,5 @@ def test_the_choice_depends_on_one_picture(isa: str) -> None:
     assert used((8, 5, 5, 32), 32, 1) == ["possible 2x2"] * 3  # four squares of 4x4 would be 2.6 times as large
     assert used((8, 6, 6, 32), 32, 0) == ["possible 4x4", "possible 2x2", "possible 4x4"]
     assert used((1, 8, 8, 16), 16, 1) == used((4, 16, 16, 3), 16, 1) == ["never"] * 3
+    assert used((4, 8, 8, 13), 37, 1) == used((4, 8, 8, 37), 13, 1) == ["possible 4x4"] * 3  # 12 channels are enough
+    assert used((4, 8, 8, 11), 16, 1) == ["never"] * 3

@@ -90,3 +90,80 @@ def test_whole_channels_are_dropped_and_get_no_gradient(layer, shape):
     y.sum().backward()
     np.testing.assert_array_equal(ones.grad, y.data)
     np.testing.assert_array_equal(layer.eval()(ones).data, ones.data)
+
+
+# -- scale and shift by running averages, which are kept ------------------------------------------------------------
+
+
+def _set_eps(norm):
+    norm.eps = 0.5
+
+
+def _new_weight(norm):
+    norm.weight = nn.Parameter(np.array([3.0, -1.0], np.float32))
+
+
+def _move(norm):
+    norm.train()
+    norm(np.array([[1.0, 5.0], [2.0, 9.0]], np.float32))
+    norm.eval()
+
+
+CHANGES = {
+    "eps": _set_eps,
+    "a new weight": _new_weight,
+    "weight": lambda norm: norm.weight.assign([2.0, 0.5]),
+    "bias": lambda norm: norm.bias.assign([1.0, -1.0]),
+    "running_mean": lambda norm: norm.running_mean.assign([1.0, -1.0]),
+    "running_var": lambda norm: norm.running_var.assign([4.0, 9.0]),
+    "a step in training": _move,
+    "load_state_dict": lambda norm: norm.load_state_dict(
+        {name: np.full(2, k, np.float32) for k, name in enumerate(norm.state_dict(), 3)}
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_what_eval_mode_keeps_follows_the_values(change):
+    norm, x = nn.BatchNorm1d(2).eval(), np.array([[1.0, 2.0], [3.0, -4.0]], np.float32)
+    with tg.no_grad():
+        before = norm(x).data.copy()
+        change(norm)
+        after = norm(x).data
+    recorded = norm(x)  # computed anew, as ops
+    assert recorded.requires_grad and not np.array_equal(before, after)
+    np.testing.assert_array_equal(after, recorded.data)
+
+
+def test_what_eval_mode_keeps_is_computed_once_and_only_without_a_record(monkeypatch):
+    norm, x = nn.BatchNorm1d(2).eval(), np.ones((2, 2), np.float32)
+    calls, sqrt = [], tg.sqrt
+    monkeypatch.setattr("tinygrad_cnn.nn.running_norms.ops.sqrt", lambda v: calls.append(None) or sqrt(v))
+    counts = []
+    for recording in (False, False, True, True):
+        calls.clear()
+        with tg.enable_grad() if recording else tg.no_grad():
+            norm(x)
+        counts.append(len(calls))
+    assert counts == [1, 0, 1, 1]
+
+
+def test_frozen_norms_pass_gradients_on():
+    norm, x = nn.BatchNorm1d(2).eval(), tg.Tensor(np.ones((2, 2), np.float32), requires_grad=True)
+    norm.running_var.assign([4.0, 9.0])
+    with tg.no_grad():
+        norm(x)
+    norm(x).sum().backward()
+    assert norm.weight.grad is not None
+    norm.freeze()
+    x.grad = None
+    norm(x).sum().backward()
+    np.testing.assert_allclose(x.grad, [[0.5, 1 / 3]] * 2, rtol=1e-4)
+
+
+def test_why_there_is_no_gradient_is_still_said():
+    norm, x = nn.BatchNorm1d(2).eval(), np.ones((2, 2), np.float32)
+    for _ in range(2):
+        with tg.no_grad():
+            y = norm(x)
+        assert y.node.why == "no_grad"

@@ -5,6 +5,7 @@ import pytest
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import nn
+from tinygrad_cnn.autodiff.observing import observing
 
 X = np.random.default_rng(0).standard_normal((3, 6, 4)).astype(np.float32)
 
@@ -68,3 +69,27 @@ def test_mistakes(call, words):
 
 def _parts(state):
     return state if isinstance(state, tuple) else (state,)
+
+
+@pytest.mark.parametrize("layer", [nn.RNN, nn.LSTM, nn.GRU])
+@pytest.mark.parametrize("options", [{}, {"bias": False, "bidirectional": True}])
+def test_whole_sequences_equal_single_steps(layer, options):
+    """With lengths a layer goes step by step; without it runs in one op."""
+    net = layer(4, 3, num_layers=2, rng=0, **options).to(np.float64)
+    found = []
+    for lengths in (None, [6, 6, 6]):
+        x = tg.Tensor(X.astype(np.float64), requires_grad=True)
+        y, state = net(x, lengths=lengths)
+        (y * y + sum((part.sum() for part in _parts(state)), 0.0)).sum().backward()
+        found.append([y.data, x.grad, *(p.grad for p in net.parameters())])
+        net.zero_grad()
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * np.abs(b).max())
+
+
+def test_a_sequence_takes_one_op_and_an_empty_batch_none():
+    seen = []
+    with observing(lambda call: seen.append(call.op.name)):
+        nn.LSTM(4, 3, rng=0)(X)
+    assert seen.count("lstm_sequence") == 1 and "sigmoid" not in seen
+    assert nn.GRU(4, 3, rng=0)(X[:0])[0].shape == (0, 6, 3)

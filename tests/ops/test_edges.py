@@ -12,7 +12,7 @@ INF, NAN = np.inf, np.nan
 NONE = {
     "concatenate": {"axis"}, "softmax": {"axis"}, "log_softmax": {"axis"}, "normalize": {"axis"}, "getitem": {"key"},
     "put": {"key"}, "setitem": {"key"}, "reshape": {"shape"}, "one_hot_rows": {"dtype"}, "einsum": {"subscripts"},
-    "argsort": {"axis"}, "sort": {"axis"}, "dropout": {"shared"},
+    "argsort": {"axis"}, "sort": {"axis"}, "dropout": {"shared"}, "softmax_dx": {"axis"}, "log_softmax_dx": {"axis"},
 }  # fmt: skip
 OPS = [name for name, op in tg.registry.items() if op.fn.__module__.startswith("tinygrad_cnn.")]
 

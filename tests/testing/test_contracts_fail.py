@@ -303,6 +303,20 @@ def test_a_parameter_holds_an_array(user_op):
     broken(user_op(shifted, samples=samples, rules={"x": lambda g: g * 1}), "plain parameters", "has the parameter by=")
 
 
+def test_a_parameter_is_read_off_an_input(user_op):
+    def scaled(x, k, *, scale):
+        return x * scale
+
+    def arrange(x, k, *, scale):
+        return (x, k), {"scale": float(np.max(k.data if isinstance(k, tg.Tensor) else k))}
+
+    op = user_op(
+        scaled, selectors=["k"], arrange=arrange, samples=[Sample(x=(3,), k=(3,), scale=1.0)],
+        ref=lambda x, k, scale: x * np.max(k), rules={"x": lambda g, scale: g * scale},
+    )  # fmt: skip
+    broken(op, "replayed", "recorded and replayed: Python reads the value of an array")
+
+
 def test_cost_is_negative(user_op):
     broken(user_op(double, cost=lambda x_shape: -1), "cost from shapes", "negative")
 

@@ -94,7 +94,7 @@ def with_dtypes(op: Any, arrays: list[Any], shaped: bool, loose: bool) -> tuple[
     `loose` whether any input is not a Tensor.
     """
     floats, broadcasts, narrow, wide, number = op.floats, op.broadcasts, False, False, False
-    for a in arrays:  # mostly there is nothing to do, which is found out quickly
+    for k, a in enumerate(arrays):  # mostly there is nothing to do, which is found out quickly
         if type(a) is ndarray:
             if (dtype := a.dtype) is FLOAT32:
                 narrow = True
@@ -102,7 +102,7 @@ def with_dtypes(op: Any, arrays: list[Any], shaped: bool, loose: bool) -> tuple[
             if dtype is FLOAT64:
                 wide = True
                 continue
-            if not floats:
+            if not floats >> k & 1:
                 continue
         elif a is None:
             continue

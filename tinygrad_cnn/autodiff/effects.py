@@ -1,4 +1,4 @@
-"""Effects: functions and methods that change state, declared so that observers see each call."""
+"""Effects: functions that change state, declared so that observers see each call; and those that only look."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from ..core.register import hooks
+from ..core.register import hooks, observers
 
 effects: dict[str, Callable[..., Any]] = {}  # every function and method that changes state, by its dotted name
 effect_observers: list[tuple[int, Callable[..., Any]]] = []  # who looks on at them, with the thread of each
@@ -30,4 +30,18 @@ def effect(fn: F) -> F:
     return cast(F, run)
 
 
+def whole(fn: F) -> F:
+    """Declare that a function computes with arrays outside of any op, as checks of labels do; a decorator.
+
+    Observers of ops that record what runs then see one call; it changes nothing and may read values.
+    """
+
+    @wraps(fn)
+    def run(*args: Any, **named: Any) -> Any:
+        return hooks["whole"](fn, args, named) if observers else fn(*args, **named)
+
+    return cast(F, run)
+
+
+hooks["whole"] = lambda fn, args, named: fn(*args, **named)
 hooks["add_gradients"] = effect(hooks["add_gradients"])

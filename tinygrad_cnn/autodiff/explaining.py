@@ -17,6 +17,7 @@ CUTS: dict[str, str] = {  # why a leaf has no history
     "stop_gradient": "cut by stop_gradient at",
     "integer": "cut by an op whose result is of integers or booleans at",
     "selected": "cut by an op that only chooses by this input at",
+    "compiled": "computed by a function of tg.compile, which must call backward itself, at",
 }
 
 

@@ -78,8 +78,8 @@ def observing_effects(observer: Observer) -> Iterator[None]:
     ...     w = w.assign([2.0])
     >>> for effect, over, value in seen:
     ...     print(effect, over, value)
-    tinygrad_cnn.autodiff.writing.WritingMethods.update False 1.0
-    tinygrad_cnn.autodiff.writing.WritingMethods.update True 2.0
+    tinygrad_cnn.autodiff.writing.put False 1.0
+    tinygrad_cnn.autodiff.writing.put True 2.0
     """
     entry = threading.get_ident(), observer
     effect_observers.append(entry)

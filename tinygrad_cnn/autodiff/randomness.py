@@ -94,6 +94,11 @@ def default_generator() -> np.random.Generator | None:
     return source.rng
 
 
+def is_forked() -> bool:
+    """Whether the default generator is that of a `fork_rng` block, or of a checkpoint that repeats its function."""
+    return _source() is not _local.source
+
+
 def _changed(source: _Source) -> None:
     if source is _local.source and source.thread is threading.main_thread():
         _Process.follow(source)

@@ -164,7 +164,7 @@ def _run(model: Callable[..., Any], inputs: tuple[Any, ...], kwargs: dict[str, A
         finally:
             set_generators((current().generators or {}).values())
     outputs = list(_outputs(y, "output", caller))
-    words = [*zip(_argument_names(model, len(points)), points, strict=True), *kwargs.items()]
+    words = [*zip(argument_names(model, len(points)), points, strict=True), *kwargs.items()]
     given = {t.node: (word, t) for word, t in words if isinstance(t, Tensor)}
     known = _known(model)
     known["leaves"] = {node: t for node, (_, t) in given.items()} | known["leaves"]
@@ -201,7 +201,7 @@ def _example(x: Any) -> Any:
     return point
 
 
-def _argument_names(model: Any, count: int) -> list[str]:
+def argument_names(model: Any, count: int) -> list[str]:
     """What the model calls its inputs: the names of its first positional arguments."""
     try:
         signature = inspect.signature(getattr(model, "forward", model))

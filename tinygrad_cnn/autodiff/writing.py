@@ -38,8 +38,22 @@ def written(leaf: Tensor, site: Site) -> None:
     node.assigned, node.assigned_at = clock.tick(), site
 
 
-def write(t: Tensor, what: str, value: Any, made: Callable[[], Any], fill: Callable[[np.ndarray], Any]) -> Tensor:
-    """Give `t` a new value: ``made()`` where the write is recorded, else what ``fill(array)`` writes.
+@effect
+def put(t: Tensor, value: Any, key: Any = ...) -> Tensor:
+    """Write values to a leaf, or to the part of it that a key names: in a copy, if anybody else holds the array."""
+    _check_leaf(t)
+    owned(t)[key] = value
+    written(t, here())
+    return t
+
+
+def _check_leaf(t: Tensor) -> None:
+    if isinstance(t.node, Node):
+        raise TypeError(f"assign: this is a result of {t.node.label}; only leaves can be assigned to.")
+
+
+def write(t: Tensor, what: str, value: Any, made: Callable[[], Any], fill: Callable[[], Any]) -> Tensor:
+    """Give `t` a new value: ``made()`` where the write is recorded, else what ``fill()`` writes.
 
     Raises
     ------
@@ -70,7 +84,8 @@ def write(t: Tensor, what: str, value: Any, made: Callable[[], Any], fill: Calla
         for field in ("name", "path", "version", "grad", "why", "site", "source"):
             setattr(new, field, getattr(old, field))
         t.node = new
-    return t.update(fill)
+    fill()
+    return t
 
 
 def _retains(t: Tensor) -> bool:
@@ -89,7 +104,7 @@ def _in_place(operator: str, name: str, compute: Callable[[Any, Any], Any] | Non
             _check_kind(operator, y.dtype, t)
             return y if y.dtype == t.dtype else registry["cast"](y, dtype=t.dtype)
 
-        return write(t, operator, other, made, lambda own: np.copyto(own, made()._data))
+        return write(t, operator, other, made, lambda: put(t, made()._data))
 
     method.__name__ = method.__qualname__ = f"__i{name.removeprefix('logical_')}__"
     return method
@@ -164,13 +179,12 @@ class WritingMethods(Tensor):
             raise ValueError(f"assign: {self.name or 'tensor'} has shape {self.shape}, got {array.shape}.")
         if not np.can_cast(array.dtype, self.dtype, "same_kind"):
             raise TypeError(f"assign: {self.name or 'tensor'} is {self.dtype}, got {array.dtype}; convert it first.")
-        return self.update(lambda own: np.copyto(own, array, casting="same_kind"))
+        return put(self, array)
 
     @effect
     def update(self, write: Callable[[np.ndarray], Any]) -> Tensor:
         """Let ``write(array)`` change the values of a leaf in place: in a copy, if anybody else holds the array."""
-        if isinstance(self.node, Node):
-            raise TypeError(f"assign: this is a result of {self.node.label}; only leaves can be assigned to.")
+        _check_leaf(self)
         if not callable(write):
             raise TypeError(f"update: write must be a function that fills an array, got {describe(write)}. Use assign.")
         write(owned(self))
@@ -219,9 +233,9 @@ class WritingMethods(Tensor):
         value = value if isinstance(value, Tensor) else np.asarray(_whole_as("t[...] = v", value, self))
         _check_kind("t[...] = v", value.dtype, self)
 
-        def fill(own: np.ndarray) -> None:
+        def fill() -> None:
             try:
-                own[without_tensors(key)] = plain(value)
+                put(self, plain(value), without_tensors(key))
             except (IndexError, ValueError) as error:
                 raise type(error)(f"t[...] = v on a tensor of shape {self.shape}: {error}") from error
 

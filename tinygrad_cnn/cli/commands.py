@@ -28,6 +28,7 @@ def _shape(_context: click.Context, option: click.Parameter, value: str | None) 
 COUNT = click.IntRange(min=1)
 SHOW = "shapes,values,grads,params,cost,time,memory"  # what `tg.draw(show=...)` knows
 INPUT = click.option("--input", "input_shape", metavar="HxWxC", callback=_shape, help="One input.  [default: 28x28x1]")
+MODEL = click.option("--model", metavar="NAME", help="The network of tg.models that a FILE of weights belongs to.")
 CLASSES = click.option("--classes", type=COUNT, help="How many there are.  [default: 10]")
 
 
@@ -49,13 +50,16 @@ def app(context: click.Context) -> None:
 @click.option("--lr", type=float, callback=_positive, help="Step size at the start.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of weights, order and augmentation.  [default: 0]")
 @click.option("--threads", type=click.IntRange(1, 256), help="Of the computing libraries.  [default: every core]")
+@click.option("--precision", type=click.Choice(["highest", "medium"]), help="Of float32 products.  [default: highest]")
 @click.option("--out", metavar="RUN", type=click.Path(path_type=Path), help="The run's folder, new or empty.")
 @click.option("--resume", metavar="RUN", type=click.Path(path_type=Path), help="Go on with a run; --epochs extends it.")
 @click.option("--checkpoint-steps", type=COUNT, help="A checkpoint every so many updates too, not only each epoch.")
 @click.option("--checkpoint-minutes", type=float, callback=_positive, help="A checkpoint every so many minutes too.")
 @click.option("--keep", type=COUNT, default=3, help="How many of the last checkpoints stay.  [default: 3]")
+@click.option("--compile", is_flag=True, help="Record forward and backward once and replay them; the same results.")
 @click.option("--live", is_flag=True, help="Show the training on a page of this machine while it runs.")
 @click.option("--tensorboard", is_flag=True, help="Write event files into RUN/tensorboard too (needs tensorboardX).")
+@click.option("--distributed", is_flag=True, help="Train on all processes of mpiexec, which share each batch.")
 @click.option("--quiet", is_flag=True, help="Print the last line only.")
 def train(**options: Any) -> int:
     """Train a network; without options, a LeNet-style one on handwritten digits."""
@@ -65,15 +69,25 @@ def train(**options: Any) -> int:
 
 
 @app.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("images", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="[RUN] [IMAGES]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--data", metavar="NAME", help="Predict the test part of a data set instead of images.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the files of --data are.")
-def predict(run: Path, images: tuple[Path, ...], data: str | None, data_dir: Path | None) -> None:
-    """Classify images (PNG or JPEG, any size) with the network of RUN."""
-    from .predict import predict
+@click.option("--weights", metavar="FILE", type=click.Path(path_type=Path), help="Use the network of a file, not RUN.")
+@MODEL
+@INPUT
+@CLASSES
+def predict(
+    paths: tuple[Path, ...], data: str | None, data_dir: Path | None, weights: Path | None, **of_file: Any
+) -> None:
+    """Classify images (PNG or JPEG, any size) with the network of RUN, or of an ONNX file or file of weights."""
+    from .predict import by_weights, predict
 
-    predict(run, images, data, data_dir)
+    if weights is not None:
+        by_weights(weights, paths, of_file["model"], of_file["input_shape"], of_file["classes"])
+    elif paths:
+        predict(paths[0], paths[1:], data, data_dir)
+    else:
+        raise click.UsageError("predict: name a run folder first, as in: predict RUN digit.png")
 
 
 @app.command()
@@ -88,14 +102,17 @@ def play(run: Path, port: int | None, no_browser: bool) -> None:
 
 
 @app.command()
-@click.argument("what", metavar="RUN|MODULE:FUNCTION")
+@click.argument("what", metavar="RUN|FILE|MODULE:FUNCTION")
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="svg, png, pdf, dot or html, by suffix.")
 @click.option("--show", metavar="WORDS", default="shapes", help=f"{SHOW}, or all.  [default: shapes]")
 @click.option("--direction", type=click.Choice(["forward", "backward", "both"]), default="forward", show_default=True)
 @click.option("--depth", type=COUNT, help="Draw modules nested deeper than this as one box each.")
 @click.option("--collapse", metavar="PATH", multiple=True, help="Draw this module as one box; may be given again.")
+@MODEL
+@INPUT
+@CLASSES
 def draw(what: str, out: Path | None, **options: Any) -> None:
-    """Draw the graph of a run's network, or of what MODULE:FUNCTION() returns."""
+    """Draw the graph of a run's network, of an ONNX file, or of what MODULE:FUNCTION() returns."""
     from .draw import draw
 
     draw(what, out, **options)
@@ -135,14 +152,25 @@ def check(ops: tuple[str, ...]) -> int:
 
 
 @app.command()
-@click.argument("what", metavar="MODEL|RUN|MODULE:FUNCTION")
+@click.argument("what", metavar="MODEL|RUN|FILE|MODULE:FUNCTION")
+@MODEL
 @INPUT
 @CLASSES
-def summary(what: str, input_shape: tuple[int, ...] | None, classes: int | None) -> None:
-    """List the layers of a model: shapes, parameters, multiply-adds, memory."""
+def summary(what: str, model: str | None, input_shape: tuple[int, ...] | None, classes: int | None) -> None:
+    """List the layers of a model (shapes, parameters, multiply-adds, memory), or the arrays of a file."""
     from .inspect import summary
 
-    summary(what, input_shape, classes)
+    summary(what, input_shape, classes, model)
+
+
+@app.command()
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path, exists=True))
+@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
+def convert(source: Path, out: Path) -> None:
+    """Write the arrays of a file, of any format, as .safetensors or .npz; or the network of a run as .onnx."""
+    from .files import convert
+
+    convert(source, out)
 
 
 @app.command()

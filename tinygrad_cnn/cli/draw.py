@@ -6,17 +6,25 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
-from . import target
+from . import files, target
+
+SEED = 0  # of an example input
 
 
-def draw(what: str, out: Path | None, show: str, direction: str, depth: int | None, collapse: tuple[str, ...]) -> None:
+def draw(what: str, out: Path | None, show: str, **options: Any) -> None:
     """Write the picture and say where it is."""
     from ..graphs import draw as picture
 
+    network = options.pop("model"), options.pop("input_shape"), options.pop("classes")
     words = [word.strip() for word in show.split(",") if word.strip()]
-    options: dict[str, Any] = {"show": words, "direction": direction, "depth": depth, "collapse": collapse}
-    if Path(what).is_dir() or ":" not in what:
+    options["show"] = words
+    if files.is_file(what):
+        net, shape = files.network("draw", Path(what), *network)
+        example = np.random.default_rng(SEED).standard_normal((1, *shape)).astype(np.float32)
+        drawing, usual = picture(net, example, **options), Path(what).with_suffix(".svg")
+    elif Path(what).is_dir() or ":" not in what:
         drawing, usual = picture(Path(what), **options), Path(what, "graph.svg")
     else:
         function, usual = target.find("draw", what), Path(f"{what.rpartition(':')[2]}.svg")

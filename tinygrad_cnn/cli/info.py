@@ -13,6 +13,7 @@ from .. import kernels
 from ..core import compiled
 from ..graphs import renderers
 from ..kernels import native
+from ..kernels.precision import bf16_instructions, why_absent
 from ..version import __version__
 from .threads import blas
 
@@ -36,6 +37,9 @@ def info() -> None:
     for name, what in kernels.backends().items():
         detail = f": {native.reason}" if name == "native" and native.available else ""
         _line(name, what + detail)
+    click.echo('tg.set_float32_precision("medium") computes products with')
+    found = bf16_instructions()
+    _line("in use" if found else "absent", found or f"{why_absent()}; float32 is used instead")
     click.echo("core (what records ops and walks back)")
     _line("in use", "compiled" if compiled.core is not None else f"python: {compiled.reason}")
     click.echo("threads")

@@ -16,6 +16,7 @@ from ..io.checked import open_file
 from ..train import evaluate, recipes
 from ..train import predict as outputs
 from ..train.run_folder import Run
+from . import files
 from .words import echo
 
 WITHIN = 2048  # pixels of a side, to which a larger picture is made smaller at once
@@ -36,10 +37,29 @@ def predict(folder: Path, images: Sequence[Path], data: str | None, data_dir: Pa
     config = run.check("data", "input_shape", "classes")
     shape = tuple(config["input_shape"])
     for path in images:
-        with open_file(path, "an image") as file:
-            image = decode_image(file, channels=shape[2], name=str(path), pixels=PIXELS, within=WITHIN)
-        x = prepare(image, shape, config["data"]).x
+        x = prepare(_image(path, shape[2]), shape, config["data"]).x
         echo(f"{path}: {_words(outputs(model, x[None])[0], run.config['classes'])}")
+
+
+def by_weights(
+    path: Path, images: Sequence[Path], model: str | None, input_shape: Any, classes: int | None
+) -> None:
+    """Print a line for each image, of the network of a file; its classes are numbers."""
+    if not images:
+        raise click.UsageError("predict: name at least one image, as in: predict --weights net.onnx digit.png")
+    net, shape = files.network("predict", path, model, input_shape, classes)
+    if len(shape) != 3:
+        raise click.ClickException(f"predict: the network of {path} takes arrays of {tuple(shape)}, not images.")
+    for image in images:
+        x = prepare(_image(image, shape[2]), shape).x
+        logits = outputs(net, x[None])[0]
+        echo(f"{image}: {_words(logits, [f'class {k}' for k in range(logits.shape[-1])])}")
+
+
+def _image(path: Path, channels: int) -> np.ndarray:
+    """A picture, of bounded size."""
+    with open_file(path, "an image") as file:
+        return decode_image(file, channels=channels, name=str(path), pixels=PIXELS, within=WITHIN)
 
 
 def _words(logits: np.ndarray, classes: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 import numpy as np
 
+from ..kernels.precision import set_float32_precision
 from ..train.run_folder import Run
 from .words import echo
 
@@ -18,9 +19,14 @@ def replay(
     folder: Path, number: int, *, profile: bool, anomaly: bool, draw: Path | None, picture: Path | None
 ) -> int:
     """Replay a step, print what is known of it, and write the pictures that were asked for; the exit code."""
+    run = Run.open(folder)
+    with set_float32_precision(run.config.get("precision", "highest")):
+        return _replayed(run, number, profile, anomaly, draw, picture)
+
+
+def _replayed(run: Run, number: int, profile: bool, anomaly: bool, draw: Path | None, picture: Path | None) -> int:
     from .. import insight
 
-    run = Run.open(folder)
     found = run.replay(number)
     loss = found.loss.item()
     if np.isfinite(loss):

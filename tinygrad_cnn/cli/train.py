@@ -9,7 +9,10 @@ from typing import Any
 import click
 import numpy as np
 
-from .. import graphs, plots
+from .. import graphs, optim, plots
+from ..autodiff.world import ALONE, World
+from ..distributed import parallel, start
+from ..kernels.precision import set_float32_precision
 from ..train import Checkpoint, evaluate, fit, predict, recipes
 from ..train.checkpoints import KEEP
 from ..train.history import History
@@ -19,51 +22,70 @@ from . import observers
 from .threads import set_threads
 from .words import echo
 
-SETTINGS = ("data", "data_dir", "model", "batch_size", "lr", "seed")  # of a run, which stay; more epochs extend it
+# of a run, which stay; more epochs extend it
+SETTINGS = ("data", "data_dir", "model", "batch_size", "lr", "seed", "precision")
 SHOWN = 6  # images with their masks in a picture
 
 
 def train(
     *, out: Path | None, resume: Path | None, quiet: bool, threads: int | None, live: bool = False,
-    tensorboard: bool = False, checkpoint_steps: int | None = None, checkpoint_minutes: float | None = None,
-    keep: int = KEEP, **given: Any,
+    tensorboard: bool = False, distributed: bool = False, compile: bool = False, checkpoint_steps: int | None = None,
+    checkpoint_minutes: float | None = None, keep: int = KEEP, **given: Any,
 ) -> int:  # fmt: skip
     """Train, write the run folder, print the accuracy; the exit code."""
+    world = start() if distributed else ALONE
+    quiet, live, tensorboard = quiet or world.rank > 0, live and not world.rank, tensorboard and not world.rank
     say = (lambda _: None) if quiet else echo
     observers.check(live, tensorboard)
     if resume is not None:
         run = _resumed(resume, out, given, say)
+        _check_share(run.config["batch_size"], world.size)
         threads = threads or run.config["threads"]  # the order of a BLAS's sums may depend on it
         parts = recipes.load(run.config["data"], _path(run.config["data_dir"]))
     else:
         config, parts = _configure(given)
+        _check_share(config["batch_size"], world.size)
         config["threads"] = threads
         run = Run.create(out, config) if out else Run.numbered("runs", f"{config['data']}-{config['model']}", config)
     if threads is not None and (complaint := set_threads(threads)):
         click.echo(f"tinygrad-cnn: --threads: {complaint}", err=True)
-    with run.writing():
-        run.begin()
-        model = run.model(trained=False)
-        count = sum(p.size for p in model.parameters())
-        about = (f"{run.config['model']}, {count:,} parameters, on {len(parts[0]):,} images of {run.config['data']}; "
-                 f"{len(parts[1]):,} held out")  # fmt: skip
-        say(about)
-        if resume is None:
-            _draw(run, model, say)
-        options = {"live": live, "tensorboard": tensorboard, "quiet": quiet}
-        with observers.Observers(run, model, about=about, **options) as watching:
-            keeper = Checkpoint(run, steps=checkpoint_steps, minutes=checkpoint_minutes, keep=keep)
-            watching.callbacks.append(keeper)
-            return _trained(run, model, parts, watching, say, quiet)
+    keeper = Checkpoint(run, steps=checkpoint_steps, minutes=checkpoint_minutes, keep=keep)
+    with set_float32_precision(run.config.get("precision", "highest")), run.writing():
+        return _begun(
+            run, parts, world, resume is None, say, {"live": live, "tensorboard": tensorboard, "quiet": quiet}, compile,
+            keeper,
+        )  # fmt: skip
 
 
-def _trained(run: Run, model: Any, parts: tuple[Any, Any], watching: Any, say: Any, quiet: bool) -> int:
+def _begun(
+    run: Run, parts: tuple[Any, Any], world: World, new: bool, say: Any, options: dict[str, bool], compile: bool,
+    keeper: Checkpoint,
+) -> int:  # fmt: skip
+    """Train and report what is trained; the exit code."""
+    run.begin()
+    model = run.model(trained=False)
+    count = sum(p.size for p in model.parameters())
+    about = (f"{run.config['model']}, {count:,} parameters, on {len(parts[0]):,} images of {run.config['data']}; "
+             f"{len(parts[1]):,} held out")  # fmt: skip
+    say(about)
+    if new:
+        _draw(run, model, say)
+    with observers.Observers(run, model, about=about, **options) as watching:
+        watching.callbacks.append(keeper)
+        return _trained(run, model, parts, watching, say, options["quiet"], world, compile)
+
+
+def _trained(
+    run: Run, model: Any, parts: tuple[Any, Any], watching: Any, say: Any, quiet: bool, world: World, compile: bool
+) -> int:  # fmt: skip
     """Train; whatever comes of it, a report is made of it; the exit code."""
     try:
-        history = _fit(model, parts, run, watching, quiet)
+        history = _fit(model, parts, run, watching, quiet, world, compile)
     except FloatingPointError as error:
         _report(run, watching, say, test=parts[1], status="stopped by a loss that is not finite")
         raise click.ClickException(f"{error} The last checkpoint is in {run.path}.") from error
+    if world.rank:
+        return 0
     if history.stopped == "interrupted":
         _report(run, watching, say, model=model, test=parts[1], history=history)
         name = history.signal or "SIGINT"
@@ -92,6 +114,7 @@ def _configure(given: dict[str, Any]) -> tuple[dict[str, Any], tuple[Any, Any]]:
         "batch_size": given["batch_size"] or recipe.batch_size,
         "lr": given["lr"] or recipe.lr,
         "seed": seed,
+        "precision": given["precision"] or "highest",
     }
     return config, parts
 
@@ -120,11 +143,25 @@ def _path(text: str | None) -> Path | None:
     return None if text is None else Path(text)
 
 
-def _fit(model: Any, parts: tuple[Any, Any], run: Run, watching: Any, quiet: bool) -> History:
+def _check_share(batch_size: int, ranks: int) -> None:
+    """Refuse a batch that ranks cannot share equally."""
+    if batch_size % ranks:
+        raise click.ClickException(
+            f"--distributed: {ranks} ranks share each batch of {batch_size}, which is not divisible by {ranks}. Choose "
+            f"--batch-size {-(-batch_size // ranks) * ranks}, or another number of ranks."
+        )
+
+
+def _fit(
+    model: Any, parts: tuple[Any, Any], run: Run, watching: Any, quiet: bool, world: World, compile: bool
+) -> History:  # fmt: skip
+    optimizer: optim.Optimizer = optim.Adam(model.parameters(), run.config["lr"])
+    if world is not ALONE:
+        model, optimizer = parallel(model, optimizer)
     return fit(
-        model, **recipes.arguments(run.config, model, parts[0]), validation=parts[1],
-        progress=not quiet and not _is_over(run), callbacks=watching.callbacks,
-    )
+        model, **recipes.arguments(run.config, optimizer, parts[0], world.size), validation=parts[1],
+        progress=not quiet and not _is_over(run), callbacks=watching.callbacks, compile=compile,
+    )  # fmt: skip
 
 
 def _is_over(run: Run) -> bool:

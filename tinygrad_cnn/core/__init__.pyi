@@ -85,6 +85,8 @@ def op(fn: Callable[..., Any], *, name: str | None = None, **options: Any) -> Op
         them: of the dtype of the other inputs named here, or of float32 if all of these are whole numbers.
     effects : names of parameters that the function calls or changes, such as a random generator.  The function gets
         them; nodes, rules and the composition at higher orders do not, so nothing is called or changed a second time.
+    over : a function of the same arguments that writes the result over the first input, and returns it.  The compiled
+        core calls it in place of the op's function where nobody else can see that input, as in ``relu(conv2d(x, w))``.
     stacks : how the op treats inputs with one more axis in front, by a function of `autodiff.batching`; Jacobians then
         take many rows at once.  Ops that broadcast need none; of any other without it, row after row is computed.
     per_sample, per_sample_squares : rules by input, as in `vjp`, for what each sample contributes to a gradient, and

@@ -95,9 +95,14 @@ def sweep(
     return found
 
 
-def pull_back(node: Any, g: Any, create_graph: bool, within: set[Any] | None) -> list[tuple[Any, Any]]:
-    """The gradients that one node sends to its inputs: pairs of an input's node and what it gets."""
-    saved, inputs = node.saved, node.inputs
+def pull_back(
+    node: Any, g: Any, create_graph: bool, within: set[Any] | None, apply: Callable[..., Any] | None = None
+) -> list[tuple[Any, Any]]:
+    """The gradients that one node sends to its inputs: pairs of an input's node and what it gets.
+
+    ``apply(rule, node, g, saved, create_graph)`` stands in for `apply_rule`.
+    """
+    saved, inputs, apply = node.saved, node.inputs, apply or apply_rule
     if saved.__class__ is Released:
         raise GraphError(
             f"backward: the arrays that {node.label} (made at {line_of(node.site)}) saved for its gradient were "
@@ -112,13 +117,13 @@ def pull_back(node: Any, g: Any, create_graph: bool, within: set[Any] | None) ->
         return list(hooks["composed"](node, g, within))
     plan = node.plan
     if plan.common is not None:
-        g = _call(plan.common, node, g, saved, create_graph)
+        g = apply(plan.common, node, g, saved, create_graph)
     sent = []
     for rule in plan.rules:
         edge = inputs[rule.k]
         if within is not None and edge not in within:
             continue
-        gk = _call(rule, node, g, saved, create_graph)
+        gk = apply(rule, node, g, saved, create_graph)
         if (type(gk) is ndarray) is create_graph:  # a plain array among Tensors, or a Tensor among arrays
             gk = _as_the_others(gk, create_graph)
         if gk is g and plan.common is not None and type(g) is ndarray:
@@ -138,7 +143,7 @@ def _as_the_others(g: Any, create_graph: bool) -> Any:
     return g._data if isinstance(g, Tensor) else np.asarray(g) if isinstance(g, np.generic) else g
 
 
-def _call(rule: Rule, node: Any, g: Any, saved: Any, create_graph: bool) -> Any:
+def apply_rule(rule: Rule, node: Any, g: Any, saved: Any, create_graph: bool) -> Any:
     """Apply one rule, to Tensors with their history if the gradient is to be differentiated again."""
     _, fn, _, recipe, rest, pick, _ = rule
     args = pick(saved)
@@ -221,8 +226,9 @@ def backward(y: Tensor, grad: Any = None, retain_graph: bool = False) -> None:
     leaves = {node for node in order if node.op is None}
     site = None if retain_graph else here()
     with no_grad():
-        found = sweep({y.node: seed}, order, leaves, create_graph=False, site=site, partial=False)
-    hooks["add_gradients"](found)
+        after = hooks["final"]
+        found = sweep({y.node: seed}, order, leaves, create_graph=False, site=site, partial=False, after=after)
+    hooks["add_gradients"](hooks["reduced"](found))
 
 
 def add_gradients(found: dict[Any, Any]) -> None:

@@ -46,8 +46,10 @@ class Op(OpBase):
         composition: Callable[..., Any] | None = None,
         effects: Sequence[str] = (),
         floating: Sequence[str] = (),
+        over: Callable[..., Any] | None = None,
         **facts: Any,
     ) -> None:
+        self.over = over
         self.fn, self.name, self.aux, self.broadcasts, self.effects = fn, name, tuple(aux), broadcasts, tuple(effects)
         self.composition, self.arrange, self.selectors = composition, arrange, tuple(selectors)
         self.cost_rule = facts.pop("cost", None)
@@ -161,6 +163,7 @@ class Op(OpBase):
         self.rules.update(rules)
         self.surrogates = self.surrogates | {*rules} if surrogate else self.surrogates - {*rules}
         self.plans.clear()
+        registry.changes += 1
         return self
 
 
@@ -198,6 +201,8 @@ def op(fn: Callable[..., Any] | None = None, *, name: str | None = None, **optio
         them: of the dtype of the other inputs named here, or of float32 if all of these are whole numbers.
     effects : names of parameters that the function calls or changes, such as a random generator.  The function gets
         them; nodes, rules and the composition at higher orders do not, so nothing is called or changed a second time.
+    over : a function of the same arguments that writes the result over the first input, and returns it.  The compiled
+        core calls it in place of the op's function where nobody else can see that input, as in ``relu(conv2d(x, w))``.
     stacks : how the op treats inputs with one more axis in front, by a function of `autodiff.batching`; Jacobians then
         take many rows at once.  Ops that broadcast need none; of any other without it, row after row is computed.
     per_sample, per_sample_squares : rules by input, as in `vjp`, for what each sample contributes to a gradient, and
@@ -229,6 +234,7 @@ def _register(made: Op) -> Op:
         remedy = f"Choose another name with name=..., or remove the old one with tg.registry.pop({made.name!r})."
         raise ValueError(f"op {made.name!r} is registered already, by {old.fn.__module__}. {remedy}")
     registry[made.name] = made
+    registry.changes += 1
     registry.of_numpy.update(dict.fromkeys(made.numpy, made))
     return made
 

@@ -17,6 +17,7 @@ class Registry(dict[str, Any]):
 
     def __init__(self) -> None:
         super().__init__()
+        self.changes = 0  # of ops and rules
         self.of_numpy: dict[Callable[..., Any], Callable[..., Any]] = {}  # which op a NumPy function means
 
     def __missing__(self, name: str) -> Any:
@@ -35,11 +36,13 @@ glue: dict[str, Callable[..., Any]] = {  # the array work that the engine does i
 
 observers: list[tuple[int, Callable[..., Any]]] = []  # who looks on at ops and steps back, with the thread of each
 
-hooks: dict[str, Callable[..., Any]] = {
+hooks: dict[str, Any] = {
     # in core: backward, of Tensor.backward; add_gradients(found)
     # in autodiff: observed(op, args, arrays, params) and observed_step tell observers;
     # composed(node, g, within) is the step back of a fused op, recorded; decorated(changes, fn) is fn in other modes
     "explain": lambda t, loss=None: "it requires none, or is not on a path to the output",  # why no gradient comes
+    "final": None,  # called as (node, g) when a gradient of a backward is complete, unless it is None
+    "reduced": lambda found: found,  # makes the gradients of leaves the mean over all ranks, before they are added
     "noted": lambda node, g, create_graph: g,  # calls hooks on the gradient of a node, and keeps it if asked for
     "plain": lambda op, params: params,  # makes parameters plain values, or refuses them
     "numbers": lambda op, arrays, shaped, loose: (arrays, shaped),  # gives numbers and whole numbers their dtype

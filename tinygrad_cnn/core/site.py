@@ -34,6 +34,15 @@ def here() -> Site:
     return site
 
 
+def caller_is_ours(between: tuple[str, ...]) -> bool:
+    """Whether this package called what runs now; frames of its parts `between`, paths inside it, are passed over."""
+    passed = tuple([str(Path(_PACKAGE, name)) for name in between])
+    frame: Any = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(passed):
+        frame = frame.f_back
+    return frame is not None and is_ours(frame.f_code.co_filename)
+
+
 def end_walks_here() -> Token[tuple[Any, Site]]:
     """Have walks that come to the caller's caller end there, with the site that it has; returns what `reset` takes."""
     return walk_ends.set((sys._getframe(2), here()))

@@ -7,6 +7,7 @@ the batches that it would have seen.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,14 @@ from ..autodiff.effects import effect
 from ..autodiff.foreign import answering
 from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
+from ..autodiff.world import ALONE, World, world
 from ..core.errors import describe
 from ..ops.random import seed_for
 from .ahead import ahead
 from .batch_checks import apply_transform, check_batch
 from .batches import inputs_and_targets
 from .dataset import Samples, check_indices, gather, located
+from .sharding import share_of
 
 ORDER, TRANSFORM = 0, 1  # independent streams of random numbers within an epoch
 
@@ -44,6 +47,9 @@ class DataLoader:
         attribute ``changes_labels = True`` it is called ``t(x, y, rng) -> (x, y)``, and labels may become rows of
         probabilities (B, classes) float32; `tg.data.transforms.Joint` moves masks, boxes and images along.
     prefetch : number of batches to prepare ahead in a background thread; same batches in the same order.
+    shard : once `tg.distributed.parallel` was called, give each rank its share of the samples: `batch_size` is then
+        that of one rank, and all ranks make the loader, alike.  A smaller last batch is filled up to one size on all
+        ranks with samples from the beginning of the epoch.  False: all samples on every rank.
     collate : ``f(samples) -> batch``, which makes a batch of a list of samples, in place of `tg.data.collate`.  What it
         returns is passed on as it is.
 
@@ -77,6 +83,7 @@ class DataLoader:
         prefetch: Whole = 0,
         sampler: Any = None,
         collate: Callable[[list[Any]], Any] | None = None,
+        shard: bool = True,
     ) -> None:
         _check_dataset(dataset)
         self.dataset, self.sampler = dataset, sampler
@@ -86,6 +93,9 @@ class DataLoader:
         self.prefetch = whole("DataLoader", "prefetch", prefetch, 0)
         self.seed = seed_for("DataLoader", seed)
         self._seed_given = seed is not None  # else a saved state brings its own
+        self.shard, self._rank, self._size, self._pad = bool(shard), 0, 1, True
+        if self._join().size > 1:
+            self.seed = world().same(self.seed)  # or ranks would not visit different samples
         self.shuffle, self.drop_last, self.transform = bool(shuffle), bool(drop_last), transform
         if transform is not None and not callable(transform):
             remedy = " Put several into transforms.Compose([...])." if isinstance(transform, (list, tuple)) else ""
@@ -97,8 +107,9 @@ class DataLoader:
             raise TypeError(f"DataLoader: collate must be callable as f(samples), got {type(collate).__name__}.")
         self.collate = collate
         if len(self) == 0:
+            ranks = f" on each of {self._size} ranks" * (self._size > 1)
             raise ValueError(
-                f"DataLoader: drop_last=True leaves no batch: {self._count()} samples, batch_size {batch_size}. "
+                f"DataLoader: drop_last=True leaves no batch: {self._count()} samples, batch_size {batch_size}{ranks}. "
                 "Use a smaller batch_size, or drop_last=False."
             )
         self.epoch = self.position = 0
@@ -107,8 +118,25 @@ class DataLoader:
 
     def __len__(self) -> int:
         """Batches per epoch."""
-        count = self._count()
-        return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
+        count, size = self._count(), self.batch_size * self._size
+        return count // size if self.drop_last else -(-count // size)
+
+    def _join(self) -> World:
+        """The ranks that share the samples, as they are now, when an epoch begins."""
+        here = world() if self.shard else ALONE
+        self._rank, self._size = here.rank, here.size
+        return here
+
+    @property
+    def ranks(self) -> int:
+        """How many ranks share the samples; 1 for each rank having all of them."""
+        return self._size
+
+    def without_repeats(self) -> DataLoader:
+        """Return a loader of the same shares in which no sample comes twice, so that ranks may differ by one batch."""
+        other = copy(self)
+        other._pad = False
+        return other
 
     def _count(self) -> int:
         """Samples per epoch."""
@@ -118,6 +146,8 @@ class DataLoader:
         if self.position and not self._resumes:
             self._move_to(self.epoch + 1, 0)
         self._resumes = False
+        if not self.position:
+            self._join()
         self._latest = me = object()
         epoch, total = self.epoch, len(self)
         made = self._made(epoch, self.position)
@@ -137,18 +167,25 @@ class DataLoader:
         self.epoch, self.position = epoch, position
 
     def order(self, epoch: int) -> np.ndarray:
-        """Sample numbers in the order in which an epoch visits them."""
+        """Sample numbers in the order in which an epoch visits them, on this rank."""
+        rng, count = self._rng(epoch, ORDER), len(self.dataset)
         if self.sampler is not None:
-            return _drawn(self.sampler, len(self.dataset), self._rng(epoch, ORDER))
-        count = len(self.dataset)
-        return self._rng(epoch, ORDER).permutation(count) if self.shuffle else np.arange(count)
+            order = _drawn(self.sampler, count, rng)
+        else:
+            order = rng.permutation(count) if self.shuffle else np.arange(count)
+        if self._size == 1:
+            return order
+        return share_of(order, self.batch_size, self._rank, self._size, drop_last=self.drop_last, pad=self._pad)
 
     def state_dict(self) -> dict[str, int]:
         """Where the loader is, in whole numbers, with the settings that this depends on."""
-        return {"epoch": self.epoch, "position": self.position, **self._settings()}
+        ranks = {} if self._size == 1 else {"ranks": self._size}
+        return {"epoch": self.epoch, "position": self.position, **self._settings(), **ranks}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go on where `state_dict` was taken; the next loop gives the rest of that epoch.
+
+        A state of another number of ranks goes on at the same sample, or up to one batch before it.
 
         Raises ValueError when this loader would not give the same batches, and TypeError when an entry is not a whole
         number.
@@ -157,13 +194,18 @@ class DataLoader:
         missing = {"epoch", "position", *self._settings()} - set(state)
         if missing:
             raise ValueError(f"DataLoader: the state lacks {', '.join(sorted(missing))}.")
+        before, now = (int(state["batch_size"]) * int(state.get("ranks", 1)), self.batch_size * self._size)
+        ranks_differ = int(state.get("ranks", 1)) != self._size
         for name, mine in self._settings().items():
+            if ranks_differ and name == "batch_size":
+                continue
             if int(state[name]) != mine and (name != "seed" or self._seed_given):
                 raise ValueError(
                     f"DataLoader: the state was taken with {name} = {state[name]}, this loader has {mine}; "
                     "the batches would not be the same."
                 )
         epoch, position = (whole("DataLoader", name, state[name], 0) for name in ("epoch", "position"))
+        position = position * before // now if ranks_differ else position
         if position > len(self):
             raise ValueError(f"DataLoader: the state has position {position}, an epoch has {len(self)} batches.")
         self.seed = whole("DataLoader", "seed", state["seed"], 0)
@@ -187,7 +229,8 @@ class DataLoader:
     def _made(self, epoch: int, first: int) -> Any:
         """A generator of the batches of an epoch from `first` on."""
         order = self.order(epoch)
-        batches = (self._batch(order, epoch, k) for k in range(first, len(self)))
+        last = min(len(self), -(-len(order) // self.batch_size))  # a share without repeats may be a batch shorter
+        batches = (self._batch(order, epoch, k) for k in range(first, last))
         return ahead(batches, self.prefetch) if self.prefetch else batches
 
     def _batch(self, order: np.ndarray, epoch: int, k: int) -> Any:
@@ -197,7 +240,7 @@ class DataLoader:
             if self.collate is None:
                 check_batch(self.dataset, len(indices), batch)
             if self.transform is not None:
-                batch = self._transformed(batch, self._rng(epoch, TRANSFORM, k))
+                batch = self._transformed(batch, self._rng(epoch, TRANSFORM, k, *[self._rank] * (self._rank > 0)))
         except Exception as error:
             raise located(f"DataLoader: batch {k} of epoch {epoch}", error) from error
         return batch

@@ -12,14 +12,17 @@ from ..autodiff.calls import named
 from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
 from ..core import Tensor
+from ..program.compiling import Compiled
 from .backward import differentiate
 from .badges import Badges, Show, asked
 from .calls import Watched, watching
 from .compose import compose
 from .dot import dot_text
-from .fold import MOST, fold
+from .fold import MOST, OPENED, fold
 from .graph import Picture, read
 from .measure import Measured, measure
+from .outline import outline
+from .programs import scene_of
 from .render import RenderError, render, suffix_of, write
 from .repeats import fold_repeats
 from .scene import Scene
@@ -27,7 +30,9 @@ from .subject import Subject, subject_of
 
 Direction: TypeAlias = Literal["forward", "backward", "both"]
 Rankdir: TypeAlias = Literal["TB", "LR"]
-DIRECTIONS, RANKDIRS = get_args(Direction), get_args(Rankdir)
+Detail: TypeAlias = Literal["outline", "ops"]
+DIRECTIONS, RANKDIRS, DETAILS = get_args(Direction), get_args(Rankdir), get_args(Detail)
+SUMMED = {"shapes", "params"}  # what an outline can say of several ops in one box
 Drawable: TypeAlias = (  # Tensors, what makes them when it is called, a run folder, or the error of a forward pass
     Tensor | Sequence[Any] | Mapping[str, Any] | Callable[..., Any] | str | os.PathLike[str] | BaseException
 )
@@ -36,12 +41,14 @@ Drawable: TypeAlias = (  # Tensors, what makes them when it is called, a run fol
 class Drawing:
     """A drawn graph: its DOT text, and ways to see it.  A notebook shows it by itself."""
 
-    def __init__(self, scene: Scene, summary: str, whole: Scene | None = None, *, picture: Picture) -> None:
+    def __init__(
+        self, scene: Scene, summary: str, whole: Scene | None = None, *, picture: Picture, source: str | None = None
+    ) -> None:
         self.scene = scene
         self.picture = picture  # before anything was folded
         self.summary = summary
         self._whole = whole or scene  # what the interactive page shows, in which nothing is left out
-        self.source = dot_text(scene)
+        self.source = dot_text(scene) if source is None else source
 
     def __repr__(self) -> str:
         return f"<Drawing of {self.summary}; .render('graph.svg') makes a file, .source is the DOT text>"
@@ -90,6 +97,7 @@ def draw(
     collapse: str | Sequence[str] = (),
     repeats: bool | None = None,
     constants: bool = False,
+    detail: Detail | None = None,
     grad: Any = None,
     title: str | None = None,
     rankdir: Rankdir = "TB",
@@ -99,17 +107,23 @@ def draw(
     Parameters
     ----------
     y : a Tensor; several (list, tuple or dict); a module or function, which is called with `inputs` and recorded; a
-        run folder, whose trained network is drawn; or an exception that a forward pass raised, of which the graph up to
-        the op that failed is drawn.
+        run folder, whose trained network is drawn; what `tg.compile` made, whose newest program is drawn, with a colour
+        for each piece of memory that results share; or an exception that a forward pass raised, of which the graph up
+        to the op that failed is drawn.
     direction : "forward" draws the recorded ops; "backward" the ops that compute the gradients of all leaves that
         require one; "both" draws the two side by side, numbered: what the rules of op 7 called is 7'.
     show : what boxes tell beside their names: one or several of "shapes", "values", "grads", "params", "cost", "time",
         "memory", or "all".  The first of grads, time, memory and cost that is asked for colours the boxes.
-    depth : modules nested deeper than this many levels are drawn as one box each.  None draws every op, unless that
-        makes more than 150 boxes; the picture then says what it left out.
+    detail : "outline" draws at most 16 boxes of ops: parameters stand in the box of the op that uses them, a norm or an
+        activation joins the op before it, equal modules and the rounds of a loop are drawn once, and modules are closed
+        until the rest can be read on a screen.  "ops" draws every op and every leaf, unless that makes more than 150
+        boxes; the picture then says what it left out.  None draws an outline, but every op where each has something to
+        say of its own (values, gradients, time), where the picture is of gradients or of a pass that failed, and where
+        `repeats` or `constants` ask for it.
+    depth : modules nested deeper than this many levels are drawn as one box each.
     collapse : paths of modules to draw as one box each; patterns as in ``"layer*.conv1"`` are understood.
-    repeats : True draws equal modules that follow each other once, marked "× 3"; None does so where there are more than
-        150 boxes; False never.
+    repeats : of every op: True draws equal modules that follow each other once, marked "× 3"; None does so where there
+        are more than 150 boxes; False never.
     constants : True to show Python numbers, and arrays that have neither name nor gradient, too.
     grad : what the output is weighed with on the way back (several for several outputs).  By default 1 for a single
         number, else standard normal numbers with a fixed seed.
@@ -128,8 +142,11 @@ def draw(
     >>> tg.draw(model, images, show={"values", "grads"}).render("graph.html").name
     'graph.html'
     """
-    _check(direction, rankdir, depth)
+    _check(direction, rankdir, detail, depth)
     words = asked(show)
+    if isinstance(y, Compiled) and not inputs:
+        scene, summary, picture = scene_of(y, title, rankdir)
+        return Drawing(scene, summary, picture=picture)
     collapse = [collapse] if isinstance(collapse, str) else list(collapse)
     subject = subject_of(y, inputs, words)
     picture, measured = _read(subject, direction, words, grad, constants)
@@ -137,6 +154,11 @@ def draw(
     title = subject.title if title is None else title
     options: dict[str, Any] = {"rankdir": rankdir, "title": title, "shapes": "shapes" in words, "badges": badges}
     summary = f"{picture.ops} op{'s' if picture.ops != 1 else ''}"
+    if detail == "outline" and direction != "forward":
+        raise ValueError(f"draw: an outline is of the forward pass; for direction={direction!r} leave detail out.")
+    plain = words <= SUMMED and repeats is None and not constants and subject.failure is None
+    if detail == "outline" or (detail is None and direction == "forward" and plain):
+        return _outlined(picture, summary, depth, collapse, options)
     fits = len(picture.boxes) <= MOST or depth is not None
     once = fold_repeats(picture) if repeats or (repeats is None and not fits) else picture
     if once is not picture and not repeats:
@@ -150,13 +172,28 @@ def draw(
     return Drawing(scene, summary, whole, picture=picture)
 
 
-def _check(direction: str, rankdir: str, depth: Any) -> None:
+def _outlined(
+    picture: Picture, summary: str, depth: Whole | None, collapse: Sequence[str], options: dict[str, Any]
+) -> Drawing:
+    """The outline of a picture; the interactive page holds every op, with modules closed as far as a screen takes."""
+    whole = compose(picture, **options)
+    fold(whole, depth, collapse, OPENED)
+    source = outline(
+        picture, title=options["title"] or "", rankdir=options["rankdir"], depth=None if depth is None else int(depth),
+        collapse=collapse, badges=options["badges"],
+    )  # fmt: skip
+    return Drawing(whole, summary, picture=picture, source=source)
+
+
+def _check(direction: str, rankdir: str, detail: Any, depth: Any) -> None:
     if direction in RANKDIRS:
         raise ValueError(f"draw: direction is forward, backward or both; for {direction!r} pass rankdir={direction!r}.")
     if direction not in DIRECTIONS:
         raise ValueError(f"draw: direction must be 'forward', 'backward' or 'both', got {direction!r}.")
     if rankdir not in RANKDIRS:
         raise ValueError(f"draw: rankdir must be 'TB' (top to bottom) or 'LR' (left to right), got {rankdir!r}.")
+    if detail is not None and detail not in DETAILS:
+        raise ValueError(f"draw: detail must be 'outline' or 'ops', got {detail!r}.")
     if depth is not None:
         whole("draw", "depth", depth, remedy="It counts levels of modules. Leave it out to draw every op.")
 
@@ -220,9 +257,7 @@ def _measure(
     if not words - {"shapes"} or not ys:
         return None
     cotangents = grad if isinstance(grad, (list, tuple)) or grad is None else [grad]
-    return measure(
-        ys, words, watched=watched, leaves=subject.leaves, inputs=subject.examples, cotangents=cotangents
-    )
+    return measure(ys, words, watched=watched, leaves=subject.leaves, inputs=subject.examples, cotangents=cotangents)
 
 
 def _no_history(node: Any) -> str:

@@ -11,15 +11,16 @@ from .scene import Scene
 from .stretches import fold_runs
 
 MOST = 150  # boxes that a reader can still find a way through
+OPENED = 60  # and that a page begins with, where more can be opened
 
 
-def fold(scene: Scene, depth: Whole | None, collapse: Sequence[str] = ()) -> None:
-    """Close modules: those named, and those deeper than `depth` levels; None closes what makes it too large."""
+def fold(scene: Scene, depth: Whole | None, collapse: Sequence[str] = (), most: int = MOST) -> None:
+    """Close modules: those named, and those deeper than `depth` levels; where more than `most` boxes are left, more."""
     close_named(scene, collapse)
     if depth is not None:
         _close_below(scene, int(max(depth, 1)))
-    elif drawn(scene) > MOST:
-        _fold_by_itself(scene)
+    elif drawn(scene) > most:
+        _fold_by_itself(scene, most)
 
 
 def drawn(scene: Scene) -> int:
@@ -46,7 +47,7 @@ def _close_below(scene: Scene, depth: int) -> None:
         module.closed = module.closed or module.level >= depth  # a frame that is not a module has level 0
 
 
-def _fold_by_itself(scene: Scene) -> None:
+def _fold_by_itself(scene: Scene, most: int) -> None:
     """Close as few levels of modules as make the picture small enough; what is left over is cut into runs."""
     deepest = max((module.level for module in scene.modules.values()), default=0)
     boxes = before = drawn(scene)
@@ -54,7 +55,7 @@ def _fold_by_itself(scene: Scene) -> None:
     for level in range(deepest, 0, -1):
         _close_below(scene, level)
         boxes = drawn(scene)
-        if boxes <= MOST:
+        if boxes <= most:
             break
     told = []
     if boxes < before:

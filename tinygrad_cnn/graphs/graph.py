@@ -43,6 +43,12 @@ class Box:
     explain: str | None = None  # why no gradient passes here
     change: str = ""  # in a difference of two graphs: "added", "removed", "changed" or "same"
     warnings: list[str] = field(default_factory=list)
+    place: tuple[int, ...] | None = None  # the shape that its value has where the code has it, if not the node's
+
+    @property
+    def sizes(self) -> tuple[int, ...] | None:
+        """The shape as numbers; None where there is no value."""
+        return self.place if self.place is not None else None if self.node is None else tuple(self.node.shape)
 
     def __post_init__(self) -> None:
         self.look = self.look or self.kind
@@ -134,9 +140,7 @@ def _join(tail: Box, head: Box, role: str, signs: dict[tuple[Box, Box], Box]) ->
     return [Arrow(tail, sign, look={"style": "invis", "constraint": "false"}), Arrow(sign, head, role)]
 
 
-def _boxes(
-    shown: Sequence[Any], order: Sequence[Any], constant: set[Any], known: Known, usual: Any
-) -> dict[Any, Box]:
+def _boxes(shown: Sequence[Any], order: Sequence[Any], constant: set[Any], known: Known, usual: Any) -> dict[Any, Box]:
     """A box for each node."""
     paths = module_paths([node for node in order if node not in known.stop and node not in known.gradients])
     paths |= known.gradients
@@ -259,7 +263,7 @@ def _leaf_box(leaf: Any, known: Known, home: Path, first: bool) -> Box:
 def _role(node: Any, k: int, boxes: Mapping[Any, Box]) -> str:
     """Which input an arrow is, where two meet and it matters: in a - b always, but a weight is known by its name."""
     op = node.op
-    if op.variadic or op.name in COMMUTATIVE:
+    if op.variadic or op.name.removesuffix("_relu") in COMMUTATIVE:
         return ""
     shown = [edge for edge in node.inputs if edge in boxes and (op.broadcasts or edge.op is not None)]
     return cut(op.inputs[k]) if len(shown) > 1 else ""

@@ -117,13 +117,13 @@ def markup(
     number: str = "",
 ) -> str:
     """The inside of a label in Graphviz's HTML: number and title, small grey lines, the shape, badges and warnings."""
-    rows = [(f'<font color="{looks.GREY}">{_escape(number)}</font>  ' if number else "") + f"<b>{_escape(title)}</b>"]
+    rows = [(f'<font color="{looks.GREY}">{escaped(number)}</font>  ' if number else "") + f"<b>{escaped(title)}</b>"]
     rows += [_small(line, looks.SOFT) for line in lines]
     if last:
-        rows.append(f'<font point-size="11">{_escape(last)}</font>')
+        rows.append(f'<font point-size="11">{escaped(last)}</font>')
     bars = {len(rows) + k: line for k, line in enumerate(said) if line[:1] in BLOCKS}
     rows += [_small(line, MEASURED) for line in said]
-    rows += [f'<font point-size="11" color="{WARNING}"><b>{_escape(line)}</b></font>' for line in warnings]
+    rows += [f'<font point-size="11" color="{WARNING}"><b>{escaped(line)}</b></font>' for line in warnings]
     if not bars:
         return "<br/>".join(rows)
     cells = "".join(f"<tr><td>{_bars(bars[k]) if k in bars else row}</td></tr>" for k, row in enumerate(rows))
@@ -131,7 +131,7 @@ def markup(
 
 
 def _small(text: str, colour: str) -> str:
-    return f'<font point-size="11" color="{colour}">{_escape(text)}</font>'
+    return f'<font point-size="11" color="{colour}">{escaped(text)}</font>'
 
 
 def _bars(line: str) -> str:
@@ -153,14 +153,14 @@ def _bar(step: int) -> str:
 
 def heading(title: str, notes: Sequence[str], legend: Sequence[tuple[str, str]]) -> str:
     """The inside of the picture's own label: title, notes, and a row of coloured cells that explain the fills."""
-    rows = [f"<b>{_escape(title)}</b>"] if title else []
+    rows = [f"<b>{escaped(title)}</b>"] if title else []
     lines = [line for note in notes for line in wrapped(note)]
     rows += [_small(line, looks.SOFT) for line in lines]
     if not legend:
         return "<br/>".join(rows)
     cells = "".join(
         f'<td bgcolor="{colour}" border="1" color="{looks.GREY}" width="14"></td>'
-        f'<td align="left"><font point-size="11">{_escape(text)}</font></td>'
+        f'<td align="left"><font point-size="11">{escaped(text)}</font></td>'
         for colour, text in legend
     )
     table = f'<table border="0" cellborder="0" cellspacing="3"><tr>{cells}</tr></table>'
@@ -181,12 +181,12 @@ def wrapped(text: str, widest: int = NOTE) -> list[str]:
 
 def frame_label(path: str, kind: str, repeated: str = "") -> str:
     """The inside of a frame's label: the module's path, its class if known, and how often it occurs if not once."""
-    line, words = '<br align="left"/>', f'<font color="{looks.BLACK}">{_escape(repeated)}</font>'
+    line, words = '<br align="left"/>', f'<font color="{looks.BLACK}">{escaped(repeated)}</font>'
     more = f"{line}{words}{line}" if repeated else ""
-    return f"<b>{_escape(path)}</b>{'  ' + _escape(kind) if kind else ''}{more}"
+    return f"<b>{escaped(path)}</b>{'  ' + escaped(kind) if kind else ''}{more}"
 
 
-def _escape(text: str) -> str:
+def escaped(text: str) -> str:
     readable = html.escape(_UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text), quote=False)
     return readable.replace("\\", "\\\\") or " "  # or Graphviz puts names in the places of \\N, \\G and others
 

@@ -6,11 +6,14 @@ It stands in the metadata as 64 hexadecimal digits, and is computed as if they w
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from typing import IO
 
 from .errors import FileFormatError
 
 KEY = "tinygrad_cnn.sha256"  # of the metadata
 BLANK = "0" * 64
+PIECE = 1 << 20  # bytes that are read at a time
 _MARK = f'"{KEY}":"'.encode()  # quotes inside of texts are escaped, so it stands nowhere else
 
 
@@ -21,22 +24,27 @@ def sealed(data: bytes) -> list[memoryview | bytes]:
     return [memoryview(data)[:at], _digest(data, at).encode(), memoryview(data)[at + len(BLANK) :]]
 
 
-def check_seal(path: str | os.PathLike[str], data: bytes, *, required: bool = False) -> None:
-    """Check a file against the checksum that it holds.
+def check_seal(path: str | os.PathLike[str], file: IO[bytes], *, required: bool = False) -> None:
+    """Check an open file against the checksum that it holds; the place in the file stays as it was.
 
     Raises
     ------
     FileFormatError : the file differs from what was written; or it holds none, though one is `required`.
     """
-    at = _place(data)
+    before = file.tell()
+    file.seek(0)
+    start = file.read(8)
+    header = start + file.read(int.from_bytes(start, "little"))
+    at = _place(header)
     if at is None:
         if required:
             raise FileFormatError(f"{os.fspath(path)}: it has no checksum, so it is damaged or was altered.")
-    elif _digest(data, at).encode() != data[at : at + len(BLANK)]:
+    elif _digest(header, at, iter(lambda: file.read(PIECE), b"")).encode() != header[at : at + len(BLANK)]:
         raise FileFormatError(
             f"{os.fspath(path)}: its checksum does not match, so it was damaged or altered after it was written. "
             "Use another copy of it."
         )
+    file.seek(before)
 
 
 def _place(data: bytes) -> int | None:
@@ -45,10 +53,12 @@ def _place(data: bytes) -> int | None:
     return None if at < 0 else at + len(_MARK)
 
 
-def _digest(data: bytes, at: int) -> str:
+def _digest(data: bytes, at: int, more: Iterable[bytes] = ()) -> str:
     import hashlib
 
     digest = hashlib.sha256(memoryview(data)[:at])
     digest.update(BLANK.encode())
     digest.update(memoryview(data)[at + len(BLANK) :])
+    for piece in more:
+        digest.update(piece)
     return digest.hexdigest()

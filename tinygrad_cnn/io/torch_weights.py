@@ -11,11 +11,10 @@ import numpy as np
 from ..autodiff.calls import named
 from ..core.errors import describe
 from ..nn import Module
-from .checked import open_file
 from .flattened import orders
+from .formats import load, recognised
 from .matching import Transfer, called, fill, flat, match, places_of, wanted
 from .pth import load_pth
-from .tensors import load
 
 
 @named
@@ -108,9 +107,7 @@ def to_torch(
 def _read(who: str, weights: Any) -> dict[str, np.ndarray]:
     """Arrays by name, of a dict, a module of PyTorch's, or a file."""
     if isinstance(weights, (str, os.PathLike)):
-        with open_file(weights, "a file of weights") as file:
-            start = file.read(9)
-        return dict(flat(load(weights) if start[8:] == b"{" else load_pth(weights)))
+        return dict(flat(load_pth(weights) if recognised(weights) is None else load(weights)))
     if not isinstance(weights, Mapping) and hasattr(weights, "state_dict"):
         weights = weights.state_dict()
     if not isinstance(weights, Mapping):

@@ -22,9 +22,14 @@ from typing import Any
 import numpy as np
 
 from . import native, numpy_, slow
+from .arithmetic import *
 from .examples import EXAMPLES as _EXAMPLES
+from .gates import *
+from .group_norms import *
 from .numpy_ import *
 from .passes import *
+from .reductions import *
+from .rows import *
 from .smooth import *
 
 Kernel = Callable[..., Any]
@@ -101,6 +106,11 @@ def use_kernels(name: str) -> Iterator[None]:
         yield
     finally:
         _in_use.reset(token)
+
+
+def in_use() -> Chain:
+    """Return the functions to try for each kernel, in this thread: the same object as long as nothing is switched."""
+    return _in_use.get()
 
 
 def backends() -> dict[str, str]:

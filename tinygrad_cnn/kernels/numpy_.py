@@ -16,9 +16,14 @@ from math import prod
 import numpy as np
 
 from . import slow
+from .arithmetic import *
 from .examples import kernel
+from .gates import *
+from .group_norms import *
 from .passes import *
 from .passes import only
+from .reductions import *
+from .rows import *
 from .shapes import Count, Window
 from .smooth import *
 

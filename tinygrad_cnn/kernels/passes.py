@@ -15,8 +15,8 @@ from .examples import Args, Draw, average, each, kernel, per_column, vectors
 from .shapes import rows_of
 
 __all__ = [
-    "adam_", "add_", "add_relu", "column_sum", "matmul", "norm_apply", "norm_dx", "norm_stats", "norm_sums", "relu",
-    "relu_dx", "sgd_",
+    "adam_", "add_", "add_relu", "chosen", "column_sum", "leaky_relu", "leaky_relu_dx", "matmul", "norm_apply",
+    "norm_dx", "norm_stats", "norm_sums", "relu", "relu_", "relu_dx", "sgd_",
 ]  # fmt: skip
 
 Array = np.ndarray
@@ -30,6 +30,12 @@ def only(values: Array, mask: Array) -> Array:
     return (values.view(bits) & -mask.astype(bits)).view(values.dtype)
 
 
+@kernel(
+    lambda e: [(x > 0, a, b) for x, a, b in e.rows(3)] + [(x > 0, x, 2.5) for (x,) in e.rows(1)],
+    lambda mask, a, b: np.array(
+        [p if m else q for m, p, q in zip(mask.flat, a.flat, np.broadcast_to(b, a.shape).flat, strict=True)], a.dtype
+    ).reshape(a.shape),
+)
 def chosen(mask: Array, a: Array | float, b: Array | float) -> Array:
     """a where the mask holds, else b; numbers are weak.  mask (...) · a (...) · b (...) -> (...)
 
@@ -58,10 +64,31 @@ def relu(x: Array) -> Array:
     return np.maximum(x, 0)
 
 
+@kernel(lambda e: [(x,) for (x,) in e.rows(1)], lambda x: (each(lambda v: max(v, 0.0), x),), writes=(0,))
+def relu_(x: Array) -> Array:
+    """x = max(x, 0) in place; returns x.  x (...) -> (...)"""
+    return np.maximum(x, 0, out=x)
+
+
 @kernel(lambda e: [(dy, y) for dy, y in e.rows(2)], lambda dy, y: each(lambda g, v: g if v > 0 else 0.0, dy, y))
 def relu_dx(dy: Array, y: Array) -> Array:
     """dy where y > 0, else 0.  dy (...) · y (...) -> (...)"""
     return only(dy, y > 0)
+
+
+@kernel(lambda e: [(x, 0.1) for (x,) in e.rows(1)], lambda x, slope: each(lambda v: v if v > 0 else slope * v, x))
+def leaky_relu(x: Array, slope: float) -> Array:
+    """x where positive, slope * x elsewhere.  x (...) -> (...)"""
+    return chosen(x > 0, x, x * slope)
+
+
+@kernel(
+    lambda e: [(g, x, 0.1) for g, x in e.rows(2)],
+    lambda g, x, slope: each(lambda g, v: g if v > 0 else slope * g, g, x),
+)
+def leaky_relu_dx(g: Array, x: Array, slope: float) -> Array:
+    """g where x is positive, slope * g elsewhere.  g (...) · x (...) -> (...)"""
+    return chosen(x > 0, g, g * slope)
 
 
 @kernel(

@@ -12,7 +12,10 @@ import numpy as np
 
 from .examples import Args, Array, Draw, each, kernel
 
-__all__ = ["elu", "elu_dx", "erf", "gelu", "gelu_dx", "mish", "sigmoid", "silu", "silu_dx", "softplus"]
+__all__ = [
+    "elu", "elu_dx", "erf", "gelu", "gelu_dx", "gelu_tanh", "gelu_tanh_dx", "mish", "mish_dx", "sigmoid", "silu",
+    "silu_dx", "softplus",
+]  # fmt: skip
 
 
 def _one(e: Draw) -> list[Args]:
@@ -82,6 +85,18 @@ def mish(x: Array) -> Array:
     return x * np.tanh(softplus(x))
 
 
+def _mish_slope(x: float) -> float:
+    t = math.tanh(math.log1p(math.exp(x)))
+    return t + x * _sigmoid(x) * (1 - t * t)
+
+
+@kernel(_two, lambda g, x: each(lambda g, v: g * _mish_slope(v), g, x))
+def mish_dx(g: Array, x: Array) -> Array:
+    """g times the derivative of mish at x.  g (...) · x (...) -> (...)"""
+    t = np.tanh(softplus(x))
+    return g * (t + x * sigmoid(x) * (1 - t * t))
+
+
 _CELLS, _DEGREE, _END = 64, 9, 6  # per unit; beyond x = 6 erf is 1 to the last bit
 
 
@@ -123,3 +138,28 @@ def gelu_dx(g: Array, x: Array) -> Array:
     """g times the derivative of gelu at x.  g (...) · x (...) -> (...)"""
     p = (erf(x * (1 / math.sqrt(2))) + 1) * 0.5
     return g * (p + x * np.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi)))
+
+
+_CUBE, _TWICE_ROOT = 0.044715, 2 * math.sqrt(2 / math.pi)
+
+
+def _by_tanh(x: float) -> float:
+    return _sigmoid((x + _CUBE * x**3) * _TWICE_ROOT)
+
+
+@kernel(_one, lambda x: each(lambda v: v * _by_tanh(v), x))
+def gelu_tanh(x: Array) -> Array:
+    """x * (1 + tanh(u)) / 2 with u = sqrt(2/pi) * (x + 0.044715 * x**3), near gelu.  x (...) -> (...)"""
+    return x * sigmoid((x + x * x * x * _CUBE) * _TWICE_ROOT)  # (1 + tanh(u)) / 2 without its cancellation
+
+
+def _gelu_tanh_slope(x: float) -> float:
+    p = _by_tanh(x)
+    return p + x * p * (1 - p) * (1 + 3 * _CUBE * x * x) * _TWICE_ROOT
+
+
+@kernel(_two, lambda g, x: each(lambda g, v: g * _gelu_tanh_slope(v), g, x))
+def gelu_tanh_dx(g: Array, x: Array) -> Array:
+    """g times the derivative of gelu_tanh at x.  g (...) · x (...) -> (...)"""
+    p = sigmoid((x + x * x * x * _CUBE) * _TWICE_ROOT)
+    return g * (p + x * (p * (1 - p)) * ((1 + x * x * (3 * _CUBE)) * _TWICE_ROOT))

@@ -43,9 +43,10 @@ class _Structure:
     """Counts changes to any module's attributes: what was read off a tree of modules holds until it moves."""
 
     version = 0
+    settings = 0  # changes of plain attributes and modes
 
 
-_READ_OFF = ("_mapped", "_steps")  # caches that hold for one version of _Structure, in one process
+_READ_OFF = ("_mapped", "_steps", "_fixed")  # caches: of a version of _Structure, or of values, in one process
 
 
 @effect
@@ -182,6 +183,7 @@ class Module:
             _set_part(self, name, value)
         else:
             object.__setattr__(self, name, value)
+            _Structure.settings += 1
 
     @effect
     def __delattr__(self, name: str) -> None:
@@ -285,6 +287,7 @@ class Module:
     @training.setter
     def training(self, mode: bool) -> None:
         vars(self)["training"] = bool(mode)
+        _Structure.settings += 1
 
     @named
     def train(self: M, mode: bool = True) -> M:
@@ -296,6 +299,7 @@ class Module:
         """
         for module in self.modules():
             object.__setattr__(module, "training", bool(mode))
+        _Structure.settings += 1
         return self
 
     def eval(self: M) -> M:
@@ -348,6 +352,7 @@ class Module:
     def _freeze(self: M, frozen: bool) -> M:
         for module in self.modules():
             object.__setattr__(module, "frozen", frozen)
+        _Structure.settings += 1
         return self.requires_grad_(not frozen)
 
     def apply(self: M, fn: Callable[[Module], Any]) -> M:

@@ -18,7 +18,7 @@ from .dropout import Dropout
 from .init import Rng
 from .layouts import Layout
 from .module import Module
-from .recurrent_cells import GRUCell, LSTMCell, RNNCell
+from .recurrent_cells import GRUCell, LSTMCell, RNNCell, steps_of
 
 __all__ = ["GRU", "LSTM", "RNN"]
 
@@ -80,21 +80,21 @@ class _Recurrent(Module):
         if not shape[1]:
             raise checks.misfit(who, f"sequences (N, L, {self.input_size}) of at least one step", x)
         inside = None if lengths is None else _inside(who, lengths, shape)
-        rows, ends = _steps(x), []
+        y, ends = ops.swapaxes(x, 0, 1), []
         directions = 1 + self.bidirectional
         begin = self._begin(state, shape[0])
         for k in range(self.num_layers):
             if k and self.dropout is not None:
-                rows = [self.dropout(row) for row in rows]
+                y = self.dropout(y)
             ways = []
             for d in range(directions):
                 place = k * directions + d
-                outputs, end = self._walk(self.cells[place], rows, begin[place], inside, bool(d))
+                outputs, end = self._walk(self.cells[place], y, begin[place], inside, bool(d))
                 ways.append(outputs)
                 ends.append(end)
-            rows = ways[0] if directions == 1 else [ops.concatenate(pair, axis=-1) for pair in zip(*ways, strict=True)]
+            y = ways[0] if directions == 1 else ops.concatenate(ways, axis=-1)
         parts = [ops.stack([_parts(end)[j] for end in ends]) for j in range(self.cell.states)]
-        return ops.stack(rows, axis=1), parts[0] if len(parts) == 1 else tuple(parts)
+        return ops.swapaxes(y, 0, 1), parts[0] if len(parts) == 1 else tuple(parts)
 
     def _begin(self, state: Any, count: int) -> list[Any]:
         """The state with which each cell begins; None for zeros."""
@@ -111,20 +111,21 @@ class _Recurrent(Module):
         return found if self.cell.states > 1 else [one for (one,) in found]
 
     def _walk(
-        self, cell: Any, rows: list[Any], state: Any, inside: list[np.ndarray] | None, back: bool
-    ) -> tuple[list[Any], Any]:
-        """One cell along all steps; where a sequence has ended, or not begun from behind, the state stays."""
-        outputs = []
+        self, cell: Any, x: Any, state: Any, inside: list[np.ndarray] | None, back: bool
+    ) -> tuple[Any, Any]:
+        """One cell along x (L,N,C); where a sequence has ended, or not begun from behind, the state stays."""
+        if inside is None:
+            y, state = cell(ops.flip(x, axis=0) if back else x, state, steps=True)
+            return ops.flip(y, axis=0) if back else y, state
+        rows, outputs = steps_of(x), []
         for t in reversed(range(len(rows))) if back else range(len(rows)):
             state = cell.begin(rows[t]) if state is None else state
             after = cell(rows[t], state)
-            output = _parts(after)[0]
-            if inside is not None:
-                kept = [ops.where(inside[t], a, b) for a, b in zip(_parts(after), _parts(state), strict=True)]
-                after, output = tuple(kept) if len(kept) > 1 else kept[0], ops.where(inside[t], output, 0.0)
-            state = after
+            output = ops.where(inside[t], _parts(after)[0], 0.0)
+            kept = [ops.where(inside[t], a, b) for a, b in zip(_parts(after), _parts(state), strict=True)]
+            state = tuple(kept) if len(kept) > 1 else kept[0]
             outputs.append(output)
-        return outputs[::-1] if back else outputs, state
+        return ops.stack(outputs[::-1] if back else outputs), state
 
     def extra_repr(self) -> str:
         words = [f"{self.input_size}, {self.hidden_size}"]
@@ -134,18 +135,6 @@ class _Recurrent(Module):
 
 def _parts(state: Any) -> tuple[Any, ...]:
     return state if isinstance(state, tuple) else (state,)
-
-
-def _steps(x: Any) -> list[Any]:
-    """The steps of x (N,L,C), each (N,C).
-
-    Cut in halves again and again: a gradient put back into a whole sequence for each step would take time in proportion
-    to the square of its length.
-    """
-    length = x.shape[1]
-    if length == 1:
-        return [x[:, 0]]
-    return _steps(x[:, : length // 2]) + _steps(x[:, length // 2 :])
 
 
 def _inside(who: str, lengths: Any, shape: tuple[int, ...]) -> list[np.ndarray]:

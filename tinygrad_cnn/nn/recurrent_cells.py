@@ -20,6 +20,18 @@ from .parameter import Parameter
 __all__ = ["GRUCell", "LSTMCell", "RNNCell"]
 
 
+def steps_of(x: Any) -> list[Any]:
+    """The steps of x (L,N,C), each (N,C).
+
+    Cut in halves again and again: a gradient put back into a whole sequence for each step would take time in proportion
+    to the square of its length.
+    """
+    length = x.shape[0]
+    if length == 1:
+        return [x[0]]
+    return steps_of(x[: length // 2]) + steps_of(x[length // 2 :])
+
+
 class _Cell(Module):
     """What cells share: weights of the input and of the state, for all gates side by side."""
 
@@ -41,18 +53,23 @@ class _Cell(Module):
         self.bias_ih = drawn(wide) if bias else None
         self.bias_hh = drawn(wide) if bias else None
 
-    def forward(self, x: Any, state: Any = None) -> Any:
+    def forward(self, x: Any, state: Any = None, *, steps: bool = False) -> Any:
+        """The state after one more row of each sequence: x (N,I).
+
+        With ``steps=True`` x is all steps, (L,N,I); the result is what each gave, (L,N,H), and the last state.
+        """
         shape: tuple[int, ...] = getattr(x, "shape", ())
-        if len(shape) != 2 or shape[1] != self.input_size:
-            raise checks.misfit(type(self).__name__, f"rows (N, {self.input_size})", x)
-        state = self.begin(x) if state is None else state
+        if len(shape) != 2 + steps or shape[-1] != self.input_size or (steps and not shape[0]):
+            raise checks.misfit(type(self).__name__, f"rows ({'L, ' * steps}N, {self.input_size})", x)
+        shape = shape[steps:]
+        state = self.begin(x[0] if steps else x) if state is None else state
         parts = state if self.states > 1 else (state,)
         if not isinstance(parts, tuple) or len(parts) != self.states:
             raise TypeError(f"{type(self).__name__}: state must be a tuple of {self.states} arrays (N, hidden_size).")
         for part in parts:
             if getattr(part, "shape", ()) != (shape[0], self.hidden_size):
                 raise checks.misfit(type(self).__name__, f"a state ({shape[0]}, {self.hidden_size})", part)
-        return self.step(x, state)
+        return self.along(x, state) if steps else self.step(x, state)
 
     def begin(self, x: Any) -> Any:
         """The state before the first step: zeros (N, hidden_size) for rows x (N, input_size)."""
@@ -61,6 +78,10 @@ class _Cell(Module):
 
     def step(self, x: Any, state: Any) -> Any:
         """The state after one more row of each sequence."""
+        raise NotImplementedError
+
+    def along(self, x: Any, state: Any) -> tuple[Any, Any]:
+        """What each step gave, (L,N,H), and the state after the last."""
         raise NotImplementedError
 
     def extra_repr(self) -> str:
@@ -94,8 +115,19 @@ class RNNCell(_Cell):
         super().__init__(input_size, hidden_size, bias, rng=rng)
 
     def step(self, x: Any, state: Any) -> Tensor:
-        total = ops.linear(x, self.weight_ih, self.bias_ih) + ops.linear(state, self.weight_hh, self.bias_hh)
-        return ops.tanh(total) if self.nonlinearity == "tanh" else ops.relu(total)
+        return self._next(ops.linear(x, self.weight_ih, self.bias_ih), state)
+
+    def along(self, x: Any, state: Any) -> tuple[Any, Any]:
+        found = []
+        for row in steps_of(ops.linear(x, self.weight_ih, self.bias_ih)):
+            state = self._next(row, state)
+            found.append(state)
+        return ops.stack(found), state
+
+    def _next(self, x: Any, state: Any) -> Tensor:
+        total = x + ops.linear(state, self.weight_hh, self.bias_hh)
+        y: Tensor = ops.tanh(total) if self.nonlinearity == "tanh" else ops.relu(total)
+        return y
 
     def extra_repr(self) -> str:
         return super().extra_repr() + ("" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity!r}")
@@ -126,6 +158,11 @@ class LSTMCell(_Cell):
         c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
         return ops.sigmoid(o) * ops.tanh(c), c
 
+    def along(self, x: Any, state: Any) -> tuple[Any, Any]:
+        bias = None if self.bias_ih is None or self.bias_hh is None else self.bias_ih + self.bias_hh
+        y = ops.lstm_sequence(ops.linear(x, self.weight_ih, bias), self.weight_hh, *state)
+        return y[0], (y[0, -1], y[1, -1])
+
 
 class GRUCell(_Cell):
     """h' = (1 - z) * n + z * h, with r, z = sigmoid(...) and n = tanh(x @ w_n + b_n + r * (h @ u_n + c_n)).
@@ -149,3 +186,8 @@ class GRUCell(_Cell):
         z, n = ops.sigmoid(zx + zh), ops.tanh(nx + ops.sigmoid(rx + rh) * nh)
         y: Tensor = n + z * (state - n)
         return y
+
+    def along(self, x: Any, state: Any) -> tuple[Any, Any]:
+        bias = ops.zeros((3 * self.hidden_size,), dtype=self.weight_hh.dtype) if self.bias_hh is None else self.bias_hh
+        y = ops.gru_sequence(ops.linear(x, self.weight_ih, self.bias_ih), self.weight_hh, bias, state)
+        return y, y[-1]

@@ -13,8 +13,12 @@ from ..autodiff.effects import effect
 from ..autodiff.kinds import Number, Whole
 from ..autodiff.numbers import number
 from ..autodiff.sample import LayerSample as L
+from ..autodiff.world import world
+from ..autodiff.writing import owned, written
 from ..core import Tensor
-from ..core.modes import current
+from ..core.modes import current, no_grad
+from ..core.register import observers
+from ..core.site import here
 from ..core.tensor import plain
 from ..ops.fused import fused
 from . import checks
@@ -36,6 +40,7 @@ class _Running(_Norm):
         "running_var": Layout("moving_variance"),
     }
     keeps: ClassVar[bool]  # running averages, unless told otherwise
+    _fixed: tuple[Any, Any] = (None, ())  # scale and shift, and what they were computed from
 
     bias: Parameter  # or None, as all of these
     running_mean: Tensor
@@ -70,17 +75,35 @@ class _Running(_Norm):
             seen = self.num_batches_tracked.data + 1
             self.num_batches_tracked.assign(seen)
             step = 1 / int(seen)
+        site = here()
         for running, batch in ((self.running_mean, mean), (self.running_var, var * (count / max(count - 1, 1)))):
-            moved = (1 - step) * running.data + step * batch
-            running.assign(moved.astype(running.dtype))
+            array = owned(running)
+            np.add((1 - step) * array, step * batch, out=array, casting="same_kind")
+            written(running, site)
 
     def _by_running(self, x: Any, relu: bool = False) -> Tensor:
         """Normalised by the running averages."""
+        y: Tensor = fused(ops.scale_shift_relu if relu else ops.scale_shift)(x, *self._scale_and_shift())
+        return y
+
+    def _scale_and_shift(self) -> tuple[Tensor, Tensor]:
+        """What normalises by the running averages; worked out once for their values where none of it is recorded."""
+        parts = [t for t in (self.running_mean, self.running_var, self.weight, self.bias) if t is not None]
+        differentiable = any([t.requires_grad for t in parts])
+        if observers or (differentiable and current().recording):
+            return self._computed()
+        values = (self.eps, differentiable, *[(t.node, t.node.version) for t in parts])
+        if self._fixed[0] != values:
+            with no_grad():
+                made = [Tensor(t.data, copy=False, requires_grad=differentiable) for t in self._computed()]
+            object.__setattr__(self, "_fixed", (values, made))
+        scale, shift = self._fixed[1]
+        return scale, shift
+
+    def _computed(self) -> tuple[Tensor, Tensor]:
         deviation = ops.sqrt(self.running_var + self.eps)
         scale = 1 / deviation if self.weight is None else self.weight / deviation
-        shift = (0.0 if self.bias is None else self.bias) - self.running_mean * scale
-        y: Tensor = fused(ops.scale_shift_relu if relu else ops.scale_shift)(x, scale, shift)
-        return y
+        return scale, (0.0 if self.bias is None else self.bias) - self.running_mean * scale
 
     def extra_repr(self) -> str:
         words = [super().extra_repr()] + [f"momentum={self.momentum}"] * (self.momentum != 0.1)
@@ -92,6 +115,7 @@ class _BatchNorm(_Running):
 
     keras_name = "batch_normalization"
     keeps = True
+    sync = False  # whether a batch is that of all ranks together, see `tg.distributed.parallel`
 
     def __init__(
         self, channels: Whole, eps: Number = 1e-5, momentum: Number | None = 0.1, affine: bool = True,
@@ -115,10 +139,23 @@ class _BatchNorm(_Running):
         dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float32)
         weight = ones((self.channels,)).astype(dtype) if self.weight is None else self.weight
         bias = zeros((self.channels,)).astype(dtype) if self.bias is None else self.bias
+        if self.sync and world().size > 1:
+            return self._of_all_ranks(x, weight, bias, relu, moves)
         y: Tensor = fused(ops.batch_norm_relu if relu else ops.batch_norm)(
             x, weight, bias, eps=self.eps, observe=observe
         )
         return y
+
+    def _of_all_ranks(self, x: Any, weight: Any, bias: Any, relu: bool, moves: bool) -> Tensor:
+        """Normalised by the mean and the variance of all ranks' batches, which are of one size."""
+        places = tuple(range(len(x.shape) - 1))
+        mean = ops.rank_mean(ops.mean(x, axis=places))
+        centred = x - mean
+        var = ops.rank_mean(ops.mean(centred * centred, axis=places))
+        if moves:
+            self._move_statistics(math.prod(x.shape[:-1]) * world().size, plain(mean), plain(var))
+        y: Tensor = ops.scale_shift(centred, weight / ops.sqrt(var + self.eps), bias)
+        return ops.relu(y) if relu else y
 
 
 class BatchNorm1d(_BatchNorm):

@@ -24,10 +24,12 @@ from .drawing import *
 from .elementwise import *
 from .fused import *
 from .grids import *
+from .group_norms import *
 from .indexing import *
 from .logarithms import *
 from .logic import *
 from .margin_losses import *
+from .norm_rows import *
 from .normalization import *
 from .overlap_losses import *
 from .pixels import *
@@ -38,6 +40,8 @@ from .probability_losses import *
 from .products import *
 from .quantiles import *
 from .random import *
+from .ranks import *
+from .recurrence import *
 from .reduce import *
 from .regression_losses import *
 from .resample import *
@@ -45,6 +49,7 @@ from .rounding import *
 from .running import *
 from .sampling import *
 from .shape import *
+from .softmax_rows import *
 from .sorting import *
 from .special_values import *
 from .trigonometry import *

@@ -116,6 +116,7 @@ __all__ = [
     "greater_equal",
     "grid_sample",
     "group_norm",
+    "gru_sequence",
     "hard_sigmoid",
     "hard_swish",
     "heaviside",
@@ -151,6 +152,7 @@ __all__ = [
     "logical_xor",
     "logspace",
     "logsumexp",
+    "lstm_sequence",
     "margin_ranking_loss",
     "matmul",
     "max",
@@ -203,6 +205,7 @@ __all__ = [
     "randint",
     "randn",
     "randn_like",
+    "rank_mean",
     "reciprocal",
     "relu",
     "relu6",
@@ -2201,6 +2204,32 @@ def group_norm(x: _Input, groups: Whole, gamma: _Input | None, beta: Tensor, eps
 def group_norm(x: Array, groups: Whole, gamma: Array | None = None, beta: Array | None = None, eps: Number = 1e-05) -> np.ndarray:
     """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)"""
 
+class _gru_sequence(Op):
+    @overload
+    def __call__(self, x: Tensor, w: _Input, b: _Input, h: _Input) -> Tensor:
+        """The state of a GRU after each step.  x (L,N,3H) · w (H,3H) · b (3H,) · h (N,H) -> (L,N,H)
+
+        x holds what the inputs give to the gates r, z, n, their bias included; w and b are weight and bias of the state.
+        """
+    @overload
+    def __call__(self, x: _Input, w: Tensor, b: _Input, h: _Input) -> Tensor:
+        """The state of a GRU after each step.  x (L,N,3H) · w (H,3H) · b (3H,) · h (N,H) -> (L,N,H)"""
+    @overload
+    def __call__(self, x: _Input, w: _Input, b: Tensor, h: _Input) -> Tensor:
+        """The state of a GRU after each step.  x (L,N,3H) · w (H,3H) · b (3H,) · h (N,H) -> (L,N,H)"""
+    @overload
+    def __call__(self, x: _Input, w: _Input, b: _Input, h: Tensor) -> Tensor:
+        """The state of a GRU after each step.  x (L,N,3H) · w (H,3H) · b (3H,) · h (N,H) -> (L,N,H)"""
+    @overload
+    def __call__(self, x: Array, w: Array, b: Array, h: Array) -> np.ndarray:
+        """The state of a GRU after each step.  x (L,N,3H) · w (H,3H) · b (3H,) · h (N,H) -> (L,N,H)"""
+
+gru_sequence: _gru_sequence
+"""The state of a GRU after each step.  x (L,N,3H) · w (H,3H) · b (3H,) · h (N,H) -> (L,N,H)
+
+x holds what the inputs give to the gates r, z, n, their bias included; w and b are weight and bias of the state.
+"""
+
 class _hard_sigmoid(Op):
     @overload
     def __call__(self, x: Tensor) -> Tensor:
@@ -2750,6 +2779,32 @@ logsumexp: _logsumexp
 >>> y = tg.logsumexp(np.array([1000.0, 1000.0]))  # where exp overflows
 >>> round(float(y) - 1000, 4)  # log 2
 0.6931
+"""
+
+class _lstm_sequence(Op):
+    @overload
+    def __call__(self, x: Tensor, w: _Input, h: _Input, c: _Input) -> Tensor:
+        """The states h and c of an LSTM after each step.  x (L,N,4H) · w (H,4H) · h, c (N,H) -> (2,L,N,H)
+
+        x holds what the inputs give to the gates i, f, g, o, biases included; w is the weight of the state.
+        """
+    @overload
+    def __call__(self, x: _Input, w: Tensor, h: _Input, c: _Input) -> Tensor:
+        """The states h and c of an LSTM after each step.  x (L,N,4H) · w (H,4H) · h, c (N,H) -> (2,L,N,H)"""
+    @overload
+    def __call__(self, x: _Input, w: _Input, h: Tensor, c: _Input) -> Tensor:
+        """The states h and c of an LSTM after each step.  x (L,N,4H) · w (H,4H) · h, c (N,H) -> (2,L,N,H)"""
+    @overload
+    def __call__(self, x: _Input, w: _Input, h: _Input, c: Tensor) -> Tensor:
+        """The states h and c of an LSTM after each step.  x (L,N,4H) · w (H,4H) · h, c (N,H) -> (2,L,N,H)"""
+    @overload
+    def __call__(self, x: Array, w: Array, h: Array, c: Array) -> np.ndarray:
+        """The states h and c of an LSTM after each step.  x (L,N,4H) · w (H,4H) · h, c (N,H) -> (2,L,N,H)"""
+
+lstm_sequence: _lstm_sequence
+"""The states h and c of an LSTM after each step.  x (L,N,4H) · w (H,4H) · h, c (N,H) -> (2,L,N,H)
+
+x holds what the inputs give to the gates i, f, g, o, biases included; w is the weight of the state.
 """
 
 @overload
@@ -3632,6 +3687,31 @@ def randn_like(x: Tensor | Array, *, rng: Rng = None, dtype: Dtype = None, requi
     >>> noise.shape, noise.dtype
     ((2, 3), dtype('float32'))
     """
+
+class _rank_mean(Op):
+    @overload
+    def __call__(self, x: Tensor) -> Tensor:
+        """The mean of x over all ranks, element by element; x itself in one process.  x (...) -> (...)
+
+        All ranks call it, with the same shape, and all of them step back through it.  Gradients belong to the mean of all
+        ranks' losses, the one that `tg.distributed.parallel` makes smaller.
+
+        >>> tg.rank_mean(np.array([1.0, 2.0]))  # one process
+        array([1., 2.])
+        """
+    @overload
+    def __call__(self, x: Array) -> np.ndarray:
+        """The mean of x over all ranks, element by element; x itself in one process.  x (...) -> (...)"""
+
+rank_mean: _rank_mean
+"""The mean of x over all ranks, element by element; x itself in one process.  x (...) -> (...)
+
+All ranks call it, with the same shape, and all of them step back through it.  Gradients belong to the mean of all
+ranks' losses, the one that `tg.distributed.parallel` makes smaller.
+
+>>> tg.rank_mean(np.array([1.0, 2.0]))  # one process
+array([1., 2.])
+"""
 
 class _reciprocal(Op):
     @overload

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..autodiff.effects import whole
 from ..core.modes import current
 from ..core.tensor import Tensor, as_array
 
@@ -60,6 +61,7 @@ def placed(name: str) -> str:
     return f"{name} ({path})" if path else name
 
 
+@whole
 def check_finite(who: str, name: str, row: Any, remedy: str) -> None:
     """Refuse a row of numbers, or None, that holds NaN or an infinity."""
     if row is not None and not (finite := np.isfinite(values(row))).all():

@@ -13,7 +13,6 @@ from ..autodiff.batching import elementwise
 from ..autodiff.kinds import Approximation, Number
 from ..autodiff.sample import apart, uniform
 from ..core import op
-from ..kernels.passes import chosen
 from ._arguments import promoted
 from ._reference import scalarwise
 from .arithmetic import minimum, where
@@ -30,7 +29,14 @@ def alike(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> A
     return op(*np.broadcast_arrays(*inputs), **params)
 
 
-@op(linear=["x"], stacks=elementwise, branches=lambda x: x > 0, samples=_APART, ref=scalarwise(lambda x: max(x, 0.0)))
+@op(
+    linear=["x"],
+    stacks=elementwise,
+    branches=lambda x: x > 0,
+    over=lambda x: kernels.relu_(x),
+    samples=_APART,
+    ref=scalarwise(lambda x: max(x, 0.0)),
+)
 def relu(x: Any) -> Any:
     """max(x, 0); its derivative at 0 is 0, NaN stays NaN.  x (...) -> (...)
 
@@ -85,10 +91,28 @@ def leaky_relu(x: Any, slope: Number = 0.01) -> Any:
     >>> tg.leaky_relu(np.array([-1.0, 2.0]), slope=0.1)
     array([-0.1,  2. ])
     """
-    return chosen(x > 0, x, x * slope)
+    return kernels.leaky_relu(x, float(slope))
 
 
-leaky_relu.vjp(x=lambda g, x, slope: where(x > 0, g, g * slope))
+@op(
+    floating=["dy"],
+    branches=lambda x: x > 0,
+    selectors=["x"],
+    params=["slope"],
+    samples=[S(dy=(4,), x=np.array([0.5, -1.0, 0.0, 2.0])), S(dy=(2,), x=np.array([0.5, -1.0]), slope=0.3)],
+    ref=lambda dy, x, slope=0.01: np.where(x > 0, dy, dy * slope),
+    stacks=alike,
+)
+def leaky_relu_dx(dy: Any, x: Any, slope: Number = 0.01) -> Any:
+    """dy where x is above 0, else slope * dy; x only chooses.  dy (...) · x (...) -> (...)"""
+    if x.dtype != dy.dtype:
+        x = (x > 0).astype(dy.dtype)
+    return kernels.leaky_relu_dx(dy, x, float(slope))
+
+
+leaky_relu.vjp(x=lambda g, x, slope: leaky_relu_dx(g, x, slope))
+leaky_relu_dx.vjp(dy=lambda g, x, slope: leaky_relu_dx(g, x, slope))
+leaky_relu_dx.formula(y="where(x > 0, dy, slope * dy)")
 
 
 @op(
@@ -255,7 +279,7 @@ def gelu(x: Any, *, approximate: Approximation = "none") -> Any:
     if approximate == "none":
         return kernels.gelu(x)
     if approximate == "tanh":
-        return x * _normal_by_tanh(x)
+        return kernels.gelu_tanh(x)
     raise ValueError(f'gelu: approximate={approximate!r} must be "none" or "tanh".')
 
 
@@ -279,15 +303,37 @@ gelu_dx.vjp(
 gelu_dx.formula(y="dy * (Phi(x) + x * phi(x))", dy="g * (Phi(x) + x * phi(x))", x="g * dy * phi(x) * (2 - x * x)")
 
 
-def _normal_by_tanh(x: Any) -> Any:
-    return sigmoid((x + x * x * x * 0.044715) * (4 / _ROOT_2_PI))  # (tanh(u) + 1) / 2 without its cancellation
+_CUBE = 0.044715
+
+
+def _gelu_tanh_slope(x: float) -> float:
+    p = 1 / (1 + math.exp(-4 / _ROOT_2_PI * (x + _CUBE * x**3)))
+    return p + x * p * (1 - p) * (1 + 3 * _CUBE * x * x) * 4 / _ROOT_2_PI
+
+
+@op(
+    floating=["dy", "x"],
+    samples=[S(dy=(2, 3), x=(2, 3))],
+    ref=scalarwise(lambda dy, x: dy * _gelu_tanh_slope(x)),
+    stacks=alike,
+)
+def gelu_tanh_dx(dy: Any, x: Any) -> Any:
+    """dy times the derivative of ``gelu(x, approximate="tanh")``.  dy (...) · x (...) -> (...)"""
+    return kernels.gelu_tanh_dx(*promoted(dy, x))
+
+
+def _gelu_tanh_dx_x(g: Any, dy: Any, x: Any) -> Any:
+    """By gelu = x * p, p = sigmoid(v), with v' and v'' the derivatives of the polynomial v."""
+    p = sigmoid((x + x * x * x * _CUBE) * (4 / _ROOT_2_PI))
+    first, second = (1 + x * x * (3 * _CUBE)) * (4 / _ROOT_2_PI), x * (6 * _CUBE * 4 / _ROOT_2_PI)
+    return g * dy * (p * (1 - p)) * (first * 2 + x * ((1 - p * 2) * first * first + second))
+
+
+gelu_tanh_dx.vjp(dy=lambda g, x: gelu_tanh_dx(g, x), x=_gelu_tanh_dx_x)
 
 
 def _gelu_x(g: Any, x: Any, approximate: str) -> Any:
-    if approximate == "none":
-        return gelu_dx(g, x)
-    p = _normal_by_tanh(x)
-    return g * (p + x * (p * (1 - p)) * ((1 + x * x * (3 * 0.044715)) * (4 / _ROOT_2_PI)))
+    return gelu_dx(g, x) if approximate == "none" else gelu_tanh_dx(g, x)
 
 
 gelu.vjp(x=_gelu_x)

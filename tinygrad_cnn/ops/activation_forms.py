@@ -15,8 +15,9 @@ from ..autodiff.kinds import Number, Whole
 from ..autodiff.numbers import whole
 from ..autodiff.sample import apart
 from ..core import op
-from ._arguments import Input, placed, shape_of
+from ._arguments import Input, placed, promoted, shape_of
 from ._reference import scalarwise
+from .activation import alike
 from .arithmetic import minimum, where
 from .elementwise import abs as absolute
 from .elementwise import exp, sigmoid, softplus, tanh
@@ -38,12 +39,29 @@ def mish(x: Any) -> Any:
     return kernels.mish(x)
 
 
-def _mish_x(g: Any, x: Any) -> Any:
-    t = tanh(softplus(x))
-    return g * (t + x * sigmoid(x) * (1 - t * t))
+def _mish_slope(x: float) -> float:
+    t = math.tanh(math.log1p(math.exp(x)))
+    return t + x / (1 + math.exp(-x)) * (1 - t * t)
 
 
-mish.vjp(x=_mish_x)
+@op(
+    floating=["dy", "x"],
+    samples=[S(dy=(2, 3), x=(2, 3))],
+    ref=scalarwise(lambda dy, x: dy * _mish_slope(x)),
+    stacks=alike,
+)
+def mish_dx(dy: Any, x: Any) -> Any:
+    """dy times the derivative of mish at x.  dy (...) · x (...) -> (...)"""
+    return kernels.mish_dx(*promoted(dy, x))
+
+
+def _mish_dx_x(g: Any, dy: Any, x: Any) -> Any:
+    t, s = tanh(softplus(x)), sigmoid(x)
+    return g * dy * (1 - t * t) * (s * 2 + x * s * (1 - s - t * s * 2))
+
+
+mish.vjp(x=lambda g, x: mish_dx(g, x))
+mish_dx.vjp(dy=lambda g, x: mish_dx(g, x), x=_mish_dx_x)
 mish.formula(y="x * tanh(log(1 + exp(x)))")
 
 

@@ -14,8 +14,8 @@ from ..autodiff.batching import elementwise
 from ..autodiff.sample import apart, booleans, positive, uniform
 from ..core import op
 from ..core.register import glue, registry
-from ..kernels.passes import chosen
 from ._reference import scalarwise
+from .algebra import is_large
 from .logic import isfinite, isnan
 
 __all__ = ["div", "maximum", "minimum", "mul", "neg", "pow", "sub", "where"]
@@ -28,7 +28,7 @@ _PAIRS = [S(a=(2, 3), b=(2, 3)), S(a=(2, 1, 3), b=(4, 1)), S(a=(), b=(3,)), S(a=
 @op(linear=["a", "b"], broadcasts=True, samples=_PAIRS, ref=scalarwise(lambda a, b: a - b), numpy=[np.subtract])
 def sub(a: Any, b: Any) -> Any:
     """a - b.  a (...) · b (...) -> (...)"""
-    return np.subtract(a, b)
+    return kernels.sub(a, b) if is_large(a) else np.subtract(a, b)
 
 
 sub.vjp(a=lambda g: g, b=lambda g: -g)
@@ -37,10 +37,15 @@ sub.vjp(a=lambda g: g, b=lambda g: -g)
 @op(linear=["a", "b"], broadcasts=True, samples=_PAIRS, ref=scalarwise(lambda a, b: a * b), numpy=[np.multiply])
 def mul(a: Any, b: Any) -> Any:
     """a * b.  a (...) · b (...) -> (...)"""
-    return np.multiply(a, b)
+    return kernels.mul(a, b) if is_large(a) else np.multiply(a, b)
 
 
-mul.vjp(a=lambda g, b: g * b, b=lambda g, a: g * a)
+def _product(g: Any, b: Any) -> Any:
+    return kernels.mul(g, b) if is_large(g) else g * b
+
+
+mul.vjp(a=_product, b=lambda g, a: _product(g, a))
+mul.formula(a="g * b", b="g * a")
 
 
 @op(
@@ -57,10 +62,11 @@ mul.vjp(a=lambda g, b: g * b, b=lambda g, a: g * a)
 )
 def div(a: Any, b: Any) -> Any:
     """a / b.  a (...) · b (...) -> (...)"""
-    return np.divide(a, b)
+    return kernels.div(a, b) if is_large(a) else np.divide(a, b)
 
 
-div.vjp(a=lambda g, b: g / b, b=lambda g, b, y: -(g * y) / b)
+div.vjp(a=lambda g, b: kernels.div(g, b) if is_large(g) else g / b, b=lambda g, b, y: -(g * y) / b)
+div.formula(a="g / b", b="-(g * y) / b")
 
 
 @op(linear=["x"], samples=[S(x=(2, 3))], ref=scalarwise(lambda x: -x), numpy=[np.negative], stacks=elementwise)
@@ -138,7 +144,7 @@ def where(condition: Any, a: Any, b: Any) -> Any:
     if type(a) in _NUMBERS and type(b) in _NUMBERS and float in (type(a), type(b)):
         kind = get_default_dtype().type  # no array lends them its dtype
         a, b = kind(a), kind(b)
-    return chosen(condition, a, b)
+    return kernels.chosen(condition, a, b)
 
 
 where.vjp(a=lambda g, condition: where(condition, g, 0), b=lambda g, condition: where(condition, 0, g))

@@ -13,10 +13,10 @@ from ..autodiff.numbers import number
 from ..core.tensor import as_array
 from ._arguments import Input, placed, shape_of, values
 from .arithmetic import where
-from .cross_entropy import softmax
 from .products import matmul
 from .random import dropout as dropped
 from .shape import swapaxes
+from .softmax_rows import softmax
 
 __all__ = ["scaled_dot_product_attention"]
 

@@ -1,4 +1,4 @@
-"""Softmax and the losses of class labels; every one stable row by row, whatever the size of the logits."""
+"""The losses of class labels; every one stable row by row, whatever the size of the logits."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..autodiff import Sample as S
-from ..autodiff.batching import later
 from ..autodiff.calls import named
+from ..autodiff.effects import whole
 from ..autodiff.kinds import Number, Reduction, Whole
 from ..autodiff.means import divides_by
 from ..autodiff.numbers import number
@@ -20,73 +21,11 @@ from ._arguments import Input, check_finite, shape_of, values
 from ._reduced import check_reduction
 from .algebra import cast, floats
 from .arithmetic import where
-from .elementwise import exp
 from .reduce import sum
 from .shape import reshape
+from .softmax_rows import log_softmax
 
-__all__ = ["log_softmax", "nll_loss", "softmax", "softmax_cross_entropy"]
-
-_ROWS = [S(x=(2, 3)), S(x=(2, 3, 2), axis=1), S(x=(4,)), S(x=(2, 3), axis=None)]
-
-
-def _stacked_on_axis(op: Any, inputs: list[Any], stacked: Any, params: dict[str, Any]) -> Any:
-    """The same axis of the stack; over all elements, those of each member in one row."""
-    (x,), axis = inputs, params["axis"]
-    return op(x.reshape(len(x), -1), axis=-1).reshape(x.shape) if axis is None else op(x, axis=later(axis))
-
-
-def _softmax_ref(x: np.ndarray, *, axis: int | None = -1, log: bool = False) -> np.ndarray:
-    def row(r: np.ndarray) -> np.ndarray:
-        total = math.fsum(math.exp(v) for v in r)
-        return np.array([v - math.log(total) if log else math.exp(v) / total for v in r])
-
-    return row(x.ravel()).reshape(x.shape) if axis is None else np.apply_along_axis(row, axis, x)
-
-
-@op(
-    floating=["x"],
-    stacks=_stacked_on_axis,
-    params=["axis"],
-    samples=_ROWS,
-    ref=_softmax_ref,
-    cost=lambda x_shape: 4 * math.prod(x_shape),
-)
-def softmax(x: Any, axis: Whole | None = -1) -> Any:
-    """exp(x) / sum(exp(x)) along an axis, over all elements if None.  x (..., C) -> (..., C)
-
-    >>> tg.softmax(np.log([[1.0, 2.0, 5.0]])).round(3)
-    array([[0.125, 0.25 , 0.625]])
-    """
-    e = np.exp(x - np.max(x, axis=axis, keepdims=True)) if x.size else x
-    return e / np.sum(e, axis=axis, keepdims=True)
-
-
-softmax.vjp(x=lambda g, y, axis: y * (g - sum(g * y, axis=axis, keepdims=True)))
-softmax.formula(y="exp(x) / sum(exp(x))")
-
-
-@op(
-    floating=["x"],
-    params=["axis"],
-    samples=_ROWS,
-    ref=lambda x, axis=-1: _softmax_ref(x, axis=axis, log=True),
-    cost=lambda x_shape: 4 * math.prod(x_shape),
-    stacks=_stacked_on_axis,
-)
-def log_softmax(x: Any, axis: Whole | None = -1) -> Any:
-    """log(softmax(x)) along an axis, over all elements if None, without overflow.  x (..., C) -> (..., C)
-
-    >>> tg.log_softmax(np.array([0.0, 1000.0]))  # log(softmax(x)) gives -inf
-    array([-1000.,     0.])
-    """
-    if not x.size:
-        return np.copy(x)
-    x = x - np.max(x, axis=axis, keepdims=True)
-    return x - np.log(np.sum(np.exp(x), axis=axis, keepdims=True))
-
-
-log_softmax.vjp(x=lambda g, y, axis: g - exp(y) * sum(g, axis=axis, keepdims=True))
-log_softmax.formula(y="x - log(sum(exp(x)))")
+__all__ = ["nll_loss", "softmax_cross_entropy"]
 
 
 def class_count(who: str, shape: Any, weight: Any, smoothing: Number) -> int:
@@ -101,7 +40,10 @@ def class_count(who: str, shape: Any, weight: Any, smoothing: Number) -> int:
     return int(classes)
 
 
-def class_indices(who: str, shape: Any, labels: Any, ignore_index: Any) -> tuple[np.ndarray, np.ndarray]:
+@whole
+def class_indices(
+    who: str, shape: Any, labels: Any, ignore_index: Any, checked: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Class indices as one row of numbers, 0 where the label is ignored, and where it is not."""
     if labels.shape != shape[:-1] or labels.dtype.kind not in "iu":
         raise ValueError(
@@ -112,13 +54,14 @@ def class_indices(who: str, shape: Any, labels: Any, ignore_index: Any) -> tuple
         )
     flat, classes = labels.ravel(), shape[-1]
     used = np.ones(flat.shape, bool) if ignore_index is None else flat != ignore_index
-    if (wrong := np.flatnonzero(used & ((flat < 0) | (flat >= classes)))).size:
-        place = np.unravel_index(wrong[0], labels.shape)
+    if not checked and (wrong := used & ((flat < 0) | (flat >= classes))).any():
+        k = wrong.argmax()
+        place = np.unravel_index(k, labels.shape)
         raise ValueError(
-            f"{who}: labels[{', '.join(str(int(k)) for k in place)}] = {flat[wrong[0]]} is not a valid class: "
+            f"{who}: labels[{', '.join(str(int(k)) for k in place)}] = {flat[k]} is not a valid class: "
             f"logits {shape} have {classes}, numbered 0 to {classes - 1}. Mark labels to be skipped with ignore_index."
         )
-    return np.where(used, flat, 0), used
+    return flat if ignore_index is None else np.where(used, flat, 0), used
 
 
 def _targets(
@@ -269,17 +212,14 @@ def softmax_cross_entropy(
     """
     check_reduction(_NAME, reduction)
     x = logits.reshape(-1, class_count(_NAME, logits.shape, weight, label_smoothing))
-    top = x.max(axis=1, keepdims=True)
-    p = np.exp(x - top)
-    total = p.sum(axis=1, keepdims=True)
-    p /= total
+    p, top, log_sum = kernels.softmax_sums(x)
     if _one_each(logits.shape, labels, weight, label_smoothing):
         label, used = class_indices(_NAME, logits.shape, labels, ignore_index)
-        losses = np.log(total[:, 0]) + (top[:, 0] - x[np.arange(len(x)), label])
+        losses = log_sum + (top - x[np.arange(len(x)), label])
         losses, counts = np.where(used, losses, 0), used
     else:
         rows, counts = _targets(_NAME, logits.shape, labels, x.dtype, weight, ignore_index, label_smoothing)
-        losses = -np.sum(np.where(rows != 0, rows * (x - top - np.log(total)), 0), axis=1)
+        losses = -np.sum(np.where(rows != 0, rows * (x - top[:, None] - log_sum[:, None]), 0), axis=1)
     if reduction == "none":
         return losses.reshape(logits.shape[:-1]), p
     return np.asarray(losses.sum() * _scale(counts, reduction), logits.dtype), p
@@ -305,9 +245,9 @@ def _logits_rule(
         if ignore_index is not None and labels.shape != logits_shape:
             dx[labels.ravel() == ignore_index] = 0  # where p may be NaN
         return dx.reshape(logits_shape).astype(p.dtype, copy=False)
-    label, used = class_indices(_NAME, logits_shape, labels, ignore_index)
+    label, used = class_indices(_NAME, logits_shape, labels, ignore_index, checked=True)
     share = np.where(used[:, None], _by_row(g, used, reduction), 0).astype(p.dtype, copy=False)
-    dx = p * share
+    dx = kernels.mul(p, share)
     if ignore_index is not None:
         dx[~used] = 0  # where p may be NaN
     dx[np.arange(len(p)), label] -= share[:, 0]

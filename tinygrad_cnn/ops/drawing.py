@@ -21,8 +21,8 @@ __all__ = ["permutation", "rand", "rand_like", "randint", "randn", "randn_like"]
 def _drawn(
     who: str, method: str, shape: tuple[int, ...], rng: Rng, dtype: Dtype, requires_grad: bool, name: str | None
 ) -> Tensor:
-    found = draw_from(generator(rng, who), method, shape)
-    return Tensor(np.asarray(found, dtype_or_default(dtype)), requires_grad=requires_grad, name=name, copy=False)
+    found = draw_from(generator(rng, who), method, shape, into=dtype_or_default(dtype))
+    return Tensor(found, requires_grad=requires_grad, name=name, copy=False)
 
 
 def _like(who: str, x: Any, dtype: Dtype) -> tuple[tuple[int, ...], Any]:
@@ -112,8 +112,8 @@ def randint(
     kind = np.dtype(dtype)
     if kind.kind in "iu" and not (np.iinfo(kind).min <= first and end - 1 <= np.iinfo(kind).max):
         raise ValueError(f"randint: {kind} cannot hold all numbers from {first} to {end - 1}; pass another dtype.")
-    found = draw_from(generator(rng, "randint"), "integers", first, end, shape_from("randint", (shape,)))
-    return Tensor(np.asarray(found, kind), requires_grad=requires_grad, name=name, copy=False)
+    found = draw_from(generator(rng, "randint"), "integers", first, end, shape_from("randint", (shape,)), into=kind)
+    return Tensor(found, requires_grad=requires_grad, name=name, copy=False)
 
 
 @named
@@ -130,5 +130,5 @@ def permutation(
     if not is_whole(n) and hasattr(n, "__len__"):
         remedy = f"For the rows of {describe(n)} in a random order, write x[tg.permutation(len(x))]."
     count = whole("permutation", "n", n, 0, remedy=remedy)
-    found = draw_from(generator(rng, "permutation"), "permutation", count)
-    return Tensor(np.asarray(found, dtype), requires_grad=requires_grad, name=name, copy=False)
+    found = draw_from(generator(rng, "permutation"), "permutation", count, into=np.dtype(dtype))
+    return Tensor(found, requires_grad=requires_grad, name=name, copy=False)

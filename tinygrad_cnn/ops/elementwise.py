@@ -11,7 +11,7 @@ from .. import kernels
 from ..autodiff import Sample as S
 from ..autodiff.batching import elementwise
 from ..autodiff.sample import apart, positive, uniform
-from ..core import op
+from ..core import Tensor, op
 from ._reference import scalarwise
 from .arithmetic import where
 
@@ -64,9 +64,12 @@ def sqrt(x: Any) -> Any:
 
 
 def over(g: Any, y: Any) -> Any:
-    """g / y, and 0 where y is 0: the derivative by convention of roots and norms at 0."""
+    """g / y, and 0 where y is 0: the derivative by convention of roots and norms at 0.
+
+    A recorded gradient holds for other values too, so what it computes does not depend on these.
+    """
     zero = y == 0
-    return where(zero, 0, g / where(zero, 1, y)) if np.any(zero) else g / y
+    return where(zero, 0, g / where(zero, 1, y)) if isinstance(g, Tensor) or np.any(zero) else g / y
 
 
 sqrt.vjp(x=lambda g, y: over(g * 0.5, y))

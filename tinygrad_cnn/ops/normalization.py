@@ -19,9 +19,9 @@ from .algebra import floats
 from .arithmetic import pow
 from .pool import avg_pool2d
 from .reduce import mean, var
-from .shape import reshape, swapaxes
+from .shape import reshape
 
-__all__ = ["group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize", "rms_norm"]
+__all__ = ["local_response_norm", "normalize"]
 
 
 @op(
@@ -59,57 +59,6 @@ def affine(y: Any, gamma: Any, beta: Any) -> Any:
     """y * gamma + beta, either left out if None."""
     y = y if gamma is None else y * gamma
     return y if beta is None else y + beta
-
-
-@named
-def layer_norm(x: Input, gamma: Input = None, beta: Input = None, *, axis: Axis = -1, eps: Number = 1e-5) -> Any:
-    """Normalise each sample over `axis`, then scale and shift.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
-
-    Source: Ba, Kiros and Hinton (2016).
-
-    >>> x = np.array([[1.0, 3.0], [10.0, 30.0]])
-    >>> tg.layer_norm(x, eps=1e-12).round(3)  # each row for itself
-    array([[-1.,  1.],
-           [-1.,  1.]])
-    """
-    return affine(normalize(x, axis=axis, eps=eps), gamma, beta)
-
-
-@named
-def group_norm(x: Input, groups: Whole, gamma: Input = None, beta: Input = None, eps: Number = 1e-5) -> Any:
-    """Normalise each sample over place and the channels of each group.  x (N,...,C) · gamma, beta (C,) -> (N,...,C)
-
-    Source: Wu and He (2018).
-    """
-    shape, c = tuple(x.shape), x.shape[-1]
-    groups = whole("group_norm", "groups", groups)
-    if c % groups:
-        raise ValueError(f"group_norm: {c} channels of x {shape} do not divide into groups={groups}.")
-    # the numbers of a group are brought side by side, since NumPy is slow at means over short rows
-    n, places = math.prod(shape[:-1][:1]), math.prod(shape[1:-1])
-    apart = swapaxes(reshape(x, (n, places, groups, c // groups)), 1, 2)
-    y = normalize(reshape(apart, (n, groups, places * (c // groups))), axis=2, eps=eps)
-    return affine(reshape(swapaxes(reshape(y, apart.shape), 1, 2), shape), gamma, beta)
-
-
-@named
-def instance_norm(x: Input, gamma: Input = None, beta: Input = None, *, eps: Number = 1e-5) -> Any:
-    """Normalise each channel of each sample over place.  x (N,H,W,C) · gamma, beta (C,) -> (N,H,W,C)
-
-    Source: Ulyanov, Vedaldi and Lempitsky (2016).
-    """
-    return affine(normalize(x, axis=tuple(range(1, len(x.shape) - 1)), eps=eps), gamma, beta)
-
-
-@named
-def rms_norm(x: Input, gamma: Input = None, *, axis: Axis = -1, eps: Number = 1e-5) -> Any:
-    """x / sqrt(mean(x**2) + eps) over `axis`, then scale.  x (N,...,C) · gamma (C,) -> (N,...,C)
-
-    Source: Zhang and Sennrich (2019).
-    """
-    eps = number("rms_norm", "eps", eps, 0)
-    (x,) = floats("rms_norm", x)
-    return affine(x * pow(mean(x * x, axis=axis, keepdims=True) + eps, -0.5), gamma, None)
 
 
 @named

@@ -15,10 +15,11 @@ from ._arguments import Input, shape_of, values
 from ._reduced import check_reduction, reduced
 from .algebra import cast, floats
 from .arithmetic import where
-from .cross_entropy import class_indices, one_hot_rows, softmax
+from .cross_entropy import class_indices, one_hot_rows
 from .elementwise import sigmoid
 from .reduce import sum
 from .shape import reshape
+from .softmax_rows import softmax
 
 __all__ = ["dice_loss"]
 

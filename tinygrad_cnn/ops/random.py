@@ -57,9 +57,10 @@ def _seed(rng: np.random.Generator) -> int:
 
 
 @effect
-def draw_from(rng: np.random.Generator, method: str, *settings: Any, **named: Any) -> Any:
-    """Draw random numbers from a generator, by the name of its method."""
-    return getattr(rng, method)(*settings, **named)
+def draw_from(rng: np.random.Generator, method: str, *settings: Any, into: Any = None, **named: Any) -> Any:
+    """Draw random numbers from a generator, by the name of its method; `into` an array of a dtype, if that is given."""
+    drawn = getattr(rng, method)(*settings, **named)
+    return drawn if into is None else np.asarray(drawn, into)
 
 
 @op(

@@ -61,7 +61,7 @@ class Adam(Optimizer):
         (beta1, beta2), t, second = settings["betas"], after["step"], after["exp_avg_sq"]
         if settings["amsgrad"]:
             second = after["max_exp_avg_sq"] = maximum(held(state, "max_exp_avg_sq", parameter), second)
-        scale = sqrt(second) * (1 / math.sqrt(1 - beta2**t)) + settings["eps"]
+        scale = sqrt(second) * ((1 - beta2**t) ** -0.5) + settings["eps"]
         return after["exp_avg"] / scale * (-settings["lr"] / (1 - beta1**t)), after
 
     def plan(self, parameter: np.ndarray, gradient: np.ndarray, state: State, settings: Mapping[str, Any]) -> bool:
@@ -148,7 +148,7 @@ class NAdam(Optimizer):
         (beta1, beta2), t, lr = settings["betas"], after["step"], settings["lr"]
         now, following = (beta1 * (1 - 0.5 * 0.96 ** (k * settings["momentum_decay"])) for k in (t, t + 1))
         product = after["mu_product"] = state["mu_product"] * now
-        scale = sqrt(after["exp_avg_sq"]) * (1 / math.sqrt(1 - beta2**t)) + settings["eps"]
+        scale = sqrt(after["exp_avg_sq"]) * ((1 - beta2**t) ** -0.5) + settings["eps"]
         ahead = after["exp_avg"] * (-lr * following / (1 - product * following))
         return (ahead + g * (-lr * (1 - now) / (1 - product))) / scale, after
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from ..kernels.precision import exactly
+
 
 class ContractError(AssertionError):
     """A contract is broken; the message names what breaks it, the contract and the sample."""
@@ -42,10 +44,10 @@ class ContractReport:
 def held(who: str, contract: str, sample: Any, run: Callable[[], int], demands: str | None = None) -> int:
     """Run one contract, which counts what it compared; say of whatever goes wrong where, and what the contract demands.
 
-    `demands` is the docstring of the contract.
+    `demands` is the docstring of the contract.  Products have the precision "highest", whatever is set.
     """
     try:
-        with warnings.catch_warnings():
+        with exactly(), warnings.catch_warnings():
             warnings.simplefilter("error")
             return run()
     except Exception as error:

@@ -19,6 +19,7 @@ from ..core.engine import grad
 from ..core.errors import describe
 from ..core.graph import all_inputs, walk
 from ..core.tensor import Tensor
+from ..program.compiling import disagreement
 from .case import SEED, Case, cotangent, require, same, same_gradients
 from .dtypes import two_widths, whole_numbers
 from .gradient_check import gradcheck
@@ -350,6 +351,33 @@ def costed(case: Case) -> int:
     return 1
 
 
+def replayed(case: Case) -> int:
+    """What was recorded on one draw of the sample gives the bits of the op and its rules on others.
+
+    Calls that read values, or use arrays of unknown origin, are replayed whole; the others as the kernels and functions
+    of NumPy's that they call.
+    """
+    if any([isinstance(p, np.random.Generator) for p in case.params.values()]):
+        return 0
+
+    def run(*inputs: Any) -> Any:
+        y = case(inputs)
+        xs = [inputs[k] for k in case.moving]
+        if y.dtype.kind != "f" or not xs:
+            return y
+        return y, grad(y, xs, grad_outputs=np.ones(y.shape, y.dtype), allow_unused=True)
+
+    draws = [case.sample.draw(case.op, SEED + n)[0] for n in range(5)]
+    batches = [
+        tuple([Tensor(a, requires_grad=k in case.moving, copy=False) if isinstance(a, np.ndarray) else a
+               for k, a in enumerate(inputs)])
+        for inputs in draws
+    ]  # fmt: skip
+    found = disagreement(run, batches)
+    require(not found, f"recorded and replayed: {found}.")
+    return 4
+
+
 CONTRACTS: dict[str, Callable[[Case], int]] = {
     "equals its reference": equals_reference,
     "equals its composition": equals_composition,
@@ -371,4 +399,5 @@ CONTRACTS: dict[str, Callable[[Case], int]] = {
     "keeps what rules name": keeps_only_named,
     "plain parameters": parameters_are_plain,
     "cost from shapes": costed,
+    "replayed": replayed,
 }

@@ -11,6 +11,7 @@ from ..autodiff.numbers import number, whole
 from ..core.errors import describe
 from ..core.modes import no_grad
 from ..core.tensor import Tensor
+from ..kernels.precision import exactly
 from .arguments import Subject
 from .comparing import Comparison
 from .exact import check_exactly
@@ -97,13 +98,14 @@ def gradcheck(
         )
     subject = Subject(f, inputs)
     report = GradReport(order, seed)
-    _check_steady(subject)
-    if exact:
-        check_exactly(subject, report)
-    else:
-        check = Comparison(subject, report, directions, rtol, eps, _domains(domain, subject))
-        check.run(full)
-    subject.check_untouched()
+    with exactly():
+        _check_steady(subject)
+        if exact:
+            check_exactly(subject, report)
+        else:
+            check = Comparison(subject, report, directions, rtol, eps, _domains(domain, subject))
+            check.run(full)
+        subject.check_untouched()
     return report
 
 

@@ -87,7 +87,8 @@ class Checkpoints:
         for file in files:
             try:
                 if file != former:
-                    check_seal(file, file.read_bytes(), required=True)
+                    with open(file, "rb") as opened:
+                        check_seal(file, opened, required=True)
                 tree = json.loads(read_metadata(file)["state"])
                 int(tree["epoch"]), int(tree["step"]), History(**tree["history"])
             except DAMAGE as error:

@@ -11,6 +11,7 @@ import numpy as np
 from ..autodiff.calls import named
 from ..autodiff.kinds import Whole
 from ..autodiff.numbers import whole
+from ..autodiff.world import ALONE, world
 from ..core import Tensor, no_grad
 from ..core.tensor import plain
 from ..data import ArrayDataset, DataLoader
@@ -66,7 +67,7 @@ def predict(model: Callable[..., Any], inputs: Any, *, batch_size: Whole = 256) 
             inputs = ArrayDataset(arrays(inputs))
         if isinstance(inputs, list) and inputs and isinstance(inputs[0], (list, int, float)):
             raise TypeError("predict: inputs is a list of plain numbers. Make an array of it: np.array(inputs).")
-        batches = batches_of("predict", inputs, batch_size, seed=0, name="inputs")
+        batches = batches_of("predict", inputs, batch_size, seed=0, name="inputs", shard=False)
         parts = (inputs_and_targets(batch)[0] for batch in batches)
     with evaluating(model), no_grad():
         return joined([arrays(call("predict", model, part)) for part in parts])
@@ -88,7 +89,8 @@ def evaluate(
     ----------
     data, loss, metrics : as for `fit`.  The mean of the loss over the data set does not depend on `batch_size`, also
         where class weights or ignored labels make rows count differently.  Metrics are of the whole set: those with
-        counts add these up; for others all outputs and targets are put together, which takes their memory.
+        counts add these up; for others all outputs and targets are put together, which takes their memory.  If `data`
+        is a loader that gives each rank its share, all ranks call this and get what is true of all samples.
 
     Returns
     -------
@@ -113,17 +115,19 @@ def evaluate(
     """
     batch_size = whole("evaluate", "batch_size", batch_size)
     loss = loss_of("evaluate", loss)
+    batches = batches_of("evaluate", data, batch_size, seed=0, shard=False)
+    shared = isinstance(batches, DataLoader) and batches.ranks > 1
     meter = Meter(metrics_of("evaluate", metrics, loss), whole=True)
     holder = SimpleNamespace(loss=loss)
     with evaluating(model), no_grad():
-        for batch in batches_of("evaluate", data, batch_size, seed=0):
+        for batch in batches.without_repeats() if shared else batches:
             inputs, targets = inputs_and_targets(batch)
             examples = examples_in(inputs, targets)
             outputs, _, value, weight = forward(
                 "evaluate", model, holder, inputs, targets, examples, needed=metrics is None or not meter.metrics
             )
             meter.add(value, weight, outputs, targets, examples)
-    found = meter.values()
+    found = meter.of_all(world() if shared else ALONE).values()
     if holder.loss is no_loss:
         del found["loss"]
     return found

@@ -39,8 +39,7 @@ def fit(
     data: Data | DataLoader,
     *,
     validation: Data | DataLoader | None = None,
-    epochs: Whole = 10,
-    batch_size: Whole = 64,
+    epochs: Whole = 10, batch_size: Whole = 64,
     loss: Loss = None,
     metrics: Metrics = None,
     optimizer: str | Optimizer | Callable[..., Optimizer] | None = "adam",
@@ -49,7 +48,7 @@ def fit(
     accumulate: Whole = 1,
     seed: Whole | None = None,
     callbacks: Sequence[Any] = (),
-    progress: bool = True,
+    compile: bool = False, progress: bool = True,
     run: Run | None = None,
 ) -> History:
     """Train a model on data; the model is changed in place.
@@ -79,6 +78,8 @@ def fit(
         ones.
     callbacks : objects or functions that look on or take part (see `tg.train.Callback`), such as
         `tg.train.EarlyStop`.
+    compile : record forward and backward once and replay them, by `tg.compile`, with the same results; needs
+        ``accumulate=1``.
     progress : a bar on a terminal (if tqdm is installed), a line an epoch elsewhere; False for silence.
     run : a `tg.Run` that keeps a checkpoint after each epoch; if it holds one already, training goes on from there.
 
@@ -124,11 +125,11 @@ def fit(
     kept = keepers[0].run if keepers else None
     training, step = prepared(
         "fit", model, data, epochs=epochs, batch_size=batch_size, loss=loss, metrics=metrics, optimizer=optimizer,
-        lr=lr, schedule=schedule, accumulate=accumulate, seed=seed, run=kept,
+        lr=lr, schedule=schedule, accumulate=accumulate, seed=seed, run=kept, compile=compile,
     )  # fmt: skip
     others = [one for one in given.given if one not in keepers]
     signs: list[Any] = [Gradients(), Divergence()]
-    if kept is not None:
+    if kept is not None and not training.world.rank:
         step.recorder = Recorder(kept, step)
         signs.append(step.recorder)
     looking = Callbacks([*[Progress()] * bool(progress), *others, *signs, *keepers])
@@ -136,7 +137,7 @@ def fit(
         keeper.others = looking
     held_out = None if validation is None else batches_of(
         "fit", validation, min(256, 4 * whole("fit", "batch_size", batch_size)), seed=0, epochs=training.epochs,
-        name="validation",
+        name="validation", shard=training.world.size > 1,
     )  # fmt: skip
     with ExitStack() as stack:
         for keeper in keepers:
@@ -153,12 +154,16 @@ def _train(training: Training, step: Step, callbacks: Callbacks, validation: Any
     try:
         with Interrupt(training.interrupt):
             callbacks.on_start(training)
-            while len(training.history) < training.epochs and not training.stopped:
+            ends = training.settle()
+            while len(training.history) < training.epochs and not ends:
                 training.begin_epoch()
-                if not one_epoch(training, step, callbacks):
+                whole_epoch = one_epoch(training, step, callbacks)
+                training.settle()
+                if not whole_epoch:
                     break
                 _validate(training, step, validation)
                 callbacks.on_epoch(training)
+                ends = training.settle()
         over = len(training.history) >= training.epochs
         if not training.stopped or (over and training.stopped == "interrupted"):
             training.stop("finished")
@@ -181,7 +186,7 @@ def one_epoch(training: Training, step: Step, callbacks: Callbacks) -> bool:
             for look in looking:
                 look(training)
             training.given = NOTHING  # so that the next batch has their memory
-            if training.history.stopped and not step.pending and training.batch != training.batches:
+            if step.stops and not step.pending and training.batch != training.batches:
                 return False
     if step.pending:  # the data were shorter than they said, or did not say
         step.update()
@@ -190,7 +195,7 @@ def one_epoch(training: Training, step: Step, callbacks: Callbacks) -> bool:
 
 def _validate(training: Training, step: Step, validation: Any) -> None:
     """Put the epoch's row into the history, and lower the learning rate where the schedule asks for it."""
-    row = training.so_far()
+    row = training.so_far(whole=True)
     if validation is not None:
         with training.applied():
             found = evaluate(training.model, validation, loss=step.loss, metrics=training.meter.metrics)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.means import with_divisor
+from ..autodiff.world import World
 from .given import called, number_of
 from .metrics import Metric, counting
 from .structure import arrays, joined
@@ -54,6 +55,19 @@ class Meter:
 
     def _called(self, name: str) -> Metric:
         return partial(called, "metrics", f"{name!r} is called with (outputs, targets)", self.metrics[name])
+
+    def of_all(self, world: World) -> Meter:
+        """Return a meter of what all ranks have taken in."""
+        if world.size == 1:
+            return self
+        total = Meter(self.metrics, whole=self.whole)
+        for sums, counts, given in world.all_gather((self.sums, self.counts, self._given)):  # in the order of ranks
+            for name, value in sums.items():
+                before = total.sums[name]
+                total.sums[name] = value if before is None else before if value is None else before + value
+                total.counts[name] += counts[name]
+            total._given += given
+        return total
 
     def values(self) -> dict[str, float]:
         """The loss and each metric of what was taken in so far."""

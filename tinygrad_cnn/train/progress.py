@@ -23,6 +23,8 @@ class Progress(Callback):
     def on_start(self, training: Training) -> None:
         """Say so if there is nothing left to do; otherwise show the first bar."""
         over = len(training.history)
+        if training.world.rank:
+            return
         if training.stopped or over >= training.epochs:
             how = "was stopped early" if training.stopped else "is finished"
             more = max(training.epochs, over) * 2
@@ -32,7 +34,7 @@ class Progress(Callback):
 
     def on_step(self, training: Training) -> None:
         """Move the bar."""
-        if self._bar is None and training.batch == 1:
+        if self._bar is None and training.batch == 1 and not training.world.rank:
             self._open(training, 0)
         if self._bar is not None:
             self._bar.set_postfix_str(f"loss {training.loss:.4f}", refresh=False)
@@ -41,7 +43,8 @@ class Progress(Callback):
     def on_epoch(self, training: Training) -> None:
         """Print the row."""
         self._close()
-        print(describe_row(training.row).replace(":", f"/{training.epochs}:", 1), flush=True)
+        if not training.world.rank:
+            print(describe_row(training.row).replace(":", f"/{training.epochs}:", 1), flush=True)
 
     def on_end(self, training: Training) -> None:
         """Take the bar away."""

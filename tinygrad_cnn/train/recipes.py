@@ -78,11 +78,10 @@ def check_model(name: str, data_set: str, samples: Any) -> None:
         )
 
 
-def arguments(config: Mapping[str, Any], model: Any, samples: Any) -> dict[str, Any]:
+def arguments(config: Mapping[str, Any], optimizer: optim.Optimizer, samples: Any, ranks: int = 1) -> dict[str, Any]:
     """What `fit` is given for a run of `tinygrad-cnn train`: data, epochs, optimizer, schedule, metrics."""
-    loader = sets.DataLoader(samples, config["batch_size"], shuffle=True, seed=config["seed"])
+    loader = sets.DataLoader(samples, config["batch_size"] // ranks, shuffle=True, seed=config["seed"])
     steps = config["epochs"] * len(loader)
-    optimizer = optim.Adam(model.parameters(), config["lr"])
     warmup = max(1, steps // 20)
     schedule = optim.WarmupLR(optim.CosineLR(optimizer, max(1, steps - warmup)), warmup)
     return {

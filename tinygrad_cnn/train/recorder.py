@@ -130,7 +130,7 @@ class Recorder(Callback):
 
 def order_of(source: Any, epoch: int) -> np.ndarray | None:
     """The numbers of the samples in the order of an epoch, counted from 1; None if the data do not number them."""
-    return source.order(epoch - 1) if isinstance(source, DataLoader) else None
+    return source.order(epoch - 1) if isinstance(source, DataLoader) and source.ranks == 1 else None
 
 
 def part_of(order: np.ndarray | None, source: Any, batch: int) -> np.ndarray | None:

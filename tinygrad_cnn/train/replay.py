@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import optim
 from ..core import Tensor
 from ..core.errors import describe
 from ..data.batches import inputs_and_targets
@@ -191,7 +192,7 @@ def _of_settings(
     folder = config["data_dir"]
     samples, _ = recipes.load(config["data"], folder)
     model = run.model(trained=False)
-    return model, recipes.arguments(config, model, samples)
+    return model, recipes.arguments(config, optim.Adam(model.parameters(), config["lr"]), samples)
 
 
 def _rows(run: Run) -> list[dict[str, float]]:

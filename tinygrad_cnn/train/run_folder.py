@@ -31,6 +31,7 @@ import numpy as np
 
 from ..autodiff.calls import named
 from ..autodiff.outside import warn
+from ..autodiff.world import world
 from ..core.register import hooks
 from ..io import atomic_write, load, save
 from ..io.atomic import DRAFT, atomic_path, inside, sweep
@@ -53,6 +54,8 @@ class RunError(ValueError):
 @named
 class Run:
     """A folder of one training.  Make one with `Run.create`, find one again with `Run.open`.
+
+    Of several ranks (see `tg.distributed`) all make or open it, and the first one writes.
 
     >>> run = tg.Run.create("first", {"note": "nothing learned yet"})
     >>> run.save_weights(model.state_dict())
@@ -79,6 +82,9 @@ class Run:
         RunError : there is something at `path` already; it is left as it is.
         """
         path = Path(path)
+        if world().rank:
+            world().same(None)  # wait until the first rank has made it
+            return cls(path, dict(config or {}))
         if path.is_dir() and all(DRAFT.fullmatch(entry.name) for entry in path.iterdir()):
             sweep(path)  # what a process left that was killed right at its start
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -91,12 +97,15 @@ class Run:
             raise RunError(f"{path} cannot be made: {error.strerror}. Choose another folder.") from error
         run = cls(path, dict(config or {}))
         run.change()
+        world().same(None)
         return run
 
     @classmethod
     def numbered(cls, parent: str | os.PathLike[str], name: str, config: dict[str, Any] | None = None) -> Run:
         """Start a run in the first free folder of ``parent/name-1``, ``parent/name-2``, ..."""
         parent, n = Path(parent), 1
+        if world().rank:
+            return cls.create(world().same(None), config)
         parent.mkdir(parents=True, exist_ok=True)
         while True:
             try:
@@ -104,7 +113,7 @@ class Run:
             except FileExistsError:
                 n += 1
                 continue
-            return cls.create(parent / f"{name}-{n}", config)
+            return cls.create(world().same(parent / f"{name}-{n}"), config)
 
     @classmethod
     @named
@@ -152,13 +161,15 @@ class Run:
 
     def write(self, name: str, text: str) -> None:
         """Write one text file of the run, whole or not at all."""
-        with atomic_write(self._place(name), "w") as file:
-            file.write(text)
+        if not world().rank:
+            with atomic_write(self._place(name), "w") as file:
+                file.write(text)
 
     def draw(self, name: str, render: Callable[[Path], Any]) -> None:
         """Let `render` write a picture to a draft of the same suffix, then move it to its place."""
-        with atomic_path(self._place(name)) as draft:
-            render(draft)
+        if not world().rank:
+            with atomic_path(self._place(name)) as draft:
+                render(draft)
 
     def folder(self, name: str | os.PathLike[str]) -> Path:
         """Return the path of a folder inside the run, which need not exist yet.
@@ -186,7 +197,7 @@ class Run:
         ------
         RunError : another process, or another `Run` of this one, trains in it.
         """
-        if self._writers:
+        if self._writers or world().rank:
             yield
             return
         with holding(self.path) as mine:
@@ -241,6 +252,8 @@ class Run:
         ------
         RunError : another process trains in this run, or the disk is full; the checkpoints before are kept.
         """
+        if world().rank:
+            return
         with self.writing():
             try:
                 self.begin()
@@ -261,7 +274,8 @@ class Run:
 
     def save_weights(self, weights: dict[str, np.ndarray]) -> None:
         """Write the weights that `load_weights` gives."""
-        save(self.path / MODEL, weights)
+        if not world().rank:
+            save(self.path / MODEL, weights)
 
     def epochs(self) -> int:
         """How many epochs the last checkpoint has behind it; read without its arrays.

@@ -155,7 +155,8 @@ class Checkpoint(Callback):
 
     def restore(self, training: Training) -> None:
         """Bring a training, with its callbacks, to where the run's last checkpoint was taken, if there is one."""
-        if (state := self.run.load_state()) is not None:
+        here = training.world
+        if (state := here.same(None if here.rank else self.run.load_state())) is not None:
             training.load_state_dict(state)
             self.others.load_state_dict(states_of(state))
 
@@ -178,16 +179,19 @@ class Checkpoint(Callback):
 
     def on_epoch(self, training: Training) -> None:
         """Write one if it is time, unless training ends here."""
-        ends = training.stopped or training.epoch >= training.epochs
+        ends = training.settle() or training.epoch >= training.epochs
         if not ends and (training.epoch % self.every == 0 or self._due(training)):
             self.write(training)
 
     def _due(self, training: Training) -> bool:
         """Whether steps or minutes ask for one; never between the batches of one update."""
-        if not training.moved or training.stopped:
+        if not training.moved:
             return False
-        by_steps = self.steps is not None and training.step - self._step >= self.steps
-        return by_steps or (self.minutes is not None and monotonic() - self._time >= 60 * self.minutes)
+        if self.steps is not None and training.step - self._step >= self.steps:
+            return True
+        if self.minutes is None:
+            return False
+        return bool(training.world.same(monotonic() - self._time >= 60 * self.minutes))  # by the clock of one rank
 
     def on_end(self, training: Training) -> None:
         """Write the last one; after an error the one before remains."""

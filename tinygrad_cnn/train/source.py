@@ -21,11 +21,11 @@ Data: TypeAlias = Samples | DataLoader | Iterable[Any] | Callable[[], Iterable[A
 
 def batches_of(
     who: str, data: Any, batch_size: Whole, *, shuffle: bool = False, seed: Whole | None = None, epochs: int = 1,
-    name: str = "data",
+    name: str = "data", shard: bool = True,
 ) -> Any:  # fmt: skip
     """Return what gives the batches of any data, as `fit` documents them: a DataLoader or `data.Batches`.
 
-    `epochs` is how often they are needed, `name` the argument's.
+    `epochs` is how often they are needed, `name` the argument's, `shard` whether ranks share what is not a loader yet.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def batches_of(
         inputs, targets = inputs_and_targets(arrays(data))
         data = ArrayDataset(inputs, targets)
     if _is_data_set(data):
-        return DataLoader(data, batch_size=batch_size, shuffle=shuffle, seed=seed)
+        return DataLoader(data, batch_size=batch_size, shuffle=shuffle, seed=seed, shard=shard)
     if isinstance(data, (str, bytes, type)) or not (hasattr(data, "__iter__") or callable(data)):
         raise TypeError(
             f"{who}: {name} is {describe(data)}; it must be a data set, a DataLoader, arrays (x, y), or batches: "

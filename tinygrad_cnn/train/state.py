@@ -11,6 +11,8 @@ import numpy as np
 from ..autodiff.checkpointing import set_generators
 from ..autodiff.outside import warn
 from ..autodiff.randomness import get_rng_state, set_rng_state
+from ..autodiff.world import World
+from ..distributed.alike import draw_apart
 
 ARRAY = "__array__"  # stands in the plain tree for an array that is stored beside it
 
@@ -63,6 +65,30 @@ def restore_default(state: Any) -> None:
     """Set the default generator to a state that `get_rng_state` gave; a run that was not seeded leaves it alone."""
     if state is not None:
         set_rng_state(state)
+
+
+def states_of_ranks(model: Any, optimizer: Any, world: World) -> dict[str, Any]:
+    """What each rank has for itself: generators, the default one, and an optimiser's state where ranks move apart.
+
+    Rank 0's is at the top, those of the others are under "ranks".
+    """
+    mine = {"generators": generator_states(model), "rng": get_rng_state(), "optimizer": optimizer.state_dict()}
+    if world.size == 1:
+        return mine
+    theirs = mine if optimizer.moves_apart else {name: mine[name] for name in ("generators", "rng")}
+    return {**mine, "ranks": world.all_gather(theirs)[1:]}
+
+
+def restore_rank(model: Any, optimizer: Any, state: Any, world: World) -> None:
+    """Go on from `states_of_ranks`; with another number of ranks all go on from rank 0, with streams of their own."""
+    known = [state, *state.get("ranks", [])]
+    as_before = world.size == len(known)
+    mine = {**state, **known[world.rank]} if as_before else state
+    optimizer.load_state_dict(mine["optimizer"])
+    restore_generators(model, mine["generators"])
+    restore_default(mine.get("rng"))
+    if not as_before:
+        draw_apart(model, world)
 
 
 def frozen_parts(model: Any) -> dict[str, list[str]]:

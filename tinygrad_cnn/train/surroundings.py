@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
+from ..autodiff.world import world
 from ..core import compiled
 from ..kernels import native
+from ..kernels.precision import precision_in_words
 from ..ops.fused import FUSE
 from ..version import __version__
 
-COUNT = ("tinygrad_cnn", "numpy", "kernels", "instructions", "winograd", "fused ops", "machine")  # for the bits
+COUNT = ("tinygrad_cnn", "numpy", "kernels", "switches", "ranks", "machine")  # what bits depend on
 
 
 def surroundings() -> dict[str, Any]:
@@ -30,11 +32,15 @@ def surroundings() -> dict[str, Any]:
         "python": platform.python_version(),
         "numpy": np.__version__,
         "kernels": kernels.backends(),
-        "instructions": native.reason.partition(",")[0] if native.available else "none",
-        "winograd": native.use_winograd(),
-        "fused ops": FUSE,
-        "core": "python" if compiled.core is None else "compiled",
         "threads": native.get_num_threads(),
+        "switches": {  # what else changes bits: docs/switches.md
+            "precision": precision_in_words(),
+            "isa": native.use_isa(),
+            "winograd": native.use_winograd(),
+            "fuse": FUSE,
+            "core": "python" if compiled.core is None else "c",
+        },
+        "ranks": world().size,
         "cores": os.cpu_count(),
         "platform": platform.platform(),
         "machine": platform.machine(),
@@ -55,7 +61,9 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 def _words(value: Any) -> str:
-    """A value in words; of the kernels, those in use."""
+    """A value in words; of the kernels, those in use; of the switches, all but the core, which computes the same."""
+    if isinstance(value, Mapping) and "isa" in value:
+        return ", ".join(f"{name}={what}" for name, what in value.items() if name != "core")
     if isinstance(value, Mapping):
         return " and ".join(str(name) for name, what in value.items() if what == "in use") or "none"
     return str(value)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autodiff.randomness import get_rng_state
+from ..autodiff.world import ALONE, World
+from ..distributed.together import ParallelOptimizer
 from ..nn import Module
 from ..optim import EMA, Optimizer, Schedule
 from .history import History, Row
 from .meter import Meter
-from .state import frozen_parts, generator_states, restore_default, restore_frozen, restore_generators
+from .state import frozen_parts, restore_frozen, restore_rank, states_of_ranks
 from .structure import arrays
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Training:
     average : a `tg.optim.EMA` whose weights validation goes by, or None.
     resumed, extended : whether this call goes on from a checkpoint, and with more epochs than were wished for then.
     error : the exception that ended training, seen in `on_end`; else None.
+    world : the ranks that train together, see `tg.distributed`: its ``rank`` and ``size``.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Training:
         self.lr = self.next_lr
         self.resumed = self.extended = False
         self.error: BaseException | None = None
+        self.world: World = optimizer.world if isinstance(optimizer, ParallelOptimizer) else ALONE
         self._row: Row | None = None  # of the epoch that has just ended
 
     @property
@@ -107,6 +110,17 @@ class Training:
         self.history.signal = signal
         self.stop("interrupted")
 
+    def settle(self) -> str:
+        """Return why training ends, empty while it goes on, after bringing all ranks to one answer and equal weights.
+
+        A wish to stop that comes later, as by Ctrl-C, counts the next time.
+        """
+        ends = self.stopped
+        if isinstance(self.optimizer, ParallelOptimizer):
+            self.optimizer.settle()
+            ends = self.history.stopped = next(filter(None, self.world.all_gather(ends)), "")
+        return ends
+
     def weights(self) -> dict[str, np.ndarray]:
         """The weights that validation goes by, as a `state_dict`: copies of the model's own, or of its averages."""
         return self.model.state_dict() if self.average is None else self.average.weights()
@@ -120,10 +134,11 @@ class Training:
 
     # -- from epoch to epoch ----------------------------------------------------------------------------------
 
-    def so_far(self) -> Row:
-        """The row of the epoch under way: averages over the examples that it has seen."""
+    def so_far(self, *, whole: bool = False) -> Row:
+        """The row of the epoch under way: averages over the examples that it has seen, on all ranks if `whole`."""
+        meter = self.meter.of_all(self.world) if whole else self.meter
         return {
-            "epoch": self.epoch, "step": self.step, "lr": self.lr, "seconds": self.seconds, **self.meter.values(),
+            "epoch": self.epoch, "step": self.step, "lr": self.lr, "seconds": self.seconds, **meter.values(),
         }  # fmt: skip
 
     def begin_epoch(self) -> None:
@@ -147,10 +162,9 @@ class Training:
         counted = (0, 0, 0.0) if over else (self.batch, self.examples, self.seconds)
         return {
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
             "schedule": None if self.schedule is None else self.schedule.state_dict(),
             "loader": self.source.state_dict(),
-            "generators": generator_states(self.model), "rng": get_rng_state(), "frozen": frozen_parts(self.model),
+            **states_of_ranks(self.model, self.optimizer, self.world), "frozen": frozen_parts(self.model),
             "epoch": len(self.history), "epochs": self.epochs, "step": self.step, "last_lr": self.lr,
             "sums": dict(zip(("batches", "examples", "seconds"), counted, strict=True)) | meter.sums,
             "counts": dict(meter.counts),
@@ -164,12 +178,10 @@ class Training:
         if (was := state.get("accumulate", 1)) != self.accumulate:
             raise ValueError(f"fit: the checkpoint is of accumulate={was}, this call has accumulate={self.accumulate}.")
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        restore_rank(self.model, self.optimizer, state, self.world)
         if self.schedule is not None:
             self.schedule.load_state_dict(state["schedule"])
         self.source.load_state_dict(state["loader"])
-        restore_generators(self.model, state["generators"])
-        restore_default(state.get("rng"))
         restore_frozen(self.model, state.get("frozen"))
         self.step, self.lr, self.history = state["step"], state["last_lr"], History(**state["history"])
         sums = state["sums"]

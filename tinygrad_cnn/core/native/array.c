@@ -27,6 +27,22 @@ PyObject *base_of(PyObject *a)
     return get_base && is_array(a) ? get_base(a, base_closure) : PyObject_GetAttrString(a, "base");
 }
 
+/* Whether an array has other owners than the `known` ones, shares memory, or is not one run of memory to write to. */
+int is_shared(PyObject *a, Py_ssize_t known)
+{
+    Py_ssize_t weak = is_array(a) ? Py_TYPE(a)->tp_weaklistoffset : 0;
+    if (weak <= 0 || Py_REFCNT(a) != known || *(PyObject **)((char *)a + weak))
+        return 1;
+    PyObject *base = base_of(a);
+    Py_buffer memory;
+    int shared = base != Py_None || PyObject_GetBuffer(a, &memory, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE) < 0;
+    if (!shared)
+        PyBuffer_Release(&memory);
+    PyErr_Clear();
+    Py_XDECREF(base);
+    return shared;
+}
+
 /* Whether a dtype is of floating-point numbers: known of the three usual ones, asked of others. */
 int is_floating(PyObject *dtype)
 {

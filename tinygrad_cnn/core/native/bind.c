@@ -113,7 +113,7 @@ static Way make_dtypes(Call *c)
             else if (dtype == PyTuple_GET_ITEM(lent.floating, 1))
                 wide = 1;
             else
-                odd = floats;
+                odd = c->op->floats >> k & 1;
             Py_DECREF(dtype);
         } else if (a != Py_None) {
             odd = !broadcasts;

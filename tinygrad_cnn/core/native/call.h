@@ -11,6 +11,7 @@ typedef struct {
     OpObject *op;
     int count;                     /* of inputs */
     int traced, loose, shaped;     /* is there a Tensor among them, something else, a plain array? */
+    int temporary;                 /* is the first input a Tensor that nobody but this call has? */
     long long mask;                /* of the inputs that a gradient flows to */
     PyObject *args[MOST_INPUTS];   /* the inputs as they were given; borrowed, from who called */
     PyObject *arrays[MOST_INPUTS]; /* their values */

@@ -60,6 +60,25 @@ static inline int is_alone(PyObject *object)
 #endif
 }
 
+/* Whether the first argument of a call is an object that nobody else has.  Then its one reference is on the value stack
+   of the frame that called, from where the call takes it; arguments in a tuple, or in memory of other C code, may be
+   read again by whoever passed them. */
+static inline int is_temporary(PyObject *const *args)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    return PyUnstable_Object_IsUniqueReferencedTemporary(args[0]);
+#elif PY_VERSION_HEX >= 0x030B0000
+    PyThreadState *state = PyThreadState_Get();
+    uintptr_t first = state->datastack_chunk ? (uintptr_t)state->datastack_chunk->data : UINTPTR_MAX;
+    return Py_REFCNT(args[0]) == 1 && (uintptr_t)args >= first && (uintptr_t)args < (uintptr_t)state->datastack_top;
+#else
+    PyFrameObject *frame = PyEval_GetFrame();
+    uintptr_t first = frame ? (uintptr_t)frame->f_valuestack : UINTPTR_MAX;
+    return Py_REFCNT(args[0]) == 1 && (uintptr_t)args >= first &&
+           (uintptr_t)args < first + (size_t)frame->f_code->co_stacksize * sizeof(PyObject *);
+#endif
+}
+
 /* The function behind a getter of a class written in C, such as ndarray.shape; NULL if it is not one. */
 static inline getter getter_of(PyObject *type, const char *name, void **closure)
 {

@@ -60,7 +60,7 @@ typedef struct {
     char plain; /* all defaults may stand in a node as they are */
     int arity, count; /* of inputs; of parameters */
     long long spare, flows, floats;
-    PyObject *fn, *defaults, *names, *plans, *lasting, *required, *left_out, *positional;
+    PyObject *fn, *over, *defaults, *names, *plans, *lasting, *required, *left_out, *positional;
 } OpObject;
 
 /* Fields of the named tuples of `core/rules.py`. */
@@ -102,6 +102,7 @@ int find_getters(void);                                   /* of arrays; array.c 
 PyObject *shape_of(PyObject *array);
 PyObject *dtype_of(PyObject *array);
 PyObject *base_of(PyObject *array);
+int is_shared(PyObject *array, Py_ssize_t known);         /* or cannot be written to */
 int is_floating(PyObject *dtype);                         /* -1 if that failed */
 int is_common(PyObject *dtype);                           /* a dtype that leaves take as it is */
 

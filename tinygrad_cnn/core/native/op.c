@@ -4,7 +4,7 @@
 PyTypeObject *OpBase;
 unsigned long long slow_calls;
 
-#define OP_FIELDS(X) X(fn) X(defaults) X(names) X(plans) X(lasting) X(required) X(left_out) X(positional)
+#define OP_FIELDS(X) X(fn) X(over) X(defaults) X(names) X(plans) X(lasting) X(required) X(left_out) X(positional)
 #define VISIT(field) Py_VISIT(op->field);
 #define CLEAR(field) Py_CLEAR(op->field);
 
@@ -97,7 +97,8 @@ static int prepare(OpObject *op)
     long long arity;
     char own = 0, variadic = 0;
     op->usable = op->has_rules = 0;
-    if (read_object(op, "fn", &op->fn) < 0 || read_object(op, "defaults", &op->defaults) < 0 ||
+    if (read_object(op, "fn", &op->fn) < 0 || read_object(op, "over", &op->over) < 0 ||
+        read_object(op, "defaults", &op->defaults) < 0 ||
         read_object(op, "plans", &op->plans) < 0 || read_object(op, "lasting", &op->lasting) < 0 ||
         read_object(op, "left_out", &op->left_out) < 0 || read_object(op, "positional", &op->positional) < 0 ||
         read_number(op, "arity", &arity) < 0 || read_number(op, "spare", &op->spare) < 0 ||

@@ -83,11 +83,44 @@ static PyObject *fail(Call *c)
     return NULL;
 }
 
+/* The plan for the inputs that a gradient flows to; a new reference. */
+static PyObject *plan_of(Call *c)
+{
+    long long mask = c->mask & c->op->flows;
+    PyObject *pattern = PyLong_FromLongLong(mask), *plan = NULL;
+    if (pattern) {
+        plan = Py_XNewRef(PyDict_GetItemWithError(c->op->plans, pattern));
+        if (!plan && !PyErr_Occurred())
+            plan = PyObject_CallFunction(lent.plan_for, "OOLi", c->op, pattern, mask, c->count);
+        Py_DECREF(pattern);
+    }
+    if (plan && !(PyTuple_Check(plan) && PyTuple_GET_SIZE(plan) == PLAN_SIZE)) {
+        PyErr_SetString(PyExc_SystemError, "plan_for: gave no plan");
+        Py_CLEAR(plan);
+    }
+    return plan;
+}
+
+/* Whether the op may write its result over its first input: the array belongs to a Tensor that ends with this call, and
+   no rule will read it.  What else refers to the array, as a node that saved it, shows in its count; -1 if that failed. */
+static int may_overwrite(Call *c)
+{
+    if (c->op->over == Py_None || !c->temporary || is_shared(c->arrays[0], 2))
+        return 0;
+    PyObject *plan = c->mask & c->op->flows ? plan_of(c) : NULL;
+    int unread = !plan || PyTuple_GET_SIZE(PyTuple_GET_ITEM(plan, PLAN_WATCH)) == 0;
+    Py_XDECREF(plan);
+    return PyErr_Occurred() ? -1 : unread;
+}
+
 /* Call the op's function on the arrays; the one place where an op computes. */
 static PyObject *apply(Call *c)
 {
     PyObject *stack[1 + MOST_INPUTS + MOST_PARAMS], *name, *value, *y;
-    PyObject *fn = Py_NewRef(c->op->fn), *names = Py_NewRef(c->op->names); /* whatever happens to the op meanwhile */
+    int over = may_overwrite(c);
+    if (over < 0)
+        return NULL;
+    PyObject *fn = Py_NewRef(over ? c->op->over : c->op->fn), *names = Py_NewRef(c->op->names); /* whatever happens to the op meanwhile */
     Py_ssize_t place = 0, k = 0, count = PyTuple_GET_SIZE(names);
     for (int i = 0; i < c->count; i++)
         stack[1 + i] = c->arrays[i];
@@ -131,15 +164,18 @@ static PyObject *result(Call *c, PyObject *y)
     return y;
 }
 
-/* The leaf of a result without history.  Why it has none is said here in the two plain cases, else by `constant`. */
+/* The leaf of a result without history.  Why it has none is said here where nothing is recorded and where no input has
+   a history, else by `constant`. */
 static PyObject *cut(Call *c, PyObject *y, int unrecorded)
 {
     PyObject *dtype = dtype_of(y);
     int plain = dtype && is_common(dtype);
+    LeafObject *cut_before = NULL; /* the last input that was cut off from its history, which this result continues */
     for (int k = 0; plain && !unrecorded && k < c->count; k++) {
         PyObject *edge = c->edges[k];
-        int flows = edge ? requires_grad(edge) : 0;
-        plain = flows == 0 && (!edge || !is_leaf(edge) || ((LeafObject *)edge)->why == Py_None);
+        plain = !edge || requires_grad(edge) == 0;
+        if (edge && is_leaf(edge) && ((LeafObject *)edge)->why && ((LeafObject *)edge)->why != Py_None)
+            cut_before = (LeafObject *)edge;
     }
     if (!plain) {
         Py_XDECREF(dtype);
@@ -158,25 +194,13 @@ static PyObject *cut(Call *c, PyObject *y, int unrecorded)
             Py_CLEAR(leaf);
         else
             Py_SETREF(leaf->why, Py_NewRef(why));
+    } else if (leaf && cut_before) {
+        Py_SETREF(leaf->why, Py_XNewRef(cut_before->why));
+        Py_SETREF(leaf->source, Py_XNewRef(cut_before->source));
+        Py_XSETREF(leaf->place.code, Py_XNewRef(cut_before->place.code));
+        leaf->place.offset = cut_before->place.offset;
     }
     return (PyObject *)leaf;
-}
-
-/* The plan for the inputs that a gradient flows to; a new reference. */
-static PyObject *plan_of(Call *c)
-{
-    PyObject *pattern = PyLong_FromLongLong(c->mask), *plan = NULL;
-    if (pattern) {
-        plan = Py_XNewRef(PyDict_GetItemWithError(c->op->plans, pattern));
-        if (!plan && !PyErr_Occurred())
-            plan = PyObject_CallFunction(lent.plan_for, "OOLi", c->op, pattern, c->mask, c->count);
-        Py_DECREF(pattern);
-    }
-    if (plan && !(PyTuple_Check(plan) && PyTuple_GET_SIZE(plan) == PLAN_SIZE)) {
-        PyErr_SetString(PyExc_SystemError, "plan_for: gave no plan");
-        Py_CLEAR(plan);
-    }
-    return plan;
 }
 
 /* Give plain arrays leaves of their own, which drawings and costs want, and guard those that are saved.
@@ -349,6 +373,8 @@ PyObject *record(PyObject *self, PyObject *const *args, size_t flags, PyObject *
         return slowly(self, args, count, names);
     Call c = {0};
     c.op = op;
+    c.temporary = count && (PyObject *)Py_TYPE(args[0]) == lent.Tensor && !((TensorObject *)args[0])->weak &&
+                  is_temporary(args);
     Way way = bind_call(&c, args, count, names);
     if (way == DONE)
         way = collect(&c);

@@ -154,6 +154,12 @@ static int step_back(Walk *w, Py_ssize_t place)
     Py_ssize_t count = 0;
     if (show(w, node, step) < 0)
         return -1;
+    if (w->after != Py_None) {
+        PyObject *done = PyObject_CallFunctionObjArgs(w->after, node, step->g, NULL);
+        if (!done)
+            return -1;
+        Py_DECREF(done);
+    }
     int wanted = PySequence_Contains(w->wanted, node), fine = wanted >= 0;
     if (wanted > 0) {
         PyObject *copy = step->own ? Py_NewRef(step->g) : PyObject_CallOneArg(w->copy, step->g);
@@ -202,13 +208,13 @@ static void interrupted(PyObject *node)
 PyObject *sweep(PyObject *module, PyObject *args, PyObject *named)
 {
     static char *names[] = {"seeds", "order", "wanted", "create_graph", "site", "partial", "stop", "pull", "after", NULL};
-    PyObject *seeds, *order, *site, *pull_with = Py_None, *after = Py_None;
+    PyObject *seeds, *order, *site, *pull_with = Py_None;
     int create_graph, partial;
-    Walk w = {0};
+    Walk w = {.after = Py_None};
     if (!PyArg_ParseTupleAndKeywords(args, named, "OOO|$pOpOOO:sweep", names, &seeds, &order, &w.wanted, &create_graph,
-                                     &site, &partial, &w.stop, &pull_with, &after))
+                                     &site, &partial, &w.stop, &pull_with, &w.after))
         return NULL;
-    if (create_graph || pull_with != Py_None || after != Py_None || !PyDict_Check(seeds) ||
+    if (create_graph || pull_with != Py_None || !PyDict_Check(seeds) ||
         PyList_GET_SIZE(lent.observers))
         return PyObject_Call(lent.sweep, args, named);
     w.stops = w.stop ? PyObject_IsTrue(w.stop) : 0;

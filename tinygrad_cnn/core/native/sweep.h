@@ -11,7 +11,7 @@ typedef struct {
 
 typedef struct {
     PyObject *order, *found, *released, *copy, *add, *add_into; /* owned */
-    PyObject *wanted, *stop;                                    /* borrowed */
+    PyObject *wanted, *stop, *after;                            /* borrowed */
     Table places;
     Step *steps;
     Py_ssize_t count;

@@ -19,11 +19,21 @@ from typing import Any
 
 import numpy as np
 
-from ..shapes import Window, whole
+from ..shapes import whole
+from . import arithmetic as _arithmetic
+from . import columns as _columns
+from . import convolution as _convolution
+from . import gates as _gates
+from . import group_norms as _group_norms
+from . import passes as _passes
+from . import pooling as _pooling
+from . import reductions as _reductions
+from . import rows as _rows
 from . import smooth as _smooth
+from . import updates as _updates
 from .shadow import notice
 
-VERSION = 6  # of the calls between this file and module.c (setup.py compiles it in); raise it when one changes
+VERSION = 8  # of the calls between this file and module.c (setup.py compiles it in); raise it when one changes
 
 available: bool = False
 reason: str = ""
@@ -98,9 +108,11 @@ def isas() -> list[str]:
     return list(_native.isas()) if _native is not None else []
 
 
-def use_isa(name: str) -> str:
-    """Use an instruction set of `isas()`; returns the one used before."""
+def use_isa(name: str | None = None) -> str:
+    """Use an instruction set of `isas()`; returns what was in use ("" without kernels), which None leaves as it is."""
     global _isa
+    if name is None:
+        return _isa
     before = str(_native.use_isa(name))
     _isa = name
     _describe()
@@ -135,6 +147,27 @@ def squares(arrays: list[Any]) -> float | None:
     """
     found: float | None = _native.squares(arrays) if hasattr(_native, "squares") else None
     return found
+
+
+def _bf16_sets() -> list[str]:
+    return [] if _native is None else [name for name in _native.bf16_sets() if name != "emulated"]  # that is for tests
+
+
+def bf16_set() -> str:
+    """The instructions for products of bf16 numbers beside the instruction set in use, "amx" or "dot"; "" if none."""
+    return next(iter(_bf16_sets()), "") if _isa == "v4" else ""
+
+
+def use_bf16(on: bool) -> None:
+    """Round operands of float32 products to bf16 where there are instructions for it, or do not."""
+    if _native is not None:
+        _native.use_bf16(next(iter(_bf16_sets()), None) if on else None)
+
+
+def exactly(on: bool) -> None:
+    """Begin (or end) a part of this thread's work in which no operand is rounded to bf16."""
+    if _native is not None:
+        _native.exactly(on)
 
 
 def _describe() -> None:
@@ -177,206 +210,7 @@ def _load() -> None:
 
 _isa = ""
 _load()
-globals().update(_smooth.bindings(_native, empty))
-
-
-def _run(kernel: Any, inputs: tuple[Any, ...], out: Any, *rest: Any) -> Any:
-    """Call `kernel`; inputs that are strided or unaligned are copied.  Returns `out`, or NotImplemented."""
-    done = kernel(*inputs, out, *rest)
-    if done is False:
-        done = kernel(*_contiguous(inputs), out, *rest)
-    return out if done is True else NotImplemented
-
-
-def conv2d(x: Any, w: Any, b: Any, win: Window, groups: int) -> Any:
-    y = empty((x.shape[0], *win.out, w.shape[3]), x.dtype)
-    return _run(_native.conv2d, (x, w, b), y, win, groups, False)
-
-
-def conv2d_relu(x: Any, w: Any, b: Any, win: Window, groups: int) -> Any:
-    """max(conv2d(...), 0) in one pass."""
-    y = empty((x.shape[0], *win.out, w.shape[3]), x.dtype)
-    return _run(_native.conv2d, (x, w, b), y, win, groups, True)
-
-
-def conv2d_dx(dy: Any, w: Any, win: Window, groups: int) -> Any:
-    dx = empty((dy.shape[0], *win.size, w.shape[2] * groups), dy.dtype)
-    return _run(_native.conv2d_dx, (dy, w), dx, win, groups)
-
-
-def conv2d_dw(x: Any, dy: Any, win: Window, groups: int) -> Any:
-    dw = empty((*win.window, x.shape[3] // groups, dy.shape[3]), x.dtype)
-    return _run(_native.conv2d_dw, (x, dy), dw, win, groups)
-
-
-# -- pooling ---------------------------------------------------------------------------------------------------------
-
-
-def max_pool2d(x: Any, win: Window) -> Any:
-    y = empty((x.shape[0], *win.out, x.shape[3]), x.dtype)
-    tap = empty(y.shape, win.tap_dtype)
-    done = _native.pool2d(x, tap, y, win, _native.MAX_POOL)
-    if done is False:
-        done = _native.pool2d(np.require(x, requirements=["C", "A"]), tap, y, win, _native.MAX_POOL)
-    return (y, tap) if done is True else NotImplemented
-
-
-def max_pool2d_put(dy: Any, tap: Any, win: Window) -> Any:
-    dx = empty((dy.shape[0], *win.size, dy.shape[3]), dy.dtype)
-    return _run(_native.pool2d, (dy, tap), dx, win, _native.MAX_PUT)
-
-
-def max_pool2d_take(x: Any, tap: Any, win: Window) -> Any:
-    y = empty(tap.shape, x.dtype)
-    return _run(_native.pool2d, (x, tap), y, win, _native.TAKE_POOL)
-
-
-def avg_pool2d(x: Any, win: Window, counts: Any) -> Any:
-    y = empty((x.shape[0], *win.out, x.shape[3]), x.dtype)
-    return _run(_native.pool2d, (x, counts.astype(x.dtype)), y, win, _native.AVG_POOL)
-
-
-def avg_pool2d_put(dy: Any, win: Window, counts: Any) -> Any:
-    dx = empty((dy.shape[0], *win.size, dy.shape[3]), dy.dtype)
-    return _run(_native.pool2d, (dy, counts.astype(dy.dtype)), dx, win, _native.AVG_PUT)
-
-
-# -- matrix product --------------------------------------------------------------------------------------------------
-
-
-def matmul(
-    a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, bias: Any = None, relu: bool = False
-) -> Any:
-    """a @ b of matrices, either one (not both) transposed first; plain products may add a row and clip at zero."""
-    out = empty((a.shape[1 if transpose_a else 0], b.shape[0 if transpose_b else 1]), a.dtype)
-    return _run(_native.matmul, (a, b, bias), out, transpose_a, transpose_b, relu)
-
-
-# -- one pass over memory --------------------------------------------------------------------------------------------
-
-
-def _contiguous(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(a if a is None else np.require(a, requirements=["C", "A"]) for a in arrays)
-
-
-def _each(what: int, a: Any, b: Any = None) -> Any:
-    out = empty(a.shape, a.dtype)
-    if b is not None and b.shape != a.shape:
-        return NotImplemented
-    done = _native.each(what, out, a, b, None, None, None)
-    if done is False:
-        done = _native.each(what, out, *_contiguous((a, b)), None, None, None)
-    return out if done is True else NotImplemented
-
-
-def relu(x: Any) -> Any:
-    """max(x, 0); NaN stays."""
-    return _each(_native.RELU, x)
-
-
-def relu_dx(dy: Any, y: Any) -> Any:
-    """dy where y > 0, else 0."""
-    return _each(_native.RELU_DX, dy, y)
-
-
-def add_relu(a: Any, b: Any) -> Any:
-    """max(a + b, 0) of equal shapes."""
-    return _each(_native.ADD_RELU, a, b)
-
-
-def _rowwise(what: int, relu: bool, *arrays: Any) -> Any:
-    out = empty(arrays[0].shape, arrays[0].dtype)
-    done = _native.rowwise(out, *arrays, what, relu)
-    if done is False:
-        done = _native.rowwise(out, *_contiguous(arrays), what, relu)
-    return out if done is True else NotImplemented
-
-
-def column_sum(x: Any) -> Any:
-    """Sum over all axes but the last: the gradient of a bias."""
-    return _columns(_native.COLUMN_SUMS, x, None, None, None)
-
-
-def _columns(what: int, *arrays: Any) -> Any:
-    out = empty(arrays[0].shape[-1:], arrays[0].dtype)
-    out2 = None if what == _native.COLUMN_SUMS else empty(out.shape, out.dtype)
-    done = _native.columns(*arrays, out, out2, what)
-    if done is False:
-        done = _native.columns(*_contiguous(arrays), out, out2, what)
-    return NotImplemented if done is not True else out if out2 is None else (out, out2)
-
-
-# Batch norm, over all axes but the last.  With s = gamma/sqrt(var + eps):
-#     y  = norm_apply(x, s, beta - mean*s, relu)
-#     S0, S1 = norm_sums(dy, x, mean, y if relu else None)
-#     dx = norm_dx(dy, x, mean, s, -s*S1/(m*(var + eps)), -s*S0/m, y if relu else None),   m the number of rows
-
-
-def norm_stats(x: Any) -> Any:
-    """Mean and (biased) variance over all axes but the last, in one pass over memory, without cancellation."""
-    return _columns(_native.MOMENTS, x, None, None, None)
-
-
-def norm_apply(x: Any, scale: Any, shift: Any, relu: bool = False) -> Any:
-    """x*scale + shift along the last axis, then relu if asked."""
-    return _rowwise(_native.SCALE_SHIFT, relu, x, None, None, scale, shift, None, None)
-
-
-def norm_sums(dy: Any, x: Any, mean: Any, y: Any = None) -> Any:
-    """Sums of dy and of dy*(x - mean) over all axes but the last; with `y`, dy counts where y > 0 only."""
-    return _columns(_native.NORM_SUMS, dy, x, y, mean)
-
-
-def norm_dx(dy: Any, x: Any, mean: Any, a: Any, b: Any, c: Any, y: Any = None) -> Any:
-    """dy*a + (x - mean)*b + c along the last axis; with `y`, dy counts where y > 0 only."""
-    return _rowwise(_native.NORM_DX, False, dy, x, y, a, b, mean, c)
-
-
-def add_(a: Any, b: Any) -> Any:
-    """a += b in place, computed as a step of SGD with lr = -1."""
-    if a.size < 1 << 14:  # NumPy's call is shorter
-        return NotImplemented
-    return _step(_native.SGD, a, b, None, None, (-1.0, 0.0, 0.0, 0.0, 0.0))
-
-
-def sgd_(
-    p: Any,
-    g: Any,
-    buf: Any,
-    lr: float,
-    momentum: float = 0.0,
-    dampening: float = 0.0,
-    weight_decay: float = 0.0,
-    nesterov: bool = False,
-) -> Any:
-    """One step of SGD in place, in one pass.  `buf` is the momentum, None without.  Returns p, or NotImplemented."""
-    numbers = (lr, momentum, dampening, weight_decay, float(nesterov))
-    return _step(_native.SGD, p, g, buf, None, numbers)
-
-
-def adam_(
-    p: Any,
-    g: Any,
-    m: Any,
-    v: Any,
-    lr: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    weight_decay: float,
-    decoupled: bool,
-    step: int,
-) -> Any:
-    """One step of Adam (AdamW if decoupled) in place; `step` counts from 1.  Returns p, or NotImplemented."""
-    numbers = (lr, beta1, beta2, eps, weight_decay, float(decoupled), 1 - beta1**step, 1 - beta2**step)
-    return _step(_native.ADAM, p, g, m, v, numbers)
-
-
-def _step(what: int, p: Any, g: Any, m: Any, v: Any, numbers: tuple[float, ...]) -> Any:
-    shape = p.shape
-    if g.shape != shape or (m is not None and m.shape != shape) or (v is not None and v.shape != shape):
-        return NotImplemented
-    done = _native.each(what, p, g, None, m, v, numbers)
-    if done is False:  # what is written in place cannot be copied
-        done = _native.each(what, p, *_contiguous((g,)), None, m, v, numbers)
-    return p if done is True else NotImplemented
+for _subject in (
+    _convolution, _pooling, _passes, _columns, _updates, _smooth, _rows, _group_norms, _reductions, _arithmetic, _gates,
+):  # fmt: skip
+    globals().update(_subject.bindings(_native, empty))

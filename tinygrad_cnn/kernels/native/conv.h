@@ -1,5 +1,12 @@
 /* Convolutions, as walks (walk.h) of products (tile.h).  Filters are packed once per call; what a piece reads is copied
- * with a border of zeros if padding needs it.  Groups are separate products over slices of the channels. */
+ * with a border of zeros if padding needs it.  Groups are separate products over slices of the channels;
+ * with many pieces they share one copy of all channels. */
+
+/* The element of the source that the first tap of a piece's first pixel reads. */
+static int64_t FN(origin)(const walk *k, const piece_box *p)
+{
+    return ((p->n0 * k->h + p->q0 * k->sh + k->hs[0]) * k->w + p->r0 * k->sw + k->ws[0]) * k->c;
+}
 
 /* Copy the source under a piece: `channels` of them from c0 on, zeros outside the image. */
 static void FN(fill)(const walk *k, const T *src, int64_t c0, int64_t channels, const piece_box *p, T *to)
@@ -20,7 +27,7 @@ static void FN(fill)(const walk *k, const T *src, int64_t c0, int64_t channels, 
             if (channels == k->c && k->pix == k->c) memcpy(line + from * k->pix, s, (upto - from) * k->c * sizeof(T));
             else
                 for (int64_t i = 0; i < upto - from; i++)
-                    memcpy(line + (from + i) * k->pix, s + i * k->c, channels * sizeof(T));
+                    FN(copy_lanes)(line + (from + i) * k->pix, s + i * k->c, channels);
             memset(line + upto * k->pix, 0, (cols - upto) * k->pix * sizeof(T));
         }
 }
@@ -36,29 +43,45 @@ typedef struct {
     int64_t img, row, col; /* steps through the output */
     int64_t *xo, *yo, parts;
     FN(product) product;
+    const bf16_tiles *tiles; /* products of bf16 numbers, or NULL */
 } FN(convolution);
 
 static void FN(convolve_piece)(const void *job, int64_t piece, char *scratch)
 {
     const FN(convolution) *v = job;
     const walk *k = v->k;
-    const int64_t g = piece / v->parts / k->pieces, part = piece / k->pieces % v->parts;
-    const int64_t out = FN(filter_out)(v->f), width = WIDEST * LANES;
+    const int64_t out = FN(filter_out)(v->f), width = WIDEST * LANES, together = k->held ? v->f->groups : 1;
+    const int64_t first = piece / v->parts / k->pieces, part = piece / k->pieces % v->parts;
     const piece_box p = walk_piece(k, piece % k->pieces);
     const T *x = (T *)scratch;
-    if (k->copy) FN(fill)(k, v->src, g * k->len, k->len, &p, (T *)scratch);
-    else x = v->src + ((p.n0 * k->h + p.q0 * k->sh + k->hs[0]) * k->w + p.r0 * k->sw + k->ws[0]) * k->c + g * k->len;
-    FN(product) m = v->product;
-    m.w += v->f->direct ? g * out : g * m.rows * FN(padded)(out), m.start += g * FN(padded)(out);
-    T *y = v->out + p.n0 * v->img + p.q0 * v->row + p.r0 * v->col + g * out;
-    const int64_t at = v->parts > 1 ? part * width : 0, stop = v->parts > 1 ? least(out, at + width) : out;
-    FN(sweep)(&m, at, stop, x, v->xo, y, v->yo, p.n * p.q * p.r);
+    if (k->copy) FN(fill)(k, v->src, first * k->len, most(k->len, k->held), &p, (T *)scratch);
+    else x = v->src + FN(origin)(k, &p) + first * k->len;
+    T *y = v->out + p.n0 * v->img + p.q0 * v->row + p.r0 * v->col + first * out;
+    for (int64_t g = first; g < first + together; g++, x += k->len, y += out) {
+        FN(product) m = v->product;
+        m.w += v->f->direct ? g * out : g * m.rows * FN(padded)(out), m.start += g * FN(padded)(out);
+        const int64_t at = v->parts > 1 ? part * width : 0, stop = v->parts > 1 ? least(out, at + width) : out;
+        FN(sweep)(&m, at, stop, x, v->xo, y, v->yo, p.n * p.q * p.r);
+    }
 }
 
-static int FN(convolve)(FN(convolution) * v, FN(filters) * f, walk *k, int relu)
+/* `few`: in the way of groups.h */
+static int FN(convolve)(FN(convolution) * v, FN(filters) * f, walk *k, int relu, int few)
 {
+#if HAS_BF16
+    if (v->tiles) return bf16_convolve(v->tiles, v->src, v->out, v->img, v->row, v->col, f, k, relu);
+#endif
     const int64_t out = FN(filter_out)(f), total = k->n * k->oh * k->ow, padded = FN(padded)(out);
+    if (few) {
+        FN(grouped) u = {.src = v->src, .out = v->out, .img = v->img, .row = v->row, .col = v->col};
+        return FN(group_convolve)(&u, f, k, relu);
+    }
     walk_plan(k, most(32, least(256, total / 8)), 0);
+    if (f->groups > 1 && k->pieces >= 8) { /* groups one after the other, from one copy of all their channels */
+        k->held = k->c;
+        walk_plan(k, most(32, least(256, total / 8)), 0);
+    }
+    const int64_t together = k->held ? f->groups : 1;
     const int64_t rows = walk_rows(k), pixels = walk_pixels(k), nseg = tap_segments(k, ROWS_IN_CACHE, NULL);
     v->parts = k->pieces * f->groups < 8 ? ceil_div(out, WIDEST * LANES) : 1;
     f->direct = !f->flip && out == padded && total <= FEW_PIXELS; /* too few to pay for packing */
@@ -78,7 +101,7 @@ static int FN(convolve)(FN(convolution) * v, FN(filters) * f, walk *k, int relu)
     tap_segments(k, ROWS_IN_CACHE, seg);
     v->product = (FN(product)){seg, nseg, rows, 1, out, f->packed, f->start, relu ? FN(RELU) : 0, f->direct ? f->o : 0};
     if (f->direct) v->product.w = f->w;
-    pool_run(&l, FN(convolve_piece), v, f->groups * v->parts * k->pieces);
+    pool_run(&l, FN(convolve_piece), v, f->groups / together * v->parts * k->pieces);
     pool_close(&l);
     return 0;
 }
@@ -88,13 +111,18 @@ static int64_t *FN(taps)(const conv_shape *s)
     return malloc(2 * (s->i + s->j) * sizeof(int64_t)); /* offsets of rows and columns, then their numbers */
 }
 
-static int FN(one_each)(const conv_shape *s) { return s->groups == s->c && s->c == s->o && s->c > 1; }
+/* One filter for each channel, and depthwise.h does it. */
+static int FN(one_each)(const conv_shape *s)
+{
+    return s->groups == s->c && s->c == s->o && s->c > 1 && !FN(few_each)(s, 1, 1);
+}
 
 static int FN(plain_conv2d)(const conv_shape *s, const void *x, const void *w, const void *b, void *y)
 {
     if (FN(one_each)(s)) return FN(depthwise_conv2d)(s, x, w, b, y);
     if (FN(one_row)(s)) return FN(row_conv2d)(s, x, w, b, y);
-    const int other = FN(minimal_conv2d)(s, x, w, b, y);
+    const bf16_tiles *tiles = FN(bf16_for_conv2d)(s);
+    const int other = tiles ? 1 : FN(minimal_conv2d)(s, x, w, b, y);
     if (other <= 0) return other;
     int64_t *hs = FN(taps)(s), *ws = hs + s->i, *ti = ws + s->j, *tj = ti + s->i;
     if (!hs) return -1;
@@ -102,8 +130,9 @@ static int FN(plain_conv2d)(const conv_shape *s, const void *x, const void *w, c
     for (int64_t j = 0; j < s->j; j++) ws[j] = j * s->dw - s->pw, tj[j] = j;
     walk k = {s->n, s->h, s->w, s->c, s->oh, s->ow, s->sh, s->sw, s->i, s->j, hs, ws, s->c / s->groups};
     FN(filters) f = {w, b, ti, tj, s->i, s->j, s->j, s->c / s->groups, s->o, s->o / s->groups, s->groups};
-    FN(convolution) v = {.src = x, .out = y, .img = s->oh * s->ow * s->o, .row = s->ow * s->o, .col = s->o};
-    int failed = FN(convolve)(&v, &f, &k, s->relu);
+    FN(convolution)
+    v = {.src = x, .out = y, .img = s->oh * s->ow * s->o, .row = s->ow * s->o, .col = s->o, .tiles = tiles};
+    int failed = FN(convolve)(&v, &f, &k, s->relu, FN(few_each)(s, s->c / s->groups, s->o / s->groups));
     free(hs);
     return failed;
 }
@@ -128,7 +157,8 @@ static int FN(plain_dx)(const conv_shape *s, const void *dy, const void *w, void
     if (FN(one_row)(s)) return FN(row_gradient)(s, FN(row_dx_piece), NULL, dy, w, dx);
     if (s->h * s->w * s->i * s->j * s->oh * s->ow * s->groups == 1 && !s->ph && !s->pw && s->n <= FEW_PIXELS)
         return FN(matmul_few_rows)(s->n, s->o, s->c, dy, w, dx);
-    const int other = FN(minimal_dx)(s, dy, w, dx);
+    const bf16_tiles *tiles = FN(bf16_for_dx)(s);
+    const int other = tiles ? 1 : FN(minimal_dx)(s, dy, w, dx);
     if (other <= 0) return other;
     int64_t *hs = FN(taps)(s), *ws = hs + s->i, *ti = ws + s->j, *tj = ti + s->i;
     if (!hs) return -1;
@@ -148,8 +178,9 @@ static int FN(plain_dx)(const conv_shape *s, const void *dy, const void *w, void
                  .out = (T *)dx + (a * s->w + b) * s->c,
                  .img = s->h * s->w * s->c,
                  .row = s->sh * s->w * s->c,
-                 .col = s->sw * s->c};
-            failed = FN(convolve)(&v, &f, &k, 0);
+                 .col = s->sw * s->c,
+                 .tiles = tiles};
+            failed = FN(convolve)(&v, &f, &k, 0, FN(few_each)(s, og, cg));
         }
     }
     free(hs);

@@ -9,22 +9,47 @@ typedef struct {
     int relu;
 } FN(depthwise);
 
-/* One vector of channels of `count` output pixels of a row, all with taps i0..i1 x j0..j1 inside. */
-INLINE void FN(depthwise_pixels)(const FN(depthwise) * v, const int count, const T *image, T *y, int64_t h, int64_t w,
-                                 int64_t c, int64_t n, int64_t i0, int64_t i1, const int64_t j0, const int64_t j1)
+/* One vector of channels of `count` output pixels of a row, all with taps i0..i1 x j0..j1 inside; `three` neighbouring
+ * taps share what they read. */
+INLINE void FN(depthwise_pixels)(const FN(depthwise) * v, const int count, const int three, const T *image, T *y,
+                                 int64_t h, int64_t w, int64_t c, int64_t n, int64_t i0, int64_t i1, int64_t j0,
+                                 int64_t j1)
 {
     const conv_shape *s = v->s;
     const T *end = v->in + s->n * s->h * s->w * s->c, *w_end = v->w + s->i * s->j * s->c;
-    VEC sum[4];
+    VEC sum[8];
     const VEC start = v->b ? FN(load_some)(v->b + c, n, v->b + s->c) : (VEC){0};
     UNROLL for (int r = 0; r < count; r++) sum[r] = start;
-    for (int64_t i = i0; i < i1; i++)
-        for (int64_t j = j0; j < j1; j++) {
-            const T *x = image + ((h + i * s->dh) * s->w + w + j * s->dw) * s->c + c;
-            const VEC filter = FN(load_some)(v->w + (i * s->j + j) * s->c + c, n, w_end);
-            UNROLL for (int r = 0; r < count; r++) sum[r] += FN(load_some)(x + r * s->sw * s->c, n, end) * filter;
+    for (int64_t i = i0; i < i1; i++) {
+        const T *x = image + ((h + i * s->dh) * s->w + w) * s->c + c, *f = v->w + i * s->j * s->c + c;
+        if (three) {
+            VEC filter[3];
+            UNROLL for (int j = 0; j < 3; j++) filter[j] = FN(load_some)(f + j * s->c, n, w_end);
+            UNROLL for (int at = 0; at < count + 2; at++)
+            {
+                const VEC a = FN(load_some)(x + at * s->c, n, end);
+                UNROLL for (int j = 0; j < 3; j++)
+                    if (at >= j && at - j < count) sum[at - j] += a * filter[j];
+            }
+            continue;
         }
+        for (int64_t j = j0; j < j1; j++) {
+            const VEC filter = FN(load_some)(f + j * s->c, n, w_end);
+            UNROLL for (int r = 0; r < count; r++)
+                sum[r] += FN(load_some)(x + (r * s->sw + j * s->dw) * s->c, n, end) * filter;
+        }
+    }
     UNROLL for (int r = 0; r < count; r++) FN(store_some)(y + r * s->c + c, v->relu ? FN(relu_vec)(sum[r]) : sum[r], n);
+}
+
+/* All channels of `count` output pixels. */
+INLINE void FN(depthwise_run)(const FN(depthwise) * v, const int count, const int three, const T *image, T *y,
+                              int64_t h, int64_t w, int64_t i0, int64_t i1, int64_t j0, int64_t j1)
+{
+    int64_t c = 0;
+    for (; c + LANES <= v->s->c; c += LANES)
+        FN(depthwise_pixels)(v, count, three, image, y, h, w, c, LANES, i0, i1, j0, j1);
+    if (c < v->s->c) FN(depthwise_pixels)(v, count, 0, image, y, h, w, c, v->s->c - c, i0, i1, j0, j1);
 }
 
 static void FN(depthwise_piece)(const void *job, int64_t piece, char *scratch)
@@ -33,31 +58,24 @@ static void FN(depthwise_piece)(const void *job, int64_t piece, char *scratch)
     const conv_shape shape = *own.s, *s = &shape;
     own.s = s;
     (void)scratch;
+    const int three = s->j == 3 && s->sw == 1 && s->dw == 1;
+    const int64_t whole = (s->w + s->pw - (s->j - 1) * s->dw - 1) / s->sw + 1; /* windows up to here do not stick out */
     for (int64_t row = piece * v->rows; row < least(s->n * s->oh, (piece + 1) * v->rows); row++) {
         const int64_t h = row % s->oh * s->sh - s->ph;
         const T *image = v->in + row / s->oh * s->h * s->w * s->c;
-        T *y = v->out + row * s->ow * s->c;
-        int64_t i0, i1, j0, j1, k0, k1;
+        int64_t i0, i1, j0, j1;
         inside(h, s->h, s->dh, s->i, &i0, &i1);
         for (int64_t r = 0, count; r < s->ow; r += count) {
-            const int64_t w = r * s->sw - s->pw;
+            const int64_t w = r * s->sw - s->pw, left = w >= 0 ? least(s->ow, whole) - r : 1;
             inside(w, s->w, s->dw, s->j, &j0, &j1);
-            inside(w + 3 * s->sw, s->w, s->dw, s->j, &k0, &k1);
-            count = r + 4 <= s->ow && j0 == 0 && j1 == s->j && k0 == 0 && k1 == s->j ? 4 : 1;
-            T *to = y + r * s->c;
-            int64_t c = 0;
-            if (count == 4)
-                if (s->j == 3)
-                    for (; c + LANES <= s->c; c += LANES)
-                        FN(depthwise_pixels)(v, 4, image, to, h, w, c, LANES, i0, i1, 0, 3);
-                else
-                    for (; c + LANES <= s->c; c += LANES)
-                        FN(depthwise_pixels)(v, 4, image, to, h, w, c, LANES, i0, i1, j0, j1);
-            else
-                for (; c + LANES <= s->c; c += LANES)
-                    FN(depthwise_pixels)(v, 1, image, to, h, w, c, LANES, i0, i1, j0, j1);
-            if (c < s->c && count == 4) FN(depthwise_pixels)(v, 4, image, to, h, w, c, s->c - c, i0, i1, j0, j1);
-            else if (c < s->c) FN(depthwise_pixels)(v, 1, image, to, h, w, c, s->c - c, i0, i1, j0, j1);
+            count = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+            T *y = v->out + (row * s->ow + r) * s->c;
+            if (count == 8 && three) FN(depthwise_run)(v, 8, 1, image, y, h, w, i0, i1, 0, 3);
+            else if (count == 4 && three) FN(depthwise_run)(v, 4, 1, image, y, h, w, i0, i1, 0, 3);
+            else if (count == 8) FN(depthwise_run)(v, 8, 0, image, y, h, w, i0, i1, j0, j1);
+            else if (count == 4) FN(depthwise_run)(v, 4, 0, image, y, h, w, i0, i1, j0, j1);
+            else if (count == 2) FN(depthwise_run)(v, 2, 0, image, y, h, w, i0, i1, j0, j1);
+            else FN(depthwise_run)(v, 1, 0, image, y, h, w, i0, i1, j0, j1);
         }
     }
 }

@@ -67,12 +67,13 @@ static void FN(each_piece)(const void *job, int64_t piece, char *scratch)
     const int64_t from = piece * EACH, upto = least(v->size, from + EACH);
     const T *p = v->a, *q = v->b;
     T *out = v->out;
+    const T number = v->k ? (T)v->k[0] : 0;
     switch (v->what) {
 #define CASE(name, arrays, result)                                                                                    \
     case name:                                                                                                        \
         for (int64_t i = from; i < upto; i++) {                                                                       \
-            const T a = p[i], b = arrays > 1 ? q[i] : 0;                                                              \
-            (void)b;                                                                                                  \
+            const T a = p[i], b = arrays > 1 ? q[i] : 0, k = number;                                                  \
+            (void)b, (void)k;                                                                                         \
             out[i] = result;                                                                                          \
         }                                                                                                             \
         break;

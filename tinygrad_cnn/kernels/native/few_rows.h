@@ -39,7 +39,7 @@ static int FN(matmul_few_rows)(int64_t rows, int64_t inner, int64_t columns, con
     tap_segments(&k, ROWS_IN_CACHE, seg);
     for (int64_t p = 0; p < block; p++) v.xo[p] = p * inner, v.yo[p] = p * width;
     for (int64_t at = 0, wide; at < rows; at += wide) {
-        wide = FN(tiles_for)(rows, at)->vectors * LANES;
+        wide = FN(tiles_for)(width, at)->width;
         FN(transpose)(a + at * inner, inner, inner, least(wide, rows - at), wide, packed + at * inner);
     }
     v.product = (FN(product)){seg, nseg, inner, 1, width, packed, start, 0, 0};

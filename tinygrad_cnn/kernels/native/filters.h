@@ -36,7 +36,7 @@ static void FN(pack_piece)(const void *job, int64_t piece, char *scratch)
     const T *w = f->w + (f->ti[tap / f->nj] * f->j + f->tj[tap % f->nj]) * f->cg * f->o + g * f->og;
     T *panel = f->packed + g * taps * len * FN(padded)(out);
     for (int64_t at = block * WIDEST * LANES, width; at < stop; at += width) {
-        width = FN(tiles_for)(out, at)->vectors * LANES;
+        width = FN(tiles_for)(out, at)->width;
         const int64_t lanes = least(width, out - at);
         T *to = panel + at * taps * len + tap * len * width;
         if (f->flip) FN(transpose)(w + at * f->o, f->o, len, lanes, width, to);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bf16.h"
 #include "kernels.h"
 #include "threads.h"
 
@@ -41,18 +42,23 @@ INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 #define root_f32 sqrtf
 #define root_f64 sqrt
+#define log_f32 logf
+#define log_f64 log
 
 #define T float
 #define INT int32_t
 #define FN(name) PASTE(name, _f32)
+#define HAS_BF16 1 /* only float32 arrays are rounded, and only if the user asks */
 #include "all.h"
 #undef T
 #undef INT
 #undef FN
+#undef HAS_BF16
 
 #define T double
 #define INT int64_t
 #define FN(name) PASTE(name, _f64)
+#define HAS_BF16 0
 #include "all.h"
 
 const instruction_set PASTE(tg_isa_, TG_ISA) = {TEXT(TG_ISA), TABLE(_f32), TABLE(_f64)};

@@ -1,13 +1,9 @@
 /* The extension module _native: takes arrays through the buffer protocol, checks every shape before a pointer is
- * formed, and calls the kernels of the instruction set in use without the GIL.
- *
- * Kernels return True when done, False if an array is not C-contiguous and aligned (the caller copies it and comes
- * back), and NotImplemented for types they do not know or without memory. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-
-#include "kernels.h"
+ * formed, and calls the kernels of the instruction set in use without the GIL (arguments.h). */
+#include "arguments.h"
 #include "memory.h"
+#include "precision.h"
+#include "row_calls.h"
 #include "squares.h"
 #include "threads.h"
 
@@ -15,7 +11,7 @@
 TG_ISAS
 #undef X
 
-static const instruction_set *isa;
+const instruction_set *isa;
 int tg_winograd = WINOGRAD_FASTER;
 
 static int runs_here(const char *name)
@@ -47,81 +43,6 @@ static const instruction_set *const *known(void)
     }
     return found;
 }
-
-/* ---- arguments -----------------------------------------------------------------------------------------------------
- */
-
-enum { DONE, AGAIN, UNKNOWN, FAILED };
-enum { MOST_ARRAYS = 8 };
-
-typedef struct {
-    Py_buffer view[MOST_ARRAYS];
-    int count, is_double;
-} arrays;
-
-static void let_go(arrays *a)
-{
-    while (a->count) PyBuffer_Release(&a->view[--a->count]);
-}
-
-/* The type's letter in native byte order, or 0. */
-static char letter(const Py_buffer *v)
-{
-    const char *f = v->format ? v->format : "B";
-    if (*f == '@' || *f == '=') f++;
-    return f[0] && !f[1] ? f[0] : 0;
-}
-
-/* Take one array of `ndim` axes (any number if -1); `type` is its letter, or 0 for the floating type of the call. */
-static int take(arrays *a, PyObject *o, int ndim, char type, int writable)
-{
-    Py_buffer *v = &a->view[a->count];
-    int flags = PyBUF_ND | PyBUF_STRIDES | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0);
-    if (PyObject_GetBuffer(o, v, flags)) return FAILED;
-    a->count++;
-    char t = letter(v);
-    if (!type && a->count == 1) a->is_double = t == 'd';
-    if (t != (type ? type : a->is_double ? 'd' : 'f')) return UNKNOWN;
-    if (ndim >= 0 && v->ndim != ndim) {
-        PyErr_Format(PyExc_ValueError, "native kernels: array number %d must have %d axes, not %d", a->count, ndim,
-                     v->ndim);
-        return FAILED;
-    }
-    return !PyBuffer_IsContiguous(v, 'C') || (uintptr_t)v->buf % (size_t)v->itemsize ? AGAIN : DONE;
-}
-
-static int refuse(const char *why)
-{
-    PyErr_Format(PyExc_ValueError, "native kernels: %s", why);
-    return FAILED;
-}
-
-/* The number of an operation, below `count`; -1 with an error set if it is another. */
-static int operation(PyObject *number, int count)
-{
-    const long n = PyLong_AsLong(number);
-    if (n >= 0 && n < count) return (int)n;
-    if (!PyErr_Occurred()) PyErr_Format(PyExc_ValueError, "native kernels: there is no operation number %ld", n);
-    return -1;
-}
-
-static PyObject *answer(arrays *a, int status)
-{
-    let_go(a);
-    if (status == FAILED) return NULL;
-    if (status == UNKNOWN) Py_RETURN_NOTIMPLEMENTED;
-    return PyBool_FromLong(status == DONE);
-}
-
-/* Run what fills `failed`, without the GIL. */
-#define WITHOUT_GIL(call)                                                                                              \
-    do {                                                                                                               \
-        int failed;                                                                                                    \
-        Py_BEGIN_ALLOW_THREADS failed = (call);                                                                        \
-        Py_END_ALLOW_THREADS if (failed) status = UNKNOWN;                                                             \
-    } while (0)
-
-static const kernel_table *table(const arrays *a) { return a->is_double ? &isa->f64 : &isa->f32; }
 
 /* ---- windows -------------------------------------------------------------------------------------------------------
  */
@@ -169,20 +90,6 @@ static int check_conv(conv_shape *s, PyObject *win, PyObject *groups, const Py_s
 
 /* ---- kernels -------------------------------------------------------------------------------------------------------
  */
-
-#define TAKES(wanted)                                                                                                  \
-    if (n != (wanted)) return PyErr_Format(PyExc_TypeError, "%s takes %d arguments", __func__, wanted);                \
-    arrays a = {.count = 0};                                                                                           \
-    int status, again = DONE;                                                                                          \
-    (void)self
-#define TAKE(arg, ndim, type, writable)                                                                                \
-    if ((status = take(&a, args[arg], ndim, type, writable)) == AGAIN) again = AGAIN;                                  \
-    else if (status != DONE) return answer(&a, status)
-#define CHECK(call)                                                                                                    \
-    if ((status = (call)) != DONE) return answer(&a, status);                                                          \
-    if (again) return answer(&a, again)
-#define SHAPE(i) a.view[i].shape
-#define BUF(i) a.view[i].buf
 
 /* conv2d(x, w, b or None, y, win, groups, relu) */
 static PyObject *conv2d(PyObject *self, PyObject *const *args, Py_ssize_t n)
@@ -324,6 +231,11 @@ static int takes_two(int what)
 #undef CASE
 }
 
+static int takes_number(int what)
+{
+    return what == ELU || what == ELU_DX || what == LEAKY_RELU || what == LEAKY_RELU_DX;
+}
+
 /* each(what, out, a, b or None, out2 or None, out3 or None, numbers): arrays of one size, element by element */
 static PyObject *each(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
@@ -332,7 +244,7 @@ static PyObject *each(PyObject *self, PyObject *const *args, Py_ssize_t n)
     void *p[5] = {NULL};
     const int what = operation(args[0], EACH_COUNT);
     if (what < 0) return NULL;
-    const int wanted = what == SGD ? 5 : what == ADAM ? 8 : what == ELU || what == ELU_DX ? 1 : 0;
+    const int wanted = what == SGD ? 5 : what == ADAM ? 8 : takes_number(what);
     if (wanted && numbers(args[6], k, wanted)) return NULL;
     for (int i = 0; i < 5; i++) {
         if (i > 1 && args[1 + i] == Py_None) continue;
@@ -479,6 +391,12 @@ static PyMethodDef methods[] = {
     KERNEL(each),
     KERNEL(rowwise),
     KERNEL(columns),
+    KERNEL(rows),
+    KERNEL(group_norm),
+    KERNEL(reduce),
+    KERNEL(choose),
+    KERNEL(gates),
+    KERNEL(arith),
     {"set_num_threads", set_num_threads, METH_O, NULL},
     {"get_num_threads", get_num_threads, METH_NOARGS, NULL},
     KERNEL(empty),
@@ -489,6 +407,9 @@ static PyMethodDef methods[] = {
     {"use_isa", use_isa, METH_O, NULL},
     {"use_winograd", use_winograd, METH_O, NULL},
     {"squares", squares, METH_O, NULL},
+    {"bf16_sets", bf16_sets, METH_NOARGS, NULL},
+    {"use_bf16", use_bf16, METH_O, NULL},
+    {"exactly", exactly, METH_O, NULL},
 #undef KERNEL
     {NULL, NULL, 0, NULL},
 };
@@ -507,7 +428,8 @@ PyMODINIT_FUNC PyInit__native(void)
     PyObject *m = PyModule_Create(&definition);
 #define CONSTANT(name, ...) || PyModule_AddIntConstant(m, #name, name)
     if (m && (PyModule_AddIntConstant(m, "VERSION", TG_VERSION) POOL2D_OPERATIONS(CONSTANT) EACH_OPERATIONS(CONSTANT)
-                  ROWWISE_OPERATIONS(CONSTANT) COLUMNS_OPERATIONS(CONSTANT)))
+                  ROWWISE_OPERATIONS(CONSTANT) COLUMNS_OPERATIONS(CONSTANT) ROWS_OPERATIONS(CONSTANT) GROUP_OPERATIONS(CONSTANT)
+                  REDUCE_OPERATIONS(CONSTANT) GATES_OPERATIONS(CONSTANT) ARITH_OPERATIONS(CONSTANT)))
         Py_CLEAR(m);
 #undef CONSTANT
     return m;

@@ -84,28 +84,9 @@ static int FN(conv2d)(const conv_shape *s, const void *x, const void *w, const v
     return failed > 0 ? FN(plain_conv2d)(s, x, w, b, y) : failed;
 }
 
-/* With stride 1, the gradient for x is a forward pass over dy with the filters turned round and transposed. */
-static int FN(narrow_dx)(const conv_shape *s, int64_t p, const T *dy, const T *w, T *dx)
-{
-    conv_shape t = {.n = s->n, .h = s->oh, .w = s->ow, .c = s->o, .o = s->c, .i = s->i, .j = s->j, .groups = 1};
-    t.oh = s->h, t.ow = s->w, t.sh = t.sw = t.dw = 1, t.dh = s->dh;
-    t.ph = s->dh * (s->i - 1) - s->ph, t.pw = s->j - 1 - s->pw;
-    T *turned = malloc(s->i * s->j * s->c * s->o * sizeof(T));
-    if (!turned) return -1;
-    const int64_t taps = s->i * s->j;
-    for (int64_t k = 0; k < taps; k++)
-        FN(transpose)(w + (taps - 1 - k) * s->c * s->o, s->o, s->o, s->c, s->c, turned + k * s->c * s->o);
-    const int failed = FN(narrow_conv2d)(&t, p, dy, turned, NULL, dx);
-    free(turned);
-    return failed;
-}
-
 static int FN(conv2d_dx)(const conv_shape *s, const void *dy, const void *w, void *dx)
 {
-    const int simple = s->groups == 1 && s->dw == 1 && s->sh == 1 && s->sw == 1;
-    const int64_t p = simple ? FN(pixels_together)(s->c, s->w, s->j, 1) : 1;
-    const int failed = p > 1 ? FN(narrow_dx)(s, p, dy, w, dx) : 1;
-    return failed > 0 ? FN(plain_dx)(s, dy, w, dx) : failed;
+    return FN(overlap_pays)(s) ? FN(overlap_dx)(s, dy, w, dx) : FN(plain_dx)(s, dy, w, dx);
 }
 
 /* The filters' gradient is that of the spread filters, gathered; here nothing is multiplied by an added zero. */

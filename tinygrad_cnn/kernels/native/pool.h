@@ -181,15 +181,30 @@ INLINE void FN(put_rows)(const FN(pooling) * v, const int what, const int wide, 
     }
 }
 
+/* One vector of channels of the pixels of one window, whose first is at `to`: dy goes to one of them. */
+INLINE void FN(put_window)(const FN(pooling) * v, const int wide, int64_t at, int64_t n, T *to, int64_t line,
+                           int64_t i0, int64_t i1, int64_t j0, int64_t j1, int64_t room)
+{
+    const conv_shape *s = v->s;
+    const int64_t all = s->n * s->oh * s->ow * s->c;
+    const VEC dy = FN(load_some)(v->in + at, n, v->in + all);
+    const IVEC tap = FN(load_taps)(v->tap + at * (wide ? 4 : 1), wide, n, all - at);
+    for (int64_t i = i0; i < i1; i++, to += line)
+        for (int64_t j = j0; j < j1; j++) {
+            T *pixel = to + (j - j0) * s->c;
+            const VEC won = (VEC)((IVEC)dy & (IVEC)(tap == (INT)(i * s->j + j)));
+            FN(store_over)(pixel, won, n, pixel + room - (j - j0) * s->c);
+        }
+}
+
 /* Windows that do not overlap: each dx pixel is one select.  Pixels under no window are zeroed first; if there are
- * none, vectors may run over into pixels that are written later. */
+ * none, the last vector of a pixel may run over into the next of its row, if nothing else was written there yet. */
 INLINE void FN(put_apart)(const FN(pooling) * v, const int wide, int64_t piece)
 {
     const conv_shape *s = v->s;
     const int64_t line = s->w * s->c, last = least(s->n * s->oh, (piece + 1) * v->rows);
     const int covered =
         s->i == s->sh && s->j == s->sw && !s->ph && !s->pw && s->oh * s->sh == s->h && s->ow * s->sw == s->w;
-    const T *end = covered ? v->out + last * s->sh * line : v->out;
     for (int64_t row = piece * v->rows; row < last; row++) {
         const int64_t q = row % s->oh, h = q * s->sh - s->ph;
         T *image = v->out + row / s->oh * s->h * line;
@@ -197,19 +212,16 @@ INLINE void FN(put_apart)(const FN(pooling) * v, const int wide, int64_t piece)
         if (!covered && top < bottom) memset(image + top * line, 0, (bottom - top) * line * sizeof(T));
         int64_t i0, i1, j0, j1;
         inside(h, s->h, 1, s->i, &i0, &i1);
-        for (int64_t i = i0; i < i1; i++)
-            for (int64_t r = 0; r < s->ow; r++) {
-                const int64_t w = r * s->sw - s->pw, at = (row * s->ow + r) * s->c;
-                inside(w, s->w, 1, s->j, &j0, &j1);
-                T *to = image + (h + i) * line + (w + j0) * s->c;
-                for (int64_t number = i * s->j + j0; number < i * s->j + j1; number++, to += s->c) {
-                    int64_t c = 0;
-                    for (; c + LANES <= s->c; c += LANES)
-                        FN(store)(to + c, FN(won)(v, wide, at + c, LANES, (INT)number));
-                    if (c < s->c)
-                        FN(store_over)(to + c, FN(won)(v, wide, at + c, s->c - c, (INT)number), s->c - c, end);
-                }
-            }
+        for (int64_t r = 0; r < s->ow && i0 < i1; r++) {
+            const int64_t w = r * s->sw - s->pw, at = (row * s->ow + r) * s->c;
+            inside(w, s->w, 1, s->j, &j0, &j1);
+            T *to = image + (h + i0) * line + (w + j0) * s->c;
+            int64_t c = 0;
+            for (; c + LANES <= s->c; c += LANES)
+                FN(put_window)(v, wide, at + c, LANES, to + c, line, i0, i1, j0, j1, LANES);
+            const int64_t room = covered && s->c < LANES ? line - (w + j0) * s->c : 0; /* up to the row's end */
+            if (c < s->c) FN(put_window)(v, wide, at + c, s->c - c, to + c, line, i0, i1, j0, j1, room);
+        }
     }
 }
 

@@ -155,6 +155,30 @@ INLINE VEC FN(MISH)(VEC a, VEC b, T k)
     return FN(pick)(a > enough, a, a * (up / (up + 2)));
 }
 
+/* With t = tanh(log(1 + e)) as above: a * (t + x * e/(1 + e) * (1 - t)*(1 + t)) */
+INLINE VEC FN(MISH_DX)(VEC a, VEC b, T k)
+{
+    (void)k;
+    const T enough = (T)(SINGLE ? 12 : 25);
+    const VEC e = FN(exp_vec)(FN(pick)(b > enough, ALL(enough), b)), up = e * (e + 2), t = up / (up + 2);
+    return FN(pick)(b > enough, a, a * (t + b * (e / (1 + e)) * (2 / (up + 2)) * (1 + t)));
+}
+
+/* x * sigmoid(v), which is gelu with tanh(v/2), where v = 1.596*(x + 0.0447*x^3) */
+#define TWICE_ROOT ((T)1.5957691216057308)
+INLINE VEC FN(cubic)(VEC x) { return (x + x * x * x * (T)0.044715) * TWICE_ROOT; }
+
+INLINE VEC FN(GELU_TANH)(VEC a, VEC b, T k) { (void)k; return a * FN(sigmoid_vec)(FN(cubic)(a), &b); }
+
+INLINE VEC FN(GELU_TANH_DX)(VEC a, VEC b, T k)
+{
+    VEC opposite;
+    const VEC s = FN(sigmoid_vec)(FN(cubic)(b), &opposite), slope = (1 + b * b * (T)(3 * 0.044715)) * TWICE_ROOT;
+    (void)k;
+    return a * (s + b * (s * opposite) * slope);
+}
+#undef TWICE_ROOT
+
 #define CASE(name, arrays)                                                                                            \
     static void FN(PASTE(all_, name))(const T *p, const T *q, T *out, int64_t from, int64_t upto, T k)                 \
     {                                                                                                                  \

@@ -12,6 +12,7 @@ typedef struct {
     int64_t ni, nj;         /* taps: rows, columns */
     const int64_t *hs, *ws; /* their offsets, ascending */
     int64_t len;            /* channels read at each tap */
+    int64_t held;           /* channels of a pixel in scratch memory, if not `len`: those of all groups */
     /* worked out by walk_plan */
     int copy, fused;            /* copied into scratch?  is a row of taps one run of memory? */
     int64_t bn, br, bc;         /* a piece: images, rows, columns */
@@ -51,14 +52,14 @@ static void walk_cut(walk *k, int64_t pixels)
 /* Cut into pieces of about `pixels`; `copy` asks for a copy even where no tap falls outside. */
 static void walk_plan(walk *k, int64_t pixels, int copy)
 {
-    const int64_t scratch_limit = 1 << 17;
+    const int64_t scratch_limit = 1 << 17, held = most(k->len, k->held);
     k->copy = copy || k->hs[0] < 0 || k->ws[0] < 0 || (k->oh - 1) * k->sh + k->hs[k->ni - 1] >= k->h ||
               (k->ow - 1) * k->sw + k->ws[k->nj - 1] >= k->w;
     for (;; pixels /= 2) {
         walk_cut(k, pixels);
-        if (!k->copy || pixels <= 32 || k->bn * k->span_h * k->span_w * k->len <= scratch_limit) break;
+        if (!k->copy || pixels <= 32 || k->bn * k->span_h * k->span_w * held <= scratch_limit) break;
     }
-    k->pix = k->copy ? k->len : k->c;
+    k->pix = k->copy ? held : k->c;
     k->row = k->pix * (k->copy ? k->span_w : k->w);
     k->img = k->row * (k->copy ? k->span_h : k->h);
     k->fused = k->pix == k->len;

@@ -25,7 +25,7 @@ static FN(weight_part) FN(weight_locate)(const FN(weight_job) * v, int64_t piece
     t.chunk = piece / v->cblocks / v->oblocks % v->chunks;
     t.g = piece / v->cblocks / v->oblocks / v->chunks;
     t.c0 = cb * v->k->len, t.channels = least(v->k->len, v->cg - t.c0);
-    for (t.at = 0; t.width = FN(tiles_for)(v->og, t.at)->vectors * LANES, ob; ob--) t.at += t.width;
+    for (t.at = 0; t.width = FN(tiles_for)(v->og, t.at)->width, ob; ob--) t.at += t.width;
     t.lanes = least(t.width, v->og - t.at);
     t.partial = v->partial + ((t.g * v->chunks + t.chunk) * v->cblocks + cb) * rows * padded + rows * t.at;
     return t;
@@ -59,20 +59,25 @@ static void FN(weight_piece)(const void *job, int64_t piece, char *scratch)
             for (int64_t c = 0; c < t.channels; c++, rows++)
                 xo[rows] = (k->hs[a] - k->hs[0]) * k->row + (k->ws[b] - k->ws[0]) * k->pix + c,
                 yo[rows] = rows * t.width;
-    const int in_place = t.lanes == t.width && v->o == t.width; /* a piece's pixels follow each other */
     const int64_t first = t.chunk * k->pieces / v->chunks, last = (t.chunk + 1) * k->pieces / v->chunks;
     for (int64_t at = first; at < last; at++) {
         const piece_box p = walk_piece(k, at);
         int64_t nseg = 0;
-        FN(fill)(k, v->x, t.g * v->cg + t.c0, t.channels, &p, x);
-        const T *g = v->dy + ((p.n0 * k->oh + p.q0) * k->ow + p.r0) * v->o + t.g * v->og + t.at;
-        if (!in_place) FN(fill_dy)(v, &t, &p, dy);
+        const T *pixels = x;
+        if (k->copy) FN(fill)(k, v->x, t.g * v->cg + t.c0, most(t.channels, k->held), &p, x);
+        else pixels = v->x + FN(origin)(k, &p) + t.g * v->cg + t.c0;
         for (int64_t n = 0; n < p.n; n++)
             for (int64_t q = 0; q < p.q; q++) seg[nseg++] = (segment){n * k->img + q * k->sh * k->row, p.r};
-        FN(product)
-        m = {seg, nseg, p.n * p.q * p.r, k->sw * k->pix, t.width, in_place ? g : dy, v->zeros,
-             at > first ? FN(RESUME) : 0, in_place ? v->o : 0};
-        FN(sweep)(&m, 0, t.width, x, xo, t.partial, yo, rows);
+        for (int64_t g = 0; g < (k->held ? v->groups : 1); g++) {
+            const FN(weight_part) u = FN(weight_locate)(v, piece + g * v->chunks);
+            const int in_place = u.lanes == u.width && v->o == u.width; /* a piece's pixels follow each other */
+            if (!in_place) FN(fill_dy)(v, &u, &p, dy);
+            const T *from = v->dy + ((p.n0 * k->oh + p.q0) * k->ow + p.r0) * v->o;
+            FN(product)
+            m = {seg, nseg, p.n * p.q * p.r, k->sw * k->pix, u.width, in_place ? from : dy, v->zeros,
+                 at > first ? FN(RESUME) : 0, in_place ? v->o : 0, 0};
+            FN(sweep)(&m, 0, u.width, pixels + g * v->cg, xo, u.partial, yo, rows);
+        }
     }
 }
 
@@ -89,8 +94,7 @@ static void FN(weight_sum)(const void *job, int64_t piece, char *scratch)
         for (int64_t c = 0; c < t.channels; c++, row++) {
             T *p = t.partial + row * t.width;
             for (int64_t i = 1; i < v->chunks; i++)
-                for (int64_t l = 0; l < t.width; l += LANES)
-                    FN(store)(p + l, FN(load)(p + l) + FN(load)(p + i * chunk + l));
+                for (int64_t l = 0; l < t.width; l += LANES / 2) *(HALF *)(p + l) += *(const HALF *)(p + i * chunk + l);
             FN(copy_lanes)(v->dw + (tap * v->cg + t.c0 + c) * v->o + t.g * v->og + t.at, p, t.lanes);
         }
 }
@@ -99,6 +103,10 @@ static int FN(plain_dw)(const conv_shape *s, const void *x, const void *dy, void
 {
     if (FN(one_each)(s)) return FN(depthwise_dw)(s, x, dy, dw);
     if (FN(one_row)(s)) return FN(row_gradient)(s, FN(row_dw_piece), x, dy, NULL, dw);
+#if HAS_BF16
+    const bf16_tiles *tiles = FN(bf16_for_dw)(s);
+    if (tiles) return bf16_dw(tiles, s, x, dy, dw);
+#endif
     const int other = FN(minimal_dw)(s, x, dy, dw);
     if (other <= 0) return other;
     int64_t *hs = FN(taps)(s), *ws = hs + s->i;
@@ -110,13 +118,25 @@ static int FN(plain_dw)(const conv_shape *s, const void *x, const void *dy, void
     int64_t len;
     cut(v.cg, most(16, 576 / (s->i * s->j)), &len, &v.cblocks);
     walk k = {s->n, s->h, s->w, s->c, s->oh, s->ow, s->sh, s->sw, s->i, s->j, hs, ws, len};
+    if (FN(few_each)(s, v.cg, v.og)) {
+        FN(grouped) few = {.src = x, .dy = dy, .dw = dw};
+        k.len = v.cg;
+        const int done = FN(group_dw)(&few, s, &k);
+        free(hs);
+        return done;
+    }
     const int64_t total = s->n * s->oh * s->ow, padded = FN(padded)(v.og);
-    walk_plan(&k, most(32, least(256, total / 8)), 1);
+    walk_plan(&k, most(32, least(256, total / 8)), v.cblocks > 1);
     v.k = &k;
-    for (int64_t at = 0; at < v.og; v.oblocks++) at += FN(tiles_for)(v.og, at)->vectors * LANES;
+    for (int64_t at = 0; at < v.og; v.oblocks++) at += FN(tiles_for)(v.og, at)->width;
+    if (v.groups > 1 && v.cblocks == 1 && v.oblocks == 1 && k.pieces >= 16) { /* one copy for all groups, as forward */
+        k.held = k.c;
+        walk_plan(&k, most(32, least(256, total / 8)), v.cblocks > 1);
+    }
     const int64_t blocks = v.groups * v.cblocks * v.oblocks, rows = walk_rows(&k), pixels = walk_pixels(&k);
+    const int64_t apart = k.held ? 1 : blocks;
     const size_t sums = v.groups * v.cblocks * rows * padded * sizeof(T);
-    v.chunks = most(1, least(least(ceil_div(16, blocks), k.pieces), ((int64_t)32 << 20) / (int64_t)sums));
+    v.chunks = most(1, least(least(ceil_div(16, apart), k.pieces), ((int64_t)32 << 20) / (int64_t)sums));
     const size_t zeros = WIDEST * VEC_BYTES;
     const size_t slice = (pixels * WIDEST * LANES + walk_scratch(&k)) * sizeof(T) + 64 + k.bn * k.br * sizeof(segment) +
                          2 * rows * sizeof(int64_t);
@@ -124,7 +144,7 @@ static int FN(plain_dw)(const conv_shape *s, const void *x, const void *dy, void
     int failed = pool_open(&l, sums * v.chunks + zeros, slice, (double)total * rows * v.og * blocks);
     if (!failed) {
         v.partial = (T *)l.shared, v.zeros = memset(l.shared + sums * v.chunks, 0, zeros);
-        pool_run(&l, FN(weight_piece), &v, blocks * v.chunks);
+        pool_run(&l, FN(weight_piece), &v, apart * v.chunks);
         pool_run(&l, FN(weight_sum), &v, blocks);
         pool_close(&l);
     }

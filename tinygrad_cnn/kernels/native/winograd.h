@@ -57,7 +57,7 @@ static void W(winograd_pack)(const void *job, int64_t piece, char *scratch)
     const int64_t count = least(depth, v->c - k0), first = piece % blocks * WIDEST * LANES;
     T *g = (T *)scratch;
     for (int64_t at = first, width; at < least(padded, first + WIDEST * LANES); at += width) {
-        width = FN(tiles_for)(padded, at)->vectors * LANES;
+        width = FN(tiles_for)(padded, at)->width;
         const int64_t lanes = least(width, v->o - at);
         for (int64_t tap = 0; tap < 9; tap++) {
             T *to = g + tap * depth * width;

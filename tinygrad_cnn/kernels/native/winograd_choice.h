@@ -11,9 +11,11 @@ static int FN(winograd_size)(const conv_shape *s, int64_t h, int64_t w, int weig
     if (tg_winograd == WINOGRAD_POSSIBLE_2) return 2;
     if (tg_winograd == WINOGRAD_POSSIBLE_4) return 4;
     const int64_t small = ceil_div(h, 2) * ceil_div(w, 2), large = ceil_div(h, 4) * ceil_div(w, 4);
-    if (s->n * small < 32 || s->n * small < s->c * s->o / 2048 || least(s->c, s->o) < 16) return 0;
+    const int64_t fewest = least(s->c, s->o), whole = s->c % LANES == 0 && s->o % LANES == 0;
+    if (s->n * small < 32 || s->n * small < s->c * s->o / 2048 || fewest < (whole ? 8 : 12)) return 0;
     if (tg_winograd != WINOGRAD_SMALL && 36 * large < 16 * small) return 4; /* fewer products, on small pictures too */
-    return LANES < 16 || s->c + s->o >= 48 || (weights && s->c % LANES == 0 && s->o % LANES == 0) ? 2 : 0;
+    if (fewest < 16) return 0;
+    return LANES < 16 || s->c + s->o >= 48 || (weights && whole) ? 2 : 0;
 }
 
 static int FN(minimal_conv2d)(const conv_shape *s, const void *x, const void *w, const void *b, void *y)
