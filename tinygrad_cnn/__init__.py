@@ -119,4 +119,5 @@ _hooks.update(
     html=_later(".graphs", "html_of"),
     summary=_later(".insight", "summary"),
     open_run=_later(".train", "Run.open"),
+    replay=_later(".train.replay", "replay"),
 )

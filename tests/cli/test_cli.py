@@ -24,8 +24,8 @@ pytestmark = pytest.mark.level("default")
 
 ROOT = Path(__file__).parents[1]
 FILES = {
-    "config.json", "info.json", "state.safetensors", "model.safetensors", "metrics.csv", "graph.svg", "curves.png",
-    "confusion.png", "watch.json", "report.html",
+    "config.json", "info.json", "checkpoints", "model.safetensors", "metrics.csv", "graph.svg", "curves.png",
+    "confusion.png", "flight.bin", "watch.json", "report.html",
 }  # fmt: skip
 
 
@@ -148,7 +148,7 @@ def test_ctrl_c_saves_and_resume_goes_on_bit_for_bit(tg_command, tmp_path):
     child = process("train", "--epochs", 30, "--out", "stopped", cwd=tmp_path)
     assert child.stdout.readline().startswith("lenet")
     deadline = time.monotonic() + 60
-    while not Path("stopped/state.safetensors").exists() and time.monotonic() < deadline:
+    while not Path("stopped/model.safetensors").exists() and time.monotonic() < deadline:
         time.sleep(0.005)
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=60)

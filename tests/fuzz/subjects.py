@@ -437,6 +437,8 @@ CALLS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "plots.confusion_matrix": lambda _: {"labels": LABELS, "predictions": LABELS, "classes": ("a", "b")},
     "plots.curves": lambda _: {"history": history(), "only": None},
     "plots.feature_maps_of": lambda _: {"model": net(), "x": X[:1], "layers": None},
+    "plots.samples": lambda _: {
+        "images": np.ones((3, 4, 4, 1)), "labels": np.arange(3), "losses": np.arange(3.0), "n": 2},
     "plots.filters": lambda _: {"layer": nn.Conv2d(1, 2, 3, rng=0), "most": 4},
     "plots.grad_cam_map": lambda _: {"model": net(), "x": X[:1], "layer": "0", "label": 1},
     "plots.loss_surface": lambda _: {"model": net(), "data": (X, LABELS), "directions": 1, "span": 1.0, "steps": 3,

@@ -154,12 +154,12 @@ def test_the_numbers_are_those_of_the_network(trained):
 
 
 def test_the_command_writes_it_again(trained, tmp_path, capsys):
-    before = {p.name: p.read_bytes() for p in trained.iterdir()}
+    before = {p: p.read_bytes() for p in trained.rglob("*") if p.is_file()}
     assert command("report", trained, "--out", tmp_path / "again.html") == 0
     out, err = capsys.readouterr()
     assert out == f"written: {tmp_path / 'again.html'}\n" and err == ""
     assert set(read(tmp_path / "again.html").ids) == set(read(trained / "report.html").ids)
-    assert {p.name: p.read_bytes() for p in trained.iterdir()} == before
+    assert {p: p.read_bytes() for p in trained.rglob("*") if p.is_file()} == before
 
 
 def test_a_training_of_ones_own_is_reported_and_its_model_left_as_it_was(tmp_path):
@@ -271,10 +271,11 @@ def test_damaged_parts_are_left_out_and_damaged_runs_named(trained, tmp_path, ca
     assert list(made.missing.values()) == [["weights and gradients over the epochs"]]
     (run / "model.safetensors").write_bytes(b"half")
     assert "everything about the network" in str(tg.report(run).missing)
-    (run / "state.safetensors").write_bytes(b"half a file")
+    for file in (run / "checkpoints").iterdir():
+        file.write_bytes(b"half a file")
     assert command("report", run) == 1
     assert f"tinygrad-cnn: {run}" in (err := capsys.readouterr().err) and err.count("\n") == 1
-    (run / "state.safetensors").unlink()
+    shutil.rmtree(run / "checkpoints")
     (run / "metrics.csv").write_text("epoch,loss\n1,zero\n")
     with pytest.raises(RunError, match=r"metrics\.csv is damaged"):
         tg.report(run)
@@ -328,7 +329,7 @@ def test_a_training_that_was_stopped_and_resumed(tmp_path, capsys):
         env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     deadline = time.monotonic() + 60
-    while not (run / "state.safetensors").exists() and time.monotonic() < deadline:
+    while not (run / "model.safetensors").exists() and time.monotonic() < deadline:
         time.sleep(0.005)
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=60)
@@ -390,7 +391,7 @@ def test_runs_of_one_name_are_told_apart_and_unlike_ones_compared(trained, tmp_p
 
 @pytest.mark.parametrize("bad, words", [
     ("nowhere", "there is no run folder"), ("photos", "is not a run folder"), ("broken", "is not the settings file"),
-    ("state", "state.safetensors is not a checkpoint, or is damaged"),
+    ("state", ".safetensors is not a checkpoint, or is damaged"),
 ])  # fmt: skip
 def test_a_run_that_cannot_be_read_is_named(trained, tmp_path, monkeypatch, capsys, bad, words):
     monkeypatch.chdir(tmp_path)
@@ -398,7 +399,8 @@ def test_a_run_that_cannot_be_read_is_named(trained, tmp_path, monkeypatch, caps
     Path("broken").mkdir()
     Path("broken/config.json").write_text("{")
     shutil.copytree(trained, "state")
-    Path("state/state.safetensors").write_bytes(b"x" * 100)
+    for file in Path("state/checkpoints").iterdir():
+        file.write_bytes(b"x" * 100)
     for runs in ([bad], [trained, bad]):
         assert command("report", *runs, "--out", "page.html") == 1
         out, err = capsys.readouterr()

@@ -77,6 +77,13 @@ def test_a_report_that_is_a_link_is_not_served(live, tmp_path):
     assert "report.html is a symbolic link" in words and "secret" not in words.replace(str(tmp_path), "")
 
 
+def test_a_report_before_its_time_is_missing(live):
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        fetch(live.url + "report.html")
+    words = caught.value.read().decode()
+    assert caught.value.code == 404 and "is not written yet" in words and str(live.run.path) not in words
+
+
 def test_the_page_and_its_state_follow_the_training(live):
     page = fetch(live.url)
     assert live.url.startswith("http://127.0.0.1:") and "&lt;run&gt;" in page and "a &lt;small&gt; net" in page
@@ -158,7 +165,7 @@ def test_the_same_bits_with_and_without(tmp_path, capsys, monkeypatch):
             thread.join()
     out, err = capsys.readouterr()
     assert out.startswith("accuracy 0.") and out.count("\n") == 1
-    assert re.fullmatch(r"live: http://127\.0\.0\.1:\d+/\n", err)
+    assert re.fullmatch(r"live: http://127\.0\.0\.1:\d+/[\w-]{24}/\n", err)
     assert (plain / "model.safetensors").read_bytes() == (watched / "model.safetensors").read_bytes()
     assert (plain / "watch.json").read_bytes() == (watched / "watch.json").read_bytes()
     assert {p.name for p in plain.iterdir()} == {p.name for p in watched.iterdir()}

@@ -50,7 +50,8 @@ def ask(server, method="GET", path="/", body=None, **headers):
     try:
         sent = {"Host": f"127.0.0.1:{server.port}", "Content-Type": "application/json"}
         sent.update((name.replace("_", "-"), value) for name, value in headers.items())
-        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        target = server.base + path if path.startswith("/") else path
+        connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
         if body is not None:
             sent.setdefault("Content-Length", str(len(body)))
         for name, value in sent.items():
@@ -88,7 +89,7 @@ def raw(server, text):
 
 
 def test_a_page_and_its_headers(server):
-    assert server.url == f"http://127.0.0.1:{server.port}/"
+    assert server.url == f"http://127.0.0.1:{server.port}{server.base}/" and len(server.base) > 20
     with urllib.request.urlopen(server.url) as answer:
         assert answer.read() == b"<p>the page"
         headers = answer.headers
@@ -101,7 +102,7 @@ def test_a_page_and_its_headers(server):
 def test_head_has_no_body_and_leaves_the_connection_in_order(server):
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     for method, length in (("HEAD", 0), ("GET", 11), ("HEAD", 0)):
-        connection.request(method, "/")
+        connection.request(method, f"{server.base}/")
         answer = connection.getresponse()
         assert answer.status == 200 and answer.headers["Content-Length"] == "11" and len(answer.read()) == length
     connection.close()
@@ -114,7 +115,8 @@ def test_queries_and_quoted_paths(server):
 def test_json_there_and_back_on_one_connection(server):
     connection = http.client.HTTPConnection("localhost", server.port, timeout=60)
     for k in range(3):
-        connection.request("POST", "/echo?k", json.dumps([k, "ü"]), {"Content-Type": "application/json; charset=utf-8"})
+        kind = {"Content-Type": "application/json; charset=utf-8"}
+        connection.request("POST", f"{server.base}/echo?k", json.dumps([k, "ü"]), kind)
         assert json.loads(connection.getresponse().read()) == {"got": [k, "ü"], "query": {"k": ""}}
     connection.close()
 
@@ -134,7 +136,7 @@ def test_routes_may_grow_while_it_runs():
                                   "127.0.0.1:{port}.evil.example", "[::1]:{port}"])  # fmt: skip
 def test_other_hosts_names_are_refused(server, host):
     said = words(ask(server, Host=host and host.format(port=server.port)), 421)
-    assert server.url in said and "nothing else" in said
+    assert f"http://127.0.0.1:{server.port}" in said and "nothing else" in said and server.base not in said
 
 
 def test_localhost_is_a_name_of_ours(server):
@@ -203,7 +205,7 @@ def test_a_large_body_is_answered_when_it_has_been_sent(server):
     assert "bytes are too many" in words(ask(server, "POST", "/echo", bytes(20 << 20)), 413)
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)  # and the connection is of use after
     for body, status in ((bytes(9 << 20), 413), (b"1", 200)):
-        connection.request("POST", "/echo", body, {"Content-Type": "application/json"})
+        connection.request("POST", f"{server.base}/echo", body, {"Content-Type": "application/json"})
         answer = connection.getresponse()
         assert answer.status == status
         answer.read()
@@ -224,7 +226,7 @@ def test_what_is_no_http_does_not_bring_it_down(server, text):
 
 
 def test_a_sender_that_leaves_in_the_middle(server):
-    head = f"POST /echo HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Type: application/json\r\n"
+    head = f"POST {server.base}/echo HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Type: application/json\r\n"
     assert raw(server, f"{head}Content-Length: 100\r\n\r\n[1,".encode()) == b""
     assert alive(server)
 
@@ -276,7 +278,7 @@ def test_the_end_closes_connections_and_ends_threads():
     before = set(threading.enumerate())
     with Server(ROUTES) as server:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-        connection.request("GET", "/")
+        connection.request("GET", f"{server.base}/")
         connection.getresponse().read()
     deadline = time.monotonic() + 60
     while set(threading.enumerate()) - before and time.monotonic() < deadline:
@@ -313,3 +315,74 @@ def test_it_answers_beside_work_and_many_at_a_time(server):
     for thread in threads:
         thread.join()
     assert sorted(answers) == list(range(20))
+
+
+# -- who knows the address, and how many at a time --------------------------------------------------------------
+
+
+def test_without_the_token_there_is_nothing(server):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    wrong = server.base[:-1] + ("a" if server.base[-1] != "a" else "b")
+    for path in ("/", "/where", "/report.html", f"{wrong}/", f"{wrong}/x", server.base, f"/x{server.base}/", "/%ff/"):
+        for method in ("GET", "POST"):
+            connection.request(method, path, b"1", {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            said = json.loads(answer.read())["error"]
+            assert answer.status == 404 and "lacks the token" in said and server.base not in said, path
+    connection.close()
+    with Server(ROUTES) as other:
+        assert other.base != server.base
+
+
+def test_requests_of_a_kind_are_answered_so_many_at_a_time(monkeypatch):
+    inside, most, lock, go = [], [], threading.Lock(), threading.Event()
+
+    def slow(request):
+        with lock:
+            inside.append(1)
+            most.append(len(inside))
+        go.wait(60)
+        with lock:
+            inside.pop()
+        return Response("done")
+
+    with Server({("POST", "/slow"): Post(slow, parallel=2), **ROUTES}) as server:
+        found = []
+        one = threading.Thread
+        threads = [one(target=lambda: found.append(ask(server, "POST", "/slow", b"1")[0])) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        while len(inside) < 2:
+            time.sleep(0.005)
+        assert alive(server)  # others are answered meanwhile
+        go.set()
+        for thread in threads:
+            thread.join()
+        assert found == [200] * 5 and max(most) == 2
+        go.clear()
+        monkeypatch.setattr("tinygrad_cnn.pages.server.BUSY", 0.01)
+        holders = [threading.Thread(target=ask, args=(server, "POST", "/slow", b"1")) for _ in range(2)]
+        for thread in holders:
+            thread.start()
+        while len(inside) < 2:
+            time.sleep(0.005)
+        refused = ask(server, "POST", "/slow", b"1")
+        assert "too many requests" in words(refused, 503) and refused[1]["Retry-After"] == "1"
+        go.set()
+        for thread in holders:
+            thread.join()
+
+
+def test_connections_beyond_the_limit_are_closed(monkeypatch):
+    monkeypatch.setattr("tinygrad_cnn.pages.server.CONNECTIONS", 3)
+    with Server(ROUTES) as server:
+        waiting = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(3)]
+        while len(server._http._open) < 3:
+            time.sleep(0.005)
+        with socket.create_connection(("127.0.0.1", server.port), timeout=60) as one_more:
+            assert one_more.recv(1) == b""
+        for each in waiting:
+            each.close()
+        while server._http._open:
+            time.sleep(0.005)
+        assert alive(server)

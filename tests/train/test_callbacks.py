@@ -172,9 +172,9 @@ def test_early_stopping_by_any_column_and_in_either_direction():
 
 def test_checkpoints_of_every_second_epoch(tmp_path, monkeypatch):
     saved = []
-    monkeypatch.setattr(Run, "save", lambda self, state, history: saved.append(len(history)))
+    monkeypatch.setattr(Run, "save", lambda self, state, history, keep: saved.append(len(history)))
     trained(epochs=5, callbacks=[Checkpoint(Run.create(tmp_path / "run"), every=2)])
-    assert saved == [2, 4, 5]
+    assert saved == [0, 2, 4, 5]
 
 
 def test_the_bar_may_be_given_as_a_callback(capsys):

@@ -11,7 +11,7 @@ from tinygrad_cnn.data import ArrayDataset, DataLoader
 from tinygrad_cnn.data.transforms import RandomFlip
 from tinygrad_cnn.io import read_metadata
 from tinygrad_cnn.train import fit
-from tinygrad_cnn.train.run_folder import STATE, Run
+from tinygrad_cnn.train.run_folder import Run
 
 pytestmark = pytest.mark.level("default")
 
@@ -133,7 +133,7 @@ def test_a_run_that_thaws_on_the_way_goes_on_thawed(tmp_path, model_is):
 def test_a_checkpoint_says_what_is_frozen_and_old_ones_leave_the_model_alone(tmp_path):
     run = new_run(tmp_path / "run")
     train(run, epochs=1, freeze=("norm",))
-    state = json.loads(read_metadata(run.path / STATE)["state"])
+    state = json.loads(read_metadata(run.checkpoints.place(4))["state"])
     assert state["frozen"] == {"modules": ["norm"], "parameters": ["norm.weight", "norm.bias"]}
     with pytest.warns(UserWarning, match="Training goes on as in the checkpoint"):
         assert train(Run.open(run.path), epochs=2).norm.frozen

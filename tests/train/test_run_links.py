@@ -16,8 +16,14 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="making symbolic links needs a privilege there"),
 ]
 
-INPUTS = {"config.json", "state.safetensors"}  # without them there is nothing to go on with
-READ_ONLY = {"config.json"}  # written once, when a run is made
+READ_ONLY = {"config.json"}  # written once, when a run is made; and so are checkpoints
+
+
+def is_input(name):
+    """Whether there is nothing to go on with without this file."""
+    return name in READ_ONLY or name.startswith("checkpoints/")
+
+
 COMMANDS = [
     ("train", "--resume", "{run}", "--quiet"),
     ("train", "--resume", "{run}", "--quiet", "--live"),
@@ -61,7 +67,7 @@ def ask_for_more(run):
 
 
 def names_of(run):
-    found = sorted(os.listdir(run))
+    found = sorted(contents(run))
     assert {"config.json", "metrics.csv", "report.html"} <= set(found)
     return found
 
@@ -70,6 +76,7 @@ def linked(run, outside, names):
     """Move files of a run out of it and leave links to them; what lies outside then."""
     outside.mkdir()
     for name in names:
+        (outside / name).parent.mkdir(exist_ok=True)
         shutil.move(run / name, outside / name)
         (run / name).symlink_to(outside / name)
     return contents(outside)
@@ -86,7 +93,7 @@ def test_files_that_are_links_are_replaced_by_every_command(run, tmp_path):
     for words in COMMANDS:
         assert command(*on(run, words)) == 0, words
         assert contents(tmp_path / "outside") == before, words
-    assert {name for name in names if (run / name).is_symlink()} == READ_ONLY
+    assert {name for name in names if (run / name).is_symlink()} == {name for name in names if is_input(name)}
     assert tg.Run.open(run).load_state()["epoch"] == 2
 
 
@@ -103,7 +110,7 @@ def test_each_file_in_turn(run, tmp_path, words):
 
 
 def test_links_that_lead_nowhere_make_no_file_there(run, tmp_path):
-    names = [name for name in names_of(run) if name not in INPUTS]
+    names = [name for name in names_of(run) if not is_input(name)]
     outside = tmp_path / "outside"
     ask_for_more(run)
     linked(run, outside, names)
@@ -122,7 +129,7 @@ def test_drafts_have_names_that_cannot_be_guessed(run, tmp_path):
     victim.write_bytes(b"old")
     pid = os.getpid()
     patterns = [".draft-{}", "{}.part", "{}.tmp", ".{}.tmp", f"{{}}.{pid}.part", f".{{}}.{pid}.tmp", "{}~"]
-    drafts = {pattern.format(name) for pattern in patterns for name in names_of(run)}
+    drafts = {pattern.format(name) for pattern in patterns for name in os.listdir(run)}
     for name in drafts:
         (run / name).symlink_to(victim)
     names = set(os.listdir(run))
@@ -181,7 +188,7 @@ def test_a_name_given_by_the_caller_cannot_pass_through_a_link(tmp_path):
     (run.path / "link").symlink_to(tmp_path / "outside", target_is_directory=True)
     (run.path / "real" / "link").symlink_to(tmp_path / "outside", target_is_directory=True)
     for name in ("link/a.txt", "real/link/a.txt", "link/new/a.txt"):
-        with pytest.raises(RunError, match=r"link is a symbolic link, and a run writes only inside"):
+        with pytest.raises(RunError, match=r"link is a symbolic link, and nothing is written out of"):
             run.write(name, "x")
         with pytest.raises(RunError, match="is a symbolic link"):
             run.draw(name, lambda path: path.write_text("x"))

@@ -508,13 +508,15 @@ def test_a_missing_folder_is_named(tmp_path):
 
 
 def test_a_damaged_checkpoint_is_named_and_kept(tmp_path):
-    train(Run.create(tmp_path / "run"), epochs=1)
-    file = tmp_path / "run" / "state.safetensors"
-    half = file.read_bytes()[:-10]
-    file.write_bytes(half)
-    with pytest.raises(RunError, match=r"state\.safetensors is not a checkpoint, or is damaged"):
+    run = Run.create(tmp_path / "run")
+    train(run, epochs=1)
+    files = [run.checkpoints.place(step) for step in run.checkpoints.steps()]
+    halves = [file.read_bytes()[:-10] for file in files]
+    for file, half in zip(files, halves, strict=True):
+        file.write_bytes(half)
+    with pytest.raises(RunError, match=rf"{files[-1].name} is not a checkpoint, or is damaged"):
         train(Run.open(tmp_path / "run"))
-    assert file.read_bytes() == half
+    assert [file.read_bytes() for file in files] == halves
 
 
 def test_a_failing_picture_leaves_nothing_half_written(tmp_path):

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from .words import plain
+
 DEBUG = "TINYGRAD_CNN_DEBUG"
 
 
@@ -42,5 +44,5 @@ def _fail(message: str, code: int = 1, error: BaseException | None = None) -> No
     if error is not None and os.environ.get(DEBUG, "0") not in ("", "0"):
         raise error
     if sys.stderr is not None:  # closed, as by 2>&-; print would take standard output instead
-        print(f"tinygrad-cnn: {message}", file=sys.stderr)
+        print(f"tinygrad-cnn: {plain(message)}", file=sys.stderr)
     sys.exit(code)

@@ -53,6 +53,9 @@ def app(context: click.Context) -> None:
 @click.option("--precision", type=click.Choice(["highest", "medium"]), help="Of float32 products.  [default: highest]")
 @click.option("--out", metavar="RUN", type=click.Path(path_type=Path), help="The run's folder, new or empty.")
 @click.option("--resume", metavar="RUN", type=click.Path(path_type=Path), help="Go on with a run; --epochs extends it.")
+@click.option("--checkpoint-steps", type=COUNT, help="A checkpoint every so many updates too, not only each epoch.")
+@click.option("--checkpoint-minutes", type=float, callback=_positive, help="A checkpoint every so many minutes too.")
+@click.option("--keep", type=COUNT, default=3, help="How many of the last checkpoints stay.  [default: 3]")
 @click.option("--compile", is_flag=True, help="Record forward and backward once and replay them; the same results.")
 @click.option("--live", is_flag=True, help="Show the training on a page of this machine while it runs.")
 @click.option("--tensorboard", is_flag=True, help="Write event files into RUN/tensorboard too (needs tensorboardX).")
@@ -123,6 +126,20 @@ def report(runs: tuple[Path, ...], out: Path | None) -> None:
     from .report import report
 
     report(runs, out)
+
+
+@app.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--step", type=COUNT, required=True, metavar="N", help="The number of the update, from 1.")
+@click.option("--profile", is_flag=True, help="Print where the time of the step goes.")
+@click.option("--anomaly", is_flag=True, help="Name the op that makes the first value that is not finite.")
+@click.option("--draw", metavar="FILE", type=click.Path(path_type=Path), help="The graph with values and gradients.")
+@click.option("--picture", metavar="FILE", type=click.Path(path_type=Path), help="The batch, largest losses first.")
+def replay(run: Path, step: int, **options: Any) -> int:
+    """Compute step N of RUN again with the same bits, and look at it."""
+    from .replay import replay
+
+    return replay(run, step, **options)
 
 
 @app.command()

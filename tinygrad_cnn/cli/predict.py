@@ -10,13 +10,16 @@ import click
 import numpy as np
 
 from .. import ops
-from ..data import load_image
+from ..data.images import PIXELS, decode_image
 from ..data.prepare import prepare
+from ..io.checked import open_file
 from ..train import evaluate, recipes
 from ..train import predict as outputs
 from ..train.run_folder import Run
 from . import files
+from .words import echo
 
+WITHIN = 2048  # pixels of a side, to which a larger picture is made smaller at once
 SHOWN = 3  # classes in a line
 
 
@@ -31,10 +34,11 @@ def predict(folder: Path, images: Sequence[Path], data: str | None, data_dir: Pa
     if data is not None:
         _data_set(model, run, data, data_dir)
         return
-    shape = tuple(run.config["input_shape"])
+    config = run.check("data", "input_shape", "classes")
+    shape = tuple(config["input_shape"])
     for path in images:
-        x = prepare(load_image(path, channels=shape[2]), shape, run.config["data"]).x
-        click.echo(f"{path}: {_words(outputs(model, x[None])[0], run.config['classes'])}")
+        x = prepare(_image(path, shape[2]), shape, config["data"]).x
+        echo(f"{path}: {_words(outputs(model, x[None])[0], run.config['classes'])}")
 
 
 def by_weights(
@@ -47,9 +51,15 @@ def by_weights(
     if len(shape) != 3:
         raise click.ClickException(f"predict: the network of {path} takes arrays of {tuple(shape)}, not images.")
     for image in images:
-        x = prepare(load_image(image, channels=shape[2]), shape).x
+        x = prepare(_image(image, shape[2]), shape).x
         logits = outputs(net, x[None])[0]
-        click.echo(f"{image}: {_words(logits, [f'class {k}' for k in range(logits.shape[-1])])}")
+        echo(f"{image}: {_words(logits, [f'class {k}' for k in range(logits.shape[-1])])}")
+
+
+def _image(path: Path, channels: int) -> np.ndarray:
+    """A picture, of bounded size."""
+    with open_file(path, "an image") as file:
+        return decode_image(file, channels=channels, name=str(path), pixels=PIXELS, within=WITHIN)
 
 
 def _words(logits: np.ndarray, classes: Sequence[str]) -> str:
@@ -62,6 +72,7 @@ def _words(logits: np.ndarray, classes: Sequence[str]) -> str:
 
 
 def _data_set(model: Any, run: Run, name: str, data_dir: Path | None) -> None:
+    run.check("data", "data_dir", "input_shape", "classes")
     if data_dir is None and run.config["data"] == name and run.config["data_dir"]:
         data_dir = Path(run.config["data_dir"])
     _, test = recipes.load(name, data_dir)
@@ -72,12 +83,12 @@ def _data_set(model: Any, run: Run, name: str, data_dir: Path | None) -> None:
         )
     if test.targets.ndim > 1:
         found = evaluate(model, test, metrics=recipes.RECIPES[name].metrics)
-        click.echo("\n".join(f"{metric} {value:.4f}" for metric, value in found.items()))
+        echo("\n".join(f"{metric} {value:.4f}" for metric, value in found.items()))
         return
     guesses = outputs(model, test.images).argmax(axis=-1)
     classes = run.config["classes"]
     for k in np.flatnonzero(guesses != test.labels):
-        click.echo(f"test image {k}: {classes[guesses[k]]}, but it is {test.classes[test.labels[k]]}")
+        echo(f"test image {k}: {classes[guesses[k]]}, but it is {test.classes[test.labels[k]]}")
     right = int((guesses == test.labels).sum())
-    click.echo(f"{right} of {len(test)} right")
-    click.echo(f"accuracy {right / len(test):.4f}")
+    echo(f"{right} of {len(test)} right")
+    echo(f"accuracy {right / len(test):.4f}")

@@ -49,6 +49,7 @@ def model(who: str, what: str, input_shape: Shape | None, classes: int | None) -
         from ..train.run_folder import Run
 
         run = Run.open(what)
+        run.check("input_shape", "classes")
         shape = input_shape or tuple(run.config["input_shape"])
         return run.model(trained=False), shape, classes or len(run.config["classes"])
     shape, classes = input_shape or INPUT, classes or CLASSES

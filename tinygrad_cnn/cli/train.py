@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,16 @@ import numpy as np
 
 from .. import graphs, optim, plots
 from ..autodiff.world import ALONE, World
-from ..data import DataLoader
 from ..distributed import parallel, start
 from ..kernels.precision import set_float32_precision
-from ..train import evaluate, fit, predict, recipes
+from ..train import Checkpoint, evaluate, fit, predict, recipes
+from ..train.checkpoints import KEEP
 from ..train.history import History
 from ..train.run_folder import Run
+from ..train.settings import RULES
 from . import observers
 from .threads import set_threads
+from .words import echo
 
 # of a run, which stay; more epochs extend it
 SETTINGS = ("data", "data_dir", "model", "batch_size", "lr", "seed", "precision")
@@ -26,12 +29,13 @@ SHOWN = 6  # images with their masks in a picture
 
 def train(
     *, out: Path | None, resume: Path | None, quiet: bool, threads: int | None, live: bool = False,
-    tensorboard: bool = False, distributed: bool = False, compile: bool = False, **given: Any,
+    tensorboard: bool = False, distributed: bool = False, compile: bool = False, checkpoint_steps: int | None = None,
+    checkpoint_minutes: float | None = None, keep: int = KEEP, **given: Any,
 ) -> int:  # fmt: skip
     """Train, write the run folder, print the accuracy; the exit code."""
     world = start() if distributed else ALONE
     quiet, live, tensorboard = quiet or world.rank > 0, live and not world.rank, tensorboard and not world.rank
-    say = (lambda _: None) if quiet else click.echo
+    say = (lambda _: None) if quiet else echo
     observers.check(live, tensorboard)
     if resume is not None:
         run = _resumed(resume, out, given, say)
@@ -45,14 +49,17 @@ def train(
         run = Run.create(out, config) if out else Run.numbered("runs", f"{config['data']}-{config['model']}", config)
     if threads is not None and (complaint := set_threads(threads)):
         click.echo(f"tinygrad-cnn: --threads: {complaint}", err=True)
-    with set_float32_precision(run.config.get("precision", "highest")):
+    keeper = Checkpoint(run, steps=checkpoint_steps, minutes=checkpoint_minutes, keep=keep)
+    with set_float32_precision(run.config.get("precision", "highest")), run.writing():
         return _begun(
-            run, parts, world, resume is None, say, {"live": live, "tensorboard": tensorboard, "quiet": quiet}, compile
-        )
+            run, parts, world, resume is None, say, {"live": live, "tensorboard": tensorboard, "quiet": quiet}, compile,
+            keeper,
+        )  # fmt: skip
 
 
 def _begun(
-    run: Run, parts: tuple[Any, Any], world: World, new: bool, say: Any, options: dict[str, bool], compile: bool
+    run: Run, parts: tuple[Any, Any], world: World, new: bool, say: Any, options: dict[str, bool], compile: bool,
+    keeper: Checkpoint,
 ) -> int:  # fmt: skip
     """Train and report what is trained; the exit code."""
     run.begin()
@@ -64,6 +71,7 @@ def _begun(
     if new:
         _draw(run, model, say)
     with observers.Observers(run, model, about=about, **options) as watching:
+        watching.callbacks.append(keeper)
         return _trained(run, model, parts, watching, say, options["quiet"], world, compile)
 
 
@@ -80,8 +88,10 @@ def _trained(
         return 0
     if history.stopped == "interrupted":
         _report(run, watching, say, model=model, test=parts[1], history=history)
-        click.echo(f"stopped by Ctrl-C; go on with: tinygrad-cnn train --resume {run.path}", err=True)
-        return 130
+        name = history.signal or "SIGINT"
+        by = "Ctrl-C" if name == "SIGINT" else name
+        echo(f"stopped by {by}; go on with: tinygrad-cnn train --resume {run.path}", err=True)
+        return 128 + getattr(signal, name)
     _finish(run, model, parts[1], history, watching, say)
     return 0
 
@@ -116,11 +126,13 @@ def _resumed(path: Path, out: Path | None, given: dict[str, Any], say: Any) -> R
         options = ", ".join(f"--{name.replace('_', '-')}" for name in more)
         raise click.UsageError(f"--resume goes on with the run's own settings; leave out {options}.")
     run, wished = Run.open(path), given["epochs"]
+    run.check(*RULES)
     over, had = run.epochs(), run.config["epochs"]
     if wished is not None and wished < over:
         raise click.UsageError(f"{path} has {over} epochs behind it; --epochs {wished} is fewer. Ask for more.")
     if wished is not None and wished != had:
-        run.change(epochs=wished)
+        with run.writing():
+            run.change(epochs=wished)
     elif over >= had:
         say(f"{path} is finished after {over} epoch{'s' * (over != 1)}; "
             f"to go on with it: tinygrad-cnn train --resume {path} --epochs {2 * over}")  # fmt: skip
@@ -143,19 +155,12 @@ def _check_share(batch_size: int, ranks: int) -> None:
 def _fit(
     model: Any, parts: tuple[Any, Any], run: Run, watching: Any, quiet: bool, world: World, compile: bool
 ) -> History:  # fmt: skip
-    config = run.config
-    optimizer: optim.Optimizer = optim.Adam(model.parameters(), config["lr"])
+    optimizer: optim.Optimizer = optim.Adam(model.parameters(), run.config["lr"])
     if world is not ALONE:
         model, optimizer = parallel(model, optimizer)
-    loader = DataLoader(parts[0], config["batch_size"] // world.size, shuffle=True, seed=config["seed"])
-    steps = config["epochs"] * len(loader)
-    warmup = max(1, steps // 20)
-    schedule = optim.WarmupLR(optim.CosineLR(optimizer, max(1, steps - warmup)), warmup)
-    metrics = recipes.RECIPES[config["data"]].metrics
     return fit(
-        model, loader, validation=parts[1], epochs=config["epochs"], optimizer=optimizer, schedule=schedule,
-        metrics=metrics, progress=not quiet and not _is_over(run), run=run, callbacks=watching.callbacks,
-        compile=compile,
+        model, **recipes.arguments(run.config, optimizer, parts[0], world.size), validation=parts[1],
+        progress=not quiet and not _is_over(run), callbacks=watching.callbacks, compile=compile,
     )  # fmt: skip
 
 

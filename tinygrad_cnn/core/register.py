@@ -55,6 +55,6 @@ hooks: dict[str, Any] = {
     "failed": lambda op, error, args, params, arrays: None,  # words the error of a call
     "guard": lambda watch, args, arrays, edges: False,  # copies or marks arrays of the user's that are saved
     "unchanged": lambda node: None,  # refuses a step back if what was saved was written to since
-    # in the front door, imported when called: html(object), summary(module, input_shape), open_run(path); front(),
-    # which is the package
+    # in the front door, imported when called: html(object), summary(module, input_shape), open_run(path),
+    # replay(run, step, model, data); front(), which is the package
 }

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..io.atomic import open_part, publish
+from ..io.atomic import inside, open_part, publish
+from ..io.locks import holding
 
 Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all if known
 
@@ -55,7 +56,8 @@ def download(
     Parameters
     ----------
     urls : addresses of the same file, tried in this order.
-    path : where it goes; folders are made.  A cut download stays beside it as ``.part`` and is resumed.
+    path : where it goes; folders are made, and its own must not be a symbolic link.  A cut download stays beside it as
+        ``.part`` and is resumed.
     checksum : "sha256:<hex digits>" or "md5:<hex digits>".
     size : bytes expected; more are never fetched.
     progress : called with (bytes so far, bytes in all or None); None shows a bar on a terminal, else one line.
@@ -69,8 +71,8 @@ def download(
     part = target.with_name(target.name + ".part")
     reasons: list[str] = []
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(target.parent):
+        inside(target.parent.parent, target.parent.name).mkdir(parents=True, exist_ok=True)
+        with holding(target.parent, wait=True):  # two that append to one .part would spoil it
             if target.exists() and matches(target, checksum):
                 return target
             if part.is_symlink():  # not ours, so there is nothing in it to go on with
@@ -172,23 +174,6 @@ def _store(response: Any, part: Path, have: int, total: int | None, report: Prog
             have += len(chunk)
             report(have, total)
     return have
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one process at a time fetch into a folder: two that append to one ``.part`` would spoil it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows refuses the second writer by itself
-        yield
-        return
-    lock = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):  # some network folders know no locks; the checksum still stands
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,9 @@ from ..io.errors import FileFormatError
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")  # plain pixels only: no format that runs programs or holds pages
 LONGEST = 65535  # pixels of a side
+PIXELS = 25_000_000  # that pages and commands take, which decode pictures of strangers
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+SMOOTH = ("L", "RGB", "YCbCr", "CMYK")  # whose pixels can be averaged as they are in the file
 
 
 @named
@@ -56,16 +58,15 @@ def decode_image(
     """As `load_image`, from a path or an open binary file; messages call it `name`.
 
     `pixels` is the most that the picture may have, checked before any is decoded; None: as Pillow thinks sane.
-    `within` makes a larger picture smaller, its proportions kept, so that no side is longer.
+    `within` makes a larger picture smaller, its proportions kept, so that no side is longer; before it is converted, so
+    that a large one takes little memory.
     """
     if channels is not None and not (is_whole(channels) and channels in MODES):
         raise ValueError(f"load_image: channels must be 1, 3, 4 or None, got {channels!r}.")
     pair = check_size(size)
-    picture = _opened(file, name, pixels, lambda opened: _converted(opened, channels))
+    picture = _opened(file, name, pixels, lambda opened: _converted(opened, channels, within))
     from PIL import Image
 
-    if within is not None:
-        picture.thumbnail((within, within), Image.Resampling.BILINEAR)
     if pair is not None:
         picture = picture.resize(pair[::-1], Image.Resampling.BILINEAR)
     values = np.asarray(picture)
@@ -123,10 +124,14 @@ def _upright(picture: Any) -> Any:
     return ImageOps.exif_transpose(picture)
 
 
-def _converted(picture: Any, channels: int | None) -> Any:
-    """Upright, 8 bits, with the channels that were asked for."""
+def _converted(picture: Any, channels: int | None, within: int | None) -> Any:
+    """Upright, 8 bits, with the channels that were asked for, no side longer than `within`."""
     from PIL import Image
 
+    if within is not None and picture.mode in SMOOTH and max(picture.size) > within:
+        if picture.format == "JPEG":
+            picture.draft(picture.mode, (2 * within, 2 * within))  # decodes fewer pixels
+        picture.thumbnail((within, within), Image.Resampling.BILINEAR)
     picture = _upright(picture)
     if picture.mode.startswith("I"):  # 16-bit grey
         values = np.asarray(picture).astype(np.float64) / 257
@@ -136,7 +141,10 @@ def _converted(picture: Any, channels: int | None) -> Any:
     if channels != 4 and (picture.mode in ("LA", "RGBA", "PA") or "transparency" in picture.info):
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-    return picture.convert(MODES[channels])
+    picture = picture.convert(MODES[channels])
+    if within is not None:
+        picture.thumbnail((within, within), Image.Resampling.BILINEAR)
+    return picture
 
 
 def check_size(size: Any, who: str = "load_image") -> tuple[int, int] | None:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ..autodiff.calls import named
 from ..core.errors import nearest
-from ..io.atomic import atomic_write
+from ..io.atomic import FOLDER, atomic_write, inside, sweep
+from ..io.locks import holding
 from .catalogue import PACKAGES, Package
 from .downloads import DownloadError, cache_dir, matches
 from .unpack import ArchiveError, unpack
@@ -113,8 +114,10 @@ def _bring(package: Package) -> Path:
     folder = cache_dir() / package.key
     _announce(package, folder)
     try:
+        folder = inside(cache_dir(), package.key)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as work:
+        sweep(folder.parent)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=FOLDER) as work, holding(work):
             archive = _download(package, Path(work))
             if package.sha256 is not None and not matches(archive, f"sha256:{package.sha256}"):
                 raise _failed(package, f"{package.client} brought another file than expected (its sha256 differs)")

@@ -4,19 +4,30 @@ Whoever reads a path sees the old contents or the new, never half of either, wha
 disk, Ctrl-C, loss of power.
 
 Nothing here writes through a symbolic link under the name of a file.  A folder that came from somebody else may hold
-such links, and each could lead to any file of the user's.  The folders on the way to the file may be links.
+such links, and each could lead to any file of the user's.  The folders on the way to the file may be links, but not
+those inside a folder that is ours, such as a run or the cache: their paths are made by `inside`.
+
+A draft is locked while it is written.  The draft of a process that was killed is not, and `sweep` removes it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from ..autodiff.calls import named
+from .locks import holding, take
+
+DRAFT = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")  # the name of a draft
+FOLDER = ".draft-"  # how the name of a folder of drafts begins
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)  # what a write finds out without a name
 
 
 @named
@@ -53,14 +64,19 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb", **options: Any)
     try:
         # mode "x" never opens somebody else's file, and gives the permissions that open() would have given
         with open(temporary, mode.replace("w", "x"), **options) as file:
+            take(file.fileno())
             yield file
             file.flush()
             os.fsync(file.fileno())
-        _keep_mode(temporary, target)
-        _replace(temporary, target)
-    except BaseException:
+            if os.name == "nt":  # where an open file cannot be moved
+                file.close()
+            _keep_mode(temporary, target)
+            _replace(temporary, target)
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError) and error.errno in DISK and error.filename is None:
+            raise OSError(error.errno, error.strerror, str(target)) from error
         raise
 
 
@@ -74,11 +90,49 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     import tempfile  # it loads much, and only pictures need it
 
     target = _target(path)
-    with tempfile.TemporaryDirectory(prefix=".draft-", dir=target.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=FOLDER, dir=target.parent) as folder, holding(folder):
         draft = Path(folder, target.name)
         yield draft
         _keep_mode(draft, target)
         publish(draft, target)
+
+
+def inside(root: str | os.PathLike[str], name: str | os.PathLike[str]) -> Path:
+    """Return the path of a folder inside one that is ours, which itself may be a link; it need not exist yet.
+
+    Raises
+    ------
+    OSError : a folder on the way from `root` is a symbolic link, which may lead out of it, or `name` does.
+    """
+    path = Path(root)
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise OSError(f"{name}: leads out of {path}; give a name inside of it.")
+    for part in Path(name).parts:
+        path /= part
+        if path.is_symlink():
+            raise OSError(f"{path} is a symbolic link, and nothing is written out of {root} through links. Remove it.")
+    return path
+
+
+def sweep(folder: str | os.PathLike[str]) -> None:
+    """Remove the drafts of processes that were killed; those that are being written, and links, stay."""
+    with contextlib.suppress(OSError):
+        for entry in [*os.scandir(folder)]:
+            a_folder = entry.name.startswith(FOLDER) and entry.is_dir(follow_symlinks=False)
+            if a_folder or (DRAFT.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)):
+                with contextlib.suppress(OSError):
+                    _remove(entry.path, a_folder)
+
+
+def _remove(draft: str, a_folder: bool) -> None:
+    """Remove a draft that nobody has locked."""
+    file = -1 if os.name == "nt" else os.open(draft, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        if file < 0 or take(file):  # Windows refuses to remove what is open
+            shutil.rmtree(draft) if a_folder else os.unlink(draft)
+    finally:
+        if file >= 0:
+            os.close(file)
 
 
 def open_part(path: str | os.PathLike[str], have: int) -> IO[bytes]:

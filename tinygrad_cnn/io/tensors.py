@@ -13,6 +13,8 @@ from ..core import Tensor
 from ..nn.loading import TorchArrays
 from .atomic import atomic_write
 from .checked import open_file
+from .checksums import BLANK, check_seal, sealed
+from .checksums import KEY as CHECKSUM
 from .errors import FileFormatError
 from .safetensors_file import read_header, read_tensors
 from .trees import KEY, is_array, join, split
@@ -38,6 +40,7 @@ def save(
 
     Values that are not arrays (None, bool, int, float, str), and dicts, lists and tuples of values, are kept as text in
     the file's metadata.  Other programs that read safetensors find the arrays by their paths, as "model.0.weight".
+    The metadata also has a checksum over the whole file, by which `load` notices every bit that changed.
 
     Parameters
     ----------
@@ -66,19 +69,20 @@ def save(
     for key, value in (metadata or {}).items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise TypeError(f"save: metadata holds text only, got {key!r}: {value!r}; convert it, e.g. by json.dumps.")
-        if key == KEY:
-            raise ValueError(f"save: the metadata {KEY!r} is what save itself keeps there; use another name.")
+        if key in (KEY, CHECKSUM):
+            raise ValueError(f"save: the metadata {key!r} is what save itself keeps there; use another name.")
     from safetensors.numpy import save as serialise
 
-    data = serialise(arrays, metadata={**(metadata or {}), **tree} or None)
+    pieces = sealed(serialise(arrays, metadata={**(metadata or {}), **tree, CHECKSUM: BLANK}))
     with atomic_write(path) as file:
-        file.write(data)
+        file.writelines(pieces)
 
 
 def load_safetensors(path: str | os.PathLike[str], report: Report) -> dict[str, Any]:
     """Read a safetensors file, tensor by tensor, as the tree that was saved."""
     with open_file(path, "a safetensors file") as file:
         header = read_header(path, file)
+        check_seal(path, file)
         arrays = {}
         for name, array in read_tensors(path, file, header):
             arrays[name] = array
@@ -104,7 +108,9 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     {'made by': 'hand'}
     """
     with open_file(path, "a safetensors file") as file:
-        return {key: text for key, text in read_header(path, file).metadata.items() if key != KEY}
+        header = read_header(path, file)
+        check_seal(path, file)
+        return {key: text for key, text in header.metadata.items() if key not in (KEY, CHECKSUM)}
 
 
 def _contents(source: Any) -> tuple[dict[str, np.ndarray], dict[str, str]]:

@@ -139,6 +139,8 @@ class Live:
         page = self.run.path / REPORT
         if page.is_symlink():  # in a run that came from somebody else it may lead to any file of this user
             raise Refused(404, f"{REPORT} is a symbolic link, which is not served. It is replaced when training ends.")
+        if not page.is_file():
+            raise Refused(404, f"{REPORT} is not written yet; it comes when training ends.")
         text = page.read_bytes()
         self._fetched = True
         return Response(text, headers={"Content-Security-Policy": REPORT_POLICY})

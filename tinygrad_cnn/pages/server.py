@@ -4,10 +4,11 @@
         return json_response({"you sent": request.json()})
 
     with Server({("GET", "/"): lambda _: Response("<p>hi"), ("POST", "/hello"): hello}) as server:
-        print(server.url)  # http://127.0.0.1:38211/
+        print(server.url)  # http://127.0.0.1:38211/kZ3v.../
         server.wait()
 
-It runs in threads of its own, so that a training can go on beside it.
+Its address holds a random token, so that other users of this machine cannot guess it.  It runs in threads of its own,
+so that a training can go on beside it.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from __future__ import annotations
 import errno
 import json
 import os
+import secrets
 import socket
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,6 +34,8 @@ HOST = "127.0.0.1"
 LIMIT = 8 << 20  # bytes of a request's body
 DRAINED = 64 << 20  # bytes of a refused body that are read, since a browser shows no answer before it has sent all
 PATIENCE = 30.0  # seconds that a connection may be silent
+CONNECTIONS = 64  # at a time
+BUSY = 10.0  # seconds that a request waits for its turn
 POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -55,7 +59,7 @@ class Refused(Exception):
 
     def __init__(self, status: int, words: str, **headers: str) -> None:
         super().__init__(words)
-        self.status, self.headers = status, headers
+        self.status, self.headers = status, {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 @dataclass
@@ -102,11 +106,27 @@ Handler = Callable[[Request], Response]
 
 @dataclass(frozen=True)
 class Post:
-    """A handler of POST requests with rules of its own: the content types that it takes, the most bytes."""
+    """A handler of POST requests with rules of its own: the content types that it takes, the most bytes, and how many
+    requests are read and answered at a time."""
 
     handler: Handler
     accepts: tuple[str, ...] = ("application/json",)
     limit: int = LIMIT
+    parallel: int = 8
+    turns: threading.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "turns", threading.Semaphore(self.parallel))
+
+    @contextmanager
+    def turn(self, path: str) -> Iterator[None]:
+        """A context for one of the requests that are answered at a time; `Refused` if all turns stay taken."""
+        if not self.turns.acquire(timeout=BUSY):
+            raise Refused(503, f"{path}: too many requests at a time; ask again.", Retry_After="1")
+        try:
+            yield
+        finally:
+            self.turns.release()
 
 
 Routes = Mapping[tuple[str, str], "Handler | Post"]
@@ -118,7 +138,7 @@ class Server:
     A handler runs in the thread of its connection: several at a time.  `Refused` becomes its status and words in
     JSON, {"error": words}; so does any other exception, as 500; with `debug` its traceback goes to stderr.  Requests
     that name another host than this one (a page elsewhere whose name was pointed at 127.0.0.1) and POSTs that
-    another page sends are refused.
+    another page sends are refused; and everything whose path does not begin with `base`, the token of `url`.
 
     Raises
     ------
@@ -139,7 +159,8 @@ class Server:
             ) from None
         self.port: int = self._http.server_address[1]
         self.hosts = frozenset({f"{HOST}:{self.port}", f"localhost:{self.port}"})
-        self.url = f"http://{HOST}:{self.port}/"
+        self.base = f"/{secrets.token_urlsafe(18)}"
+        self.url = f"http://{HOST}:{self.port}{self.base}/"
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -192,7 +213,11 @@ class _Http(ThreadingHTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:
+            full = len(self._open) >= CONNECTIONS
             self._open.add(request)
+        if full:  # each has a thread of its own
+            self.shutdown_request(request)
+            return
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
@@ -249,7 +274,8 @@ class _Connection(BaseHTTPRequestHandler):
         except Exception as error:
             if owner.debug:
                 traceback.print_exc(file=sys.stderr)
-            words = f"{self.path.partition('?')[0]}: the program failed with {type(error).__name__}: {error}"
+            path = self.path.partition("?")[0].removeprefix(owner.base)
+            words = f"{path}: the program failed with {type(error).__name__}: {error}"
             response = _error(500, words)
         if not self.taken:
             self._drain()
@@ -261,7 +287,7 @@ class _Connection(BaseHTTPRequestHandler):
     def _answer(self, owner: Server) -> Response:
         self._check_sender(owner)
         target = urlsplit(self.path)
-        path = unquote(target.path)
+        path = self._inside(owner, target.path)
         method = "GET" if self.command == "HEAD" else self.command
         route = owner.routes.get((method, path))
         if route is None:
@@ -271,23 +297,32 @@ class _Connection(BaseHTTPRequestHandler):
             known += ["HEAD"] * ("GET" in known)
             raise Refused(405, f"{path} takes {', '.join(known)}, not {self.command}.", Allow=", ".join(known))
         rules = route if isinstance(route, Post) else Post(route)
-        body = self._body(path, rules) if method == "POST" else b""
         query = dict(parse_qsl(target.query, keep_blank_values=True))
-        response = rules.handler(Request(method, path, query, self.headers, body))
+        with rules.turn(path):
+            body = self._body(path, rules) if method == "POST" else b""
+            response = rules.handler(Request(method, path, query, self.headers, body))
         if not isinstance(response, Response):
             raise TypeError(f"its handler returned {type(response).__name__}, expected a Response")
         return response
+
+    def _inside(self, owner: Server, path: str) -> str:
+        """The path behind the token, without which nothing is there."""
+        given, start = unquote(path).encode(), f"{owner.base}/".encode()
+        if not secrets.compare_digest(given[: len(start)], start):
+            raise Refused(404, "there is nothing here: the address lacks the token that the program printed.")
+        return "/" + given[len(start) :].decode()
 
     def _check_sender(self, owner: Server) -> None:
         """Only a page of this server may ask, under this machine's own names."""
         hosts = self.headers.get_all("Host") or []
         if len(hosts) != 1 or hosts[0].lower() not in owner.hosts:
             named = ", ".join(hosts) or "no host"
-            raise Refused(421, f"the request names {named[:200]}; this server is {owner.url} and nothing else.")
+            here = f"http://{HOST}:{owner.port}"
+            raise Refused(421, f"the request names {named[:200]}; this server is {here} and nothing else.")
         origin = self.headers.get("Origin")
         own = origin is None or origin.lower() in {f"http://{host}" for host in owner.hosts}
         if self.command not in ("GET", "HEAD") and not own:
-            raise Refused(403, f"a page of {origin[:200] if origin else ''} may not send to {owner.url}.")
+            raise Refused(403, f"a page of {origin[:200] if origin else ''} may not send here.")
 
     def _body(self, path: str, rules: Post) -> bytes:
         if self.headers.get("Transfer-Encoding"):

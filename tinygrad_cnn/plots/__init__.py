@@ -2,6 +2,7 @@
 
 from .attribution import *
 from .banks import *
+from .batches import *
 from .examples import *
 from .landscape import *
 from .lr_range import *

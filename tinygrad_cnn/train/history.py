@@ -26,6 +26,7 @@ class History:
     rows: list[Row] = field(default_factory=list)
     stopped: str = ""  # "finished", "early stop", "interrupted", or what a callback said
     best_epoch: int | None = None  # whose weights the model has, if `EarlyStop` chose them
+    signal: str = ""  # the name of the signal that interrupted this call of `fit`; checkpoints do not keep it
 
     def __getitem__(self, name: str) -> list[float]:
         if name not in self.names:

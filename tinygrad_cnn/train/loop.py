@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from time import perf_counter
 from typing import Any
 
@@ -10,7 +11,6 @@ from ..autodiff.calls import named
 from ..autodiff.kinds import Number, Whole
 from ..autodiff.numbers import whole
 from ..autodiff.outside import one_site
-from ..autodiff.world import ALONE
 from ..data import DataLoader
 from ..nn import Module
 from ..optim import Optimizer, ReduceLROnPlateau, Schedule
@@ -20,15 +20,15 @@ from .former import former_callbacks
 from .given import model_and_data
 from .history import History
 from .interrupt import Interrupt
-from .meter import Meter
-from .names import loss_of, metrics_of, optimizer_of, schedule_of
+from .preparing import prepared
 from .progress import Progress
+from .recorder import Recorder
 from .run_folder import Run
 from .shipped import Checkpoint
 from .signs import Divergence, Gradients
 from .source import Data, batches_of
-from .step import Step, check_compile
-from .training import NOTHING, Training, length_of
+from .step import Step
+from .training import NOTHING, Training
 
 
 @former_callbacks
@@ -84,8 +84,8 @@ def fit(
 
     Returns
     -------
-    The `History`; its `.stopped` says why training ended.  The first Ctrl-C ends it after the update under way,
-    with a checkpoint; the second one at once.
+    The `History`; its `.stopped` says why training ended.  The first Ctrl-C (or SIGTERM, SIGHUP) ends it after the
+    update under way, with a checkpoint; the second one at once.
 
     Raises
     ------
@@ -114,29 +114,33 @@ def fit(
     >>> np.allclose(line.weight.data, 3, atol=0.01), np.allclose(line.bias.data, 1, atol=0.01)
     (True, True)
     """
-    epochs, batch_size, accumulate = (
-        whole("fit", name, value)
-        for name, value in (("epochs", epochs), ("batch_size", batch_size), ("accumulate", accumulate))
-    )
-    check_compile(compile, accumulate)
-    moving = optimizer_of("fit", model, optimizer, lr)
-    together = getattr(moving, "world", ALONE).size > 1
-    source = batches_of("fit", data, batch_size, shuffle=True, seed=seed, epochs=epochs, shard=together)
-    _check_ranks(model, source, together, compile)
-    batches = length_of(source)
-    steps = None if batches is None else epochs * -(-batches // accumulate)
-    schedule = schedule_of("fit", schedule, moving, steps)
-    wanted = loss_of("fit", loss)
-    meter = Meter(metrics_of("fit", metrics, wanted))
-    looking, keeper = _looking_on(callbacks, run, progress)
-    kept = None if keeper is None else keeper.run
-    training = Training(model, moving, schedule, source, meter, epochs, accumulate, kept)
-    if keeper is not None:
-        keeper.restore(training)
-    held_out = None if validation is None else batches_of(
-        "fit", validation, min(256, 4 * batch_size), seed=0, epochs=epochs, name="validation", shard=together
+    given = Callbacks(callbacks)
+    keepers = [one for one in given.given if isinstance(one, Checkpoint)]
+    if run is not None and not keepers:
+        keepers = [Checkpoint(run)]
+    kept = keepers[0].run if keepers else None
+    training, step = prepared(
+        "fit", model, data, epochs=epochs, batch_size=batch_size, loss=loss, metrics=metrics, optimizer=optimizer,
+        lr=lr, schedule=schedule, accumulate=accumulate, seed=seed, run=kept, compile=compile,
     )  # fmt: skip
-    return _train(training, Step(training, wanted, compile), looking, held_out)
+    others = [one for one in given.given if one not in keepers]
+    signs: list[Any] = [Gradients(), Divergence()]
+    if kept is not None and not training.world.rank:
+        step.recorder = Recorder(kept, step)
+        signs.append(step.recorder)
+    looking = Callbacks([*[Progress()] * bool(progress), *others, *signs, *keepers])
+    for keeper in keepers:
+        keeper.others = looking
+    held_out = None if validation is None else batches_of(
+        "fit", validation, min(256, 4 * whole("fit", "batch_size", batch_size)), seed=0, epochs=training.epochs,
+        name="validation", shard=training.world.size > 1,
+    )  # fmt: skip
+    with ExitStack() as stack:
+        for keeper in keepers:
+            stack.enter_context(keeper.run.writing())
+        if keepers:
+            keepers[0].restore(training)
+        return _train(training, step, looking, held_out)
 
 
 def _train(training: Training, step: Step, callbacks: Callbacks, validation: Any) -> History:
@@ -144,12 +148,12 @@ def _train(training: Training, step: Step, callbacks: Callbacks, validation: Any
     if not training.model.training:  # else as it is: a layer in eval mode may be frozen on purpose
         training.model.train()
     try:
-        with Interrupt(lambda: training.stop("interrupted")):
+        with Interrupt(training.interrupt):
             callbacks.on_start(training)
             ends = training.settle()
             while len(training.history) < training.epochs and not ends:
                 training.begin_epoch()
-                whole_epoch = _epoch(training, step, callbacks)
+                whole_epoch = one_epoch(training, step, callbacks)
                 training.settle()
                 if not whole_epoch:
                     break
@@ -167,31 +171,7 @@ def _train(training: Training, step: Step, callbacks: Callbacks, validation: Any
     return training.history
 
 
-def _looking_on(callbacks: Sequence[Any], run: Run | None, progress: bool) -> tuple[Callbacks, Checkpoint | None]:
-    """All callbacks of a training, in the order in which they are called, and the first that keeps checkpoints."""
-    given = Callbacks(callbacks)
-    keepers = [one for one in given.given if isinstance(one, Checkpoint)]
-    if run is not None and not keepers:
-        keepers = [Checkpoint(run)]
-    others = [one for one in given.given if one not in keepers]
-    looking = Callbacks([*[Progress()] * bool(progress), *others, Gradients(), Divergence(), *keepers])
-    for keeper in keepers:
-        keeper.others = looking
-    return looking, next(iter(keepers), None)
-
-
-def _check_ranks(model: Module, source: Any, together: bool, compile: bool) -> None:
-    """Refuse what several ranks cannot do: train alone on a share of the samples, replay what they exchange."""
-    if compile and together and any(getattr(module, "sync", False) for module in model.modules()):
-        raise ValueError("fit: compile=True cannot record the exchanges of batch norm with sync=True. Leave out one.")
-    if not together and isinstance(source, DataLoader) and source.ranks > 1:
-        raise ValueError(
-            f"fit: the loader gives each of {source.ranks} ranks its share, but the optimizer moves this rank alone. "
-            "Pass the optimizer that tg.distributed.parallel returns, or make the loader with shard=False."
-        )
-
-
-def _epoch(training: Training, step: Step, callbacks: Callbacks) -> bool:
+def one_epoch(training: Training, step: Step, callbacks: Callbacks) -> bool:
     """The rest of the epoch; False if it was cut short."""
     looking = callbacks.each_step()
     began = perf_counter() - training.seconds

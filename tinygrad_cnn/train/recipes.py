@@ -7,13 +7,13 @@ that shifts and turns cut strokes off.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import data as sets
-from .. import models
+from .. import models, optim
 from ..core.errors import nearest
 from .evaluation import predict
 
@@ -76,6 +76,18 @@ def check_model(name: str, data_set: str, samples: Any) -> None:
         raise RecipeError(
             f"--model {name} gives outputs {shape} for one image, but {data_set} has targets {targets.shape}. {remedy}"
         )
+
+
+def arguments(config: Mapping[str, Any], optimizer: optim.Optimizer, samples: Any, ranks: int = 1) -> dict[str, Any]:
+    """What `fit` is given for a run of `tinygrad-cnn train`: data, epochs, optimizer, schedule, metrics."""
+    loader = sets.DataLoader(samples, config["batch_size"] // ranks, shuffle=True, seed=config["seed"])
+    steps = config["epochs"] * len(loader)
+    warmup = max(1, steps // 20)
+    schedule = optim.WarmupLR(optim.CosineLR(optimizer, max(1, steps - warmup)), warmup)
+    return {
+        "data": loader, "epochs": config["epochs"], "optimizer": optimizer, "schedule": schedule,
+        "metrics": RECIPES[config["data"]].metrics,
+    }  # fmt: skip
 
 
 def known(name: str, names: Sequence[str] | dict[str, Any], what: str) -> None:

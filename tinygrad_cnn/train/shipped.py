@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from time import monotonic
 from typing import Any, Literal
 
 from ..autodiff.calls import named
@@ -12,6 +13,7 @@ from ..autodiff.numbers import number, whole
 from ..core.errors import describe, nearest
 from ..optim import EMA
 from .callbacks import Callback, Callbacks, states_of
+from .checkpoints import KEEP
 from .run_folder import Run
 from .training import Training
 
@@ -122,17 +124,34 @@ class EarlyStop(Callback):
 class Checkpoint(Callback):
     """Keeps the training in a run's folder, so that it can go on from there; ``fit(run=run)`` has one for each epoch.
 
+    There is one at the start and at the end in any case, and these come in addition to each other.
+
     Parameters
     ----------
     run : the `tg.Run`.
-    every : how many epochs lie between two checkpoints; there is one at the end in any case.
+    every : how many epochs lie between two checkpoints.
+    steps : how many updates lie between two checkpoints; None for none within an epoch.
+    minutes : how many minutes lie between two checkpoints, at the least; None for none by time.
+    keep : how many of the last ones are kept, beside that with the lowest loss and that of the start.
+
+    >>> run = tg.Run.create("kept")
+    >>> history = tg.fit(model, train, batch_size=64, epochs=2, progress=False,
+    ...                  callbacks=[tg.train.Checkpoint(run, steps=5, keep=2)])
+    >>> run.checkpoints.steps()
+    [0, 43, 46]
     """
 
-    def __init__(self, run: Run, *, every: Whole = 1) -> None:
+    def __init__(
+        self, run: Run, *, every: Whole = 1, steps: Whole | None = None, minutes: Number | None = None,
+        keep: Whole = KEEP,
+    ) -> None:  # fmt: skip
         if not isinstance(run, Run):
             raise TypeError(f"Checkpoint: run is {describe(run)}; it must be a tg.Run, such as tg.Run.create(folder).")
-        self.run, self.every = run, whole("Checkpoint", "every", every)
+        self.run, self.every, self.keep = run, whole("Checkpoint", "every", every), whole("Checkpoint", "keep", keep)
+        self.steps = None if steps is None else whole("Checkpoint", "steps", steps)
+        self.minutes = None if minutes is None else number("Checkpoint", "minutes", minutes, 0)
         self.others = Callbacks([])  # whose states are kept too; `fit` says which
+        self._step, self._time = 0, 0.0  # of the last checkpoint
 
     def restore(self, training: Training) -> None:
         """Bring a training, with its callbacks, to where the run's last checkpoint was taken, if there is one."""
@@ -143,12 +162,36 @@ class Checkpoint(Callback):
 
     def write(self, training: Training) -> None:
         """Write a checkpoint now."""
-        self.run.save({**training.state_dict(), "callbacks": self.others.state_dict()}, training.history)
+        state = {**training.state_dict(), "callbacks": self.others.state_dict()}
+        self.run.save(state, training.history, keep=self.keep)
+        self._step, self._time = training.step, monotonic()
+
+    def on_start(self, training: Training) -> None:
+        """Write the first one of a new run, from which every step can be replayed."""
+        self._step, self._time = training.step, monotonic()
+        if not training.resumed:
+            self.write(training)
+
+    def on_step(self, training: Training) -> None:
+        """Write one if it is time, but for the epoch's last batch, after which `on_epoch` decides."""
+        if (self.steps or self.minutes) and training.batch != training.batches and self._due(training):
+            self.write(training)
 
     def on_epoch(self, training: Training) -> None:
-        """Write one, unless training ends here."""
-        if not training.settle() and training.epoch < training.epochs and training.epoch % self.every == 0:
+        """Write one if it is time, unless training ends here."""
+        ends = training.settle() or training.epoch >= training.epochs
+        if not ends and (training.epoch % self.every == 0 or self._due(training)):
             self.write(training)
+
+    def _due(self, training: Training) -> bool:
+        """Whether steps or minutes ask for one; never between the batches of one update."""
+        if not training.moved:
+            return False
+        if self.steps is not None and training.step - self._step >= self.steps:
+            return True
+        if self.minutes is None:
+            return False
+        return bool(training.world.same(monotonic() - self._time >= 60 * self.minutes))  # by the clock of one rank
 
     def on_end(self, training: Training) -> None:
         """Write the last one; after an error the one before remains."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -121,3 +123,15 @@ def _listed(state: Any) -> Any:
     if isinstance(state, dict):
         return {k: _listed(v) for k, v in state.items()}
     return state.tolist() if isinstance(state, (np.ndarray, np.generic)) else state
+
+
+@contextmanager
+def preserved(model: Any) -> Iterator[None]:
+    """A context that leaves a model's arrays and all generators as they were before."""
+    weights, generators, default = model.state_dict(), generator_states(model), get_rng_state()
+    try:
+        yield
+    finally:
+        model.load_state_dict(weights)
+        restore_generators(model, generators)
+        set_rng_state(default)

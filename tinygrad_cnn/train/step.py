@@ -19,6 +19,7 @@ from ..distributed.together import ParallelOptimizer
 from ..optim import ReduceLROnPlateau
 from ..optim.clip import scale_grad
 from ..program import compile
+from .alarms import of_not_finite
 from .given import number_of, refuse
 from .names import usual_loss
 from .structure import ONE_INPUT, call
@@ -30,6 +31,7 @@ class Step:
 
     def __init__(self, training: Training, loss: Callable[..., Any] | None, replayed: bool = False) -> None:
         self.training, self.loss = training, loss
+        self.recorder: Any = None  # the `Recorder` of a run, which is told of a loss that is not finite
         self._replayed = compile(self._run) if replayed else None
         self.pending, self._weight = 0, 0.0  # and how much these batches count
         moving = training.optimizer
@@ -49,12 +51,13 @@ class Step:
                     counted = self._shared(weight)
                 else:
                     outputs, loss, value, weight = forward("fit", t.model, self, inputs, targets, examples)
-                    self._check(value)
+                    self._check(value, (inputs, targets, outputs))
                     counted = self._backward(loss, weight)
         except MemoryError as error:
             raise too_large(error, examples) from error
         del loss  # and with it what is left of the graph, before callbacks look on
         t.batch += 1
+        t.moved = False
         t.examples += examples
         t.loss, t.given = value, (inputs, targets, outputs)
         t.meter.add(value, weight, outputs, targets, examples)
@@ -103,12 +106,12 @@ class Step:
         assert self._replayed is not None
         (outputs, loss), weight = with_divisor(self._replayed, inputs, targets, otherwise=examples)
         value = number_of("fit: the loss", loss)
-        self._check(value)
+        self._check(value, (inputs, targets, outputs))
         return outputs, loss, value, weight
 
-    def _check(self, value: float) -> None:
+    def _check(self, value: float, given: tuple[Any, Any, Any]) -> None:
         if not math.isfinite(value):
-            raise self._not_finite(value)
+            raise self._not_finite(value, given)
 
     @property
     def stops(self) -> bool:
@@ -132,13 +135,14 @@ class Step:
         if self._schedule is not None:
             self._schedule.step()
         t.step += 1
+        t.moved = True
 
-    def _not_finite(self, value: float) -> FloatingPointError:
-        t = self.training
-        return FloatingPointError(
-            f"fit: the loss is {value} at step {t.step + 1} (epoch {t.epoch}, lr {t.next_lr:g}). "
-            "Use a smaller lr, or look for inputs that are not finite."
-        )
+    def _not_finite(self, value: float, given: tuple[Any, Any, Any]) -> FloatingPointError:
+        t, recorder = self.training, self.recorder
+        samples = None if recorder is None else recorder.samples(t, t.batch + 1)
+        alarm = of_not_finite(t, self.loss, value, given, samples)
+        words = f"fit: {alarm.words()} Use a smaller lr, or look for inputs that are not finite."
+        return FloatingPointError(words if recorder is None else f"{words} {recorder.take(alarm)}")
 
 
 def check_compile(wished: Any, accumulate: int) -> None:

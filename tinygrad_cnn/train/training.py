@@ -56,6 +56,7 @@ class Training:
         self.epoch, self.step, self.batch, self.examples, self.seconds = 1, 0, 0, 0, 0.0
         self.batches = length_of(source)
         self.loss = float("nan")
+        self.moved = False  # whether the last batch ended with an update
         self.given: tuple[Any, Any, Any] = NOTHING  # inputs, targets and outputs of the last batch
         self.lr = self.next_lr
         self.resumed = self.extended = False
@@ -103,6 +104,11 @@ class Training:
         if not isinstance(reason, str) or not reason:
             raise TypeError(f"Training.stop: reason={reason!r} must say in words why training ends.")
         self.history.stopped = reason
+
+    def interrupt(self, signal: str) -> None:
+        """End the training after the update under way, because of a signal."""
+        self.history.signal = signal
+        self.stop("interrupted")
 
     def settle(self) -> str:
         """Return why training ends, empty while it goes on, after bringing all ranks to one answer and equal weights.

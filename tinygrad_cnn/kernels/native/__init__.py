@@ -136,6 +136,19 @@ def use_winograd(when: str | None = None) -> str:
     return str(_native.use_winograd(when)) if _native is not None else "never"
 
 
+def squares(arrays: list[Any]) -> float | None:
+    """The sum of the squares of all numbers in some float32 arrays; None where that must be computed by NumPy.
+
+    None in the list counts as 0.  The bits depend on neither threads nor instruction set.
+
+    >>> from tinygrad_cnn.kernels import native
+    >>> native.squares([np.float32([3.0]), np.float32([4.0])]) in (25.0, None)
+    True
+    """
+    found: float | None = _native.squares(arrays) if hasattr(_native, "squares") else None
+    return found
+
+
 def _bf16_sets() -> list[str]:
     return [] if _native is None else [name for name in _native.bf16_sets() if name != "emulated"]  # that is for tests
 

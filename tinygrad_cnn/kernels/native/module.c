@@ -4,6 +4,7 @@
 #include "memory.h"
 #include "precision.h"
 #include "row_calls.h"
+#include "squares.h"
 #include "threads.h"
 
 #define X(name) extern const instruction_set tg_isa_##name;
@@ -405,6 +406,7 @@ static PyMethodDef methods[] = {
     {"isas", isas, METH_NOARGS, NULL},
     {"use_isa", use_isa, METH_O, NULL},
     {"use_winograd", use_winograd, METH_O, NULL},
+    {"squares", squares, METH_O, NULL},
     {"bf16_sets", bf16_sets, METH_NOARGS, NULL},
     {"use_bf16", use_bf16, METH_O, NULL},
     {"exactly", exactly, METH_O, NULL},

@@ -1,11 +1,11 @@
 // The page to play with: sends what is drawn, one request at a time and the latest wins, and shows the answer.
 
-import { Pad } from "/draw.js";
-import { Maps, bytesOf, grid, saliency, volume } from "/maps.js";
+import { Pad } from "./draw.js";
+import { Maps, bytesOf, grid, saliency, volume } from "./maps.js";
 
 const SHOWN = 10;  // bars, where there are more than 20 classes
 const $ = (id) => document.getElementById(id);
-const about = await ask("/about");
+const about = await ask("about");
 const many = about.classes.length > 20;
 const bars = [], stages = [];
 let chosen = null;  // class whose gradient is shown
@@ -49,7 +49,7 @@ async function update(began) {
       waiting = null;
       const { shape, bytes, paper } = pad.pixels();
       const body = JSON.stringify({ shape, pixels: base64(bytes), paper, class: chosen });
-      answer = await ask("/answer", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+      answer = await ask("answer", { method: "POST", headers: { "Content-Type": "application/json" }, body });
       complain(null);
       show();
       if (pad.empty) continue;
@@ -215,7 +215,7 @@ $("choose").addEventListener("click", () => $("file").click());
 $("file").addEventListener("change", (event) => { upload(event.target.files[0]); event.target.value = ""; });
 $("sample").addEventListener("click", async () => {
   try {
-    const { shape, pixels, label } = await ask("/sample");
+    const { shape, pixels, label } = await ask("sample");
     pad.show(shape, bytesOf(pixels));
     truth = label;
     complain(null);
@@ -231,7 +231,7 @@ async function upload(file) {
       throw new Error(`${file.name} has ${file.size.toLocaleString("en")} bytes; at most ${about.upload.toLocaleString("en")} are taken.`);
     }
     const type = file.type || "application/octet-stream";
-    const { shape, pixels } = await ask("/picture", { method: "POST", headers: { "Content-Type": type }, body: file });
+    const { shape, pixels } = await ask("picture", { method: "POST", headers: { "Content-Type": type }, body: file });
     complain(null);
     pad.show(shape, bytesOf(pixels));
   } catch (error) {

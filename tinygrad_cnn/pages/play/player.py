@@ -41,6 +41,7 @@ class Player:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        run.check("input_shape", "classes")
         self.model = run.model().requires_grad_(False)
         self.classes = [str(name) for name in run.config["classes"]]
         self.shape = tuple(run.config["input_shape"])

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ...data.images import decode_image
+from ...data.images import PIXELS, decode_image
 from ...data.prepare import STYLES, prepare
 from ...graphs.page import look
 from ...io.errors import FileFormatError
@@ -26,7 +26,7 @@ from .player import Player, by, packed
 
 SIDE = 512  # pixels along each side of a picture that the page sends, at most
 SHOWN = 256  # of an uploaded picture, for the page to draw on
-PIXELS = 50_000_000  # of an upload, checked before they are decoded
+DECODED = 2  # uploads at a time, since each may take hundreds of megabytes
 UPLOAD = 32 << 20  # bytes
 IMAGES = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp")
 FILES = {"/": "play.html", "/play.css": "play.css", "/play.js": "play.js", "/draw.js": "play_draw.js",
@@ -48,7 +48,7 @@ def routes(player: Player) -> Routes:
         ("GET", "/about"): lambda _: json_response(about),
         ("GET", "/sample"): _sample(samples, player),
         ("POST", "/answer"): Post(_answer(player), limit=4 * SIDE * SIDE * player.shape[2]),
-        ("POST", "/picture"): Post(_picture(player), accepts=IMAGES, limit=UPLOAD),
+        ("POST", "/picture"): Post(_picture(player), accepts=IMAGES, limit=UPLOAD, parallel=DECODED),
     }
 
 

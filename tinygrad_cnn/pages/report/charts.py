@@ -44,11 +44,13 @@ class Series:
 
 
 def line_chart(
-    series: Sequence[Series], *, title: str, percent: bool = False, log: bool = False, x_label: str = "epoch"
-) -> str:
+    series: Sequence[Series], *, title: str, percent: bool = False, log: bool = False, x_label: str = "epoch",
+    marks: Sequence[tuple[float, str]] = (),
+) -> str:  # fmt: skip
     """An SVG element; "" if there is no finite value.  `title` is read to those who do not see it.
 
-    With `log`, values that are all positive and go over a wide range have a logarithmic axis.
+    With `log`, values that are all positive and go over a wide range have a logarithmic axis.  `marks` are places on
+    the x axis with what happened there.
     """
     drawn = [one for one in series if np.isfinite(_array(one.y)).any()]
     if not drawn:
@@ -68,10 +70,20 @@ def line_chart(
     body = [*_grid(scale, x_ticks, y_ticks, percent, x_label)]
     for one in drawn:
         body += _line(scale, one, percent, x_label)
+    body += [_mark(scale, x, words) for x, words in marks]
     kind = "chart log-scale" if log else "chart"
     return (
         f'<svg class="{kind}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
         f"{''.join(body)}</svg>"
+    )
+
+
+def _mark(scale: _Scale, x: float, words: str) -> str:
+    """A line across the plot where something happened."""
+    place = scale.x(min(max(x, scale.x0), scale.x1))
+    return (
+        f'<g class="mark"><title>{escape(words)}</title>'
+        f'<line x1="{place:.1f}" x2="{place:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/></g>'
     )
 
 

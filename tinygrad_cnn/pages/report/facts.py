@@ -97,7 +97,8 @@ def gather(
     run = run if isinstance(run, Run) else Run.open(run)
     facts = Facts(run, run.path.resolve().name, history or read_history(run), run.sessions(), status=status)
     facts.watched = watch
-    facts.classes = [str(c) for c in run.config.get("classes") or ()]
+    classes = run.config.get("classes")
+    facts.classes = [str(c) for c in classes] if isinstance(classes, list) else []
     if watch is None and network:
         with facts.attempt("weights and gradients over the epochs"):
             facts.watched = read_watch(run)
@@ -156,6 +157,8 @@ def held_out(run: Run) -> Any:
     from ... import data
 
     name, folder = run.config.get("data"), run.config.get("data_dir")
+    if not isinstance(name, str) or not (folder is None or isinstance(folder, str)):
+        raise RunError("the run's settings name no data set; give it: tg.report(run, test=data)")
     if name in MADE:
         return getattr(data, name)()[1]
     if name in ("mnist", "fashion_mnist", "cifar10"):

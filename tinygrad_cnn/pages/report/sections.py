@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -13,6 +14,7 @@ from ...insight.numbers import duration
 from ...plots import mistakes_of
 from ...plots.masks import colours, painted
 from ...plots.training import confusion_counts
+from ...train.alarms import read as read_alarms
 from .charts import Series, line_chart, value_text
 from .facts import Facts
 from .pixels import pixels
@@ -104,12 +106,26 @@ def charts(facts: Facts) -> list[dict[str, Any]]:
             if column in history.names
         ]
         percent = name in ("accuracy", "miou", "f1", "top5")
-        found.append(chart(name.replace("_", " ").capitalize(), series, percent, UNITS.get(name, "")))
+        marks = alarm_marks(facts) if name == "loss" else []
+        found.append(chart(name.replace("_", " ").capitalize(), series, percent, UNITS.get(name, ""), marks))
     if "lr" in history.names:
         found.append(chart("Step size", [Series("lr", epochs, history["lr"], 2)], unit=UNITS["lr"]))
     if "seconds" in history.names:
         found.append(chart("Time", [Series("time", epochs, history["seconds"], 4)], unit=UNITS["seconds"]))
     return [one for one in found if one["svg"]]
+
+
+def alarms(facts: Facts) -> list[dict[str, str]]:
+    """The steps at which the loss jumped or was not finite, and how to replay them."""
+    return [{"words": one.words(), "command": one.command(facts.run)} for one in read_alarms(facts.run)]
+
+
+def alarm_marks(facts: Facts) -> list[tuple[float, str]]:
+    """Where on an axis of epochs these steps are."""
+    if "step" not in facts.history.names or not facts.history["step"][0]:
+        return []
+    steps = facts.history["step"][0] / facts.history["epoch"][0]  # in an epoch
+    return [(one.step / steps, f"step {one.step}: loss {one.loss:.3g}") for one in read_alarms(facts.run)]
 
 
 def masks(facts: Facts) -> list[dict[str, str]]:
@@ -131,11 +147,13 @@ UNITS = {
 }  # fmt: skip
 
 
-def chart(title: str, series: list[Series], percent: bool = False, unit: str = "") -> dict[str, Any]:
+def chart(
+    title: str, series: list[Series], percent: bool = False, unit: str = "", marks: Sequence[tuple[float, str]] = ()
+) -> dict[str, Any]:
     """A chart with its title and legend."""
     words = f"{title}: {', '.join(one.label for one in series)}"
     log = title.lower().endswith("loss")
-    svg = line_chart(series, title=words, percent=percent, log=log)
+    svg = line_chart(series, title=words, percent=percent, log=log, marks=marks)
     if log and "log-scale" in svg:
         unit += ", logarithmic" if unit else "logarithmic"
     return {"title": title, "unit": unit, "svg": svg, "series": series if len(series) > 1 else []}

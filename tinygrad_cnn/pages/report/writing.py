@@ -76,7 +76,8 @@ def _write(path: Path, text: str) -> None:
 
 
 SECTIONS = [
-    ("charts", "training", "Training"), ("confusion", "classes", "Classes"), ("confusion", "mistakes", "Mistakes"),
+    ("charts", "training", "Training"), ("alarms", "alarms", "Alarms"),
+    ("confusion", "classes", "Classes"), ("confusion", "mistakes", "Mistakes"),
     ("masks", "masks", "Masks"),
     ("layers", "network", "Network"), ("filters", "weights", "Weights"), ("step", "time", "Time"),
     ("settings", "settings", "Settings"),
@@ -87,7 +88,8 @@ def html(facts: Facts) -> str:
     """The page as text; what fails is noted in `facts.missing`."""
     values: dict[str, Any] = {"settings": settings(facts), "sessions": sessions(facts), "repeat": repeat(facts)}
     makers = {
-        "charts": ("the curves", parts.charts), "epochs": ("the table of epochs", parts.epochs),
+        "charts": ("the curves", parts.charts), "alarms": ("the alarms", parts.alarms),
+        "epochs": ("the table of epochs", parts.epochs),
         "confusion": ("the confusion matrix", parts.confusion), "mistakes": ("the worst mistakes", parts.mistakes),
         "masks": ("the masks", parts.masks),
         "graph": ("the graph", network.graph), "layers": ("the table of layers", network.layers),

@@ -1,0 +1,1 @@
+"""What runs survive, tried out: `python -m tests.reliability`."""
