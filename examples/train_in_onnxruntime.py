@@ -4,18 +4,17 @@ Train in onnxruntime
 
 A training step is written to an ONNX file, and onnxruntime alone trains the digits network with it::
 
-    python examples/train_in_onnxruntime.py [folder]
+    python examples/train_in_onnxruntime.py [step.onnx]
 """
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
 import tinygrad_cnn as tg
 
-folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+path = sys.argv[1] if len(sys.argv) > 1 else "step.onnx"
 EPOCHS, BATCH = 15, 32
 
 # %%
@@ -26,12 +25,12 @@ train, test = tg.data.digits()
 model = tg.models.mnistnet(train.image_shape, 10, rng=0)
 optimizer = tg.optim.Adam(model.parameters(), lr=2e-3)
 step = tg.onnx.TrainingStep(model, tg.softmax_cross_entropy, optimizer)
-tg.onnx.export(step, folder / "step.onnx", train.images[:2], train.labels[:2])
+tg.onnx.export(step, path, train.images[:2], train.labels[:2])
 
 # %%
 # From here on there are arrays and onnxruntime: no gradient is asked for, here or there.
 
-session, state = onnxruntime.InferenceSession(folder / "step.onnx"), step.state()
+session, state = onnxruntime.InferenceSession(path), step.state()
 names, rng = [value.name for value in session.get_inputs()], np.random.default_rng(0)
 for epoch in range(EPOCHS):
     order, losses = rng.permutation(len(train)), []

@@ -232,12 +232,13 @@ def test_training_in_onnxruntime_alone(tmp_path):
     assert accuracy(output) >= 0.98 and (tmp_path / "step.onnx").exists()
 
 
-@pytest.mark.level("thorough")
+def test_the_network_of_directions_beside_the_example_is_the_published_one():
+    (file,) = next(package.files for package in PACKAGES if package.key == "text-direction")
+    here = ROOT / "examples" / "assets" / "text_direction" / file.name
+    assert hashlib.sha256(here.read_bytes()).hexdigest() == file.sha256
+
+
 def test_a_published_onnx_network_is_fine_tuned(tmp_path):
-    try:
-        tg.data.fetch("text-direction", download=False)
-    except FileNotFoundError as error:
-        pytest.skip(str(error))
     output = run("fine_tune_onnx.py", tmp_path)
     before, after = (float(number) for number in re.findall(r"accuracy (\d\.\d+)", output))
     assert after > before + 0.2 and (tmp_path / "digits_direction.onnx").exists()

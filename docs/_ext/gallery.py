@@ -39,7 +39,8 @@ ORDER = (  # of the examples: pictures read, pictures made, other ways to learn;
     "classify_cat", "classify_fashion", "detect_faces", "detect_shapes", "style_transfer", "segment_cells",
     "vae_digits", "dcgan_digits", "wgan_gp_digits", "ddpm_digits", "super_resolution",
     "vit_digits", "gpt_docs", "siamese_digits", "pinn_burgers", "maml_sine",
-    "tensor_expressions", "train_digits", "train_in_processes", "check_my_op", "draw_a_graph", "graphs",
+    "tensor_expressions", "train_digits", "train_in_processes", "train_in_onnxruntime", "fine_tune_onnx",
+    "check_my_op", "draw_a_graph", "graphs",
 )  # fmt: skip
 
 
@@ -54,7 +55,10 @@ class InOrder:
         return (ORDER.index(name) if name in ORDER else len(ORDER)), name
 
 
-WRITTEN = {"draw_a_graph.py": "graph.svg", "train_digits.py": "digits.safetensors"}  # else beside the examples
+WRITTEN = {  # else beside the examples
+    "draw_a_graph.py": "graph.svg", "train_digits.py": "digits.safetensors", "train_in_onnxruntime.py": "step.onnx",
+    "fine_tune_onnx.py": "digits_direction.onnx",
+}  # fmt: skip
 
 
 def arguments(_gallery: dict[str, Any], script: dict[str, Any]) -> list[str]:

@@ -396,7 +396,7 @@ CALLS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "io.read_metadata": lambda folder: {"path": saved(folder)},
     "onnx.TrainingStep": lambda _: {"model": (model := net()), "loss": tg.softmax_cross_entropy,
                                     "optimizer": optim.SGD(model.parameters(), lr=0.1)},
-    "onnx.export": lambda folder: {"model_or_fn": net(), "path": folder / "net.onnx", "*": [array(2, 8, 8, 1)]},
+    "onnx.export": lambda folder: {"*": [net(), folder / "net.onnx", array(2, 8, 8, 1)], "opset": 18},
     "onnx.how_exported": lambda _: {"name": "conv2d"},
     "onnx.load": lambda folder: {"path": exported(folder), "layout": "file"},
     "testing.LayerSample": lambda _: {"*": [(3, 2), {"bias": False}], "x": (4, 3)},

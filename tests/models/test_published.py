@@ -339,7 +339,7 @@ def test_learned_edges_lie_where_the_picture_changes():
 def test_the_judge_of_directions_computes_what_onnxruntime_does():
     import onnxruntime
 
-    path = real("text-direction")
+    path = Path(__file__).parents[2] / "examples/assets/text_direction/ch_ppocr_mobile_v2.0_cls_infer.onnx"
     x = tg.randn(2, 3, 48, 192, rng=0).data
     (expected,) = onnxruntime.InferenceSession(path).run(None, {"x": x})
     net = tg.onnx.load(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -170,14 +170,14 @@ class Assembly:
             infos.append(self._info(name, value.shape, value.dtype))
         nodes = needed(w.nodes, [name for name, _, _ in made])
         nodes = _renamed(nodes, {name for name, _, _ in made})
-        used = {name for node in nodes for name in node.input}
+        used = dict.fromkeys(name for node in nodes for name in node.input)  # in the order in which they are
         original = self._original_names(used)
         for node in nodes:
             for k, name in enumerate(node.input):
                 node.input[k] = original.get(name, name)
         initialisers = [
             onnx.numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), original.get(name, name))
-            for name, array in w.constants.items() if name in used
+            for name, array in ((name, w.constants[name]) for name in used if name in w.constants)
         ]  # fmt: skip
         graph = onnx.helper.make_graph(nodes, "tinygrad_cnn", self.inputs, infos, initialisers)
         model = onnx.helper.make_model(
@@ -189,7 +189,7 @@ class Assembly:
         return Written(model, self.written)
 
 
-    def _original_names(self, used: set[str]) -> dict[str, str]:
+    def _original_names(self, used: Collection[str]) -> dict[str, str]:
         """Names of constants that others were turned into, for these others, where only one of all is used."""
         made = Counter(self.w.sources[name] for name in used if name in self.w.sources)
         return {

@@ -18,6 +18,7 @@ from ..autodiff.observing import Call, observing, observing_effects
 from ..core import Tensor, no_grad
 from ..core.modes import current
 from ..core.site import here, line_of
+from ..kernels.shapes import is_whole
 from .table import EXPORTERS
 
 
@@ -163,9 +164,7 @@ def _compose(found: Recording, call: Call, step: Step) -> None:
     with no_grad():
         inputs = [_tensor(a) for a in call.arrays]
         y = call.op.composition(*inputs, **params)
-    observe = call.params.get("observe")
-    same = Step(None, (y,), [array_of(y)], {"observe": observe}, step.results[:1], step.path, step.site)
-    found.steps.append(same)
+    found.steps.append(Step(None, (y,), [array_of(y)], {}, step.results[:1], step.path, step.site))
 
 
 def _tensor(array: Any) -> Any:
@@ -179,7 +178,7 @@ def merged(one: Any, other: Any, where: str) -> Any:
         return tuple(parts) if isinstance(one, tuple) else parts
     if isinstance(one, slice) and isinstance(other, slice):
         return slice(*[merged(getattr(one, k), getattr(other, k), where) for k in ("start", "stop", "step")])
-    if isinstance(one, (int, np.integer)) and isinstance(other, (int, np.integer)) and not isinstance(one, bool):
+    if is_whole(one) and is_whole(other):
         return one if one == other else Size(int(one), int(other))
     if isinstance(one, (float, np.floating)) and isinstance(other, (float, np.floating)):
         return one if one == other or (one != one and other != other) else Share(float(one), float(other))
