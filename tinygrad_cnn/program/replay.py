@@ -14,6 +14,7 @@ from ..core import Tensor
 from ..core.graph import Leaf
 from ..core.site import here, line_of
 from ..core.tensor import wrap
+from ..kernels import native
 from .instructions import AsTensor, Call, DefaultGenerator, Given, GradientOf, GroupOf, NodeOf, Program, Slot, slots_in
 from .slots import gradient, load
 
@@ -47,7 +48,7 @@ class Writer:
     def __init__(self, program: Program, memory: dict[Slot, np.ndarray]) -> None:
         self.program, self.memory = program, memory
         self.names: dict[str, Any] = {
-            "asarray": np.asarray, "empty": np.empty, "tensor": tensor, "default_generator": default_generator
+            "asarray": np.asarray, "empty": native.empty, "tensor": tensor, "default_generator": default_generator
         }  # fmt: skip
         self.known: dict[int, str] = {}
         self.lines: list[str] = []
