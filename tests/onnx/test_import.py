@@ -70,6 +70,18 @@ def test_weights_that_are_constant_nodes(tmp_path):
     np.testing.assert_allclose(net(np.ones((1, 3), np.float32)).data, 2 * w.sum(0, keepdims=True), rtol=1e-5)
 
 
+@pytest.mark.parametrize("inputs", [["x"], ["x", "low"], ["x", "", "high"], ["x", "low", "high"], ["x", "high", "low"]])
+def test_clip_with_and_without_bounds(inputs, tmp_path):
+    bounds = {"low": np.float32(-0.5), "high": np.float32(0.5)}
+    given = {name: value for name, value in bounds.items() if name in inputs}
+    path = saved(tmp_path / "c.onnx", [helper.make_node("Clip", inputs, ["y"])], {"x": [5]}, {"y": [5]}, given)
+    x = np.array([-2, -0.5, 0, 0.5, 2], np.float32)
+    low, high = ([*(bounds.get(name) for name in inputs[1:]), None, None])[:2]
+    expected = x if low is None else np.maximum(x, low)
+    expected = expected if high is None else np.minimum(expected, high)
+    np.testing.assert_array_equal(tg.onnx.load(path)(x), expected)
+
+
 def test_layouts(tmp_path):
     w = np.random.default_rng(0).standard_normal((3, 2, 3, 3)).astype(np.float32)
     node = helper.make_node("Conv", ["x", "w"], ["y"], pads=[1, 1, 1, 1])

@@ -232,8 +232,8 @@ def clip(node: Node, x: Any, low: Any = None, high: Any = None) -> Any:
         bounds = float(array(low)), float(array(high))
         if bounds[0] <= bounds[1]:
             return each(lambda v: ops.clip(v, *bounds), x)
-    y = x if bounds[0] is None else each(ops.maximum, x, low)
-    return y if bounds[1] is None else each(ops.minimum, y, high)
+    y = x if low is None else each(ops.maximum, x, low)
+    return y if high is None else each(ops.minimum, y, high)
 
 
 @reads("Cast", attributes="to saturate round_mode")
