@@ -92,6 +92,7 @@ class Candidate:
         if self.stage == "compared":
             self.proved = self.proved or now != self.seen
             made = self._lowering.program_of()
+            kernels.native.empty_cache()  # of what whole calls used, which the planned memory takes the place of
             memory = buffers(made, self._lowering.roots)
             self.buffers, self.memory = memory, size_of(memory)
             self.lowered, self._kernels = Replay(made, memory), kernels.in_use()
