@@ -69,7 +69,7 @@ class Writer:
         for slot in call.makes():
             if slot not in self.memory:
                 self._add(f"{slot!r} = empty({slot.shape!r}, {self.name(slot.dtype, str(slot.dtype))})", call)
-        args = list(map(self.text, call.args)) + [self.text(call.out)] * (call.kind == "ufunc")
+        args = list(map(self.text, call.args)) + [f"out={self.text(call.out)}"] * (call.kind == "ufunc")
         return f"{self.name(call.fn, call.name)}({', '.join(args)})"
 
     def _call(self, call: Call, dead: list[Slot]) -> None:
