@@ -34,7 +34,8 @@ def check_seal(path: str | os.PathLike[str], file: IO[bytes], *, required: bool 
     before = file.tell()
     file.seek(0)
     start = file.read(8)
-    header = start + file.read(int.from_bytes(start, "little"))
+    length = int.from_bytes(start, "little")
+    header = start + (file.read(length) if length <= os.fstat(file.fileno()).st_size else b"")
     at = _place(header)
     if at is None:
         if required:

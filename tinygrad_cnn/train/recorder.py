@@ -20,7 +20,7 @@ from .training import Training
 QUIET = 20  # steps before the first alarm
 TOGETHER = 8  # losses that are taken into the usual one at a time
 MOST = 20  # alarms of a run
-TIMES, SPREADS = 5.0, 8.0  # above the usual loss, in which a jump is measured
+TIMES, SPREADS = 10.0, 8.0  # above the usual loss, in which a jump is measured
 PEAKS = 2.0  # above the largest loss of late, which small batches bring about
 PASSING = 0.99  # what is left of that one after a step
 FLOOR = 0.05  # of the loss at the start; below it a loss is small, and its ratios say little
