@@ -135,7 +135,9 @@ def test_a_run_goes_on_with_another_number_of_ranks(tmp_path, first, then):
         return trained(epochs, run=make(tmp_path / "run"))
 
     run_threads(first, program, 2, tg.Run.create)
-    for state, found in run_threads(then, program, 4, tg.Run.open):
+    with pytest.warns(UserWarning, match=f"with ranks {first}, now {then}"):
+        resumed = run_threads(then, program, 4, tg.Run.open)
+    for state, found in resumed:
         assert distance(state, expected) < 1e-4
         np.testing.assert_allclose(found["loss"], history["loss"], rtol=1e-3)
 
