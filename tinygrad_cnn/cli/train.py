@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from .. import graphs, optim, plots
-from ..autodiff.world import ALONE, World
+from ..autodiff.world import ALONE, World, using
 from ..distributed import parallel, start
 from ..kernels.precision import set_float32_precision
 from ..train import Checkpoint, evaluate, fit, predict, recipes
@@ -86,13 +86,19 @@ def _trained(
         raise click.ClickException(f"{error} The last checkpoint is in {run.path}.") from error
     if world.rank:
         return 0
+    with using(ALONE):  # the report computes gradients, which no other rank waits for
+        return _ended(run, model, parts[1], history, watching, say)
+
+
+def _ended(run: Run, model: Any, test: Any, history: History, watching: Any, say: Any) -> int:
+    """Make the report and the last words of a training that was not broken off; the exit code."""
     if history.stopped == "interrupted":
-        _report(run, watching, say, model=model, test=parts[1], history=history)
+        _report(run, watching, say, model=model, test=test, history=history)
         name = history.signal or "SIGINT"
         by = "Ctrl-C" if name == "SIGINT" else name
         echo(f"stopped by {by}; go on with: tinygrad-cnn train --resume {run.path}", err=True)
         return 128 + getattr(signal, name)
-    _finish(run, model, parts[1], history, watching, say)
+    _finish(run, model, test, history, watching, say)
     return 0
 
 
