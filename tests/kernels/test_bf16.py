@@ -175,7 +175,8 @@ def test_the_error_that_is_stated(tiles: str, name: str) -> None:
         if rms(mine - truth) > 100 * ROUNDING * rms(truth):
             assert rms(mine - same) < ROUNDING * rms(same)
             used += 1
-    assert used == 4 or tiles == "dot"  # which leaves small products to float32
+    few = name == "few channels"  # whose gradient for x is worked out on overlapping lines, in float32
+    assert used == 4 - few or tiles == "dot"  # which leaves small products to float32
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -202,7 +202,7 @@ def test_drawing_of_a_3000_op_chain():
     y = leaf(1.0)
     for _ in range(3000):
         y = -y
-    assert tg.draw(y, depth=1).source.count("neg") >= 3000
+    assert tg.draw(y, depth=1, detail="ops").source.count("neg") >= 3000
 
 
 def test_drawing_of_a_label_with_quotes_and_newlines():

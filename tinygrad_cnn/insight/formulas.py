@@ -16,6 +16,7 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from ..core.operation import Op
+from ..core.register import registry
 from .latex import NAMES, NOTATION, latex_of
 
 LONGEST = 160  # characters; a rule that takes more does not read as a formula
@@ -69,7 +70,7 @@ def _formula(op: Any, name: str) -> Formula:
     tree, origin = _own(op, name)
     if tree is not None and "g" in getattr(op, "rules", {}):  # what all rules share comes first
         common, _ = _own(op, "g")
-        if common is not None:
+        if common is not None and (origin == "rule" or _is_known(common)):
             tree = _Substitute({"g": common}).visit(tree)
         elif origin == "rule":  # its g is not the cotangent, but something that does not read as a formula
             tree = None
@@ -77,6 +78,12 @@ def _formula(op: Any, name: str) -> Formula:
         latex = rf"\left(\frac{{\partial y}}{{\partial {name}}}\right)^{{\top}} g"
         return Formula(f"(dy/d{name})^T g", latex, "general")
     return Formula(ast.unparse(tree), latex_of(tree), origin)
+
+
+def _is_known(tree: Any) -> bool:
+    """Whether all functions in a formula are ops, or named in the notation."""
+    calls = [n.func for n in ast.walk(tree) if isinstance(n, ast.Call)]
+    return all(isinstance(f, ast.Name) and f.id in {*registry, *NOTATION} for f in calls)
 
 
 def _own(op: Any, name: str) -> tuple[Any, str]:

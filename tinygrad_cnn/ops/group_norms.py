@@ -75,9 +75,9 @@ group_norm_channels.vjp(
 )
 group_norm_channels.formula(
     y="gamma * xhat + beta",
-    x="(g * gamma - mean(g * gamma) - xhat * mean(g * gamma * xhat)) / sqrt(var + eps)",
-    gamma="sum_places(g * xhat)",
-    beta="sum_places(g)",
+    x="(g * gamma - mean(g * gamma) - xhat * mean(g * gamma * xhat)) / sqrt(var(x) + eps)",
+    gamma="sum_rows(g * xhat)",
+    beta="sum_rows(g)",
 )
 
 

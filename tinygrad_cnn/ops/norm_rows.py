@@ -75,7 +75,7 @@ layer_norm_rows.vjp(
 )
 layer_norm_rows.formula(
     y="gamma * xhat + beta",
-    x="(g * gamma - mean(g * gamma) - xhat * mean(g * gamma * xhat)) / sqrt(var + eps)",
+    x="(g * gamma - mean(g * gamma) - xhat * mean(g * gamma * xhat)) / sqrt(var(x) + eps)",
     gamma="sum_rows(g * xhat)",
     beta="sum_rows(g)",
 )

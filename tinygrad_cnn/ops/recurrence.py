@@ -117,7 +117,6 @@ lstm_sequence.vjp(
     h=lambda g: g[1],
     c=lambda g: g[2],
 )
-lstm_sequence.formula(y="lstm(x, w, h, c)")
 
 
 def _gru_composed(x: Any, w: Any, b: Any, h: Any) -> Any:
@@ -184,4 +183,3 @@ gru_sequence.vjp(
     b=lambda g: kernels.column_sum(g[1]),
     h=lambda g: g[2],
 )
-gru_sequence.formula(y="gru(x, w, b, h)")

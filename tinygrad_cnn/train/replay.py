@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from .. import optim
+from ..autodiff.numbers import whole
 from ..core import Tensor
-from ..core.errors import describe
 from ..data.batches import inputs_and_targets
 from ..optim import ReduceLROnPlateau
 from . import recipes
@@ -174,8 +174,7 @@ def replay(run: Run, number: int, model: Any = None, data: Any = None, **setting
 
 
 def _check(run: Run, number: Any, recorded: np.ndarray) -> None:
-    if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 1:
-        raise TypeError(f"replay: step is {describe(number)}; it must be a whole number of at least 1.")
+    whole("replay", "step", number)
     newest = max(run.checkpoints.steps()[-1:], default=0)
     last = max(newest, len(recorded))
     if number > last + 1:

@@ -86,7 +86,7 @@ static int FN(conv2d)(const conv_shape *s, const void *x, const void *w, const v
 
 static int FN(conv2d_dx)(const conv_shape *s, const void *dy, const void *w, void *dx)
 {
-    return FN(overlap_pays)(s) ? FN(overlap_dx)(s, dy, w, dx) : FN(plain_dx)(s, dy, w, dx);
+    return !FN(bf16_for_dx)(s) && FN(overlap_pays)(s) ? FN(overlap_dx)(s, dy, w, dx) : FN(plain_dx)(s, dy, w, dx);
 }
 
 /* The filters' gradient is that of the spread filters, gathered; here nothing is multiplied by an added zero. */
