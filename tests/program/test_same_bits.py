@@ -161,7 +161,7 @@ def test_a_model_for_inference():
     assert len(fast.programs) == 1
 
 
-SHAPES = {"lenet": (28, 28, 1), "mnistnet": (28, 28, 1)}
+SHAPES = {"efficientnet_lite0": (64, 64, 3), "lenet": (28, 28, 1), "mnistnet": (28, 28, 1)}
 
 
 def _model(name, checkpointed=False):
@@ -201,9 +201,14 @@ def _full_of_model(net, optimizer, others):
     return step
 
 
+def _slowly(net):
+    """So that no network diverges on batches of two."""
+    return optim.SGD(net.parameters(), lr=0.001, momentum=0.9)
+
+
 @pytest.mark.level("thorough")
 @pytest.mark.parametrize("step_of", [_of_model, _full_of_model], ids=["plain", "full"])
-@pytest.mark.parametrize("optimizer", [steps.sgd, steps.adamw], ids=["SGD", "AdamW"])
+@pytest.mark.parametrize("optimizer", [_slowly, steps.adamw], ids=["SGD", "AdamW"])
 @pytest.mark.parametrize("name", [n for n in tg.models.names if n not in ("unet", "vgg11", "vgg13", "vgg16", "vgg19")])
 def test_twenty_steps_of_every_model(name, optimizer, step_of):
     shape = (2, *SHAPES.get(name, (32, 32, 3)))

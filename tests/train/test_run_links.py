@@ -102,7 +102,7 @@ def test_files_that_are_links_are_replaced_by_every_command(run, tmp_path):
 def test_each_file_in_turn(run, tmp_path, words):
     names = names_of(run)
     for name in names:
-        outside = tmp_path / f"outside {name}"
+        outside = tmp_path / f"outside {Path(name).name}"
         before = linked(run, outside, [name])
         assert command(*on(run, words)) == 0, name
         assert contents(outside) == before, name
