@@ -58,6 +58,7 @@ WRONG = [word.strip() for word in re.split(r" \| |\n", WRONG) if word.strip()]
 NAMES = {"np": np, "tg": tg, "Path": Path, "Odd": Odd, "read_only": read_only}
 ENDLESS = {  # too large a number is right, and takes for ever
     "epochs",
+    "orders",
     "steps",
     "iterations",
     "max_iter",
@@ -68,7 +69,7 @@ ENDLESS = {  # too large a number is right, and takes for ever
     "bins",
     "max_eval",
 }
-LARGE = {"2**62", "10**400"}
+LARGE = {"2**62", "10**400", "(2**40, 2**40)"}
 
 
 def misspelt(name, rng):

@@ -68,7 +68,7 @@ class set_float32_precision:
     """
 
     def __init__(self, precision: str) -> None:
-        if precision not in PRECISIONS:
+        if not isinstance(precision, str) or precision not in PRECISIONS:
             raise ValueError(f"set_float32_precision: precision={precision!r} must be 'highest' or 'medium'.")
         self.before = _now
         _use(precision)

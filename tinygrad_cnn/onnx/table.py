@@ -36,6 +36,8 @@ def how_exported(name: str) -> str:
     """
     from . import writers as writers  # the files that fill the table
 
+    if not isinstance(name, str) or name not in registry:
+        raise KeyError(f"how_exported: no op is named {name!r}. tg.registry lists them all.")
     if name in EXPORTERS:
         return "itself"
     return "composition" if registry[name].composition is not None and name not in READING else "no"
