@@ -12,6 +12,7 @@ from tinygrad_cnn import models, nn, optim
 from tinygrad_cnn.autodiff.reader import graph_of
 from tinygrad_cnn.io import FileFormatError
 from tinygrad_cnn.onnx import ExportError
+from tinygrad_cnn.onnx import readers as readers  # which fill READERS
 from tinygrad_cnn.onnx.reading import READERS
 
 MOST = 0.95  # of the library's own cases
