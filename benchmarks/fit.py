@@ -23,7 +23,7 @@ from tinygrad_cnn import data, models, nn, optim
 from tinygrad_cnn.data import ArrayDataset, DataLoader
 
 Case = tuple[Callable[[], Any], ArrayDataset, Any, bool]  # network, data, loss, whether accuracy is found
-EPOCHS, BATCH = 3, 64
+EPOCHS, BATCH = 10, 64
 
 
 def cases() -> dict[str, Case]:
@@ -69,40 +69,50 @@ def by_hand(model: Any, samples: ArrayDataset, loss_of: Any, accuracy: bool) -> 
     return model
 
 
-def by_fit(model: Any, samples: ArrayDataset, loss_of: Any, accuracy: bool) -> Any:
+def by_fit(model: Any, samples: ArrayDataset, loss_of: Any, accuracy: bool, compile: bool = False) -> Any:
     """The same through `fit`."""
     metrics = ["accuracy"] if accuracy else []
-    tg.fit(model, samples, epochs=EPOCHS, batch_size=BATCH, loss=loss_of, metrics=metrics, progress=False)
+    tg.fit(
+        model, samples, epochs=EPOCHS, batch_size=BATCH, loss=loss_of, metrics=metrics, progress=False, compile=compile
+    )
     return model
+
+
+def by_program(model: Any, samples: ArrayDataset, loss_of: Any, accuracy: bool) -> Any:
+    """The same through ``fit(compile=True)``; building the program counts."""
+    return by_fit(model, samples, loss_of, accuracy, compile=True)
 
 
 def compare(case: Case, turns: int) -> dict[str, float]:
     """Seconds of both ways for an update, and their ratio, as medians over the turns."""
     make, *rest = case
     updates = EPOCHS * -(-len(rest[0]) // BATCH)
-    times: dict[Any, list[float]] = {by_hand: [], by_fit: []}
+    ways = (by_hand, by_fit, by_program)
+    times: dict[Any, list[float]] = {way: [] for way in ways}
     found: dict[Any, Any] = {}
     for turn in range(turns + 1):
-        for way in (by_hand, by_fit) if turn % 2 else (by_fit, by_hand):
+        for way in (*ways[turn % 3 :], *ways[: turn % 3]):
             model = make()
             model.train()
             began = process_time()
             found[way] = way(model, *rest)
             if turn:  # the first one fetches memory and code
                 times[way].append((process_time() - began) / updates)
-    weights = [found[way].state_dict() for way in (by_hand, by_fit)]
-    if not all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0]):
+    weights = [found[way].state_dict() for way in ways]
+    if not all(np.array_equal(weights[0][name], other[name]) for other in weights for name in weights[0]):
         raise AssertionError("fit and the loop by hand end with different weights")
-    ratios = [b / a for a, b in zip(times[by_hand], times[by_fit], strict=True)]
-    return {"hand": median(times[by_hand]), "fit": median(times[by_fit]), "ratio": median(ratios)}
+    shares = {way: median([b / a for a, b in zip(times[by_hand], times[way], strict=True)]) for way in ways}
+    return {"hand": median(times[by_hand]), "fit": median(times[by_fit]), "program": median(times[by_program]),
+            "ratio": shares[by_fit], "program ratio": shares[by_program]}  # fmt: skip
 
 
 def table(turns: int = 15) -> str:
     """All cases, a row each."""
-    lines = ["| training | by hand | fit | ratio |", "|---|---|---|---|"]
+    lines = ["| training | by hand | fit | ratio | compiled | ratio |", "|---|---|---|---|---|---|"]
     for name, case in cases().items():
         found = compare(case, turns)
-        lines.append(f"| {name} | {1e6 * found['hand']:.0f} µs | {1e6 * found['fit']:.0f} µs | {found['ratio']:.3f} |")
+        hand, fit, program = (f"{1e6 * found[way]:.0f} µs" for way in ("hand", "fit", "program"))
+        lines.append(f"| {name} | {hand} | {fit} | {found['ratio']:.3f} | {program} | {found['program ratio']:.3f} |")
     return "\n".join(lines)
 
 
