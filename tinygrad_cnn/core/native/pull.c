@@ -80,7 +80,7 @@ static int check_unchanged(NodeObject *node)
 static PyObject *apply_rule(PyObject *rule, NodeObject *node, PyObject *saved, PyObject *g)
 {
     if (!PyTuple_Check(rule) || PyTuple_GET_SIZE(rule) != RULE_SIZE) {
-        PyErr_SetString(PyExc_SystemError, "a plan has something else than rules");
+        PyErr_SetString(PyExc_SystemError, "a plan holds an object that is not a rule");
         return NULL;
     }
     PyObject *places = PyTuple_GET_ITEM(rule, RULE_PLACES), *rest = PyTuple_GET_ITEM(rule, RULE_REST), *y = NULL;
@@ -180,7 +180,7 @@ Py_ssize_t pull(Walk *w, NodeObject *node, PyObject *g, Sent *few, Sent **sent)
         Py_ssize_t k = PyLong_AsSsize_t(PyTuple_GET_ITEM(rule, RULE_K));
         PyObject *edge = k >= 0 && k < PyTuple_GET_SIZE(inputs) ? PyTuple_GET_ITEM(inputs, k) : Py_None;
         if (!is_node(edge) && !is_leaf(edge)) {
-            PyErr_SetString(PyExc_SystemError, "a gradient flows to what is no node");
+            PyErr_SetString(PyExc_SystemError, "a gradient flows to an object that is not a node");
             fine = 0;
         } else if (!w->partial || table_find(&w->places, edge) >= 0) {
             PyObject *gk = fitted(call(rule, node, saved, given), given, common != Py_None, edge, node, rule);

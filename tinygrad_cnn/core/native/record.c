@@ -353,7 +353,7 @@ static PyObject *remember(Call *c, PyObject *y)
         else
             node = node_of(c, y, dtype, PyTuple_GET_ITEM(modes, MODES_PATH));
     } else if (!PyErr_Occurred()) {
-        PyErr_SetString(PyExc_SystemError, "the modes are no modes");
+        PyErr_SetString(PyExc_SystemError, "the modes are not a tuple of modes");
     }
     Py_XDECREF(dtype);
     Py_XDECREF(modes);
