@@ -114,7 +114,7 @@ def op_words(found: Pieces, box: Box) -> list[str]:
     parts = [name]
     if getattr(op, "composition", None) is not None and name.endswith("_relu"):
         parts = [name.removesuffix("_relu"), "relu"]
-    if parts[0] in ("add", "sub") and len([e for e in box.node.inputs if e is not None]) == 2 + (parts[0] == ""):
+    if parts[0] in ("add", "sub") and len([e for e in box.node.inputs if e is not None]) == 2:
         parts[0] = parts[0] if found.inside.get(box) else {"add": "+", "sub": "\N{MINUS SIGN}"}[parts[0]]
     return [" ".join([parts[0], *_marks(found, box)]), *parts[1:]]
 
